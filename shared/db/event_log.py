@@ -1,0 +1,233 @@
+"""The append-only log: gapless positions per tenant, in commit order, each (source, id) once.
+
+A position comes from the tenant's row in ``log_counter``, taken inside the append itself, which is one statement and one
+round trip: no stopped client ever holds the counter, and ``recorded_at`` never falls as positions rise.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from shared.domain.events import DossierCode, Event, EventName, Tenant
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+APPLICANT_FIELDS: Final = ("name", "id_type", "id_number", "phone", "email", "address")
+
+FUTURE_TOLERANCE: Final = "5 minutes"
+"""An event dated later than this after the database's clock is refused (rules, section 2)."""
+
+MAX_APPEND_TRIES: Final = 20
+
+
+class Outcome(StrEnum):
+    """What became of one event of an append."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    FUTURE = "future"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A validated event on its way into the log.
+
+    ``data`` is canonical JSON text without personal data; ``applicant`` holds the personal data, if the event carries
+    any, as ``{field: text}`` with the names of ``APPLICANT_FIELDS``; ``content_hash`` covers all of it.
+    """
+
+    source: str
+    id: str
+    name: EventName
+    dossier_code: DossierCode
+    time: datetime
+    data: str
+    content_hash: bytes
+    applicant: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The outcome for one event; ``position`` is that of the first recording, None where nothing is recorded."""
+
+    outcome: Outcome
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a tenant's log: the last position (0: empty) and when it was recorded."""
+
+    position: int
+    recorded_at: datetime | None
+
+
+# Events already known are told apart first, against the statement's snapshot. Two writers that bring the same new identity
+# at the same moment both see it as new: the second one then breaks on the unique key, nothing of its statement stays
+# (its positions included), and `append` tries again, now seeing the first. So no position is ever burned.
+_APPEND: Final = f"""
+WITH incoming AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::bytea[])
+        WITH ORDINALITY AS i(source, id, name, dossier_code, time, data, content_hash, ordinal)
+), known AS (
+    SELECT i.ordinal, l.position, l.content_hash = i.content_hash AS same
+    FROM incoming i JOIN event_log l ON l.tenant = $1 AND l.source = i.source AND l.id = i.id
+), fresh AS (
+    SELECT i.*, row_number() OVER (ORDER BY i.ordinal) AS nth
+    FROM incoming i
+    WHERE i.time <= now() + interval '{FUTURE_TOLERANCE}'
+      AND NOT EXISTS (SELECT 1 FROM known k WHERE k.ordinal = i.ordinal)
+), counter AS (
+    UPDATE log_counter
+    SET position = position + (SELECT count(*) FROM fresh), recorded_at = greatest(recorded_at, now())
+    WHERE tenant = $1 AND EXISTS (SELECT 1 FROM fresh)
+    RETURNING position - (SELECT count(*) FROM fresh) AS base, recorded_at
+), written AS (
+    INSERT INTO event_log
+        (tenant, position, recorded_at, source, id, name, dossier_code, time, data, content_hash)
+    SELECT $1, c.base + f.nth, c.recorded_at, f.source, f.id, f.name, f.dossier_code, f.time, f.data, f.content_hash
+    FROM fresh f CROSS JOIN counter c
+    ORDER BY f.nth
+    RETURNING position
+), persons AS (
+    INSERT INTO applicant (tenant, dossier_code, source, id, name, id_type, id_number, phone, email, address)
+    SELECT $1, f.dossier_code, f.source, f.id, p.name, p.id_type, p.id_number, p.phone, p.email, p.address
+    FROM fresh f JOIN unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
+        AS p(ordinal, name, id_type, id_number, phone, email, address) USING (ordinal)
+)
+SELECT i.ordinal,
+       coalesce(k.position, c.base + f.nth) AS position,
+       CASE WHEN k.ordinal IS NOT NULL THEN CASE WHEN k.same THEN 'duplicate' ELSE 'conflict' END
+            WHEN f.ordinal IS NOT NULL THEN 'accepted'
+            ELSE 'future' END AS outcome
+FROM incoming i
+LEFT JOIN known k USING (ordinal)
+LEFT JOIN fresh f USING (ordinal)
+LEFT JOIN counter c ON true
+ORDER BY i.ordinal
+"""
+
+
+async def append(connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent]) -> list[Appended]:
+    """Record ``events`` in their order and answer each one's outcome, in the same order.
+
+    Durable when it returns. The connection must be outside a transaction. An identity that occurs twice in ``events`` is
+    recorded once: the second one is a duplicate or a conflict like any other.
+
+    Raises:
+        LookupError: the tenant does not exist.
+    """
+    firsts: dict[tuple[str, str], int] = {}
+    distinct: list[NewEvent] = []
+    for event in events:
+        if (event.source, event.id) not in firsts:
+            firsts[event.source, event.id] = len(distinct)
+            distinct.append(event)
+    recorded = await _append_distinct(connection, tenant, distinct)
+    answers: list[Appended] = []
+    seen: set[int] = set()
+    for event in events:
+        index = firsts[event.source, event.id]
+        answers.append(_repeated(event, distinct[index], recorded[index]) if index in seen else recorded[index])
+        seen.add(index)
+    return answers
+
+
+def _repeated(event: NewEvent, first: NewEvent, recorded: Appended) -> Appended:
+    if recorded.outcome is Outcome.ACCEPTED:
+        same = event.content_hash == first.content_hash
+        return Appended(Outcome.DUPLICATE if same else Outcome.CONFLICT, recorded.position)
+    if recorded.outcome is Outcome.FUTURE or event.content_hash == first.content_hash:
+        return recorded
+    # the first one differs from the log; this one may be the log's own content
+    other = Outcome.DUPLICATE if recorded.outcome is Outcome.CONFLICT else Outcome.CONFLICT
+    return Appended(other, recorded.position)
+
+
+async def _append_distinct(connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent]) -> list[Appended]:
+    if not events:
+        return []
+    persons = [(n, event.applicant) for n, event in enumerate(events, start=1) if event.applicant]
+    arguments = (
+        tenant,
+        [event.source for event in events],
+        [event.id for event in events],
+        [event.name.value for event in events],
+        [event.dossier_code for event in events],
+        [event.time for event in events],
+        [event.data for event in events],
+        [event.content_hash for event in events],
+        [ordinal for ordinal, _ in persons],
+        *([person.get(field) for _, person in persons] for field in APPLICANT_FIELDS),
+    )
+    for _ in range(MAX_APPEND_TRIES):
+        try:
+            rows = await connection.fetch(_APPEND, *arguments)
+        except asyncpg.UniqueViolationError:
+            continue
+        if rows[0]["outcome"] == Outcome.ACCEPTED and rows[0]["position"] is None:
+            raise LookupError(f"tenant {tenant} does not exist")
+        return [Appended(Outcome(row["outcome"]), row["position"]) for row in rows]
+    raise TimeoutError(f"the same identities kept arriving at once for tenant {tenant}")
+
+
+_COLUMNS: Final = "position, recorded_at, source, id, name, dossier_code, time, data"
+
+_NAMES: Final = {name.value: name for name in EventName}
+
+
+def event_of(row: Any) -> Event:
+    """The domain's event of a row with the columns of ``event_log``."""
+    position, recorded_at, source, id_, name, dossier_code, time, data = row
+    return Event(position, recorded_at, source, id_, _NAMES[name], dossier_code, time, json.loads(data))
+
+
+async def head(connection: "DriverConnection", tenant: Tenant) -> Head:
+    """The end of the tenant's log."""
+    row = await connection.fetchrow(
+        "SELECT position, nullif(recorded_at, '-infinity') AS recorded_at FROM log_counter WHERE tenant = $1", tenant
+    )
+    return Head(row["position"], row["recorded_at"]) if row else Head(0, None)
+
+
+async def read_after(connection: "DriverConnection", tenant: Tenant, after: int, limit: int) -> list[Event]:
+    """Up to ``limit`` events with a position above ``after``, in order."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM event_log WHERE tenant = $1 AND position > $2 ORDER BY position LIMIT $3",
+        tenant,
+        after,
+        limit,
+    )
+    return [event_of(row) for row in rows]
+
+
+async def of_dossiers(
+    connection: "DriverConnection", tenant: Tenant, codes: Iterable[str], up_to: int | None = None
+) -> dict[DossierCode, list[Event]]:
+    """All events of the dossiers, by code, in log order; only those up to position ``up_to`` where it is given."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM event_log WHERE tenant = $1 AND dossier_code = ANY($2::text[])"
+        " AND ($3::bigint IS NULL OR position <= $3) ORDER BY dossier_code, position",
+        tenant,
+        list(codes),
+        up_to,
+    )
+    histories: dict[DossierCode, list[Event]] = {}
+    for row in rows:
+        histories.setdefault(row["dossier_code"], []).append(event_of(row))
+    return histories
+
+
+async def find(connection: "DriverConnection", tenant: Tenant, source: str, id_: str) -> Event | None:
+    """The event with this identity, if it is in the log."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM event_log WHERE tenant = $1 AND source = $2 AND id = $3", tenant, source, id_
+    )
+    return event_of(row) if row else None

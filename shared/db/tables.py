@@ -1,0 +1,424 @@
+"""Every table of motcua. The tenant (a province or ministry, ``H51``) stands first in every key.
+
+Kinds of tables: the *truth* (event_log with its counter, applicant, the catalogues, keys) and what is *derived* from it and
+can be recomputed at any time (dossier, figure_sum, projection_*), and the *ledger* of what the national portal was sent.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Instant = DateTime(timezone=True)
+
+
+def _tenant() -> Column[str]:
+    return Column("tenant", Text, nullable=False)
+
+
+def _required(name: str, type_: object, **options: object) -> Column[object]:
+    return Column(name, type_, nullable=False, **options)  # type: ignore[arg-type]
+
+
+# --- who ---
+
+tenant = Table(
+    "tenant",
+    metadata,
+    _tenant(),
+    _required("name", Text),
+    _required("created_at", Instant, server_default=text("now()")),
+    # keys the hash by which personal data enters an event's content hash
+    _required("content_key", LargeBinary),
+    PrimaryKeyConstraint("tenant"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    _tenant(),
+    _required("key_id", Text),
+    _required("key_hash", LargeBinary),
+    _required("label", Text, server_default=""),
+    _required("scopes", ARRAY(Text)),
+    # root of the agency subtree that the key may see; null: the whole tenant
+    Column("agency", Text),
+    _required("created_at", Instant, server_default=text("now()")),
+    Column("revoked_at", Instant),
+    PrimaryKeyConstraint("tenant", "key_id"),
+)
+
+# --- the truth ---
+
+log_counter = Table(
+    "log_counter",
+    metadata,
+    _tenant(),
+    _required("position", BigInteger, server_default="0"),
+    _required("recorded_at", Instant, server_default=text("'-infinity'")),
+    PrimaryKeyConstraint("tenant"),
+)
+
+event_log = Table(
+    "event_log",
+    metadata,
+    _tenant(),
+    _required("position", BigInteger),
+    _required("recorded_at", Instant),
+    _required("source", Text),
+    _required("id", Text),
+    _required("name", Text),
+    _required("dossier_code", Text),
+    _required("time", Instant),
+    _required("data", JSONB),
+    _required("content_hash", LargeBinary),
+    PrimaryKeyConstraint("tenant", "position"),
+    UniqueConstraint("tenant", "source", "id"),
+    Index("ix_event_log_tenant_dossier_code", "tenant", "dossier_code", "position"),
+)
+
+applicant = Table(
+    "applicant",
+    metadata,
+    _tenant(),
+    _required("dossier_code", Text),
+    _required("source", Text),
+    _required("id", Text),
+    Column("name", Text),
+    Column("id_type", Text),
+    Column("id_number", Text),
+    Column("phone", Text),
+    Column("email", Text),
+    Column("address", Text),
+    PrimaryKeyConstraint("tenant", "dossier_code", "source", "id"),
+)
+
+applicant_reading = Table(
+    "applicant_reading",
+    metadata,
+    _tenant(),
+    _required("reading_id", Text),
+    _required("read_at", Instant, server_default=text("now()")),
+    _required("dossier_code", Text),
+    _required("reader", Text),
+    _required("purpose", Text),
+    _required("request_id", Text),
+    PrimaryKeyConstraint("tenant", "reading_id"),
+    Index("ix_applicant_reading_tenant_dossier_code", "tenant", "dossier_code", "read_at"),
+)
+
+# Catalogues are never changed in place: a row is one version as it was told, `known_from` until a later row of the same key.
+
+agency = Table(
+    "agency",
+    metadata,
+    _tenant(),
+    _required("code", Text),
+    _required("known_from", Instant),
+    _required("name", Text),
+    Column("parent", Text),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    Column("legal_basis", Text),
+    _required("successors", ARRAY(Text), server_default="{}"),
+    _required("aliases", ARRAY(Text), server_default="{}"),
+    _required("removed", Boolean, server_default=text("false")),
+    PrimaryKeyConstraint("tenant", "code", "known_from"),
+)
+
+procedure = Table(
+    "procedure",
+    metadata,
+    _tenant(),
+    _required("code", Text),
+    _required("known_from", Instant),
+    _required("name", Text),
+    Column("field", Text),
+    Column("field_name", Text),
+    Column("level", Text),
+    Column("limit_value", Integer),
+    Column("limit_unit", Text),
+    _required("supplement_policy", Text, server_default="pause"),
+    _required("payment_pauses", Boolean, server_default=text("false")),
+    _required("result_is_document", Boolean, server_default=text("false")),
+    _required("has_fee", Boolean, server_default=text("false")),
+    Column("online_level", Text),
+    _required("removed", Boolean, server_default=text("false")),
+    PrimaryKeyConstraint("tenant", "code", "known_from"),
+)
+
+calendar_day = Table(
+    "calendar_day",
+    metadata,
+    _tenant(),
+    _required("date", Date),
+    _required("known_from", Instant),
+    _required("kind", Text),
+    _required("source", Text, server_default=""),
+    PrimaryKeyConstraint("tenant", "date", "known_from"),
+)
+
+calendar_year = Table(
+    "calendar_year",
+    metadata,
+    _tenant(),
+    _required("year", SmallInteger),
+    _required("known_from", Instant),
+    _required("confirmed", Boolean),
+    PrimaryKeyConstraint("tenant", "year", "known_from"),
+)
+
+# --- derived ---
+
+projection_cursor = Table(
+    "projection_cursor",
+    metadata,
+    _tenant(),
+    _required("projection", Text),
+    _required("position", BigInteger, server_default="0"),
+    _required("moved_at", Instant, server_default=text("now()")),
+    PrimaryKeyConstraint("tenant", "projection"),
+)
+
+projection_failure = Table(
+    "projection_failure",
+    metadata,
+    _tenant(),
+    _required("dossier_code", Text),
+    _required("position", BigInteger),
+    _required("reason", Text),
+    _required("attempts", Integer),
+    _required("failed_at", Instant),
+    PrimaryKeyConstraint("tenant", "dossier_code"),
+)
+
+dossier = Table(
+    "dossier",
+    metadata,
+    _tenant(),
+    _required("code", Text),
+    # last log position that this row has seen of its dossier
+    _required("position", BigInteger),
+    Column("status", SmallInteger),
+    Column("agency", Text),
+    Column("procedure", Text),
+    Column("channel", Text),
+    Column("received_at", Instant),
+    Column("due_at", Instant),
+    Column("promised_at", Instant),
+    Column("ended_at", Instant),
+    Column("end_kind", Text),
+    _required("last_event_at", Instant),
+    _required("anomalies", ARRAY(Text), server_default="{}"),
+    # what the figures count, rules section 6: local dates
+    Column("received_on", Date),
+    Column("ended_on", Date),
+    Column("resolution", Text),
+    _required("within_days", DATEMULTIRANGE, server_default="{}"),
+    _required("overdue_days", DATEMULTIRANGE, server_default="{}"),
+    _required("paused_days", DATEMULTIRANGE, server_default="{}"),
+    PrimaryKeyConstraint("tenant", "code"),
+    Index("ix_dossier_tenant_received_at", "tenant", "received_at", "code"),
+    Index("ix_dossier_tenant_due_at", "tenant", "due_at", "code"),
+    Index("ix_dossier_tenant_agency", "tenant", "agency", "received_at", "code"),
+    Index(
+        "ix_dossier_open",
+        "tenant",
+        "agency",
+        "due_at",
+        "code",
+        postgresql_where=text("received_on IS NOT NULL AND ended_on IS NULL"),
+    ),
+    Index("ix_dossier_anomalies", "anomalies", postgresql_using="gin"),
+)
+
+MEASURES = (
+    "received",
+    "resolved_early",
+    "resolved_on_time",
+    "resolved_late",
+    "withdrawn",
+    "stopped",
+    "within",
+    "overdue",
+    "paused",
+)
+"""Columns of figure_sum: six flows counted on their day, then three stocks as signed changes on the day they change."""
+
+figure_sum = Table(
+    "figure_sum",
+    metadata,
+    _tenant(),
+    # which keys are kept apart: 'agency', 'procedure' or 'cell' (agency and procedure); the others are ''
+    _required("cut", Text),
+    # 'year', 'month' or 'day', with its first day
+    _required("grain", Text),
+    _required("starts_on", Date),
+    _required("agency", Text),
+    _required("procedure", Text),
+    _required("channel", Text),
+    *(_required(measure, BigInteger, server_default="0") for measure in MEASURES),
+    PrimaryKeyConstraint("tenant", "cut", "grain", "starts_on", "agency", "procedure", "channel"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+waiting_void = Table(
+    "waiting_void",
+    metadata,
+    _tenant(),
+    # the event that a void names and that its own dossier does not have
+    _required("source", Text),
+    _required("id", Text),
+    # the dossier of the void
+    _required("dossier_code", Text),
+    PrimaryKeyConstraint("tenant", "source", "id", "dossier_code"),
+)
+
+# --- the portal ---
+
+sync_ledger = Table(
+    "sync_ledger",
+    metadata,
+    _tenant(),
+    _required("dossier_code", Text),
+    # pending | sent | parked | unsendable
+    _required("state", Text),
+    # log positions: what the portal should hold, what it acknowledged for each step of the protocol
+    _required("wanted_position", BigInteger),
+    _required("wanted_at", Instant),
+    _required("dossier_position", BigInteger, server_default="0"),
+    _required("progress_position", BigInteger, server_default="0"),
+    Column("dossier_body_hash", LargeBinary),
+    # whether the portal knows the dossier as far as we know: decides create or update
+    _required("known_there", Boolean, server_default=text("false")),
+    _required("priority", SmallInteger, server_default="0"),
+    _required("next_try_at", Instant),
+    _required("attempts", Integer, server_default="0"),
+    Column("error_class", Text),
+    Column("error_detail", Text),
+    # lease: who is sending, until when; the fence rises with every claim
+    _required("fence", BigInteger, server_default="0"),
+    Column("leased_until", Instant),
+    Column("acknowledged_at", Instant),
+    PrimaryKeyConstraint("tenant", "dossier_code"),
+    Index(
+        "ix_sync_ledger_pending",
+        "tenant",
+        "priority",
+        "next_try_at",
+        "dossier_code",
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_sync_ledger_parked",
+        "tenant",
+        "error_class",
+        "dossier_code",
+        postgresql_where=text("state IN ('parked', 'unsendable')"),
+    ),
+)
+
+sync_step = Table(
+    "sync_step",
+    metadata,
+    _tenant(),
+    _required("dossier_code", Text),
+    # the natural key of a progress step at the portal
+    _required("happened_at", Instant),
+    _required("status", SmallInteger),
+    _required("officer", Text),
+    _required("position", BigInteger),
+    _required("recorded_at", Instant),
+    _required("acknowledged_at", Instant),
+    PrimaryKeyConstraint("tenant", "dossier_code", "happened_at", "status", "officer"),
+)
+
+sync_attempt = Table(
+    "sync_attempt",
+    metadata,
+    _tenant(),
+    _required("dossier_code", Text),
+    _required("fence", BigInteger),
+    # dossier | progress
+    _required("step", Text),
+    _required("position", BigInteger),
+    Column("body_hash", LargeBinary),
+    _required("operation", Text),
+    _required("started_at", Instant),
+    _required("ended_at", Instant),
+    _required("outcome", Text),
+    Column("detail", Text),
+    PrimaryKeyConstraint("tenant", "dossier_code", "fence", "step", "started_at"),
+)
+
+portal_session = Table(
+    "portal_session",
+    metadata,
+    _tenant(),
+    Column("session", Text),
+    _required("generation", BigInteger, server_default="0"),
+    Column("opened_at", Instant),
+    PrimaryKeyConstraint("tenant"),
+)
+
+portal_circuit = Table(
+    "portal_circuit",
+    metadata,
+    _tenant(),
+    # closed | open | half_open
+    _required("state", Text, server_default="closed"),
+    _required("failures", Integer, server_default="0"),
+    Column("reason", Text),
+    Column("opened_at", Instant),
+    Column("retry_at", Instant),
+    # a slow-down asked for by the portal (429, Retry-After) or the ramp after an outage
+    _required("calls_per_second", Float, server_default="0"),
+    PrimaryKeyConstraint("tenant"),
+)
+
+# --- long work ---
+
+job = Table(
+    "job",
+    metadata,
+    _tenant(),
+    _required("job_id", Text),
+    _required("kind", Text),
+    # queued | running | done | failed
+    _required("state", Text),
+    _required("parameters", JSONB),
+    _required("progress", JSONB, server_default=text("'{}'")),
+    Column("result", JSONB),
+    Column("error", Text),
+    _required("created_at", Instant, server_default=text("now()")),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    _required("fence", BigInteger, server_default="0"),
+    Column("leased_until", Instant),
+    PrimaryKeyConstraint("tenant", "job_id"),
+    Index("ix_job_unfinished", "tenant", "created_at", postgresql_where=text("state IN ('queued', 'running')")),
+)

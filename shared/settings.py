@@ -1,0 +1,89 @@
+"""Every setting of motcua, read from the environment once, at the edge of each process.
+
+The operator's table of these stands in ``docs/operating.md``; a test holds the two together.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOCAL_TENANT = "H51"
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """Settings with the prefix ``MOTCUA_``; see ``docs/operating.md``."""
+
+    model_config = SettingsConfigDict(env_prefix="MOTCUA_", extra="ignore", env_ignore_empty=True)
+
+    data_dir: Path = Field(Path("var"), description="Folder of the embedded servers, logs and process ids.")
+    api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    api_port: Port = Field(8000, description="Port of the API.")
+    portal_port: Port = Field(8090, description="Port of the mock portal.")
+    postgres_port: Port | None = Field(None, description="Port of the embedded PostgreSQL; a free one when absent.")
+    valkey_port: Port | None = Field(None, description="Port of the embedded Valkey; a free one when absent.")
+    database_url: SecretStr | None = Field(
+        None, description="External PostgreSQL 15-18 as the application role; embedded when absent."
+    )
+    migration_database_url: SecretStr | None = Field(
+        None, description="The same database as the owner that migrates; the application's URL when absent."
+    )
+    redis_url: SecretStr | None = Field(None, description="External Redis 7+ or Valkey; embedded when absent.")
+    portal_url: str | None = Field(None, description="Base URL of the national portal's adapter; the mock when absent.")
+    portal_username: str = Field("000.00.00.H51", description="User name at the portal.")
+    portal_password: SecretStr = Field(SecretStr("practice"), description="Password at the portal.")
+    portal_dstcode: str = Field("VN:GOV:000.00.00.G22:dvcqg", description="Routing code of the portal.")
+    portal_madonvi: str = Field("000.00.00.H51", description="Code of the sending unit at the portal.")
+    sample: str = Field("soctrang-2018", description="Sample replayed on an empty database; `none` for nothing.")
+    api_processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="API processes.")
+    worker_processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Worker processes.")
+    dev_key: SecretStr = Field(
+        SecretStr("dev-admin-key"),
+        description="Admin key of the local run, tenant H51; refused when the API listens beyond loopback.",
+    )
+    log_level: str = Field("INFO", description="Lowest level that is logged: DEBUG, INFO, WARNING or ERROR.")
+    sweep_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
+        2.0, description="How often a worker looks for work without being woken."
+    )
+    time_scale: Annotated[float, Field(ge=1)] = Field(
+        1.0, description="Divides every retry delay; for tests of long outages."
+    )
+
+    @property
+    def listens_beyond_loopback(self) -> bool:
+        """Whether the API can be reached from another machine; then no development key is accepted."""
+        return self.api_host not in LOOPBACK_HOSTS
+
+    @property
+    def effective_portal_url(self) -> str:
+        """The portal's base URL, without a trailing slash."""
+        return (self.portal_url or f"http://127.0.0.1:{self.portal_port}").rstrip("/")
+
+    def run_file(self, name: str) -> Path:
+        """A file of the running system, for example ``run/postgres.url``."""
+        return self.data_dir / "run" / name
+
+    def effective_database_url(self) -> str:
+        """The application role's URL: the setting, else what the embedded server wrote (``run/postgres.url``)."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return self.run_file("postgres.url").read_text().strip()
+
+    def effective_migration_database_url(self) -> str:
+        """The owner's URL: the setting, else the embedded server's, else the application role's."""
+        if self.migration_database_url is not None:
+            return self.migration_database_url.get_secret_value()
+        owner = self.run_file("postgres-owner.url")
+        if self.database_url is None and owner.exists():
+            return owner.read_text().strip()
+        return self.effective_database_url()
+
+    def effective_redis_url(self) -> str:
+        """The queue's URL: the setting, else what the embedded server wrote (``run/valkey.url``)."""
+        if self.redis_url is not None:
+            return self.redis_url.get_secret_value()
+        return self.run_file("valkey.url").read_text().strip()
