@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+import orjson
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -20,6 +21,10 @@ SERVER_SETTINGS = {
 }
 
 
+def _json_text(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
 def create_engine(url: str, *, application: str, pool_size: int = 10, statement_timeout_seconds: float = 30) -> AsyncEngine:
     """An engine on ``postgresql://…`` whose sessions carry the process's name and bounded waits.
 
@@ -32,6 +37,9 @@ def create_engine(url: str, *, application: str, pool_size: int = 10, statement_
         max_overflow=0,
         pool_pre_ping=True,
         pool_timeout=5,
+        # driver-level reads get decoded jsonb too; what is written is JSON text
+        json_deserializer=orjson.loads,
+        json_serializer=_json_text,
         connect_args={
             "server_settings": {
                 **SERVER_SETTINGS,

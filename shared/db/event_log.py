@@ -4,7 +4,6 @@ A position comes from the tenant's row in ``log_counter``, taken inside the appe
 round trip: no stopped client ever holds the counter, and ``recorded_at`` never falls as positions rise.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,45 +72,41 @@ class Head:
 # at the same moment both see it as new: the second one then breaks on the unique key, nothing of its statement stays
 # (its positions included), and `append` tries again, now seeing the first. So no position is ever burned.
 _APPEND: Final = f"""
-WITH incoming AS (
-    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::bytea[])
-        WITH ORDINALITY AS i(source, id, name, dossier_code, time, data, content_hash, ordinal)
-), known AS (
-    SELECT i.ordinal, l.position, l.content_hash = i.content_hash AS same
-    FROM incoming i JOIN event_log l ON l.tenant = $1 AND l.source = i.source AND l.id = i.id
-), fresh AS (
-    SELECT i.*, row_number() OVER (ORDER BY i.ordinal) AS nth
-    FROM incoming i
-    WHERE i.time <= now() + interval '{FUTURE_TOLERANCE}'
-      AND NOT EXISTS (SELECT 1 FROM known k WHERE k.ordinal = i.ordinal)
+WITH incoming AS MATERIALIZED (
+    SELECT i.*, l.position AS known_position, l.content_hash = i.content_hash AS same,
+           l.position IS NULL AND i.time <= now() + interval '{FUTURE_TOLERANCE}' AS fresh
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::bytea[],
+                $9::bool[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
+        WITH ORDINALITY AS i(source, id, name, dossier_code, time, data, content_hash,
+                             personal, person_name, id_type, id_number, phone, email, address, ordinal)
+    LEFT JOIN event_log l ON l.tenant = $1 AND l.source = i.source AND l.id = i.id
+), numbered AS MATERIALIZED (
+    SELECT *, count(*) FILTER (WHERE fresh) OVER (ORDER BY ordinal) AS nth, count(*) FILTER (WHERE fresh) OVER () AS added
+    FROM incoming
 ), counter AS (
     UPDATE log_counter
-    SET position = position + (SELECT count(*) FROM fresh), recorded_at = greatest(recorded_at, now())
-    WHERE tenant = $1 AND EXISTS (SELECT 1 FROM fresh)
-    RETURNING position - (SELECT count(*) FROM fresh) AS base, recorded_at
+    SET position = position + n.added, recorded_at = greatest(recorded_at, now())
+    FROM (SELECT added FROM numbered LIMIT 1) AS n
+    WHERE tenant = $1 AND n.added > 0
+    RETURNING position - n.added AS base, recorded_at
 ), written AS (
     INSERT INTO event_log
         (tenant, position, recorded_at, source, id, name, dossier_code, time, data, content_hash)
     SELECT $1, c.base + f.nth, c.recorded_at, f.source, f.id, f.name, f.dossier_code, f.time, f.data, f.content_hash
-    FROM fresh f CROSS JOIN counter c
-    ORDER BY f.nth
-    RETURNING position
+    FROM numbered f CROSS JOIN counter c
+    WHERE f.fresh
 ), persons AS (
     INSERT INTO applicant (tenant, dossier_code, source, id, name, id_type, id_number, phone, email, address)
-    SELECT $1, f.dossier_code, f.source, f.id, p.name, p.id_type, p.id_number, p.phone, p.email, p.address
-    FROM fresh f JOIN unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
-        AS p(ordinal, name, id_type, id_number, phone, email, address) USING (ordinal)
+    SELECT $1, dossier_code, source, id, person_name, id_type, id_number, phone, email, address
+    FROM numbered
+    WHERE fresh AND personal
 )
-SELECT i.ordinal,
-       coalesce(k.position, c.base + f.nth) AS position,
-       CASE WHEN k.ordinal IS NOT NULL THEN CASE WHEN k.same THEN 'duplicate' ELSE 'conflict' END
-            WHEN f.ordinal IS NOT NULL THEN 'accepted'
+SELECT coalesce(n.known_position, CASE WHEN n.fresh THEN c.base + n.nth END) AS position,
+       CASE WHEN n.known_position IS NOT NULL THEN CASE WHEN n.same THEN 'duplicate' ELSE 'conflict' END
+            WHEN n.fresh THEN 'accepted'
             ELSE 'future' END AS outcome
-FROM incoming i
-LEFT JOIN known k USING (ordinal)
-LEFT JOIN fresh f USING (ordinal)
-LEFT JOIN counter c ON true
-ORDER BY i.ordinal
+FROM numbered n LEFT JOIN counter c ON true
+ORDER BY n.ordinal
 """
 
 
@@ -154,7 +149,7 @@ def _repeated(event: NewEvent, first: NewEvent, recorded: Appended) -> Appended:
 async def _append_distinct(connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent]) -> list[Appended]:
     if not events:
         return []
-    persons = [(n, event.applicant) for n, event in enumerate(events, start=1) if event.applicant]
+    persons = [event.applicant or {} for event in events]
     arguments = (
         tenant,
         [event.source for event in events],
@@ -164,8 +159,8 @@ async def _append_distinct(connection: "DriverConnection", tenant: Tenant, event
         [event.time for event in events],
         [event.data for event in events],
         [event.content_hash for event in events],
-        [ordinal for ordinal, _ in persons],
-        *([person.get(field) for _, person in persons] for field in APPLICANT_FIELDS),
+        [bool(person) for person in persons],
+        *([person.get(field) for person in persons] for field in APPLICANT_FIELDS),
     )
     for _ in range(MAX_APPEND_TRIES):
         try:
@@ -186,7 +181,7 @@ _NAMES: Final = {name.value: name for name in EventName}
 def event_of(row: Any) -> Event:
     """The domain's event of a row with the columns of ``event_log``."""
     position, recorded_at, source, id_, name, dossier_code, time, data = row
-    return Event(position, recorded_at, source, id_, _NAMES[name], dossier_code, time, json.loads(data))
+    return Event(position, recorded_at, source, id_, _NAMES[name], dossier_code, time, data)
 
 
 async def head(connection: "DriverConnection", tenant: Tenant) -> Head:
