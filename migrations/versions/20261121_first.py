@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "88d0c2e6bc9d"
+revision = "98d4706799cd"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -65,10 +65,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "reading_id", name=op.f("pk_applicant_reading")),
     )
     op.create_index(
-        "ix_applicant_reading_tenant_dossier_code",
-        "applicant_reading",
-        ["tenant", "dossier_code", "read_at"],
-        unique=False,
+        "ix_applicant_reading_tenant_dossier_code", "applicant_reading", ["tenant", "dossier_code", "read_at"], unique=False
     )
     op.create_table(
         "calendar_day",
@@ -249,6 +246,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "dossier_code", name=op.f("pk_projection_failure")),
     )
     op.create_table(
+        "seen_agency",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("agency", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "agency", name=op.f("pk_seen_agency")),
+    )
+    op.create_table(
         "sync_attempt",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("dossier_code", sa.Text(), nullable=False),
@@ -340,6 +343,7 @@ def downgrade() -> None:
     )
     op.drop_table("sync_ledger")
     op.drop_table("sync_attempt")
+    op.drop_table("seen_agency")
     op.drop_table("projection_failure")
     op.drop_table("projection_cursor")
     op.drop_table("procedure")
@@ -355,9 +359,7 @@ def downgrade() -> None:
     op.drop_index("ix_dossier_tenant_due_at", table_name="dossier")
     op.drop_index("ix_dossier_tenant_agency", table_name="dossier")
     op.drop_index(
-        "ix_dossier_open",
-        table_name="dossier",
-        postgresql_where=sa.text("received_on IS NOT NULL AND ended_on IS NULL"),
+        "ix_dossier_open", table_name="dossier", postgresql_where=sa.text("received_on IS NOT NULL AND ended_on IS NULL")
     )
     op.drop_index("ix_dossier_anomalies", table_name="dossier", postgresql_using="gin")
     op.drop_table("dossier")

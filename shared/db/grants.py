@@ -27,6 +27,7 @@ PRIVILEGES: Final[Mapping[str, str]] = {
     "projection_failure": DERIVED,
     "dossier": DERIVED,
     "figure_sum": DERIVED,
+    "seen_agency": DERIVED,
     "waiting_void": DERIVED,
     "sync_ledger": "SELECT, INSERT, UPDATE",
     "sync_step": "SELECT, INSERT, UPDATE",

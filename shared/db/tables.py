@@ -286,6 +286,15 @@ figure_sum = Table(
     postgresql_with={"fillfactor": "70"},
 )
 
+seen_agency = Table(
+    "seen_agency",
+    metadata,
+    _tenant(),
+    # every agency that some dossier has had, known to the catalogue or not
+    _required("agency", Text),
+    PrimaryKeyConstraint("tenant", "agency"),
+)
+
 waiting_void = Table(
     "waiting_void",
     metadata,
