@@ -1,0 +1,92 @@
+"""Real PostgreSQL and Valkey for every test that asks: started once a run, a fresh database for each test.
+
+``database``                 a clone of the migrated template, dropped after the test (about 20 ms)
+``database_url``             its URL as the application role (``postgresql://``)
+``migration_database_url``   its URL as the owner
+``redis_url``                an emptied logical database of this xdist worker's own
+``servers``                  both servers, for tests that need the admin role or the process ids
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from tests.servers import FOLDER_VARIABLE, TEMPLATE, Servers, end_guardian, read_servers, start_guardian
+
+_GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
+        return  # an xdist worker is told the folder by its controller's environment
+    for name in [name for name in os.environ if name.startswith("MOTCUA_")]:
+        del os.environ[name]  # the tests know nothing of the `make run` of the shell they are started from
+    folder = Path(tempfile.mkdtemp(prefix="motcua-test-"))
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    config.stash[_GUARDIAN] = start_guardian(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    guardian = config.stash.get(_GUARDIAN, None)
+    if guardian is not None:
+        end_guardian(guardian)
+        os.environ.pop(FOLDER_VARIABLE, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one test's own, migrated and empty."""
+
+    name: str
+    app_url: str
+    owner_url: str
+    admin_url: str
+
+
+@pytest.fixture(scope="session")
+def servers() -> Servers:
+    return read_servers(Path(os.environ[FOLDER_VARIABLE]))
+
+
+@pytest.fixture(scope="session")
+async def _admin(servers: Servers) -> AsyncIterator[asyncpg.Connection]:
+    link = await asyncpg.connect(servers.admin + "postgres")
+    yield link
+    await link.close()
+
+
+@pytest.fixture
+async def database(servers: Servers, _admin: asyncpg.Connection) -> AsyncIterator[Database]:
+    name = f"t_{uuid.uuid4().hex}"
+    await _admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER motcua_owner STRATEGY file_copy")
+    yield Database(name, servers.app + name, servers.owner + name, servers.admin + name)
+    await _admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(database: Database) -> str:
+    return database.app_url
+
+
+@pytest.fixture
+def migration_database_url(database: Database) -> str:
+    return database.owner_url
+
+
+@pytest.fixture
+async def redis_url(servers: Servers) -> str:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    url = f"{servers.valkey}{int(worker.removeprefix('gw'))}"
+    async with Redis.from_url(url) as link:
+        await link.flushdb()
+    return url
