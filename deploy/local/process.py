@@ -56,7 +56,7 @@ def spawn(
     It writes to the file itself, not to a pipe of ours: it neither blocks nor breaks when we are stopped or killed.
     """
     with log.open("ab") as out:
-        return subprocess.Popen(
+        started: subprocess.Popen[bytes] = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -68,6 +68,7 @@ def spawn(
             umask=0o077,
             **account.switch(),  # type: ignore[call-overload]
         )
+    return started
 
 
 def end(process: psutil.Process, polite: signal.Signals, patience_seconds: float) -> bool:
