@@ -1,0 +1,365 @@
+"""What the rules say of a dossier, reckoned slowly from docs/rules.md alone (sections 2-4).
+
+Nothing of the product is imported or imitated here: every function quotes the sentence it stands for, and walks over
+the whole history again each time it is asked. `reckon` takes CloudEvents as posted (plain dicts) in arrival order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime
+from typing import Any
+
+from tests.oracle.log import Told, effective_events, listen, local_date, midnight_ending, void_fault
+
+STATUS = {
+    "submitted": 1,
+    "received": 2,
+    "payment_requested": 6,
+    "paid": 4,
+    "supplement_requested": 5,
+    "supplemented": 4,
+    "assigned": 4,
+    "withdrawn": 7,
+    "rejected": 3,
+    "stopped": 8,
+    "processed": 9,
+    "returned": 10,
+}
+
+END_NAMES = ("withdrawn", "rejected", "stopped", "processed", "returned")
+
+WORK = ("assigned", "supplement_requested", "payment_requested", "withdrawn", "stopped", "processed")
+EXPECTED: dict[str | None, tuple[str, ...]] = {
+    None: ("submitted", "received"),
+    "submitted": ("received", "rejected", "withdrawn", "supplement_requested", "payment_requested"),
+    "received": (
+        "assigned",
+        "supplement_requested",
+        "payment_requested",
+        "paid",
+        "withdrawn",
+        "stopped",
+        "processed",
+    ),
+    "assigned": WORK,
+    "supplemented": WORK,
+    "paid": WORK,
+    "supplement_requested": ("supplemented", "withdrawn", "stopped", "rejected"),
+    "payment_requested": ("paid", "payment_requested", "assigned", "withdrawn", "stopped", "processed"),
+    "withdrawn": ("stopped", "assigned"),
+    "processed": ("returned", "assigned"),
+    "rejected": (),
+    "stopped": (),
+    "returned": (),
+}
+EXPECTED_WHILE_NOT_RECEIVED = {
+    "supplemented": ("received", "rejected"),
+    "paid": ("received", "rejected"),
+    "payment_requested": ("received", "rejected"),
+}
+
+ALLOWED_BEFORE_RECEPTION = (
+    "submitted",
+    "supplement_requested",
+    "supplemented",
+    "payment_requested",
+    "paid",
+    "rejected",
+    "withdrawn",
+    "transferred",
+)
+
+Anomaly = tuple[str, str | None, str | None]  # code, source, id; the last two are None for one a dossier
+
+
+# ------------------------------------------------------------------------------------------------------ a dossier
+
+
+class Reckoning:
+    """One dossier: its effective events in fold order, and every question the rules answer about it."""
+
+    def __init__(self, code: str, events: list[Told], voids: list[tuple[str, Told]] = ()) -> None:
+        self.code = code
+        self.events = events
+        self.faulty_voids = list(voids)
+        self.firsts = [told for told in events if told.name == "received"]
+        self.reception = self.firsts[0] if self.firsts else None
+        self.roles = self._roles()
+        self.pauses = self._pauses()
+        self.end = self._end()
+
+    # -- status
+
+    def _roles(self) -> list[str | None]:
+        """For each event: 'end', 'other' (another status-bearing event: reopens), or None (bears no status)."""
+        roles: list[str | None] = []
+        for index, told in enumerate(self.events):
+            received_already = any(earlier.name == "received" for earlier in self.events[:index])
+            bearing_before = [role for role in roles if role is not None]
+            if told.name not in STATUS:
+                roles.append(None)
+            elif told.name == "paid" and told.data["outcome"] != "succeeded":
+                roles.append(None)  # "A failed paid bears nothing."
+            elif told.name in ("payment_requested", "paid") and bearing_before and bearing_before[-1] == "end":
+                roles.append(None)  # "after an end event with nothing reopening in between is not"
+            elif told.name in END_NAMES and received_already:
+                roles.append("end")  # "end events are …, once the dossier has been received"
+            else:
+                roles.append("other")  # "Any other status-bearing event reopens."
+        return roles
+
+    @property
+    def bearing(self) -> list[Told]:
+        return [told for told, role in zip(self.events, self.roles, strict=True) if role is not None]
+
+    @property
+    def status(self) -> int | None:
+        """'the status is that of the last status-bearing event, none if there is none'."""
+        return STATUS[self.bearing[-1].name] if self.bearing else None
+
+    @property
+    def received_at(self) -> datetime | None:
+        return self.reception.time if self.reception else None
+
+    def _end(self) -> Told | None:
+        """'ended_at, end_kind, if the last status-bearing event is an end event: among the end events after the last
+        reopening event, the last processed; else the first returned; else the last stopped; else the last withdrawn;
+        else the last rejected.'"""
+        pairs = [(told, role) for told, role in zip(self.events, self.roles, strict=True) if role is not None]
+        if self.reception is None or not pairs or pairs[-1][1] != "end":
+            return None
+        reopenings = [index for index, pair in enumerate(pairs) if pair[1] == "other"]
+        ends = [told for told, role in pairs[(reopenings[-1] + 1) if reopenings else 0 :] if role == "end"]
+        for name, which in (("processed", -1), ("returned", 0), ("stopped", -1), ("withdrawn", -1), ("rejected", -1)):
+            named = [told for told in ends if told.name == name]
+            if named:
+                return named[which]
+        raise AssertionError("an end event of no kind")
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return self.end.time if self.end else None
+
+    @property
+    def end_kind(self) -> str | None:
+        return self.end.name if self.end else None
+
+    @property
+    def is_open(self) -> bool:
+        """'Without a received … it is neither open nor ended.'"""
+        return self.reception is not None and self.end is None
+
+    def is_after_reception(self, told: Told) -> bool:
+        return self.reception is not None and told.place > self.reception.place
+
+    # -- whose
+
+    @property
+    def agency(self) -> str | None:
+        """'that of the last transferred (before reception too), else of the first received, else of the last
+        submitted'."""
+        transfers = [told for told in self.events if told.name == "transferred"]
+        return transfers[-1].data["agency_code"] if transfers else self._said("agency_code")
+
+    @property
+    def procedure(self) -> str | None:
+        return self._said("procedure_code")
+
+    @property
+    def channel(self) -> str | None:
+        return self._said("channel")
+
+    def _said(self, key: str) -> str | None:
+        """'of the first received, else of the last submitted; else none'."""
+        submissions = [told for told in self.events if told.name == "submitted"]
+        said = self.reception or (submissions[-1] if submissions else None)
+        return said.data[key] if said else None
+
+    # -- pauses
+
+    def _pauses(self) -> list[tuple[datetime, datetime | None]]:
+        """'intervals from a supplement_requested to the next status-bearing event; touching ones merge, empty ones are
+        dropped, those before reception count as pauses of nothing'."""
+        bearing = self.bearing
+        intervals: list[tuple[datetime, datetime | None]] = []
+        for index, told in enumerate(bearing):
+            if told.name != "supplement_requested" or not self.is_after_reception(told):
+                continue
+            until = bearing[index + 1].time if index + 1 < len(bearing) else None
+            if until != told.time:
+                intervals.append((told.time, until))
+        merged: list[tuple[datetime, datetime | None]] = []
+        for began, ended in intervals:
+            if merged and merged[-1][1] == began:
+                merged[-1] = (merged[-1][0], ended)
+            else:
+                merged.append((began, ended))
+        return merged
+
+    def paused_at_end_of(self, day: date) -> bool:
+        """'if a pause began before that midnight and did not end before it'."""
+        midnight = midnight_ending(day)
+        return any(began < midnight and not (ended is not None and ended < midnight) for began, ended in self.pauses)
+
+    def pauses_at(self, moment: datetime) -> list[tuple[datetime, datetime | None]]:
+        """'inside or at the end of a pause'."""
+        return [pause for pause in self.pauses if pause[0] <= moment and (pause[1] is None or moment <= pause[1])]
+
+    # -- due dates
+
+    def date_set_by(self, told: Told) -> datetime | None:
+        """'Setting events: the first received (due_at), due_set, extended and supplemented (new_due_at).'"""
+        if told is self.reception:
+            return told.moment_in("due_at")
+        if told.name in ("due_set", "extended", "supplemented"):
+            return told.moment_in("new_due_at")
+        return None
+
+    @property
+    def setting(self) -> list[tuple[Told, datetime]]:
+        """'An event that sets no date leaves the date as it is.'"""
+        dated = [(told, self.date_set_by(told)) for told in self.events]
+        return [(told, when) for told, when in dated if when is not None]
+
+    @property
+    def promised_at(self) -> datetime | None:
+        """'the date set by the latest of them'."""
+        return self.setting[-1][1] if self.setting else None
+
+    @property
+    def original_due_at(self) -> datetime | None:
+        """'The original date is the first one set'."""
+        return self.setting[0][1] if self.setting else None
+
+    def reference_day(self, told: Told) -> date:
+        """'its own local date, or, inside or at the end of a pause, the local date on which that pause began. (For a
+        due_set that follows a supplemented: that pause too.)'"""
+        pauses = self.pauses_at(told.time)
+        if told.name == "due_set":
+            follows = told.data["follows"]
+            for other in self.events:
+                if other.name == "supplemented" and other.identity == (follows["source"], follows["id"]):
+                    pauses = pauses + self.pauses_at(other.time)
+        return min([local_date(began) for began, _ in pauses], default=local_date(told.time))
+
+    def due_dates(self, setting: list[tuple[Told, datetime]]) -> tuple[datetime | None, list[Told]]:
+        """D after these setting events, and those refused: 'after reception a setting event does not move D if D's
+        local day was over on the event's reference day. … The first received's due_at always moves D, and so does any
+        setting event before it.'"""
+        due: datetime | None = None
+        refused: list[Told] = []
+        for told, when in setting:
+            if self.is_after_reception(told) and due is not None and local_date(due) < self.reference_day(told):
+                refused.append(told)
+            else:
+                due = when
+        return due, refused
+
+    def due_at_moment(self, moment: datetime) -> datetime | None:
+        """'In force at a moment: reckoned from the setting events at or before it.'"""
+        return self.due_dates([(told, when) for told, when in self.setting if told.time <= moment])[0]
+
+    def due_at_end_of(self, day: date) -> datetime | None:
+        """'At the end of day T: from those whose local date is <= T.'"""
+        return self.due_dates([(told, when) for told, when in self.setting if local_date(told.time) <= day])[0]
+
+    @property
+    def due_at(self) -> datetime | None:
+        """'A dossier's answer shows due_at = D in force at ended_at, else after its last event.'"""
+        return self.due_at_moment(self.ended_at) if self.ended_at else self.due_dates(self.setting)[0]
+
+    @property
+    def postponements(self) -> list[Told]:
+        """'the effective extended, and supplemented with a new date, after the first received and not after the event
+        that gives ended_at, in fold order'."""
+        return [
+            told
+            for told in self.events
+            if (told.name == "extended" or (told.name == "supplemented" and self.date_set_by(told) is not None))
+            and self.is_after_reception(told)
+            and (self.end is None or told.place <= self.end.place)
+        ]
+
+    # -- anomalies (the second table of section 4, line by line)
+
+    @property
+    def anomalies(self) -> Counter[Anomaly]:
+        """'one anomaly an event, but one a dossier for not_received, no_due_date, code_date_later'; those of the fold
+        and those of voids. unknown_* needs a catalogue: see `unknown`."""
+        found: list[Anomaly] = [(code, void.source, void.id) for code, void in self.faulty_voids]
+        refused = self.due_dates(self.setting)[1]
+        for index, told in enumerate(self.events):
+            before = self.events[:index]
+            codes = []
+            if self.roles[index] is not None and not self._expected(index):
+                codes.append("unexpected_step")
+            if self.reception and told.time < self.reception.time and told.name not in ALLOWED_BEFORE_RECEPTION:
+                codes.append("before_reception")
+            if told.name == "received" and any(other.name == "received" for other in before):
+                codes.append("received_twice")
+            when = self.date_set_by(told)
+            if when is not None and self.reception and when < self.reception.time:
+                codes.append("due_before_reception")
+            if told in refused:
+                codes.append("date_after_lateness")
+            if told.name == "extended" and any(other.name == "extended" for other in before):
+                codes.append("extended_twice")
+            if told.name == "supplement_requested" and any(other.name == "supplement_requested" for other in before):
+                codes.append("supplements_many")
+            if told.name == "returned" and not any(other.name == "processed" for other in before):
+                codes.append("returned_unprocessed")
+            found.extend((code, told.source, told.id) for code in codes)
+        if self.reception is None and any(
+            told.name in ("assigned", "stopped", "processed", "returned") for told in self.events
+        ):
+            found.append(("not_received", None, None))
+        if self.reception is not None and self.due_at is None:
+            found.append(("no_due_date", None, None))
+        dated = date_in_code(self.code)
+        if self.reception is not None and dated is not None and dated > local_date(self.reception.time):
+            found.append(("code_date_later", None, None))
+        return Counter(found)
+
+    def _expected(self, index: int) -> bool:
+        """'Expected steps': from the status-bearing event before to this one."""
+        told = self.events[index]
+        earlier = [other for other, role in zip(self.events[:index], self.roles[:index], strict=True) if role is not None]
+        last = earlier[-1].name if earlier else None
+        if told.name in EXPECTED[last]:
+            return True
+        not_yet_received = not any(other.name == "received" for other in self.events[:index])
+        return not_yet_received and last is not None and told.name in EXPECTED_WHILE_NOT_RECEIVED.get(last, ())
+
+    def unknown(self, procedures: set[str], agencies: set[str]) -> Counter[Anomaly]:
+        """'unknown_* by the derived agency and procedure'; the agencies are those of the reception day's tree."""
+        found: list[Anomaly] = []
+        if self.procedure is not None and self.procedure not in procedures:
+            found.append(("unknown_procedure", None, None))
+        if self.agency is not None and self.agency not in agencies:
+            found.append(("unknown_agency", None, None))
+        return Counter(found)
+
+
+def date_in_code(code: str) -> date | None:
+    """'the date in a code is yymmdd (20yy) or yyyymmdd, an impossible date is none'."""
+    digits = code.split("-")[1]
+    digits = "20" + digits if len(digits) == 6 else digits
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return None
+
+
+def reckon(posted: list[dict[str, Any]]) -> dict[str, Reckoning]:
+    """Every dossier that an event names, by code."""
+    log = listen(posted)
+    by_code: dict[str, dict[tuple[str, str], Told]] = {}
+    for told in log.values():
+        by_code.setdefault(told.dossier, {})[told.identity] = told
+    answer = {}
+    for code, own in by_code.items():
+        voids = [told for told in own.values() if told.name == "voided"]
+        faulty = [(fault, void) for void in voids if (fault := void_fault(void, log)) is not None]
+        answer[code] = Reckoning(code, effective_events(code, own), faulty)
+    return answer
