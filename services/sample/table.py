@@ -1,0 +1,142 @@
+"""A unit table as provinces publish it: per unit the dossiers received, on time, in progress within term, and late."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from shared.domain.errors import FieldError, InvalidInput
+
+SAMPLES: Final = {"soctrang-2018": "soctrang_2018_by_unit"}
+"""Names that ``MOTCUA_SAMPLE`` and ``motcua sample`` know, with the report's id in ``published.json``."""
+
+CSV_HEADINGS: Final = ("name", "received", "on_time", "in_progress_within", "late", "on_time_rate_pct")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One printed row. ``received`` and ``rate_pct`` are quoted as printed and may contradict the parts."""
+
+    code: str
+    name: str
+    group: str
+    received: int
+    on_time: int
+    within: int
+    late: int
+    rate_pct: Decimal | None
+
+    @property
+    def dossiers(self) -> int:
+        """The sum of the parts: how many dossiers the row stands for."""
+        return self.on_time + self.within + self.late
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTable:
+    """A table of one calendar year of one tenant; the units are direct children of the tenant's root agency."""
+
+    id: str
+    tenant: str
+    place: str
+    source: str
+    year: int
+    headline_rate_pct: Decimal | None
+    units: Sequence[Unit]
+
+    @property
+    def dossiers(self) -> int:
+        """Dossiers of all units, by their parts."""
+        return sum(unit.dossiers for unit in self.units)
+
+
+def _decimal(value: object) -> Decimal | None:
+    return None if value in (None, "") else Decimal(str(value))
+
+
+def published_table(name: str, tenant: str) -> UnitTable:
+    """The published table called ``name``.
+
+    Raises:
+        InvalidInput: no sample has this name.
+    """
+    if name not in SAMPLES:
+        raise InvalidInput.of("/sample", "unknown_sample", f"expected one of {', '.join(sorted(SAMPLES))}, or none")
+    document = json.loads(files("services.sample").joinpath("published.json").read_text(encoding="utf-8"))
+    report: dict[str, Any] = next(report for report in document["reports"] if report["id"] == SAMPLES[name])
+    return UnitTable(
+        id=name,
+        tenant=tenant,
+        place=report["place"],
+        source=report["issuer"],
+        year=report["period"]["year"],
+        headline_rate_pct=_decimal(report["headline_average_on_time_rate_pct"]),
+        units=[
+            Unit(
+                code=_unit_code(tenant, number),
+                name=unit["name_vi"],
+                group=unit["group_vi"],
+                received=unit["received"],
+                on_time=unit["on_time"],
+                within=unit["in_progress_within"],
+                late=unit["late"],
+                rate_pct=_decimal(unit["on_time_rate_published_pct"]),
+            )
+            for number, unit in enumerate(report["units"], start=1)
+        ],
+    )
+
+
+def read_table(path: Path, *, tenant: str, year: int) -> UnitTable:
+    """One's own table: a CSV file in UTF-8 with the headings ``CSV_HEADINGS`` (the last may be empty or missing).
+
+    The year must be over, or the history would lie in the future.
+
+    Raises:
+        InvalidInput: with a pointer ``/<line>/<heading>`` for each wrong cell.
+        OSError: the file cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [heading for heading in CSV_HEADINGS[:-1] if heading not in (reader.fieldnames or ())]
+        if missing:
+            raise InvalidInput.of("/1", "missing_heading", f"expected the headings {', '.join(CSV_HEADINGS)}")
+        rows = list(reader)
+    errors: list[FieldError] = []
+    units = [_csv_unit(row, line, tenant, errors) for line, row in enumerate(rows, start=2)]
+    if not rows:
+        errors.append(FieldError("/2", "empty", "expected at least one unit"))
+    if errors:
+        raise InvalidInput(errors)
+    return UnitTable(path.stem, tenant, tenant, str(path), year, None, units)
+
+
+def _csv_unit(row: dict[str, str | None], line: int, tenant: str, errors: list[FieldError]) -> Unit:
+    def count(heading: str) -> int:
+        text = (row.get(heading) or "").strip()
+        if text.isascii() and text.isdigit():
+            return int(text)
+        errors.append(FieldError(f"/{line}/{heading}", "not_a_count", "expected a whole number, 0 or more"))
+        return 0
+
+    name = (row.get("name") or "").strip()
+    if not name:
+        errors.append(FieldError(f"/{line}/name", "missing", "expected the unit's name"))
+    return Unit(
+        code=_unit_code(tenant, line - 1),
+        name=name,
+        group="",
+        received=count("received"),
+        on_time=count("on_time"),
+        within=count("in_progress_within"),
+        late=count("late"),
+        rate_pct=_decimal(row.get("on_time_rate_pct")),
+    )
+
+
+def _unit_code(tenant: str, number: int) -> str:
+    return f"{tenant}.{number:02d}" if number < 100 else f"{tenant}.{number:03d}"  # noqa: PLR2004 - groups of 2-3 digits
