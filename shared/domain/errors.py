@@ -10,6 +10,8 @@ MotcuaError
 └── Busy                a job of this kind is running already
 """
 
+# ruff: noqa: N818 - the names say what happened; all of them are errors by their root
+
 from dataclasses import dataclass
 
 

@@ -1,0 +1,177 @@
+"""The figures, rates and identities of a period (rules, sections 6 and 7; form II.06 of Circular 01/2020/TT-VPCP)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """The integer sums of a period [F, T] and a scope, from which every figure follows.
+
+    The flows are sums of the counts in [F, T], ``within``, ``overdue`` and ``paused`` stocks at T, ``carried_over`` the
+    open stock at F - 1. ``withdrawn`` and ``stopped`` are part of the resolved, ``paused`` is part of ``within``.
+    """
+
+    received_online: int = 0
+    received_direct: int = 0
+    received_postal: int = 0
+    carried_over: int = 0
+    resolved_early: int = 0
+    resolved_on_time: int = 0
+    resolved_late: int = 0
+    withdrawn: int = 0
+    stopped: int = 0
+    within: int = 0
+    overdue: int = 0
+    paused: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(**{name: getattr(self, name) + getattr(other, name) for name in SUM_NAMES})
+
+
+SUM_NAMES: Final = tuple(field.name for field in fields(Sums))
+
+
+class Figure(StrEnum):
+    """The path of each figure in an answer, as ``figure=`` names it (contract, section 4)."""
+
+    RECEIVED = "received.total"
+    RECEIVED_NEW = "received.new.total"
+    RECEIVED_ONLINE = "received.new.online"
+    RECEIVED_DIRECT = "received.new.direct"
+    RECEIVED_POSTAL = "received.new.postal"
+    CARRIED_OVER = "received.carried_over"
+    RESOLVED = "resolved.total"
+    RESOLVED_EARLY = "resolved.early"
+    RESOLVED_ON_TIME = "resolved.on_time"
+    RESOLVED_LATE = "resolved.late"
+    WITHDRAWN = "resolved.withdrawn"
+    STOPPED = "resolved.stopped"
+    OPEN = "open.total"
+    WITHIN = "open.within"
+    OVERDUE = "open.overdue"
+    PAUSED = "open.paused"
+
+
+class RateKey(StrEnum):
+    """The four rates of rules, section 7; there is no "the" on-time rate."""
+
+    RESOLVED_ON_TIME = "resolved_on_time"
+    INDEX_ON_TIME = "index_on_time"
+    ON_TIME_OF_RECEIVED = "on_time_of_received"
+    OPEN_WITHIN = "open_within"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A percentage with 2 decimals (None: nothing to divide by), what it was made of, and the formula's id."""
+
+    value: str | None
+    numerator: int
+    denominator: int
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One identity of rules, section 6, and whether it holds."""
+
+    identity: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All figures of a period and a scope."""
+
+    figures: dict[Figure, int]
+    rates: dict[RateKey, Rate]
+    checks: tuple[Check, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every identity holds."""
+        return all(check.holds for check in self.checks)
+
+
+def percent(numerator: int, denominator: int) -> str | None:
+    """``numerator / denominator`` in percent, 2 decimals, ROUND_HALF_UP on exact integers; None for a zero denominator.
+
+    86 of 99 is 86.87, where a binary float may print 86.86. Both must not be negative.
+    """
+    if denominator == 0:
+        return None
+    hundredths = (2 * 10_000 * numerator + denominator) // (2 * denominator)
+    return f"{hundredths // 100}.{hundredths % 100:02}"
+
+
+def report(sums: Sums) -> Report:
+    """The figures, the four rates and the four identities of one scope."""
+    figures = _figures(sums)
+    return Report(figures=figures, rates=_rates(figures), checks=_checks(figures))
+
+
+def sum_of_children(parent: Sums, children: Iterable[Sums]) -> Check:
+    """The identity "parent = sum of children", figure by figure."""
+    return Check("parent=sum of children", sum(children, Sums()) == parent)
+
+
+def opens_next(this: Sums, following: Sums) -> Check:
+    """The identity "open at the end of one period = carried over into the next"."""
+    return Check("open=carried over into the next", this.within + this.overdue == following.carried_over)
+
+
+def _figures(sums: Sums) -> dict[Figure, int]:
+    received_new = sums.received_online + sums.received_direct + sums.received_postal
+    return {
+        Figure.RECEIVED: received_new + sums.carried_over,
+        Figure.RECEIVED_NEW: received_new,
+        Figure.RECEIVED_ONLINE: sums.received_online,
+        Figure.RECEIVED_DIRECT: sums.received_direct,
+        Figure.RECEIVED_POSTAL: sums.received_postal,
+        Figure.CARRIED_OVER: sums.carried_over,
+        Figure.RESOLVED: sums.resolved_early + sums.resolved_on_time + sums.resolved_late,
+        Figure.RESOLVED_EARLY: sums.resolved_early,
+        Figure.RESOLVED_ON_TIME: sums.resolved_on_time,
+        Figure.RESOLVED_LATE: sums.resolved_late,
+        Figure.WITHDRAWN: sums.withdrawn,
+        Figure.STOPPED: sums.stopped,
+        Figure.OPEN: sums.within + sums.overdue,
+        Figure.WITHIN: sums.within,
+        Figure.OVERDUE: sums.overdue,
+        Figure.PAUSED: sums.paused,
+    }
+
+
+def _rates(figures: dict[Figure, int]) -> dict[RateKey, Rate]:
+    in_time = figures[Figure.RESOLVED_EARLY] + figures[Figure.RESOLVED_ON_TIME]
+    within = figures[Figure.WITHIN]
+    resolved = figures[Figure.RESOLVED]
+    still_open = figures[Figure.OPEN]
+    received = figures[Figure.RECEIVED]
+    return {
+        RateKey.RESOLVED_ON_TIME: _rate("resolved_on_time/1", in_time, resolved),
+        RateKey.INDEX_ON_TIME: _rate("index_on_time/1", in_time + within, resolved + still_open),
+        RateKey.ON_TIME_OF_RECEIVED: _rate("on_time_of_received/1", in_time, received),
+        RateKey.OPEN_WITHIN: _rate("open_within/1", within, still_open),
+    }
+
+
+def _rate(formula: str, numerator: int, denominator: int) -> Rate:
+    return Rate(percent(numerator, denominator), numerator, denominator, formula)
+
+
+def _checks(figures: dict[Figure, int]) -> tuple[Check, ...]:
+    """3=4+5+6, 7=8+9+10, 11=12+13, 3=7+11, in the columns of form II.06."""
+    columns_5 = figures[Figure.RECEIVED_DIRECT] + figures[Figure.RECEIVED_POSTAL]
+    column_3 = figures[Figure.RECEIVED_ONLINE] + columns_5 + figures[Figure.CARRIED_OVER]
+    column_7 = figures[Figure.RESOLVED_EARLY] + figures[Figure.RESOLVED_ON_TIME] + figures[Figure.RESOLVED_LATE]
+    column_11 = figures[Figure.WITHIN] + figures[Figure.OVERDUE]
+    return (
+        Check("3=4+5+6", figures[Figure.RECEIVED] == column_3),
+        Check("7=8+9+10", figures[Figure.RESOLVED] == column_7),
+        Check("11=12+13", figures[Figure.OPEN] == column_11),
+        Check("3=7+11", figures[Figure.RECEIVED] == figures[Figure.RESOLVED] + figures[Figure.OPEN]),
+    )
