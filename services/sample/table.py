@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +14,8 @@ from shared.domain.errors import FieldError, InvalidInput
 
 SAMPLES: Final = {"soctrang-2018": "soctrang_2018_by_unit"}
 """Names that ``MOTCUA_SAMPLE`` and ``motcua sample`` know, with the report's id in ``published.json``."""
+
+RATE: Final = re.compile(r"(\d{1,3}(\.\d{1,2})?)?")
 
 CSV_HEADINGS: Final = ("name", "received", "on_time", "in_progress_within", "late", "on_time_rate_pct")
 
@@ -123,6 +126,12 @@ def _csv_unit(row: dict[str, str | None], line: int, tenant: str, errors: list[F
         errors.append(FieldError(f"/{line}/{heading}", "not_a_count", "expected a whole number, 0 or more"))
         return 0
 
+    rate = (row.get("on_time_rate_pct") or "").strip()
+    if not RATE.fullmatch(rate):
+        errors.append(
+            FieldError(f"/{line}/on_time_rate_pct", "not_a_rate", "expected a percentage such as 86.87, or nothing")
+        )
+        rate = ""
     name = (row.get("name") or "").strip()
     if not name:
         errors.append(FieldError(f"/{line}/name", "missing", "expected the unit's name"))
@@ -134,7 +143,7 @@ def _csv_unit(row: dict[str, str | None], line: int, tenant: str, errors: list[F
         on_time=count("on_time"),
         within=count("in_progress_within"),
         late=count("late"),
-        rate_pct=_decimal(row.get("on_time_rate_pct")),
+        rate_pct=_decimal(rate),
     )
 
 

@@ -92,6 +92,7 @@ def test_an_own_table_is_read_from_csv(tmp_path: Path):
         ("name,received,on_time,in_progress_within,late\n,1,1,0,0\n", "/2/name"),
         ("name,received,on_time,in_progress_within,late\nA,-1,1,0,0\n", "/2/received"),
         ("name,received,on_time,in_progress_within,late\n", "/2"),
+        ("name,received,on_time,in_progress_within,late,on_time_rate_pct\nA,1,1,0,0,all\n", "/2/on_time_rate_pct"),
     ],
 )
 def test_a_wrong_cell_is_named(tmp_path: Path, text: str, pointer: str):
