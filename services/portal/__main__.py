@@ -1,0 +1,105 @@
+"""`python -m services.portal`: the practice portal as a process of its own."""
+
+import signal
+import socket
+import sys
+from types import FrameType
+
+import structlog
+import uvicorn
+from pydantic import ValidationError
+
+from services.portal.app import create_app
+from services.portal.drops import DroppingProtocol
+from services.portal.portal import Portal
+from services.portal.settings import Settings
+from services.portal.store import StoreInUseError
+
+_BACKLOG = 512
+
+
+class PortalServer(uvicorn.Server):
+    """A server that lets hanging calls go as soon as it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, portal: Portal) -> None:
+        super().__init__(config)
+        self._portal = portal
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        super().handle_exit(sig, frame)
+        # Set from a signal handler, in the loop's own thread: the loop wakes up by the signal itself.
+        self._portal.stopping.set()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the address; raises `OSError` when it is in use."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; give the exit code."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    log = structlog.get_logger()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.stderr.write(f"portal: settings are wrong: {error}\n")
+        return 2
+    try:
+        listener = bind(settings.host, settings.port)
+    except OSError as error:
+        sys.stderr.write(
+            f"portal: cannot listen on {settings.host}:{settings.port} ({error.strerror}). If another process "
+            "has the port, stop it or set MOTCUA_PORTAL_PORT.\n",
+        )
+        return 1
+    try:
+        portal = Portal(settings)
+        portal.take_store()
+    except (OSError, ValueError, StoreInUseError) as error:
+        listener.close()
+        sys.stderr.write(f"portal: cannot open {settings.database}: {error}\n")
+        return 1
+    host, port = listener.getsockname()[:2]
+    log.info("portal_started", url=f"http://{host}:{port}", database=str(settings.database), user=settings.username)
+    server = PortalServer(
+        uvicorn.Config(
+            create_app(portal),
+            http=DroppingProtocol,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=75,
+            server_header=False,
+        ),
+        portal,
+    )
+    server.run(sockets=[listener])
+    log.info("portal_stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(0)

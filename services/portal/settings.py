@@ -1,0 +1,67 @@
+"""Settings of the practice portal, from the environment, and the limits that tests may switch at run time."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+CountOrNone = Annotated[int, Field(strict=True, ge=0)]
+
+
+class Limits(BaseModel):
+    """Limits and switches, readable and changeable at `/_portal/limits` (protocol section 11.1)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dossiers_per_call: Count = Field(default=100, description="dossiers in one DongBoHoSoMC")
+    steps_per_call: Count = Field(default=100, description="steps in one CapNhatTienDoHoSoMC")
+    steps_per_dossier: Count = Field(default=10, description="steps of one dossier in one call")
+    codes_per_lookup: Count = Field(default=100, description="codes in one TraCuuHoSo")
+    calls_per_minute: CountOrNone = Field(
+        default=600,
+        description="calls of one user in any 60 seconds; 0 for no limit",
+    )
+    session_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=600.0,
+        description="absolute life of a session",
+    )
+    success_code: Literal["0", "00", 0] = Field(default="0", description='"0", "00" or the number 0')
+    strict_batch: bool = Field(default=False, description="one rejected item rejects its whole call")
+    strict_order: bool = Field(default=False, description="refuse a status that goes backwards with -6")
+    insist_catalogue: bool = Field(
+        default=False,
+        description="refuse a MaTTHC or MaLinhVuc outside the catalogue with -5",
+    )
+    calls_kept: Count = Field(default=20_000, description="calls kept for /_portal/calls")
+    call_text_bytes: CountOrNone = Field(
+        default=16_384,
+        description="how much of a request or an answer /_portal/calls keeps",
+    )
+
+
+class Settings(BaseSettings):
+    """The environment of one portal process: `MOTCUA_DATA_DIR` and `MOTCUA_PORTAL_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="MOTCUA_PORTAL_", populate_by_name=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8090
+    data_dir: Path = Field(default=Path("./var"), validation_alias="MOTCUA_DATA_DIR")
+    username: str = "000.00.00.H51"
+    password: str = "practice"  # noqa: S105 - the practice portal's published default, not a secret
+    dstcode: str = "VN:GOV:000.00.00.G22:dvcqg"
+    madonvi: str = "000.00.00.H51"
+    users: dict[str, str] = Field(
+        default_factory=dict,
+        description="further users and their passwords; when empty, any user name of the shape of a "
+        "unit code is let in with the one password",
+    )
+    catalogue: Path | None = Field(default=None, description="a JSON file that replaces the catalogue")
+    limits: Limits = Field(default_factory=Limits, description="the limits the portal starts with")
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.data_dir / "portal" / "portal.sqlite3"
