@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "98d4706799cd"
+revision = "2364571628d9"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("known_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ordinal", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("parent", sa.Text(), nullable=True),
         sa.Column("valid_from", sa.Date(), nullable=True),
@@ -25,7 +26,7 @@ def upgrade() -> None:
         sa.Column("successors", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("aliases", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("removed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "code", "known_from", name=op.f("pk_agency")),
+        sa.PrimaryKeyConstraint("tenant", "code", "known_from", "ordinal", name=op.f("pk_agency")),
     )
     op.create_table(
         "api_key",
@@ -74,6 +75,7 @@ def upgrade() -> None:
         sa.Column("known_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), server_default="", nullable=False),
+        sa.Column("removed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "date", "known_from", name=op.f("pk_calendar_day")),
     )
     op.create_table(
@@ -98,7 +100,8 @@ def upgrade() -> None:
         sa.Column("promised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("end_kind", sa.Text(), nullable=True),
-        sa.Column("last_event_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_event_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("touched_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("anomalies", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("received_on", sa.Date(), nullable=True),
         sa.Column("ended_on", sa.Date(), nullable=True),
@@ -182,6 +185,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
+    op.create_index(
+        "uq_job_rebuild",
+        "job",
+        ["tenant", "kind"],
+        unique=True,
+        postgresql_where=sa.text("kind = 'rebuild' AND state IN ('queued', 'running')"),
+    )
     op.create_table(
         "log_counter",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -233,6 +243,8 @@ def upgrade() -> None:
         sa.Column("projection", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("moved_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("corrections", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("tenant", "projection", name=op.f("pk_projection_cursor")),
     )
     op.create_table(
@@ -243,6 +255,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("failed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "dossier_code", name=op.f("pk_projection_failure")),
     )
     op.create_table(
@@ -350,6 +363,9 @@ def downgrade() -> None:
     op.drop_table("portal_session")
     op.drop_table("portal_circuit")
     op.drop_table("log_counter")
+    op.drop_index(
+        "uq_job_rebuild", table_name="job", postgresql_where=sa.text("kind = 'rebuild' AND state IN ('queued', 'running')")
+    )
     op.drop_index("ix_job_unfinished", table_name="job", postgresql_where=sa.text("state IN ('queued', 'running')"))
     op.drop_table("job")
     op.drop_table("figure_sum")

@@ -139,6 +139,8 @@ agency = Table(
     _tenant(),
     _required("code", Text),
     _required("known_from", Instant),
+    # a code may have several periods of validity: all that were told of it at `known_from`, numbered
+    _required("ordinal", SmallInteger, server_default="0"),
     _required("name", Text),
     Column("parent", Text),
     Column("valid_from", Date),
@@ -147,7 +149,7 @@ agency = Table(
     _required("successors", ARRAY(Text), server_default="{}"),
     _required("aliases", ARRAY(Text), server_default="{}"),
     _required("removed", Boolean, server_default=text("false")),
-    PrimaryKeyConstraint("tenant", "code", "known_from"),
+    PrimaryKeyConstraint("tenant", "code", "known_from", "ordinal"),
 )
 
 procedure = Table(
@@ -179,6 +181,7 @@ calendar_day = Table(
     _required("known_from", Instant),
     _required("kind", Text),
     _required("source", Text, server_default=""),
+    _required("removed", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("tenant", "date", "known_from"),
 )
 
@@ -201,6 +204,10 @@ projection_cursor = Table(
     _required("projection", Text),
     _required("position", BigInteger, server_default="0"),
     _required("moved_at", Instant, server_default=text("now()")),
+    # when a worker last moved it or found nothing to move: the sign of life of the projection
+    _required("checked_at", Instant, server_default=text("now()")),
+    # how often the sums were corrected by other means than the events: a correction reckoned before another one is void
+    _required("corrections", BigInteger, server_default="0"),
     PrimaryKeyConstraint("tenant", "projection"),
 )
 
@@ -213,6 +220,8 @@ projection_failure = Table(
     _required("reason", Text),
     _required("attempts", Integer),
     _required("failed_at", Instant),
+    # null: no further try by itself, only with its next event or on demand
+    Column("next_try_at", Instant),
     PrimaryKeyConstraint("tenant", "dossier_code"),
 )
 
@@ -232,7 +241,9 @@ dossier = Table(
     Column("promised_at", Instant),
     Column("ended_at", Instant),
     Column("end_kind", Text),
-    _required("last_event_at", Instant),
+    # of the last effective event (null: all are voided), and of the last one that the product did not write itself
+    Column("last_event_at", Instant),
+    Column("touched_at", Instant),
     _required("anomalies", ARRAY(Text), server_default="{}"),
     # what the figures count, rules section 6: local dates
     Column("received_on", Date),
@@ -430,4 +441,12 @@ job = Table(
     Column("leased_until", Instant),
     PrimaryKeyConstraint("tenant", "job_id"),
     Index("ix_job_unfinished", "tenant", "created_at", postgresql_where=text("state IN ('queued', 'running')")),
+    # one at a time: a second start is refused
+    Index(
+        "uq_job_rebuild",
+        "tenant",
+        "kind",
+        unique=True,
+        postgresql_where=text("kind = 'rebuild' AND state IN ('queued', 'running')"),
+    ),
 )
