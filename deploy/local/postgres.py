@@ -18,7 +18,7 @@ import asyncpg
 
 from deploy.local.account import Account, demand_reachable
 from deploy.local.errors import FolderError, ProgramError
-from deploy.local.process import end_all, spawn, tail, wait_gone, working_in
+from deploy.local.process import end_all, spawn, tail, working_in
 from deploy.local.secret import Secrets
 
 MAJOR = 18
@@ -225,7 +225,6 @@ class Postgres:
                 process.kill()
                 process.wait()
         end_all(working_in(self.data.resolve(), "postgres"), signal.SIGQUIT, 2.0)
-        wait_gone(process.pid, 1.0)
 
 
 def disk_left(folder: Path) -> str:

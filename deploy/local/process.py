@@ -1,45 +1,19 @@
-"""Processes: start one in a session of its own, end one surely, tell one from a stranger with its number."""
+"""Processes: start one in a session of its own, end several surely, find those that work in a folder."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from deploy.local.account import Account
 
-_START_TIME_TOLERANCE_SECONDS = 2.0  # the boot time that start times are reckoned from can be adjusted
 _REAP_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A process as remembered: its number alone may belong to somebody else by now."""
-
-    pid: int
-    started_at: float
-    name: str
-
-    @classmethod
-    def of(cls, pid: int, name: str) -> Identity:
-        """Identify a process that runs now."""
-        return cls(pid, psutil.Process(pid).create_time(), name)
-
-    def find(self) -> psutil.Process | None:
-        """The very process, or None when it is gone (or its number is now another's)."""
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started_at) <= _START_TIME_TOLERANCE_SECONDS
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.Error:
-            return None
 
 
 def spawn(
@@ -71,23 +45,8 @@ def spawn(
     return started
 
 
-def end(process: psutil.Process, polite: signal.Signals, patience_seconds: float) -> bool:
-    """Ask a process to end, and kill it when it has not done so in time; True if asking was enough."""
-    with suppress(psutil.NoSuchProcess):
-        process.send_signal(signal.SIGCONT)
-        process.send_signal(polite)
-        with suppress(psutil.TimeoutExpired):
-            process.wait(patience_seconds)
-            return True
-        process.kill()
-        with suppress(psutil.TimeoutExpired):
-            process.wait(_REAP_SECONDS)
-        return False
-    return True
-
-
 def end_all(processes: Sequence[psutil.Process], polite: signal.Signals, patience_seconds: float) -> None:
-    """End several at once, each as `end` does."""
+    """Ask processes to end, together, and kill those that have not done so in time."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGCONT)
@@ -109,16 +68,6 @@ def working_in(folder: Path, executable: str) -> list[psutil.Process]:
             if Path(process.cwd()) == folder:
                 found.append(process)
     return found
-
-
-def wait_gone(pid: int, seconds: float) -> bool:
-    """Wait for a process that is not our child to be gone."""
-    limit = time.monotonic() + seconds
-    while psutil.pid_exists(pid):
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def tail(log: Path, lines: int = 12, most_bytes: int = 8192) -> str:
