@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "2364571628d9"
+revision = "49c4710ac01b"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -204,10 +204,14 @@ def upgrade() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="closed", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("openings", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("calls_per_second", sa.Float(), server_default="0", nullable=False),
+        sa.Column("ramp_share", sa.Float(), server_default="1", nullable=False),
+        sa.Column("ramp_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paced_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_portal_circuit")),
     )
     op.create_table(
@@ -216,6 +220,7 @@ def upgrade() -> None:
         sa.Column("session", sa.Text(), nullable=True),
         sa.Column("generation", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("renewing_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_portal_session")),
     )
     op.create_table(
@@ -279,6 +284,13 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "dossier_code", "fence", "step", "started_at", name=op.f("pk_sync_attempt")),
     )
+    op.create_index(
+        "ix_sync_attempt_failed",
+        "sync_attempt",
+        ["tenant", "ended_at"],
+        unique=False,
+        postgresql_where=sa.text("outcome <> 'accepted'"),
+    )
     op.create_table(
         "sync_ledger",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -286,11 +298,13 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("wanted_position", sa.BigInteger(), nullable=False),
         sa.Column("wanted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("dossier_position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("progress_position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("dossier_body_hash", sa.LargeBinary(), nullable=True),
         sa.Column("known_there", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("live_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error_class", sa.Text(), nullable=True),
@@ -299,6 +313,14 @@ def upgrade() -> None:
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "dossier_code", name=op.f("pk_sync_ledger")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    op.create_index(
+        "ix_sync_ledger_live",
+        "sync_ledger",
+        ["tenant", "live_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' AND live_until IS NOT NULL"),
     )
     op.create_index(
         "ix_sync_ledger_parked",
@@ -320,11 +342,13 @@ def upgrade() -> None:
         sa.Column("dossier_code", sa.Text(), nullable=False),
         sa.Column("happened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("staff", sa.Text(), nullable=False),
         sa.Column("officer", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "dossier_code", "happened_at", "status", "officer", name=op.f("pk_sync_step")),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "dossier_code", "happened_at", "status", "staff", name=op.f("pk_sync_step")),
     )
     op.create_table(
         "tenant",
@@ -354,7 +378,13 @@ def downgrade() -> None:
     op.drop_index(
         "ix_sync_ledger_parked", table_name="sync_ledger", postgresql_where=sa.text("state IN ('parked', 'unsendable')")
     )
+    op.drop_index(
+        "ix_sync_ledger_live",
+        table_name="sync_ledger",
+        postgresql_where=sa.text("state = 'pending' AND live_until IS NOT NULL"),
+    )
     op.drop_table("sync_ledger")
+    op.drop_index("ix_sync_attempt_failed", table_name="sync_attempt", postgresql_where=sa.text("outcome <> 'accepted'"))
     op.drop_table("sync_attempt")
     op.drop_table("seen_agency")
     op.drop_table("projection_failure")

@@ -327,15 +327,20 @@ sync_ledger = Table(
     _required("dossier_code", Text),
     # pending | sent | parked | unsendable
     _required("state", Text),
-    # log positions: what the portal should hold, what it acknowledged for each step of the protocol
+    # log positions: what the portal should hold (and since when it should), what was last put on the wire, and what
+    # the portal acknowledged for each step of the protocol
     _required("wanted_position", BigInteger),
     _required("wanted_at", Instant),
+    _required("sent_position", BigInteger, server_default="0"),
     _required("dossier_position", BigInteger, server_default="0"),
     _required("progress_position", BigInteger, server_default="0"),
+    # of the body that the portal acknowledged; null: none, or what it holds is in doubt
     Column("dossier_body_hash", LargeBinary),
     # whether the portal knows the dossier as far as we know: decides create or update
     _required("known_there", Boolean, server_default=text("false")),
+    # shared.domain.sync_order: the lower the sooner; until live_until it goes before the backlog
     _required("priority", SmallInteger, server_default="0"),
+    Column("live_until", Instant),
     _required("next_try_at", Instant),
     _required("attempts", Integer, server_default="0"),
     Column("error_class", Text),
@@ -354,12 +359,19 @@ sync_ledger = Table(
         postgresql_where=text("state = 'pending'"),
     ),
     Index(
+        "ix_sync_ledger_live",
+        "tenant",
+        "live_until",
+        postgresql_where=text("state = 'pending' AND live_until IS NOT NULL"),
+    ),
+    Index(
         "ix_sync_ledger_parked",
         "tenant",
         "error_class",
         "dossier_code",
         postgresql_where=text("state IN ('parked', 'unsendable')"),
     ),
+    postgresql_with={"fillfactor": "70"},
 )
 
 sync_step = Table(
@@ -367,14 +379,18 @@ sync_step = Table(
     metadata,
     _tenant(),
     _required("dossier_code", Text),
-    # the natural key of a progress step at the portal
+    # the natural key of a progress step at the portal, to its resolution of a second. `staff` is the officer's code, '' when
+    # the event names none; `officer` is the text that was sent for it and is never changed: an agency that is renamed
+    # between a send and its repetition must not make a second step of it
     _required("happened_at", Instant),
     _required("status", SmallInteger),
+    _required("staff", Text),
     _required("officer", Text),
     _required("position", BigInteger),
     _required("recorded_at", Instant),
-    _required("acknowledged_at", Instant),
-    PrimaryKeyConstraint("tenant", "dossier_code", "happened_at", "status", "officer"),
+    _required("sent_at", Instant),
+    Column("acknowledged_at", Instant),
+    PrimaryKeyConstraint("tenant", "dossier_code", "happened_at", "status", "staff"),
 )
 
 sync_attempt = Table(
@@ -387,12 +403,15 @@ sync_attempt = Table(
     _required("step", Text),
     _required("position", BigInteger),
     Column("body_hash", LargeBinary),
+    # create | update | append
     _required("operation", Text),
     _required("started_at", Instant),
     _required("ended_at", Instant),
+    # accepted, already_there, unknown_there, or an error class of shared.domain.retry
     _required("outcome", Text),
     Column("detail", Text),
     PrimaryKeyConstraint("tenant", "dossier_code", "fence", "step", "started_at"),
+    Index("ix_sync_attempt_failed", "tenant", "ended_at", postgresql_where=text("outcome <> 'accepted'")),
 )
 
 portal_session = Table(
@@ -402,6 +421,8 @@ portal_session = Table(
     Column("session", Text),
     _required("generation", BigInteger, server_default="0"),
     Column("opened_at", Instant),
+    # one worker at a time logs in; until then the others wait for the next generation
+    Column("renewing_until", Instant),
     PrimaryKeyConstraint("tenant"),
 )
 
@@ -409,14 +430,20 @@ portal_circuit = Table(
     "portal_circuit",
     metadata,
     _tenant(),
-    # closed | open | half_open
+    # shared.domain.circuit: closed | open | half_open
     _required("state", Text, server_default="closed"),
     _required("failures", Integer, server_default="0"),
+    _required("openings", Integer, server_default="0"),
     Column("reason", Text),
     Column("opened_at", Instant),
     Column("retry_at", Instant),
-    # a slow-down asked for by the portal (429, Retry-After) or the ramp after an outage
-    _required("calls_per_second", Float, server_default="0"),
+    # share of the pace from that instant on, doubling to the whole: after an outage or when the portal asked for less
+    _required("ramp_share", Float, server_default="1"),
+    Column("ramp_from", Instant),
+    # the call after the last one that was let go may start now
+    Column("paced_until", Instant),
+    # rises with every change: changes are made by compare and set
+    _required("version", BigInteger, server_default="0"),
     PrimaryKeyConstraint("tenant"),
 )
 
