@@ -141,18 +141,24 @@ class Folding:
             self._mark(AnomalyCode.DATE_AFTER_LATENESS, event)
 
     def _reference_on(self, event: Event) -> date:
-        """The day by whose beginning the date in force must not be over, or it stays."""
-        pause_begun_on = self._pause_begun_on(event.time)
-        if pause_begun_on is None and event.name is EventName.DUE_SET:
+        """The day by whose beginning the date in force must not be over, or it stays.
+
+        A due_set that follows a supplemented may refer to two pauses: that in which it stands and that in which, or at
+        the end of which, the supplemented does. The earlier one counts, as it would if there were no other.
+        """
+        reference_on = self._pause_begun_on(event.time)
+        if event.name is EventName.DUE_SET:
             target = followed(event)
-            if target is not None:
-                pause_begun_on = self.pauses_answered.get(target)
-        return local_date(event.time) if pause_begun_on is None else pause_begun_on
+            answered_on = None if target is None else self.pauses_answered.get(target)
+            if answered_on is not None:
+                return answered_on if reference_on is None else min(answered_on, reference_on)
+        return local_date(event.time) if reference_on is None else reference_on
 
     def _pause_begun_on(self, at: datetime) -> date | None:
         """The local date on which the pause began in which, or at the end of which, ``at`` lies."""
         if self.pause_begun_at is not None:
-            return local_date(self.pause_begun_at)
+            # One that begins at this very instant may still turn out empty, which is no pause.
+            return None if self.pause_begun_at == at else local_date(self.pause_begun_at)
         if self.pauses and self.pauses[-1].until == at:
             return local_date(self.pauses[-1].begun_at)
         return None
