@@ -1,0 +1,56 @@
+"""Who may do what: bearer keys with scopes, declared on each operation as a dependency.
+
+@router.get("/v1/dossiers")
+async def list_dossiers(caller: Annotated[Caller, Depends(requires("dossiers:read"))]) -> …
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from services.api.context import context_of
+from services.api.keyring import Caller
+from services.api.problems import Unauthenticated
+from shared.db.keys import Scope
+from shared.domain.errors import Forbidden
+from shared.observability import note
+
+__all__ = ["Caller", "Scope", "any_caller", "requires"]
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="key",
+    bearerFormat="mc_<tenant>_<id>_<secret>",
+    description="A key made by `motcua keys create`; on a local run also the development key, `dev-admin-key`.",
+)
+
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+
+
+async def any_caller(request: Request, credentials: Credentials) -> Caller:
+    """The caller, whatever the scopes of the key.
+
+    Raises:
+        Unauthenticated: no key, or not a valid one.
+    """
+    if credentials is None:
+        raise Unauthenticated
+    caller = await context_of(request).keys.caller(credentials.credentials)
+    if caller is None:
+        raise Unauthenticated
+    note(tenant=caller.tenant, key_id=caller.key_id)
+    return caller
+
+
+def requires(scope: Scope | str) -> Callable[[Caller], Awaitable[Caller]]:
+    """A dependency that answers the caller if the key has this scope, and refuses with 401 or 403 if not."""
+    required = Scope(scope)
+
+    async def caller_with_scope(caller: Annotated[Caller, Security(any_caller)]) -> Caller:
+        if not caller.may(required):
+            raise Forbidden(f"the key lacks the scope {required.value}")
+        return caller
+
+    return caller_with_scope

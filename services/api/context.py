@@ -1,0 +1,42 @@
+"""What a request needs of the process: made once by the composition root, never changed."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, cast
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import HTTPConnection
+
+from services.api.keyring import KeyRing
+from services.api.metrics import Metrics
+from shared.queue import Doorbell
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from services.api.ingest import Intake
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of one API process.
+
+    ``engine`` serves reads; the intake has an engine of its own, so that reading never starves writing. ``stopping`` is set
+    when the process is asked to end: whoever waits for long (a poll, a stream) then answers and goes.
+    """
+
+    settings: Settings
+    engine: AsyncEngine
+    doorbell: Doorbell
+    metrics: Metrics
+    keys: KeyRing
+    intake: "Intake"
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def context_of(connection: HTTPConnection) -> Context:
+    """The context of the process that serves this request."""
+    return cast("Context", connection.app.state.context)
+
+
+RequestContext = Annotated[Context, Depends(context_of)]

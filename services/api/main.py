@@ -1,0 +1,74 @@
+"""The composition root of an API process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+
+from services.api import explorer, problems
+from services.api.context import Context
+from services.api.ingest import Intake
+from services.api.keyring import KeyRing
+from services.api.metrics import Metrics
+from services.api.middleware import RequestMiddleware
+from services.api.routes import routers
+from shared.db.engine import create_engine
+from shared.observability import new_registry
+from shared.queue import Doorbell
+from shared.settings import Settings
+
+_READ_CONNECTIONS: Final = 10
+_WRITE_CONNECTIONS: Final = 4
+_WRITE_TIMEOUT_SECONDS: Final = 15
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API on these settings. Nothing is opened before its lifespan begins, and nothing of it is global."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        url = settings.effective_database_url()
+        engine = create_engine(url, application="motcua-api", pool_size=_READ_CONNECTIONS)
+        write_engine = create_engine(
+            url,
+            application="motcua-api-intake",
+            pool_size=_WRITE_CONNECTIONS,
+            statement_timeout_seconds=_WRITE_TIMEOUT_SECONDS,
+        )
+        doorbell = Doorbell(settings.effective_redis_url)
+        metrics = Metrics(new_registry())
+        context = Context(
+            settings=settings,
+            engine=engine,
+            doorbell=doorbell,
+            metrics=metrics,
+            keys=KeyRing(engine, settings),
+            intake=Intake(write_engine, doorbell, metrics),
+        )
+        app.state.context = context
+        try:
+            yield
+        finally:
+            context.stopping.set()
+            await doorbell.aclose()
+            await write_engine.dispose()
+            await engine.dispose()
+
+    # FastAPI's own OpenTelemetry spans would record bodies and parameters: personal data
+    app = FastAPI(
+        title="motcua",
+        version="1",
+        summary="The event backbone of a Vietnamese one-stop centre (một cửa)",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        telemetry={"tracing": False},
+        swagger_ui_parameters={"persistAuthorization": True, "tryItOutEnabled": True, "validatorUrl": None},
+    )
+    problems.install(app)
+    for router in routers():
+        app.include_router(router)
+    explorer.install(app)
+    app.add_middleware(RequestMiddleware)
+    return app

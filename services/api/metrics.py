@@ -1,0 +1,30 @@
+"""The metrics of an API process."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from shared.observability import SECONDS_BUCKETS
+
+
+class Metrics:
+    """Every metric of the API; ``registry`` takes more from whoever needs them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.requests = Counter("motcua_requests", "Requests answered.", ("method", "route", "status"), registry=registry)
+        self.request_seconds = Histogram(
+            "motcua_request_seconds",
+            "Time to the end of the answer.",
+            ("route",),
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.events = Counter(
+            "motcua_events", "Events told, by what became of them.", ("tenant", "outcome"), registry=registry
+        )
+        self.append_seconds = Histogram(
+            "motcua_append_seconds", "Time of one append to the log.", buckets=SECONDS_BUCKETS, registry=registry
+        )
+        self.append_events = Histogram(
+            "motcua_append_events", "Events in one append.", buckets=(1, 3, 10, 30, 100, 300, 1000, 3000), registry=registry
+        )
+        self.waiting_events = Gauge("motcua_waiting_events", "Events waiting to be appended.", registry=registry)

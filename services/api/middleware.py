@@ -1,0 +1,66 @@
+"""Around every request: its id, its one log line, its metrics, and an answer to whatever was not foreseen."""
+
+import re
+import time
+from typing import Final
+from uuid import uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.context import context_of
+from services.api.problems import answer_unexpected
+from shared.observability import get_logger, note, unit_of_work
+
+REQUEST_ID_HEADER: Final = "x-request-id"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+_QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class RequestMiddleware:
+    """Pure ASGI, so that bodies and streams pass through untouched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        request_id = connection.headers.get(REQUEST_ID_HEADER, "")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = uuid4().hex
+        connection.state.request_id = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        started = time.perf_counter()
+        with unit_of_work(request_id=request_id) as notes:
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception as error:
+                response = answer_unexpected(connection, error)
+                if status:
+                    note(cut_short=True)  # the answer had begun; the server closes the connection
+                    raise
+                if response is not None:
+                    await response(scope, receive, send_with_id)
+            finally:
+                seconds = time.perf_counter() - started
+                route = getattr(scope.get("route"), "path", "unknown")
+                metrics = context_of(connection).metrics
+                metrics.requests.labels(scope["method"], route, str(status)).inc()
+                metrics.request_seconds.labels(route).observe(seconds)
+                line = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 6)} | notes
+                log = get_logger()
+                (log.debug if route in _QUIET_ROUTES else log.info)("request_served", **line)
