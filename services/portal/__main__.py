@@ -92,14 +92,19 @@ def main() -> int:
         ),
         portal,
     )
-    server.run(sockets=[listener])
-    log.info("portal_stopped")
+    # uvicorn raises the signal again once it has stopped; a portal told to stop has not failed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        log.info("portal_stopped")
     return 0
 
 
+def _exit(_: int, __: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(0)
+    sys.exit(main())

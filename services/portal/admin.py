@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from importlib.resources import files
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, assert_never
 from urllib.parse import urlsplit
 
 import orjson
@@ -70,9 +70,13 @@ def _json(found: Any) -> Response:
     return Response(orjson.dumps(found), media_type="application/json")
 
 
-def admin_routes(portal: Portal) -> APIRouter:
-    """Make the routes of `/_portal`."""
-    routes = APIRouter(prefix="/_portal", tags=["inspection"], dependencies=[Depends(_same_origin)])
+def _routes(tag: str) -> APIRouter:
+    return APIRouter(prefix="/_portal", tags=[tag], dependencies=[Depends(_same_origin)])
+
+
+def inspection_routes(portal: Portal) -> APIRouter:
+    """Make the routes that show what the portal holds and received."""
+    routes = _routes("inspection")
 
     @routes.get("/dossiers", summary="Hồ sơ đang giữ · dossiers held")
     async def dossiers(
@@ -116,6 +120,13 @@ def admin_routes(portal: Portal) -> APIRouter:
             found | {"sessions": len(portal.sessions), "started_at": portal.started_at.isoformat()},
         )
 
+    return routes
+
+
+def control_routes(portal: Portal) -> APIRouter:
+    """Make the routes that change how the portal behaves."""
+    routes = _routes("control")
+
     @routes.get("/limits", summary="Giới hạn · limits and switches")
     async def limits() -> Limits:
         """Give the limits and switches in force."""
@@ -144,20 +155,26 @@ def admin_routes(portal: Portal) -> APIRouter:
         """Forget everything, or the named parts: data, faults, limits, sessions."""
         parts = list(Part) if part is None else part
         for name in parts:
-            match name:
-                case Part.DATA:
-                    await portal.store.clear()
-                    portal.desk.clear()
-                case Part.FAULTS:
-                    portal.faults.set(FaultPlan())
-                case Part.LIMITS:
-                    await portal.set_limits(None)
-                case Part.SESSIONS:
-                    portal.sessions.clear()
-                    portal.rates.clear()
+            await _reset(portal, name)
         return {"reset": parts}
 
     return routes
+
+
+async def _reset(portal: Portal, part: Part) -> None:
+    match part:
+        case Part.DATA:
+            await portal.store.clear()
+            portal.desk.clear()
+        case Part.FAULTS:
+            portal.faults.set(FaultPlan())
+        case Part.LIMITS:
+            await portal.set_limits(None)
+        case Part.SESSIONS:
+            portal.sessions.clear()
+            portal.rates.clear()
+        case _:
+            assert_never(part)
 
 
 def _faults(portal: Portal) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from services.portal.admin import admin_routes, page_routes
+from services.portal.admin import control_routes, inspection_routes, page_routes
 from services.portal.mapi import mapi_routes
 from services.portal.portal import Portal
 
@@ -34,6 +34,7 @@ def create_app(portal: Portal) -> FastAPI:
         lifespan=lifespan,
     )
     app.include_router(mapi_routes(portal))
-    app.include_router(admin_routes(portal))
+    app.include_router(inspection_routes(portal))
+    app.include_router(control_routes(portal))
     app.include_router(page_routes())
     return app

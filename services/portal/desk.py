@@ -105,27 +105,15 @@ class Desk:
         statuses = {code: found.status for code, found in known.items()}
         accepted: list[Version] = []
         rejected: list[_Rejection] = []
-        strict_order = limits.strict_order or twist.strict_order
         for index, raw in enumerate(data):
             try:
-                found = self._checked(raw, index, limits, twist)
-                code, status = found["MaHoSo"], found["TrangThaiHoSo"]
-                self._agree_on_existence(code, index, twist, updating=updating, held=code in statuses)
-                backwards = code in statuses and codes.is_backwards(statuses[code], status)
-                if backwards and strict_order:
-                    raise _RejectedError(
-                        ErrorCode.BACKWARDS,
-                        f"TrangThaiHoSo: không được lùi từ {statuses[code]} về {status}",
-                    )
-            except InvalidFieldError as error:
-                rejected.append(_Rejection(code_of(raw), ErrorCode.INVALID, str(error)))
+                version = self._dossier(raw, index, statuses, limits, twist, updating=updating)
             except _RejectedError as error:
                 rejected.append(_Rejection(code_of(raw), error.code, error.message))
             else:
-                if index in twist.lost:
-                    continue
-                statuses[code] = status
-                accepted.append(Version(code, status, found, updating, backwards))
+                if index not in twist.lost:
+                    statuses[version.code] = version.status
+                    accepted.append(version)
         if accepted and not (rejected and limits.strict_batch):
             madonvi = str(payload.get("madonvi"))
             books.put_versions(accepted, known, madonvi=madonvi, now_us=now_us)
@@ -153,38 +141,55 @@ class Desk:
         rejected: list[_Rejection] = []
         for index, raw in enumerate(data):
             code = code_of(raw)
+            too_many = per_dossier[code] > limits.steps_per_dossier
             try:
-                if index in twist.rejected:
-                    raise _RejectedError(ErrorCode.INVALID, twist.rejected[index])
-                step = fields.step(raw)
-                if code not in known:
-                    raise _RejectedError(ErrorCode.UNKNOWN_DOSSIER, _UNKNOWN.format(code))
-                if per_dossier[code] > limits.steps_per_dossier:
-                    raise _RejectedError(
-                        ErrorCode.INVALID,
-                        f"data: tối đa {limits.steps_per_dossier} bước của một hồ sơ trong một lần gọi",
-                    )
-            except InvalidFieldError as error:
-                rejected.append(_Rejection(code, ErrorCode.INVALID, f"data[{index}].{error}"))
+                step = _step(raw, index, twist, is_known=code in known)
             except _RejectedError as error:
                 rejected.append(_Rejection(code, error.code, error.message))
             else:
-                if index not in twist.lost:
+                if too_many:
+                    message = f"data: tối đa {limits.steps_per_dossier} bước của một hồ sơ trong một lần gọi"
+                    rejected.append(_Rejection(code, ErrorCode.INVALID, message))
+                elif index not in twist.lost:
                     accepted.append(step)
         if accepted and not (rejected and limits.strict_batch):
             books.put_steps(accepted, now_us=now_us)
         return _answer(len(data), rejected, strict=limits.strict_batch)
 
-    def _checked(self, raw: Any, index: int, limits: Limits, twist: Twist) -> dict[str, Any]:
+    def _dossier(
+        self,
+        raw: Any,
+        index: int,
+        statuses: dict[str, str],
+        limits: Limits,
+        twist: Twist,
+        *,
+        updating: bool,
+    ) -> Version:
+        """Check one dossier against the rules and what is held; raises `_RejectedError`."""
         if index in twist.rejected:
             raise _RejectedError(ErrorCode.INVALID, twist.rejected[index])
-        found = fields.dossier(raw)
+        try:
+            found = fields.dossier(raw)
+        except InvalidFieldError as error:
+            raise _RejectedError(ErrorCode.INVALID, str(error)) from None
         if limits.insist_catalogue:
-            if not self._catalogue.has_procedure(found["MaTTHC"]):
-                raise InvalidFieldError(f"không có trong danh mục: {found['MaTTHC']}", "MaTTHC")
-            if found.get("MaLinhVuc") and not self._catalogue.has_field(found["MaLinhVuc"]):
-                raise InvalidFieldError(f"không có trong danh mục: {found['MaLinhVuc']}", "MaLinhVuc")
-        return found
+            self._agree_on_catalogue(found)
+        code, status = found["MaHoSo"], found["TrangThaiHoSo"]
+        held = statuses.get(code)
+        self._agree_on_existence(code, index, twist, updating=updating, held=held is not None)
+        backwards = held is not None and codes.is_backwards(held, status)
+        if backwards and (limits.strict_order or twist.strict_order):
+            message = f"TrangThaiHoSo: không được lùi từ {held} về {status}"
+            raise _RejectedError(ErrorCode.BACKWARDS, message)
+        return Version(code, status, found, updating, backwards)
+
+    def _agree_on_catalogue(self, found: dict[str, Any]) -> None:
+        procedure, field_code = found["MaTTHC"], found.get("MaLinhVuc")
+        if not self._catalogue.has_procedure(procedure):
+            raise _RejectedError(ErrorCode.INVALID, f"MaTTHC: không có trong danh mục: {procedure}")
+        if field_code and not self._catalogue.has_field(field_code):
+            raise _RejectedError(ErrorCode.INVALID, f"MaLinhVuc: không có trong danh mục: {field_code}")
 
     def _agree_on_existence(self, code: str, index: int, twist: Twist, *, updating: bool, held: bool) -> None:
         if updating:
@@ -199,6 +204,18 @@ class Desk:
             raise _RejectedError(ErrorCode.DUPLICATE, _EXISTS.format(code))
         if held and code not in self._said_missing:
             raise _RejectedError(ErrorCode.DUPLICATE, _EXISTS.format(code))
+
+
+def _step(raw: Any, index: int, twist: Twist, *, is_known: bool) -> dict[str, Any]:
+    if index in twist.rejected:
+        raise _RejectedError(ErrorCode.INVALID, twist.rejected[index])
+    try:
+        found = fields.step(raw)
+    except InvalidFieldError as error:
+        raise _RejectedError(ErrorCode.INVALID, f"data[{index}].{error}") from None
+    if not is_known:
+        raise _RejectedError(ErrorCode.UNKNOWN_DOSSIER, _UNKNOWN.format(found["MaHoSo"]))
+    return found
 
 
 def _answer(items: int, rejected: list[_Rejection], *, strict: bool) -> Answer:

@@ -57,17 +57,19 @@ class Dropped(Response):
             pass
 
 
-async def hang(request: Request, seconds: float, stopping: asyncio.Event) -> None:
-    """Wait so many seconds, but no longer than the client or this process stays."""
+async def hang(request: Request, seconds: float, stopping: asyncio.Event) -> bool:
+    """Wait so many seconds, but no longer than the client or this process stays; say if the client left."""
     if seconds <= 0:
-        return
-    waits = [asyncio.ensure_future(_disconnected(request)), asyncio.ensure_future(stopping.wait())]
+        return False
+    leaving = asyncio.ensure_future(_disconnected(request))
+    ending = asyncio.ensure_future(stopping.wait())
     try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((leaving, ending), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return leaving.done()
     finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+        leaving.cancel()
+        ending.cancel()
+        await asyncio.gather(leaving, ending, return_exceptions=True)
 
 
 async def cut(request: Request, how: Cut, stopping: asyncio.Event) -> Dropped:

@@ -1,6 +1,5 @@
 """The fault engine: which faults a call meets. Seeded; it keeps no clock and does no I/O."""
 
-import math
 import re
 from dataclasses import dataclass, field
 from random import Random
@@ -10,11 +9,17 @@ from services.portal.codes import Service
 from services.portal.desk import Twist
 from services.portal.fault_rules import KINDS, Fault, FaultPlan, FaultRule
 
+# Log-normal around the rule's `seconds`: with its default of 5 between 2 and 20 seconds.
 _SLOW_SPREAD: Final = 0.6
-_NAMED_FIELDS: Final = {
-    "length": "TrichYeuHoSo: vượt quá 1000 ký tự",
-    "date": "NgayTiepNhan: không phải là ngày giờ có thật",
-    "code": "TrangThaiHoSo: mã không thuộc danh mục",
+_SLOW_LEAST: Final = 0.4
+_SLOW_MOST: Final = 4.0
+_REJECTIONS: Final = {
+    (Fault.ITEM_REJECTED, ""): "MaHoSo: hồ sơ bị từ chối",
+    (Fault.UNKNOWN_PROCEDURE, "MaTTHC"): "MaTTHC: không có trong danh mục",
+    (Fault.UNKNOWN_PROCEDURE, "MaLinhVuc"): "MaLinhVuc: không có trong danh mục",
+    (Fault.BAD_FIELD, "length"): "TrichYeuHoSo: vượt quá 1000 ký tự",
+    (Fault.BAD_FIELD, "date"): "NgayTiepNhan: không phải là ngày giờ có thật",
+    (Fault.BAD_FIELD, "code"): "TrangThaiHoSo: mã không thuộc danh mục",
 }
 
 
@@ -178,9 +183,9 @@ class FaultEngine:
                 meeting.gateway_timeout_seconds = seconds
             case Fault.TIMEOUT_APPLIED:
                 meeting.cut_after = Cut(seconds, is_reset=False)
-            case Fault.SLOW if seconds:
-                drawn = rule.random.lognormvariate(math.log(seconds), _SLOW_SPREAD)
-                meeting.delay_seconds += min(max(drawn, 0.4 * seconds), 4 * seconds)
+            case Fault.SLOW:
+                drawn = rule.random.lognormvariate(0.0, _SLOW_SPREAD)
+                meeting.delay_seconds += seconds * min(max(drawn, _SLOW_LEAST), _SLOW_MOST)
             case Fault.GARBLED if variant != "truncated":
                 meeting.refusal = Refusal(fault, variant)
             case Fault.READ_LAG:
@@ -209,14 +214,9 @@ def _alter(meeting: Meeting, rule: _Rule, call: Traits, variant: str) -> None:
             twist.lost.update(rule.items(call))
         case Fault.OUT_OF_ORDER:
             twist.strict_order = True
-        case Fault.ITEM_REJECTED:
-            twist.rejected |= dict.fromkeys(rule.chosen(call), "MaHoSo: hồ sơ bị từ chối")
-        case Fault.UNKNOWN_PROCEDURE:
-            twist.rejected |= dict.fromkeys(rule.chosen(call), f"{variant}: không có trong danh mục")
-        case Fault.BAD_FIELD:
-            twist.rejected |= dict.fromkeys(rule.chosen(call), _NAMED_FIELDS[variant])
-        case _:
-            pass
+        case fault:
+            message = _REJECTIONS[fault, variant]
+            twist.rejected |= dict.fromkeys(rule.chosen(call), message)
 
 
 def described(engine: FaultEngine, *, now: float) -> dict[str, Any]:

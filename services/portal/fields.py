@@ -109,6 +109,8 @@ def code(allowed: frozenset[str] | dict[str, str]) -> Check:
     listed = ", ".join(sorted(allowed, key=int))
 
     def check(value: Any) -> str:
+        if type(value) is str and value in allowed:
+            return value
         found = _scalar(value)
         if found and found not in allowed:
             raise InvalidFieldError(f"mã {found[:40]!r} không thuộc danh mục ({listed})")
@@ -120,8 +122,8 @@ def code(allowed: frozenset[str] | dict[str, str]) -> Check:
 def flag(value: Any) -> str:
     """Check a yes or no, in any of the spellings seen: "0"/"1", 0/1, true/false, "True"/"False"."""
     found = _scalar(value)
-    if not found:
-        return ""
+    if found in {"0", "1", ""}:
+        return found
     try:
         return _FLAG_SPELLINGS[found.lower()]
     except KeyError:

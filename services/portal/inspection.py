@@ -31,9 +31,14 @@ def instant(microseconds: int | None) -> str | None:
     return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _held(body: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(body)
+    return found
+
+
 def _version(row: tuple[Any, ...]) -> dict[str, Any]:
     seq, version, accepted_us, call, updating, same, backwards, madonvi, body = row
-    return orjson.loads(body) | {
+    return _held(body) | {
         "order": seq,
         "version": version,
         "accepted_at": instant(accepted_us),
@@ -47,7 +52,7 @@ def _version(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def _step(row: tuple[Any, ...]) -> dict[str, Any]:
     seq, accepted_us, call, repeats, repeated_us, body = row
-    return orjson.loads(body) | {
+    return _held(body) | {
         "order": seq,
         "accepted_at": instant(accepted_us),
         "call": call,
@@ -74,7 +79,7 @@ def dossier(connection: sqlite3.Connection, code: str) -> dict[str, Any] | None:
         "SELECT body FROM versions WHERE seq = (SELECT seq FROM dossiers WHERE code = ?)",
         (code,),
     ).fetchone()
-    return orjson.loads(row[0]) | history
+    return _held(row[0]) | history
 
 
 def dossiers(connection: sqlite3.Connection, *, after: str, limit: int, full: bool) -> dict[str, Any]:
@@ -87,7 +92,7 @@ def dossiers(connection: sqlite3.Connection, *, after: str, limit: int, full: bo
     ).fetchall()
     items = []
     for code, version, first_us, accepted_us, body, steps in rows[:limit]:
-        item = orjson.loads(body) | {
+        item = _held(body) | {
             "version_count": version,
             "progress_count": steps,
             "first_accepted_at": instant(first_us),
@@ -116,7 +121,7 @@ def look_up(
         f"SELECT d.code, d.first_us, v.body FROM dossiers d JOIN versions v ON v.seq = d.seq WHERE d.code IN ({marks})",
         codes,
     )
-    held = {code: orjson.loads(body) for code, first_us, body in rows if not is_hidden(code, first_us)}
+    held = {code: _held(body) for code, first_us, body in rows if not is_hidden(code, first_us)}
     return [{name.upper(): held[code].get(name, "") for name in _LOOKUP_FIELDS} for code in codes if code in held]
 
 

@@ -30,6 +30,8 @@ from services.portal.replies import Reply
 
 _MAX_BODY_BYTES = 32 * 1024 * 1024
 _SHOWN_CODES = 1000
+_CODE_LENGTH = 50
+_GATEWAY_TIMEOUT = 504
 
 
 @dataclass(slots=True)
@@ -101,6 +103,19 @@ def _shown_request(call: Call, limit: int) -> str:
     return raw[:limit].decode("utf-8", "replace")
 
 
+def _envelope_error(call: Call) -> Answer | None:
+    madonvi = (call.payload or {}).get("madonvi")
+    if not isinstance(madonvi, str) or not 0 < len(madonvi) <= _CODE_LENGTH:
+        return Answer(ErrorCode.INVALID, f"madonvi: bắt buộc, phải là chuỗi không quá {_CODE_LENGTH} ký tự")
+    services = SHARE_SERVICES if call.path == "share" else INTEGRATION_SERVICES
+    if call.service not in services:
+        return Answer(
+            ErrorCode.UNKNOWN_SERVICE,
+            f"Dịch vụ {call.service_name!r} không có tại /mapi/{call.path}",
+        )
+    return None
+
+
 class Counter:
     """Serves calls: the pipeline from the adapter to the record."""
 
@@ -124,7 +139,7 @@ class Counter:
         meeting = portal.faults.meet(traits, now=portal.monotonic())
         if Fault.SESSION_EXPIRED in meeting.fired and call.payload is not None:
             portal.sessions.end(call.payload.get("session"))
-        await drops.hang(request, meeting.delay_seconds, portal.stopping)
+        is_gone = await drops.hang(request, meeting.delay_seconds, portal.stopping)
         if meeting.cut_before is not None:
             await self._record(call, meeting, None, delivered=False)
             return await drops.cut(request, meeting.cut_before, portal.stopping)
@@ -134,7 +149,7 @@ class Counter:
             reply = replies.write(refused, portal.limits, meeting) if isinstance(refused, Answer) else refused
             return await self._send(call, meeting, reply)
         if call.service in (Service.DOSSIERS, Service.PROGRESS):
-            reply = await self._accept(call, meeting)
+            reply = await self._accept(call, meeting, is_gone=is_gone)
         else:
             answer = self._logged_in(call) if path == "login" else await self._look(call, meeting)
             reply = replies.write(answer, portal.limits, meeting)
@@ -143,7 +158,7 @@ class Counter:
             return await drops.cut(request, meeting.cut_after, portal.stopping)
         if meeting.gateway_timeout_seconds is not None:
             await drops.hang(request, meeting.gateway_timeout_seconds, portal.stopping)
-            reply = replies.html(504)
+            reply = replies.html(_GATEWAY_TIMEOUT)
         return _response(reply)
 
     def _at_door(self, call: Call) -> Answer | Reply | None:
@@ -159,15 +174,7 @@ class Counter:
             return Answer(ErrorCode.SESSION, Text.SESSION)
         limit = portal.limits.calls_per_minute
         wait = portal.rates.wait_seconds(call.username, now=now, calls_per_minute=limit)
-        if wait:
-            return replies.too_many_calls(wait)
-        madonvi = call.payload.get("madonvi")
-        if not isinstance(madonvi, str) or not 0 < len(madonvi) <= 50:  # noqa: PLR2004 - as all codes
-            return Answer(ErrorCode.INVALID, "madonvi: bắt buộc, phải là chuỗi không quá 50 ký tự")
-        services = SHARE_SERVICES if call.path == "share" else INTEGRATION_SERVICES
-        if call.service not in services:
-            return Answer(ErrorCode.UNKNOWN_SERVICE, f"Dịch vụ {call.service_name!r} không có tại /mapi/{call.path}")
-        return None
+        return replies.too_many_calls(wait) if wait else _envelope_error(call)
 
     def _logged_in(self, call: Call) -> Answer:
         payload = call.payload or {}
@@ -178,11 +185,12 @@ class Counter:
         call.username = str(username)
         return Answer(ErrorCode.SUCCESS, Text.LOGGED_IN, session=session)
 
-    async def _accept(self, call: Call, meeting: Meeting) -> Reply:
+    async def _accept(self, call: Call, meeting: Meeting, *, is_gone: bool) -> Reply:
         """Store what a data service brings, together with the record of the call."""
         portal, payload, limits = self._portal, call.payload or {}, self._portal.limits
         handle = portal.desk.accept_dossiers if call.service is Service.DOSSIERS else portal.desk.accept_steps
-        delivered = meeting.cut_after is None and meeting.gateway_timeout_seconds is None
+        # A client that gave up during F7 is served to the end: for it, too, the answer is lost.
+        delivered = not (is_gone or meeting.cut_after or meeting.gateway_timeout_seconds is not None)
 
         def work(books: Books) -> Reply:
             answer = handle(books, payload, limits, meeting.twist, portal.now_us())
@@ -239,6 +247,9 @@ class Counter:
     def _row(self, call: Call, meeting: Meeting, reply: Reply | None, *, delivered: bool) -> CallRecord:
         limit = self._portal.limits.call_text_bytes
         madonvi = (call.payload or {}).get("madonvi")
+        sent = reply if delivered else None
+        if meeting.gateway_timeout_seconds is not None:
+            sent = replies.html(_GATEWAY_TIMEOUT)
         return CallRecord(
             received_us=call.received_us,
             path=f"/mapi/{call.path}",
@@ -249,9 +260,9 @@ class Counter:
             codes=call.codes[:_SHOWN_CODES],
             request=_shown_request(call, limit),
             request_bytes=len(call.raw),
-            status=reply.status if reply is not None and delivered else None,
+            status=None if sent is None else sent.status,
             answer=None if reply is None else reply.body[:limit].decode("utf-8", "replace"),
-            outcome=reply.outcome if reply is not None and delivered else "dropped",
+            outcome="dropped" if sent is None else sent.outcome,
             delivered=delivered,
             faults=[fault.value for fault in meeting.fired],
             milliseconds=round((time.perf_counter() - call.began) * 1000, 3),

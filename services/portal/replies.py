@@ -112,17 +112,21 @@ def refuse(refusal: Refusal, limits: Limits, meeting: Meeting, *, now: datetime)
             return write(Answer(ErrorCode.LOGIN, Text.LOGIN), limits, meeting)
         case Fault.MAINTENANCE:
             return html(503, refusal.retry_after_seconds)
-        case Fault.RATE_LIMIT if refusal.variant == "code":
-            return write(Answer(ErrorCode.RATE, Text.RATE), limits, meeting)
         case Fault.RATE_LIMIT:
-            reply = too_many_calls(refusal.retry_after_seconds)
-            if refusal.variant == "date":
-                # An HTTP date has whole seconds: rounded up, so that it never promises too early a time.
-                until = now + timedelta(seconds=math.ceil(refusal.retry_after_seconds) + 1)
-                reply.headers["Retry-After"] = format_datetime(until.astimezone(UTC), usegmt=True)
-            return reply
+            return _rate_limit(refusal, limits, meeting, now=now)
         case Fault.GARBLED:
             page = b"" if refusal.variant == "empty" else b"<html><body>OK</body></html>"
             return Reply(_HTTP_OK, page, "garbled", _HTML if page else _JSON)
         case _:
             return html(int(refusal.variant))
+
+
+def _rate_limit(refusal: Refusal, limits: Limits, meeting: Meeting, *, now: datetime) -> Reply:
+    if refusal.variant == "code":
+        return write(Answer(ErrorCode.RATE, Text.RATE), limits, meeting)
+    reply = too_many_calls(refusal.retry_after_seconds)
+    if refusal.variant == "date":
+        # An HTTP date has whole seconds: rounded up, so that it never promises too early a time.
+        until = now + timedelta(seconds=math.ceil(refusal.retry_after_seconds) + 1)
+        reply.headers["Retry-After"] = format_datetime(until.astimezone(UTC), usegmt=True)
+    return reply
