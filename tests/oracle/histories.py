@@ -246,6 +246,8 @@ def life(dossier: Dossier, length: int) -> None:
             expected = ("received", "received", "submitted")
         if last in ("supplemented", "paid", "payment_requested") and choose.chance(20):
             expected = ("received", "rejected")
+        if "supplement_requested" in expected and choose.chance(25):
+            expected = ("supplement_requested",)
         name = choose.of(NAMES) if not expected or choose.chance(8) else choose.of(expected)
         dossier.tell(name, moment)
         last = name if name in EXPECTED else last

@@ -234,14 +234,15 @@ class Reckoning:
 
     def reference_day(self, told: Told) -> date:
         """'its own local date, or, inside or at the end of a pause, the local date on which that pause began. (For a
-        due_set that follows a supplemented: that pause too.)'"""
+        due_set that follows a supplemented: that pause too.)' Where several would do, the earliest; never a later day
+        than its own (a pause that began after the event says nothing of it)."""
         pauses = self.pauses_at(told.time)
         if told.name == "due_set":
             follows = told.data["follows"]
             for other in self.events:
                 if other.name == "supplemented" and other.identity == (follows["source"], follows["id"]):
                     pauses = pauses + self.pauses_at(other.time)
-        return min([local_date(began) for began, _ in pauses], default=local_date(told.time))
+        return min([local_date(told.time)] + [local_date(began) for began, _ in pauses])
 
     def due_dates(self, setting: list[tuple[Told, datetime]]) -> tuple[datetime | None, list[Told]]:
         """D after these setting events, and those refused: 'after reception a setting event does not move D if D's
