@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
+from shared.db.catalogue_cache import CatalogueCache
 from shared.queue import Doorbell
 from shared.settings import Settings
 
@@ -30,6 +31,7 @@ class Context:
     doorbell: Doorbell
     metrics: Metrics
     keys: KeyRing
+    catalogues: CatalogueCache
     intake: "Intake"
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

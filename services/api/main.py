@@ -13,6 +13,7 @@ from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
 from services.api.middleware import RequestMiddleware
 from services.api.routes import routers
+from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import create_engine
 from shared.observability import new_registry
 from shared.queue import Doorbell
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
             doorbell=doorbell,
             metrics=metrics,
             keys=KeyRing(engine, settings),
+            catalogues=CatalogueCache(engine),
             intake=Intake(write_engine, doorbell, metrics),
         )
         app.state.context = context
