@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -100,4 +101,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     os.umask(0o022)  # the servers' ordinary user must be able to read what root installs
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that pip is ended with us
     main()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
+from collections.abc import Callable
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -14,33 +16,43 @@ from deploy.local.local_run import run
 from deploy.local.reset import reset
 from shared.settings import Settings
 
+COMMANDS: Final[dict[str, Callable[[], int]]] = {
+    "run": lambda: run(Settings()),
+    "reset": lambda: reset(Settings().data_dir, sure=os.environ.get("MOTCUA_YES") == "1"),
+    "drift": check_drift,
+}
+
 
 def main(arguments: list[str]) -> int:
-    """Run a command; the exit code. What went wrong is one paragraph on standard error."""
-    command = arguments[0] if arguments else "run"
+    """Run a command; the exit code. What goes wrong is told in one paragraph on standard error."""
+    name = arguments[0] if arguments else "run"
+    if name not in COMMANDS:
+        return _complain(f"{name!r} is none of: {', '.join(COMMANDS)}.", 2)
     try:
-        settings = Settings()
-        if command == "reset":
-            return reset(settings.data_dir, sure=os.environ.get("MOTCUA_YES") == "1")
-        if command == "run":
-            return run(settings)
-        if command == "drift":
-            return check_drift()
+        return COMMANDS[name]()
     except ValidationError as error:
-        for wrong in error.errors():
-            name = "MOTCUA_" + "_".join(str(part) for part in wrong["loc"]).upper()
-            _complain(f"{name}={wrong['input']!r} cannot be used: {wrong['msg']}.")
-        return 2
+        return _complain(" ".join(_setting_at_fault(wrong) for wrong in error.errors()), 2)
     except LocalRunError as error:
-        _complain(str(error))
-        return 1
-    _complain(f"{command!r} is none of: run, reset, drift.")
-    return 2
+        return _complain(str(error))
+    except OSError as error:
+        return _complain(
+            f"{error.strerror or error} ({error.filename or 'no file'}). If the disk is full, make room, or set"
+            " MOTCUA_DATA_DIR to a folder on another disk."
+        )
+    except KeyboardInterrupt:
+        return 130
 
 
-def _complain(text: str) -> None:
+def _setting_at_fault(wrong: object) -> str:
+    assert isinstance(wrong, dict)
+    name = "MOTCUA_" + "_".join(str(part) for part in wrong["loc"]).upper()
+    return f"{name}={wrong['input']!r} cannot be used: {wrong['msg']}."
+
+
+def _complain(text: str, code: int = 1) -> int:
     first, newline, rest = text.partition("\n")  # what follows is the end of a log, kept as it is
     print(f"\nmotcua: {textwrap.fill(first, 110, break_long_words=False)}{newline}{rest}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class DataFolder:
         """
         with _explained(self.path):
             for part in (self.logs, self.run):
-                part.mkdir(exist_ok=True)
+                part.mkdir(mode=0o700, exist_ok=True)
             if os.geteuid() == 0:
                 # The servers' ordinary user must pass through; what is secret inside is closed by itself.
                 self.path.chmod(self.path.stat().st_mode | 0o011)
@@ -88,12 +88,16 @@ class DataFolder:
                 f"{self.path} has format {found}, made by a newer version of motcua; this version knows format"
                 f" {FORMAT}. Use the newer version, or set MOTCUA_DATA_DIR to another folder."
             )
-        free = shutil.disk_usage(self.path).free
+        free = self.free_bytes()
         if free < LEAST_FREE_BYTES:
             raise FolderError(
                 f"The disk of {self.path} has {free // 2**20} MB left; {LEAST_FREE_BYTES // 2**20} MB are needed to"
                 " run safely. Make room, or set MOTCUA_DATA_DIR to a folder on another disk."
             )
+
+    def free_bytes(self) -> int:
+        """Room on the folder's disk."""
+        return shutil.disk_usage(self.path).free
 
     def _read_mark(self) -> int:
         try:

@@ -132,6 +132,7 @@ class Postgres:
                 check=False,
                 cwd=folder.parent,
                 env=_environment(),
+                start_new_session=True,  # a Ctrl-C is for whoever called us to handle
                 **self.account.switch(),  # type: ignore[call-overload]
             )
         if done.returncode != 0:
@@ -196,8 +197,18 @@ class Postgres:
             time.sleep(0.02)
 
     def provide_roles(self, database: str | None = DATABASE) -> None:
-        """Make the owner, the application role and the database, or mend their passwords. Repeatable."""
-        asyncio.run(self._provide_roles(database))
+        """Make the owner, the application role and the database, or mend their passwords. Repeatable.
+
+        Raises:
+            ProgramError: the server does not let us in.
+        """
+        try:
+            asyncio.run(self._provide_roles(database))
+        except (OSError, asyncpg.PostgresError) as error:
+            raise ProgramError(
+                f"The roles of motcua could not be made in the PostgreSQL of {self.data}: {error}. If its passwords were"
+                f" changed by hand, restore them from secrets.json beside it; its log is {self.log}."
+            ) from error
 
     async def _provide_roles(self, database: str | None) -> None:
         link = await asyncpg.connect(self.url(ADMIN, "postgres"))

@@ -25,7 +25,7 @@ from deploy.local.valkey import Valkey
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-LISTENER = "MOTCUA_API_LISTENER"  # the number of the listening socket that an API process inherits
+LISTENER = "MOTCUA_API_FD"  # the number of the listening socket that an API process inherits
 
 _BACKLOG = 1024
 _CALL_SECONDS = 0.5

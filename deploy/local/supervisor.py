@@ -25,6 +25,8 @@ LONGEST_DELAY_SECONDS: Final = 15.0
 STEADY_SECONDS: Final = 20.0  # a program that has lived this long starts again with a clean slate
 FIRST_START_TRIES: Final = 3
 
+NEARLY_FULL_BYTES: Final = 64 * 2**20
+
 _PULSE_SECONDS = 0.1
 _IDLE_SECONDS = 1.0
 _ROTATE_EVERY_SECONDS = 5.0
@@ -217,6 +219,9 @@ class Supervisor:
         seat.due_at = now + delay
         seat.process = None
         self.say(f"{seat.program.name} (process {process.pid}) {how}; starting it again in {delay:.1f} s")
+        free = self.folder.free_bytes()
+        if free < NEARLY_FULL_BYTES:
+            self.say(f"the disk of {self.folder.path} is full ({free // 2**20} MB left); make room")
 
     def _sleep(self, seconds: float) -> None:
         due = [seat.due_at - time.monotonic() for seat in self._seats if seat.process is None]
