@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "49c4710ac01b"
+revision = "b982c5de2275"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -302,6 +302,7 @@ def upgrade() -> None:
         sa.Column("dossier_position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("progress_position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("dossier_body_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("in_doubt", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("known_there", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("live_until", sa.DateTime(timezone=True), nullable=True),

@@ -334,8 +334,10 @@ sync_ledger = Table(
     _required("sent_position", BigInteger, server_default="0"),
     _required("dossier_position", BigInteger, server_default="0"),
     _required("progress_position", BigInteger, server_default="0"),
-    # of the body that the portal acknowledged; null: none, or what it holds is in doubt
+    # of the body that the portal acknowledged; null: none, or not known for certain
     Column("dossier_body_hash", LargeBinary),
+    # something older may have reached the portal after it: the newest version is sent once more
+    _required("in_doubt", Boolean, server_default=text("false")),
     # whether the portal knows the dossier as far as we know: decides create or update
     _required("known_there", Boolean, server_default=text("false")),
     # shared.domain.sync_order: the lower the sooner; until live_until it goes before the backlog
@@ -430,7 +432,7 @@ portal_circuit = Table(
     "portal_circuit",
     metadata,
     _tenant(),
-    # shared.domain.circuit: closed | open | half_open
+    # a CircuitState of shared.domain.circuit
     _required("state", Text, server_default="closed"),
     _required("failures", Integer, server_default="0"),
     _required("openings", Integer, server_default="0"),

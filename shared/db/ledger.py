@@ -1,0 +1,382 @@
+"""The ledger of the national portal, one row per dossier: what it should hold, was sent, acknowledged (raw asyncpg).
+
+A dossier is *claimed* (a lease and a higher fence, one short statement), sent with no transaction open, and its outcome
+*recorded* under that fence. Whoever lost the lease can record nothing. Instants come in as parameters, from the database's
+clock. Every batch is sorted by dossier code, so that two of them never deadlock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.domain.circuit import Lane
+from shared.domain.events import DossierCode, Tenant
+from shared.domain.retry import ErrorClass
+from shared.domain.sync_order import Want
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+
+class SyncState(StrEnum):
+    """Where a dossier stands: ``pending`` has something to send, ``sent`` has nothing; the others need somebody."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    PARKED = "parked"
+    UNSENDABLE = "unsendable"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A dossier leased to this sender. ``body_hash``: of what the portal acknowledged (None: none, or in doubt)."""
+
+    dossier_code: DossierCode
+    fence: int
+    wanted_position: int
+    dossier_position: int
+    body_hash: bytes | None
+    known_there: bool
+    attempts: int
+    error_class: ErrorClass | None
+
+
+@dataclass(frozen=True, slots=True)
+class DossierAccepted:
+    """The portal acknowledged the body of version ``position``."""
+
+    dossier_code: DossierCode
+    fence: int
+    position: int
+    body_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a claimed dossier; the lease ends.
+
+    ``state`` SENT: both steps of the protocol stand at ``position`` (it stays pending if more is wanted by now).
+    PENDING: again at ``next_try_at``. PARKED, UNSENDABLE: with ``error_class`` and ``error_detail``.
+    ``known_there``: what the portal said about its existence, None for nothing new.
+    """
+
+    dossier_code: DossierCode
+    fence: int
+    state: SyncState
+    position: int
+    next_try_at: datetime
+    attempts: int = 0
+    error_class: ErrorClass | None = None
+    error_detail: str | None = None
+    priority: int | None = None
+    known_there: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A progress step by its natural key (``happened_at`` to the second); ``officer`` is the text that is sent for it."""
+
+    dossier_code: DossierCode
+    happened_at: datetime
+    status: int
+    staff: str
+    officer: str
+    position: int
+    recorded_at: datetime
+
+
+StepKey = tuple[datetime, int, str]
+"""happened_at, status, staff: the natural key within a dossier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One dossier's part in one call."""
+
+    dossier_code: DossierCode
+    fence: int
+    step: str
+    position: int
+    body_hash: bytes | None
+    operation: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    detail: str | None = None
+
+
+_WANT: Final = """
+INSERT INTO sync_ledger AS l
+    (tenant, dossier_code, state, wanted_position, wanted_at, priority, live_until, next_try_at)
+SELECT $1, w.dossier_code, 'pending', w.position, w.recorded_at, w.priority, w.live_until, w.recorded_at
+FROM unnest($2::text[], $3::bigint[], $4::timestamptz[], $5::smallint[], $6::timestamptz[])
+    AS w(dossier_code, position, recorded_at, priority, live_until)
+ORDER BY w.dossier_code
+ON CONFLICT (tenant, dossier_code) DO UPDATE SET
+    state = 'pending',
+    wanted_position = excluded.wanted_position,
+    wanted_at = CASE WHEN l.state = 'sent' THEN excluded.wanted_at ELSE l.wanted_at END,
+    priority = excluded.priority,
+    live_until = excluded.live_until,
+    next_try_at = excluded.next_try_at,
+    error_class = CASE WHEN l.state = 'unsendable' THEN NULL ELSE l.error_class END,
+    error_detail = CASE WHEN l.state = 'unsendable' THEN NULL ELSE l.error_detail END
+WHERE l.wanted_position < excluded.wanted_position
+"""
+
+
+async def want(connection: "DriverConnection", tenant: Tenant, wants: Iterable[Want]) -> None:
+    """Tell the ledger, in the caller's transaction, which versions the portal should hold from now on.
+
+    Each becomes pending at once, a parked one too. A position that is not above the known one changes nothing, so that a
+    rebuild may tell everything again. ``wants`` names each dossier once.
+    """
+    rows = sorted(wants, key=lambda want: want.dossier_code)
+    if not rows:
+        return
+    await connection.execute(
+        _WANT,
+        tenant,
+        [row.dossier_code for row in rows],
+        [row.position for row in rows],
+        [row.recorded_at for row in rows],
+        [row.priority for row in rows],
+        [row.live_until for row in rows],
+    )
+
+
+# The backlog in the order of its index; what is leased stands at its front, at most a few hundred rows.
+_CLAIM_BACKLOG: Final = """
+    SELECT dossier_code FROM sync_ledger
+    WHERE tenant = $1 AND state = 'pending' AND next_try_at <= $2 AND (leased_until IS NULL OR leased_until <= $2)
+      AND attempts < $5
+    ORDER BY priority, next_try_at, dossier_code
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+"""
+
+_CLAIM_LIVE: Final = """
+    SELECT dossier_code FROM sync_ledger
+    WHERE tenant = $1 AND state = 'pending' AND live_until > $2 AND next_try_at <= $2
+      AND (leased_until IS NULL OR leased_until <= $2) AND attempts < $5
+    ORDER BY live_until
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+"""
+
+_CLAIM: Final = """
+WITH due AS MATERIALIZED ({due})
+UPDATE sync_ledger l SET fence = l.fence + 1, leased_until = $4, in_doubt = false
+FROM due WHERE l.tenant = $1 AND l.dossier_code = due.dossier_code
+RETURNING l.dossier_code, l.fence, l.wanted_position, l.dossier_position, l.dossier_body_hash, l.known_there, l.attempts,
+          l.error_class
+"""
+
+_CLAIMS: Final[Mapping[Lane, str]] = {
+    Lane.LIVE: _CLAIM.format(due=_CLAIM_LIVE),
+    Lane.BACKLOG: _CLAIM.format(due=_CLAIM_BACKLOG),
+}
+
+ANY_ATTEMPTS: Final = 2**31 - 1
+
+
+async def claim(
+    connection: "DriverConnection",
+    tenant: Tenant,
+    lane: Lane,
+    *,
+    limit: int,
+    now: datetime,
+    lease_seconds: float,
+    fewer_attempts_than: int = ANY_ATTEMPTS,
+) -> list[Claim]:
+    """Lease up to ``limit`` dossiers that are due, the most urgent ones, sorted by code. Commits by itself.
+
+    ``fewer_attempts_than``: leave out those that failed so often (a probe should not be spent on a suspect).
+    """
+    until = now + timedelta(seconds=lease_seconds)
+    rows = await connection.fetch(_CLAIMS[lane], tenant, now, limit, until, fewer_attempts_than)
+    claims = [
+        Claim(
+            dossier_code=row["dossier_code"],
+            fence=row["fence"],
+            wanted_position=row["wanted_position"],
+            dossier_position=row["dossier_position"],
+            body_hash=row["dossier_body_hash"],
+            known_there=row["known_there"],
+            attempts=row["attempts"],
+            error_class=None if row["error_class"] is None else ErrorClass(row["error_class"]),
+        )
+        for row in rows
+    ]
+    return sorted(claims, key=lambda claim: claim.dossier_code)
+
+
+def _fenced(rows: Sequence[Any]) -> tuple[list[str], list[int]]:
+    return [row.dossier_code for row in rows], [row.fence for row in rows]
+
+
+# Rows are locked in the order of their codes before they are changed: two statements over the same rows then never deadlock.
+_LOCKED: Final = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest({columns}) AS g({names})
+), held AS MATERIALIZED (
+    SELECT l.dossier_code FROM sync_ledger l JOIN given g ON l.dossier_code = g.dossier_code AND l.fence = g.fence
+    WHERE l.tenant = $1
+    ORDER BY l.dossier_code
+    FOR UPDATE OF l
+)
+"""
+
+_RENEW: Final = (
+    _LOCKED.format(columns="$2::text[], $3::bigint[]", names="dossier_code, fence")
+    + """
+UPDATE sync_ledger l SET leased_until = $4
+FROM held WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
+RETURNING l.dossier_code
+"""
+)
+
+
+async def renew(
+    connection: "DriverConnection", tenant: Tenant, claims: Sequence[Claim], *, now: datetime, lease_seconds: float
+) -> set[DossierCode]:
+    """Prolong leases; answers those still held, the others belong to somebody else by now."""
+    codes, fences = _fenced(claims)
+    rows = await connection.fetch(_RENEW, tenant, codes, fences, now + timedelta(seconds=lease_seconds))
+    return {row["dossier_code"] for row in rows}
+
+
+_MARK_SENT: Final = (
+    _LOCKED.format(columns="$2::text[], $3::bigint[], $4::bigint[]", names="dossier_code, fence, position")
+    + """
+UPDATE sync_ledger l SET sent_position = g.position
+FROM held JOIN given g USING (dossier_code) WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
+RETURNING l.dossier_code
+"""
+)
+
+
+async def mark_sent(
+    connection: "DriverConnection", tenant: Tenant, versions: Sequence[tuple[Claim, int]]
+) -> set[DossierCode]:
+    """Write down that these versions go on the wire now; answers those whose lease still holds: only they may go."""
+    codes, fences = _fenced([claim for claim, _ in versions])
+    rows = await connection.fetch(_MARK_SENT, tenant, codes, fences, [position for _, position in versions])
+    return {row["dossier_code"] for row in rows}
+
+
+_ACCEPT: Final = (
+    _LOCKED.format(
+        columns="$2::text[], $3::bigint[], $4::bigint[], $5::bytea[]", names="dossier_code, fence, position, body_hash"
+    )
+    + """
+UPDATE sync_ledger l SET dossier_position = g.position, known_there = true, acknowledged_at = $6,
+                         dossier_body_hash = CASE WHEN l.in_doubt THEN NULL ELSE g.body_hash END
+FROM held JOIN given g USING (dossier_code) WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
+RETURNING l.dossier_code
+"""
+)
+
+
+async def record_accepted(
+    connection: "DriverConnection", tenant: Tenant, accepted: Sequence[DossierAccepted], now: datetime
+) -> set[DossierCode]:
+    """Remember the first step of the protocol apart from the second (F21); answers those whose lease still held."""
+    codes, fences = _fenced(accepted)
+    rows = await connection.fetch(
+        _ACCEPT, tenant, codes, fences, [row.position for row in accepted], [row.body_hash for row in accepted], now
+    )
+    return {row["dossier_code"] for row in rows}
+
+
+_FINISH: Final = (
+    _LOCKED.format(
+        columns="""$2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::timestamptz[], $7::int[], $8::text[],
+                   $9::text[], $10::smallint[], $11::bool[]""",
+        names="""dossier_code, fence, state, position, next_try_at, attempts, error_class, error_detail, priority,
+                 known_there""",
+    )
+    + """
+UPDATE sync_ledger l SET
+    -- what was wanted while it was under way stays wanted, also by one that is parked
+    state = CASE WHEN l.wanted_position > g.position OR l.in_doubt THEN 'pending' ELSE g.state END,
+    wanted_at = CASE WHEN l.wanted_position > g.position AND g.state = 'sent' THEN $12 ELSE l.wanted_at END,
+    progress_position = CASE WHEN g.state = 'sent' THEN greatest(l.progress_position, g.position)
+                             ELSE l.progress_position END,
+    next_try_at = g.next_try_at,
+    attempts = g.attempts,
+    error_class = g.error_class,
+    error_detail = g.error_detail,
+    priority = coalesce(g.priority, l.priority),
+    known_there = coalesce(g.known_there, l.known_there),
+    dossier_body_hash = CASE WHEN g.known_there IS FALSE THEN NULL ELSE l.dossier_body_hash END,
+    leased_until = NULL
+FROM held JOIN given g USING (dossier_code) WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
+RETURNING l.dossier_code
+"""
+)
+
+
+async def record_finished(
+    connection: "DriverConnection", tenant: Tenant, finished: Sequence[Finished], now: datetime
+) -> set[DossierCode]:
+    """End leases with their outcome; answers those whose lease still held."""
+    codes, fences = _fenced(finished)
+    rows = await connection.fetch(
+        _FINISH,
+        tenant,
+        codes,
+        fences,
+        [row.state for row in finished],
+        [row.position for row in finished],
+        [row.next_try_at for row in finished],
+        [row.attempts for row in finished],
+        [row.error_class for row in finished],
+        [row.error_detail for row in finished],
+        [row.priority for row in finished],
+        [row.known_there for row in finished],
+        now,
+    )
+    return {row["dossier_code"] for row in rows}
+
+
+_HASTEN: Final = """
+UPDATE sync_ledger SET next_try_at = $2
+WHERE tenant = $1 AND state = 'pending' AND next_try_at > $2 AND error_class = ANY($3::text[])
+  AND (leased_until IS NULL OR leased_until <= $2)
+"""
+
+
+async def hasten(connection: "DriverConnection", tenant: Tenant, kinds: Iterable[ErrorClass], now: datetime) -> None:
+    """The portal is back: let what waits because of it go at once."""
+    await connection.execute(_HASTEN, tenant, now, sorted(kinds))
+
+
+_DISTRUST: Final = """
+WITH held AS MATERIALIZED (
+    SELECT dossier_code FROM sync_ledger WHERE tenant = $1 AND dossier_code = ANY($2::text[])
+    ORDER BY dossier_code FOR UPDATE
+)
+UPDATE sync_ledger l SET state = CASE WHEN l.state = 'sent' THEN 'pending' ELSE l.state END,
+                         wanted_at = CASE WHEN l.state = 'sent' THEN $3 ELSE l.wanted_at END,
+                         next_try_at = CASE WHEN l.state = 'sent' THEN $3 ELSE l.next_try_at END,
+                         dossier_body_hash = NULL, in_doubt = true
+FROM held WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
+"""
+
+
+async def distrust(connection: "DriverConnection", tenant: Tenant, codes: Iterable[str], now: datetime) -> None:
+    """What the portal holds of these is in doubt: a call of an expired lease may have reached it after a newer one.
+
+    Their newest version is sent once more, after the send that is under way.
+    """
+    await connection.execute(_DISTRUST, tenant, sorted(codes), now)
+
+
+async def clock(connection: "DriverConnection") -> datetime:
+    """The database's clock, the one that counts."""
+    instant: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return instant
