@@ -4,15 +4,18 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.db.catalogues import Catalogue, read_agencies, read_procedures, read_seen
-from shared.db.engine import DriverConnection, driver_session
+from shared.db.engine import driver_session
 from shared.domain.agency_tree import AgencyCatalogue
 from shared.domain.events import Tenant
 from shared.domain.local_time import local_date
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
 
 REMEMBERED_SECONDS: Final = 1.0
 
@@ -86,7 +89,7 @@ class CatalogueCache:
         return entry
 
     async def _refreshed(
-        self, connection: DriverConnection, tenant: Tenant, agencies: int, procedures: int, seen: int
+        self, connection: "DriverConnection", tenant: Tenant, agencies: int, procedures: int, seen: int
     ) -> Catalogue:
         """The remembered catalogue with the parts renewed whose number of rows differs."""
         old = self._entries.get(tenant)

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChange:
-    """What became of the items told: how many keys were written, marked as removed, or known so already."""
+    """What became of the items told: how many keys were written, marked as removed, or known so already.
 
-    known_from: datetime
+    ``known_from``: the instant from which the change is known; None where nothing changed.
+    """
+
+    known_from: datetime | None
     written: int
     removed: int
     unchanged: int
@@ -56,7 +59,7 @@ async def put_agencies(
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         rows,
     )
-    return CatalogueChange(known_from, len(written), len(removed), len(new) - len(written))
+    return CatalogueChange(known_from if rows else None, len(written), len(removed), len(new) - len(written))
 
 
 async def put_procedures(
@@ -73,14 +76,15 @@ async def put_procedures(
     new = {procedure.code: procedure for procedure in told}
     written = [procedure for procedure in told if known.get(procedure.code) != procedure]
     removed = [procedure for code, procedure in known.items() if code not in new] if replace else []
+    rows = [(tenant, known_from, False, *astuple(procedure)) for procedure in written]
+    rows += [(tenant, known_from, True, *astuple(procedure)) for procedure in removed]
     await connection.executemany(
         "INSERT INTO procedure (tenant, known_from, removed, code, name, field, field_name, level, limit_value, limit_unit,"
         " supplement_policy, payment_pauses, result_is_document, has_fee, online_level)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        [(tenant, known_from, False, *astuple(procedure)) for procedure in written]
-        + [(tenant, known_from, True, *astuple(procedure)) for procedure in removed],
+        rows,
     )
-    return CatalogueChange(known_from, len(written), len(removed), len(told) - len(written))
+    return CatalogueChange(known_from if rows else None, len(written), len(removed), len(told) - len(written))
 
 
 async def put_calendar(
@@ -110,7 +114,8 @@ async def put_calendar(
     )
     removed = sum(gone for _, gone in days) + sum(not confirmed for _, confirmed in years)
     written = len(days) + len(years) - removed
-    return CatalogueChange(known_from, written, removed, len(told) + len(set(confirmed_years)) - written)
+    unchanged = len(told) + len(set(confirmed_years)) - written
+    return CatalogueChange(known_from if written or removed else None, written, removed, unchanged)
 
 
 def _calendar_rows(

@@ -1,0 +1,361 @@
+"""Agencies, procedures and the calendar: told whole or in part, kept as versions, read as known at any time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from pydantic import TypeAdapter, ValidationError
+
+from services.api import messages
+from services.api.auth import Caller, Scope, any_caller, requires
+from services.api.context import RequestContext
+from services.api.faults import Fault, faults_of
+from services.api.openapi import error_answers
+from services.api.problems import InvalidFields, Refused
+from services.api.schemas import catalogues as items
+from services.api.schemas import sheets
+from services.api.schemas.catalogues import (
+    Agencies,
+    AgencyDetail,
+    AgencyItem,
+    CalendarItem,
+    Change,
+    ProcedureItem,
+    Procedures,
+)
+from services.api.schemas.parameters import FormatParameter, read_known_at, wants_csv
+from shared.db import catalogue_changes
+from shared.db.catalogues import read_agencies, read_calendar, read_procedures
+from shared.db.engine import driver_session
+from shared.domain.errors import FieldError, InvalidInput, NotFound
+
+router = APIRouter(tags=["catalogues"])
+
+MAX_BODY_BYTES: Final = 32 * 2**20
+
+Anyone = Annotated[Caller, Security(any_caller)]
+Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]
+Replace = Annotated[
+    bool, Query(description="True: the body is all there is; what it leaves out is marked as removed (thay thế toàn bộ).")
+]
+AsOf = Annotated[
+    str | None,
+    Query(
+        description="The catalogue as it was known then: a date (its local end of day) or an RFC 3339 instant.",
+        examples=["2026-01-31"],
+    ),
+]
+
+_T = TypeVar("_T")
+
+_AGENCIES: Final = TypeAdapter(list[AgencyItem])
+_PROCEDURES: Final = TypeAdapter(list[ProcedureItem])
+_CALENDAR: Final = TypeAdapter(CalendarItem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A body: its JSON, and for CSV the spreadsheet row of the first item."""
+
+    json: bytes
+    from_csv: bool
+
+
+async def _read(request: Request, sheet: sheets.Sheet, convert: Callable[[list[dict[str, Any]]], Any]) -> _Told:
+    """The body as JSON, whether it is JSON or CSV."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise Refused(messages.TOO_LARGE)
+        chunks.append(chunk)
+    body = b"".join(chunks)
+    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if content_type == "text/csv":
+        return _Told(orjson.dumps(convert(sheet.rows(body))), from_csv=True)
+    if content_type != "application/json":
+        raise Refused(messages.UNSUPPORTED_TYPE)
+    return _Told(body, from_csv=False)
+
+
+def _validated(adapter: TypeAdapter[_T], told: _Told, *, prefix: str = "") -> _T:
+    """The items of a body; pointers of a CSV name its row in the spreadsheet."""
+    body, pointed = told.json, prefix
+    if not told.from_csv and adapter is not _CALENDAR and body.lstrip()[:1] == b"{":
+        # what GET answers is taken back as it is
+        body, pointed = _items_of(body), "/items"
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        if details[0]["type"] == "json_invalid":
+            raise Refused(messages.MALFORMED) from error
+        faults = faults_of(details, prefix=pointed)
+        if told.from_csv:
+            faults = [Fault(_in_sheet(fault.pointer), fault.type, fault.values) for fault in faults]
+        raise InvalidFields(faults) from error
+
+
+def _items_of(body: bytes) -> bytes:
+    try:
+        whole = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refused(messages.MALFORMED) from error
+    return orjson.dumps(whole.get("items"))
+
+
+def _in_sheet(pointer: str) -> str:
+    """``/0/parent`` or ``/days/0/kind`` as ``/2/parent``, ``/2/kind``: the row in the spreadsheet."""
+    parts = pointer.removeprefix("/days").split("/")
+    if len(parts) > 1 and parts[1].isdecimal():
+        parts[1] = str(int(parts[1]) + sheets.FIRST_ROW)
+    return "/".join(parts)
+
+
+def _pointed(error: InvalidInput, told: _Told) -> InvalidInput:
+    if not told.from_csv:
+        return error
+    return InvalidInput([FieldError(_in_sheet(one.pointer), one.code, one.detail) for one in error.errors])
+
+
+def _csv(headings: Sequence[str], rows: list[dict[str, Any]]) -> Response:
+    text = sheets.write(headings, ([row.get(heading) for heading in headings] for row in rows))
+    return Response(text, media_type=sheets.MEDIA_TYPE)
+
+
+def _csv_answer(example: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": example}}}}
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return {name: _inlined(part, definitions) for name, part in schema.items() if name != "$defs"}
+    return [_inlined(part, definitions) for part in schema] if isinstance(schema, list) else schema
+
+
+def _body(adapter: TypeAdapter[Any], example: Any, csv_example: str) -> dict[str, Any]:
+    # what may be left out of a body is there in an answer: the two have schemas of their own
+    schema = adapter.json_schema()
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": _inlined(schema, schema.get("$defs", {})), "example": example},
+                "text/csv": {"schema": {"type": "string"}, "example": csv_example},
+            },
+        }
+    }
+
+
+_AGENCY_EXAMPLE: Final = [{"code": "H51.12", "name": "Sở Tài nguyên và Môi trường", "parent": "H51"}]
+_AGENCY_CSV: Final = "code,name,parent,aliases\r\nH51.12,Sở Tài nguyên và Môi trường,H51,000.00.12.H51\r\n"
+_PROCEDURE_EXAMPLE: Final = [
+    {
+        "code": "1.005129",
+        "name": "Cấp giấy phép xây dựng",
+        "field": "Hoạt động xây dựng",
+        "limit": {"value": 15, "unit": "working_days"},
+        "has_fee": True,
+    }
+]
+_PROCEDURE_CSV: Final = (
+    "code,name,field,limit_value,limit_unit\r\n1.005129,Cấp giấy phép xây dựng,Hoạt động xây dựng,15,working_days\r\n"
+)
+_CALENDAR_EXAMPLE: Final = {
+    "days": [{"date": "2026-02-16", "kind": "off", "source": "9441/TB-BNV"}],
+    "confirmed_years": [2026],
+}
+_CALENDAR_CSV: Final = "date,kind,source\r\n2026-02-16,off,9441/TB-BNV\r\n"
+
+
+@router.get(
+    "/v1/agencies",
+    summary="The agencies",
+    description="Agencies (cơ quan, đơn vị) of the province, by code, an item for each period of validity. JSON or CSV.",
+    response_model=Agencies,
+    responses=error_answers() | _csv_answer(_AGENCY_CSV),
+)
+async def list_agencies(
+    request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
+) -> Any:
+    """List the agencies."""
+    async with driver_session(context.engine) as connection:
+        versions = await read_agencies(connection, caller.tenant, read_known_at(as_of))
+    found = [AgencyItem.of(version) for version in versions]
+    if wants_csv(request, format_):
+        return _csv(items.AGENCY_HEADINGS, [item.model_dump() for item in found])
+    return Agencies(items=found)
+
+
+@router.get(
+    "/v1/agencies/{code}",
+    summary="One agency",
+    description="An agency (cơ quan) by its code or an alias (mã cũ), with its place in today's tree.",
+    responses=error_answers(404),
+)
+async def get_agency(context: RequestContext, caller: Anyone, code: str) -> AgencyDetail:
+    """Answer one agency."""
+    catalogue = await context.catalogues.of(caller.tenant)
+    tree = catalogue.tree_on(context.catalogues.today())
+    resolved = catalogue.agencies.resolve(code)
+    version = catalogue.agencies.version_on(resolved, tree.on) or catalogue.agencies.latest(resolved)
+    if version is None:
+        raise NotFound
+    versions = [AgencyItem.of(one) for one in catalogue.agencies.versions if one.code == resolved]
+    return AgencyDetail(
+        **AgencyItem.of(version).model_dump(),
+        path=list(tree.ancestors(resolved)),
+        children=list(tree.children(resolved)),
+        versions=versions,
+    )
+
+
+@router.put(
+    "/v1/agencies",
+    summary="Tell agencies",
+    description="""Tells agencies (cập nhật danh mục cơ quan): all of them with `replace=true`, else those given.
+
+What is given of a code is all that is to be known of it; a code may come several times, for periods of validity that do not
+overlap. Parents, successors and aliases are checked against the whole catalogue, cycles are refused. Earlier versions are
+kept: an as-of question gets the catalogue as it was known then. Told again unchanged, nothing is written. The process that
+answered uses it at once, the others within a second.""",
+    responses=error_answers(400, 413, 415),
+    openapi_extra=_body(_AGENCIES, _AGENCY_EXAMPLE, _AGENCY_CSV),
+)
+async def put_agencies(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
+    """Take agencies."""
+    told = await _read(request, items.AGENCY_SHEET, lambda rows: rows)
+    agencies = [item.told() for item in _validated(_AGENCIES, told)]
+    try:
+        async with driver_session(context.engine) as connection, connection.transaction():
+            change = await catalogue_changes.put_agencies(connection, caller.tenant, agencies, replace=replace)
+    except InvalidInput as error:
+        raise _pointed(error, told) from error
+    context.catalogues.forget(caller.tenant)
+    return Change.model_validate(change, from_attributes=True)
+
+
+@router.get(
+    "/v1/procedures",
+    summary="The procedures",
+    description="Administrative procedures (thủ tục hành chính) of the key's province, by code. JSON or CSV.",
+    response_model=Procedures,
+    responses=error_answers() | _csv_answer(_PROCEDURE_CSV),
+)
+async def list_procedures(
+    request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
+) -> Any:
+    """List the procedures."""
+    async with driver_session(context.engine) as connection:
+        procedures = await read_procedures(connection, caller.tenant, read_known_at(as_of))
+    found = [ProcedureItem.of(procedure) for procedure in procedures.values()]
+    if wants_csv(request, format_):
+        rows = [item.model_dump(exclude={"limit"}) for item in found]
+        for row, item in zip(rows, found, strict=True):
+            if item.limit is not None:
+                row |= {"limit_value": item.limit.value, "limit_unit": item.limit.unit}
+        return _csv(items.PROCEDURE_HEADINGS, rows)
+    return Procedures(items=found)
+
+
+@router.get(
+    "/v1/procedures/{code}",
+    summary="One procedure",
+    description="An administrative procedure (thủ tục hành chính) by its code.",
+    responses=error_answers(404),
+)
+async def get_procedure(context: RequestContext, caller: Anyone, code: str) -> ProcedureItem:
+    """Answer one procedure."""
+    catalogue = await context.catalogues.of(caller.tenant)
+    procedure = next((known for key, known in catalogue.procedures.items() if key == code), None)
+    if procedure is None:
+        raise NotFound
+    return ProcedureItem.of(procedure)
+
+
+@router.put(
+    "/v1/procedures",
+    summary="Tell procedures",
+    description="Tells procedures (cập nhật danh mục thủ tục): all of them with `replace=true`, else those given. Earlier"
+    " versions are kept; told again unchanged, nothing is written.",
+    responses=error_answers(400, 413, 415),
+    openapi_extra=_body(_PROCEDURES, _PROCEDURE_EXAMPLE, _PROCEDURE_CSV),
+)
+async def put_procedures(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
+    """Take procedures."""
+    told = await _read(request, items.PROCEDURE_SHEET, lambda rows: [items.nested_limit(row) for row in rows])
+    procedures = [item.told() for item in _validated(_PROCEDURES, told)]
+    try:
+        async with driver_session(context.engine) as connection, connection.transaction():
+            change = await catalogue_changes.put_procedures(connection, caller.tenant, procedures, replace=replace)
+    except InvalidInput as error:
+        raise _pointed(error, told) from error
+    context.catalogues.forget(caller.tenant)
+    return Change.model_validate(change, from_attributes=True)
+
+
+@router.get(
+    "/v1/calendar",
+    summary="Days off and make-up days",
+    description="Days off (ngày nghỉ), make-up working days (ngày làm bù) and the confirmed years. JSON or CSV (days only).",
+    response_model=CalendarItem,
+    responses=error_answers() | _csv_answer(_CALENDAR_CSV),
+)
+async def get_calendar(
+    request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
+) -> Any:
+    """Answer the calendar."""
+    async with driver_session(context.engine) as connection:
+        calendar = await read_calendar(connection, caller.tenant, read_known_at(as_of))
+    days = [{"date": day.date, "kind": day.kind, "source": day.source} for day in calendar.days]
+    if wants_csv(request, format_):
+        return _csv(items.CALENDAR_HEADINGS, days)
+    return CalendarItem.model_validate({"days": days, "confirmed_years": sorted(calendar.confirmed_years)})
+
+
+@router.put(
+    "/v1/calendar",
+    summary="Tell days off and make-up days",
+    description="""Tells days (cập nhật lịch nghỉ) and confirmed years: all of them with `replace=true`, else those given.
+
+A CSV has days only: the years that occur in it count as confirmed, or those of `confirmed_years=` where it is given (empty:
+none).""",
+    responses=error_answers(400, 413, 415),
+    openapi_extra=_body(_CALENDAR, _CALENDAR_EXAMPLE, _CALENDAR_CSV),
+)
+async def put_calendar(
+    request: Request,
+    context: RequestContext,
+    caller: Admin,
+    replace: Replace = False,
+    confirmed_years: Annotated[
+        str | None,
+        Query(description="With CSV: years to confirm, such as `2026,2027`.", pattern=r"^([0-9]{4}(,[0-9]{4})*)?$"),
+    ] = None,
+) -> Change:
+    """Take days and years."""
+    told = await _read(request, items.CALENDAR_SHEET, lambda rows: _calendar_of(rows, confirmed_years))
+    if confirmed_years is not None and not told.from_csv:
+        raise InvalidInput.of("/confirmed_years", "csv_only", "only with CSV: JSON names them in the body")
+    calendar = _validated(_CALENDAR, told)
+    try:
+        async with driver_session(context.engine) as connection, connection.transaction():
+            change = await catalogue_changes.put_calendar(
+                connection, caller.tenant, [day.told() for day in calendar.days], calendar.confirmed_years, replace=replace
+            )
+    except InvalidInput as error:
+        raise _pointed(error, told) from error
+    return Change.model_validate(change, from_attributes=True)
+
+
+def _calendar_of(rows: list[dict[str, Any]], confirmed_years: str | None) -> dict[str, Any]:
+    if confirmed_years is None:
+        years = {row["date"][:4] for row in rows if row.get("date", "")[:4].isdecimal()}
+    else:
+        years = {year for year in confirmed_years.split(",") if year}
+    return {"days": rows, "confirmed_years": sorted(int(year) for year in years)}
