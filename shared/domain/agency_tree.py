@@ -15,6 +15,7 @@ from typing import Final
 from shared.domain.codes import is_agency_code, present_form, tenant_of_agency
 from shared.domain.errors import FieldError, InvalidInput
 from shared.domain.events import AgencyCode, Tenant
+from shared.domain.local_time import day_after
 
 _TREES_KEPT: Final = 64
 
@@ -52,11 +53,12 @@ class AgencyTree:
         for code, version in self._versions.items():
             if code == self.root:
                 continue
-            parent = version.parent
+            parent = None if version.parent is None else self.resolve(version.parent)
             if parent is None or (parent not in self._versions and parent != self.root):
                 parent = self._longest_prefix(code)
             self._parents[code] = parent
-        self._break_cycles()
+        self.cut_off: Final = self._break_cycles()
+        """Members of cycles that hang under the root instead; none in a catalogue that was checked."""
         for code in sorted(self._parents):
             self._children.setdefault(self._parents[code], []).append(code)
 
@@ -167,8 +169,9 @@ class AgencyTree:
                 return prefix
         return self.root
 
-    def _break_cycles(self) -> None:
-        """Hang one member of each cycle under the root: a catalogue that was checked has none, a figure must not hang."""
+    def _break_cycles(self) -> tuple[AgencyCode, ...]:
+        """Hang one member of each cycle under the root: a figure must not loop, whatever a catalogue says."""
+        cut_off: list[AgencyCode] = []
         safe: set[AgencyCode] = {self.root}
         for code in sorted(self._parents):
             path: list[AgencyCode] = []
@@ -178,7 +181,9 @@ class AgencyTree:
                 current = self._parents[current]
             if current not in safe:
                 self._parents[current] = self.root
+                cut_off.append(current)
             safe.update(path)
+        return tuple(cut_off)
 
 
 class AgencyCatalogue:
@@ -241,8 +246,13 @@ class AgencyCatalogue:
         """What is wrong with it, each with a pointer into ``versions``; empty if it can be taken."""
         errors: list[FieldError] = []
         aliased: dict[str, AgencyCode] = {}
+        begun: set[tuple[AgencyCode, date | None]] = set()
         for index, version in enumerate(self.versions):
             errors.extend(self._version_problems(f"/{index}", version))
+            if (version.code, version.valid_from) in begun:
+                detail = f"a second version of {version.code} from the same day"
+                errors.append(FieldError(f"/{index}/valid_from", "duplicate", detail))
+            begun.add((version.code, version.valid_from))
             for number, alias in enumerate(version.aliases):
                 pointer = f"/{index}/aliases/{number}"
                 if aliased.setdefault(alias, version.code) != version.code:
@@ -268,28 +278,23 @@ class AgencyCatalogue:
         if version.valid_from and version.valid_to and version.valid_to < version.valid_from:
             yield FieldError(f"{pointer}/valid_to", "before_valid_from", "ends before it begins")
         if version.parent is not None:
+            parent = self.resolve(version.parent)
             if version.code == self.root:
                 yield FieldError(f"{pointer}/parent", "root_has_parent", f"{self.tenant} is the root")
-            elif version.parent != self.root and version.parent not in self._by_code:
+            elif parent != self.root and parent not in self._by_code:
                 yield FieldError(f"{pointer}/parent", "unknown", f"no agency {version.parent}")
         for number, successor in enumerate(version.successors):
-            if successor not in self._by_code:
-                yield FieldError(f"{pointer}/successors/{number}", "unknown", f"no agency {successor}")
+            # One of another tenant is none of ours to know: provinces are merged too.
+            if not is_agency_code(successor):
+                yield FieldError(f"{pointer}/successors/{number}", "malformed", "expected a code such as H51.12")
 
     def _cycles(self) -> list[FieldError]:
         """Parents that lead back to themselves, on any date: the tree changes only where a version begins or ends."""
-        starts = {version.valid_from or date.min for version in self.versions}
-        for on in sorted(starts):
-            above = {code: version.parent for code in self._by_code if (version := self.version_on(code, on)) is not None}
-            safe: set[AgencyCode | None] = {None, self.root}
-            for code in above:
-                path: list[AgencyCode | None] = []
-                current: AgencyCode | None = code
-                while current not in safe and current not in path:
-                    path.append(current)
-                    current = above.get(current) if current is not None else None
-                if current not in safe:
-                    index = next(i for i, v in enumerate(self.versions) if v.code == current and v.is_valid(on))
-                    return [FieldError(f"/{index}/parent", "cycle", f"{current} is above itself on {on}")]
-                safe.update(path)
+        changes = {version.valid_from or date.min for version in self.versions}
+        changes |= {day_after(version.valid_to) for version in self.versions if version.valid_to is not None}
+        for on in sorted(changes):
+            for code in self._tree_on(on).cut_off:
+                version = self.version_on(code, on)
+                index = next(i for i, candidate in enumerate(self.versions) if candidate is version)
+                return [FieldError(f"/{index}/parent", "cycle", f"{code} is above itself on {on}")]
         return []
