@@ -83,6 +83,8 @@ class LocalRun:
         return self.folder.with_name(self.folder.name + ".err")
 
     def start(self, *command: str, **settings: str) -> LocalRun:
+        if self.process is not None:
+            self.process.wait(STOP_SECONDS)  # an earlier one, ended by the test
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")}
         environment |= {
             "MOTCUA_DATA_DIR": str(self.folder),
