@@ -1,0 +1,192 @@
+"""From the bytes of a CloudEvent to what the log keeps: validated, canonical, personal data split off.
+
+The *content* of an event is the canonical JSON of its type, subject, time and data: keys sorted, no blanks, instants in UTC
+with microseconds only where there are some, absent and null fields left out, and for an applicant a keyed digest. It is the
+same whatever transport, spelling or offset brought the event. Neither ``id`` and ``source`` (the identity) nor extension
+attributes, ``dataschema`` and ``datacontenttype`` belong to it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from shared.cloudevents.events import MODELS, TOLD_EVENT, Envelope
+from shared.db.event_log import APPLICANT_FIELDS, NewEvent
+from shared.domain.codes import tenant_of_agency, tenant_of_dossier
+from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
+
+_CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+_NAMES: Final = {name.type: name for name in EventName}
+
+_LONGEST_ATTRIBUTE_NAME: Final = 64
+_LONGEST_ATTRIBUTE: Final = 2048
+_INT32: Final = 2**31
+
+
+class InvalidEventError(Exception):
+    """An event that cannot be taken. ``errors`` are like pydantic's: type, loc, ctx, and for some the input."""
+
+    def __init__(self, errors: list[Mapping[str, Any]], *, malformed: bool = False) -> None:
+        super().__init__(f"{len(errors)} error(s)")
+        self.errors = errors
+        self.malformed = malformed
+        """Not JSON at all."""
+
+
+def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> InvalidEventError:
+    return InvalidEventError([{"type": type_, "loc": location, "ctx": context}])
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A validated event on its way into the log, with the agency that it names, as told."""
+
+    event: NewEvent
+    agency_code: str | None
+
+
+def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
+    """Validate one CloudEvent in JSON that a caller of ``tenant`` tells.
+
+    Raises:
+        InvalidEventError: it cannot be taken; every fault that validation found is named.
+    """
+    try:
+        event = TOLD_EVENT.validate_json(raw)
+    except ValidationError as error:
+        raise _invalid_by_schema(error) from None
+    if rb"\u0000" in raw:
+        _refuse_nul(orjson.loads(raw), ())
+    if event.model_extra:
+        _check_extensions(event.model_extra)
+    if event.source == SYSTEM_SOURCE:
+        raise _invalid(("source",), "system_only")
+    if tenant_of_dossier(event.subject) != tenant:
+        raise _invalid(("subject",), "tenant", tenant=tenant)
+    agency_code = getattr(event.data, "agency_code", None)
+    if agency_code is not None and tenant_of_agency(agency_code) != tenant:
+        raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
+    return Told(_recorded(event, event.type, content_key), agency_code)
+
+
+def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
+    """An event that the product writes itself; it carries no personal data.
+
+    Raises:
+        pydantic.ValidationError: the data is not as the rules say (a fault of ours).
+    """
+    told = {
+        "specversion": "1.0",
+        "id": id_,
+        "source": SYSTEM_SOURCE,
+        "type": name.type,
+        "subject": dossier_code,
+        "time": time,
+        "data": data,
+    }
+    return _recorded(MODELS[name.type].model_validate_json(orjson.dumps(told)), name.type, b"")
+
+
+def _recorded(event: Envelope, type_: str, content_key: bytes) -> NewEvent:
+    part = getattr(event, "data", None)
+    data: dict[str, Any] = {} if part is None else part.model_dump(exclude_none=True)
+    applicant: dict[str, Any] | None = data.get("applicant")
+    personal: dict[str, str] | None = None
+    if applicant is not None:
+        # bound to the dossier: equal digests would tell which dossiers are of one person
+        message = event.subject.encode() + b"\n" + orjson.dumps(applicant, option=_CANONICAL)
+        personal = {field: applicant[field] for field in APPLICANT_FIELDS if field in applicant}
+        kept = {"digest": hmac.digest(content_key, message, "sha256").hex()}
+        if "kind" in applicant:
+            kept["kind"] = applicant["kind"]
+        data["applicant"] = kept
+    text = orjson.dumps(data, option=_CANONICAL)
+    content = orjson.dumps(
+        {"data": orjson.Fragment(text), "subject": event.subject, "time": event.time, "type": type_}, option=_CANONICAL
+    )
+    return NewEvent(
+        source=event.source,
+        id=event.id,
+        name=_NAMES[type_],
+        dossier_code=DossierCode(event.subject),
+        time=event.time,
+        data=text.decode(),
+        content_hash=hashlib.sha256(content).digest(),
+        applicant=personal or None,
+    )
+
+
+def cloudevent_of(event: Event) -> dict[str, Any]:
+    """A recorded event as a CloudEvent, without personal data: of an applicant only the kind is left."""
+    data = dict(event.data)
+    applicant = data.get("applicant")
+    if applicant is not None:
+        data["applicant"] = {key: value for key, value in applicant.items() if key != "digest"}
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": event.name.type,
+        "subject": event.dossier_code,
+        "time": event.time,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
+    details = error.errors(include_url=False)
+    first = details[0]
+    if first["type"] == "json_invalid":
+        return InvalidEventError([{"type": "json_invalid", "loc": (), "ctx": {}}], malformed=True)
+    if first["type"] == "union_tag_invalid" and first["ctx"]["tag"] == EventName.DUE_SET.type:
+        return _invalid(("type",), "system_only")
+    if first["type"].startswith("union_tag_"):
+        return InvalidEventError([{**first, "loc": ("type",)}])
+    # the first part of a location is the type that the union chose
+    return InvalidEventError([{**detail, "loc": detail["loc"][1:]} for detail in details])
+
+
+def _refuse_nul(value: Any, location: tuple[int | str, ...]) -> None:
+    """PostgreSQL takes no NUL in a text; the escape may also be an escaped backslash before ``u0000``, which is fine."""
+    for place, text in _texts(value, location):
+        if "\0" in text:
+            raise _invalid(place, "nul")
+
+
+def _texts(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    if isinstance(value, str):
+        yield location, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield location, key
+            yield from _texts(item, (*location, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, (*location, index))
+
+
+def _check_extensions(extensions: Mapping[str, Any]) -> None:
+    """CloudEvents 1.0, section 3: names of lower-case letters and digits, values of the spec's simple types."""
+    for name, value in extensions.items():
+        if name == "data_base64":
+            if value is not None:
+                raise _invalid((name,), "data_base64")
+            continue
+        well_named = 0 < len(name) <= _LONGEST_ATTRIBUTE_NAME and name.isascii() and name.isalnum() and name == name.lower()
+        if not well_named:
+            raise _invalid((name[:_LONGEST_ATTRIBUTE_NAME],), "attribute_name")
+        if isinstance(value, str):
+            good = len(value) <= _LONGEST_ATTRIBUTE
+        elif isinstance(value, int):
+            good = -_INT32 <= value < _INT32
+        else:
+            good = value is None
+        if not good:
+            raise _invalid((name,), "attribute_value")

@@ -1,0 +1,75 @@
+"""The fields that events are made of. Strict: no value of one JSON type is taken for another.
+
+Lengths are in characters. ``id`` and ``source`` together stay under the 2,704 bytes of a PostgreSQL index row at four bytes
+a character.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, PlainValidator, Strict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from shared.domain.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
+
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 9998
+"""Room for a day either way: local dates and the day after a due date stay inside what a date can be."""
+
+LONGEST_ID: Final = 200
+LONGEST_SOURCE: Final = 400
+
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,30})?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+
+
+def _instant(value: Any) -> datetime:
+    """An RFC 3339 text as an instant in UTC, cut to microseconds; pydantic's own would take numbers and other forms."""
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise PydanticCustomError("instant", "an RFC 3339 instant")
+    try:
+        instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("instant", "an RFC 3339 instant") from None
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise PydanticCustomError("instant", "an RFC 3339 instant")
+    return instant
+
+
+Instant = Annotated[
+    datetime,
+    PlainValidator(
+        _instant,
+        json_schema_input_type=Annotated[
+            str, Field(json_schema_extra={"format": "date-time"}, examples=["2018-01-02T08:30:00+07:00"])
+        ],
+    ),
+]
+"""RFC 3339 with an offset; kept in UTC, cut to microseconds, years 1900 to 9998."""
+
+_NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f]+$"
+_NO_BLANKS: Final = r"^[^\x00-\x20\x7f-\xa0]+$"
+
+EventId = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=_NO_CONTROLS)]
+Source = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=LONGEST_SOURCE, pattern=_NO_BLANKS)]
+DossierCodeText = Annotated[str, Strict(), StringConstraints(max_length=60, pattern=DOSSIER_CODE_PATTERN)]
+AgencyCodeText = Annotated[
+    str, Strict(), StringConstraints(max_length=30, pattern=f"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")
+]
+ProcedureCodeText = Annotated[
+    str, Strict(), StringConstraints(min_length=1, max_length=50, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")
+]
+
+Code = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=100)]
+Name = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=500)]
+Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=4000)]
+Link = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=2000, pattern=_NO_BLANKS)]
+Truth = Annotated[bool, Strict()]
+AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15)]
+Score = Annotated[int, Strict(), Field(ge=0, le=100)]
+
+Channel = Literal["online", "direct", "postal"]
+"""trực tuyến, trực tiếp, bưu chính công ích."""
