@@ -1,0 +1,249 @@
+"""The projector: from the log to dossier rows, figure sums and the portal ledger, a batch a transaction.
+
+Each batch locks the tenant's cursor, takes the events after it, folds every dossier they touch from all of its events up to
+the batch's last, and commits rows, sums, ledger and cursor together. Nothing is derived from an event alone, so no batch
+can count twice. When behind, the next batch is read and folded while PostgreSQL writes this one: what it is folded from is
+the immutable log, and it is used only if the cursor stands where it was expected.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.worker.fail_points import NO_FAULTS, FailPoints
+from services.worker.reckoning import Histories, Reckoned, failure_of_dossier, named_elsewhere, reckon
+from shared.db import dossier_rows, event_log, ledger, projections
+from shared.db.engine import driver_session
+from shared.domain.events import DossierCode, Event, Tenant
+from shared.observability import get_logger
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+LEAST_LIMIT: Final = 50
+FIRST_LIMIT: Final = 1_000
+LARGEST_LIMIT: Final = 10_000
+QUICK_SECONDS: Final = 0.75
+SLOW_SECONDS: Final = 2.5
+
+SLICE: Final = 100
+"""So many dossiers are folded before other tasks of the process have a turn (about 10 ms)."""
+
+RETRY_LIMIT: Final = 200
+
+UNSTORABLE: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""What PostgreSQL or the driver says of a row that it can never store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events after ``after`` and what their dossiers are at the position of the last of them."""
+
+    after: int
+    limit: int
+    events: Sequence[Event]
+    reckoned: Reckoned
+
+    @property
+    def last(self) -> int:
+        """The position that the cursor moves to."""
+        return self.events[-1].position if self.events else self.after
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there may be more behind it."""
+        return len(self.events) >= self.limit
+
+
+def next_limit(limit: int, *, full: bool, seconds: float) -> int:
+    """The size of the next batch: doubled after a full quick one, halved after a slow one, small when not behind."""
+    if seconds > SLOW_SECONDS:
+        return max(FIRST_LIMIT, limit // 2)
+    if not full:
+        return FIRST_LIMIT
+    return min(LARGEST_LIMIT, limit * 2) if seconds < QUICK_SECONDS else limit
+
+
+class Projector:
+    """``counted`` is called after each commit that moved the tenant's cursor."""
+
+    def __init__(
+        self, engine: AsyncEngine, *, faults: FailPoints = NO_FAULTS, counted: Callable[[Tenant], None] = lambda _: None
+    ) -> None:
+        self._engine = engine
+        self._faults = faults
+        self._counted = counted
+        self._ahead: dict[Tenant, asyncio.Task[Batch]] = {}
+        self._limits: dict[Tenant, int] = {}
+
+    async def tenants(self) -> list[Tenant]:
+        """Every tenant for which there is something to do."""
+        async with driver_session(self._engine) as connection:
+            return await projections.tenants_with_work(connection)
+
+    async def work(self, tenant: Tenant) -> bool:
+        """Project one batch; answer whether there may be more."""
+        try:
+            return await self._batch(tenant, careful=False)
+        except UNSTORABLE:
+            # one row of the batch cannot be stored: find it, set its dossier aside, keep the others
+            return await self._batch(tenant, careful=True)
+
+    async def aclose(self) -> None:
+        """Forget what was read ahead."""
+        for tenant in list(self._ahead):
+            await self._forget(tenant)
+
+    async def _batch(self, tenant: Tenant, *, careful: bool) -> bool:
+        started = time.monotonic()
+        try:
+            # before the lock: a transaction that waits for a fold would be idle
+            ahead = await self._taken_ahead(tenant)
+            async with driver_session(self._engine) as connection, connection.transaction():
+                cursor = await projections.lock(connection, tenant)
+                if ahead is not None and ahead.after == cursor.position:
+                    batch = ahead
+                else:
+                    batch = await self._read(connection, tenant, cursor.position)
+                again = await projections.due_again(connection, tenant, RETRY_LIMIT)
+                if not batch.events and not again:
+                    await projections.checked(connection, tenant)
+                    return False
+                self._faults.passed("after-read")
+                if batch.is_full:
+                    self._read_ahead(tenant, batch.last)
+                await self._count(connection, tenant, batch, again, careful=careful)
+        except BaseException:
+            # whatever it was (a timeout?), less at once may get through
+            self._limits[tenant] = max(LEAST_LIMIT, self._limits.get(tenant, FIRST_LIMIT) // 2)
+            await self._forget(tenant)
+            raise
+        seconds = time.monotonic() - started
+        self._limits[tenant] = next_limit(batch.limit, full=batch.is_full, seconds=seconds)
+        self._report(tenant, batch, seconds)
+        self._counted(tenant)
+        return batch.is_full or len(again) == RETRY_LIMIT
+
+    async def _taken_ahead(self, tenant: Tenant) -> Batch | None:
+        ahead = self._ahead.pop(tenant, None)
+        return None if ahead is None else await ahead
+
+    async def _read(self, connection: "DriverConnection", tenant: Tenant, after: int) -> Batch:
+        limit = self._limits.get(tenant, FIRST_LIMIT)
+        events = await event_log.read_after(connection, tenant, after, limit)
+        if not events:
+            return Batch(after, limit, events, Reckoned())
+        codes = {event.dossier_code for event in events}
+        return Batch(after, limit, events, await self._reckon(connection, tenant, codes, events[-1].position))
+
+    def _read_ahead(self, tenant: Tenant, after: int) -> None:
+        async def read() -> Batch:
+            async with driver_session(self._engine) as connection:
+                return await self._read(connection, tenant, after)
+
+        self._ahead[tenant] = asyncio.create_task(read())
+
+    async def _forget(self, tenant: Tenant) -> None:
+        ahead = self._ahead.pop(tenant, None)
+        if ahead is not None:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _reckon(
+        self, connection: "DriverConnection", tenant: Tenant, codes: Collection[DossierCode], up_to: int
+    ) -> Reckoned:
+        histories = await event_log.of_dossiers(connection, tenant, codes, up_to)
+        present = await projections.present(connection, tenant, named_elsewhere(histories), up_to)
+        reckoned = Reckoned()
+        for part in slices(histories):
+            reckoned.add(reckon(part, present, self._faults.folded))
+            await asyncio.sleep(0)
+        return reckoned
+
+    async def _count(
+        self,
+        connection: "DriverConnection",
+        tenant: Tenant,
+        batch: Batch,
+        again: Collection[DossierCode],
+        *,
+        careful: bool,
+    ) -> None:
+        reckoned = batch.reckoned
+        # asked under the lock, for the batch before may have begun to wait for one of these events
+        others = await projections.arrived(connection, tenant, batch.events) if batch.events else set()
+        others.update(again)
+        others -= {event.dossier_code for event in batch.events}
+        if others:
+            more = await self._reckon(connection, tenant, others, batch.last)
+            more.add(reckoned)
+            reckoned = more
+        if careful:
+            reckoned = await self._storable(connection, tenant, reckoned)
+        await dossier_rows.write(connection, tenant, reckoned.rows)
+        await projections.set_aside(connection, tenant, reckoned.failures)
+        await projections.await_targets(connection, tenant, reckoned.voids)
+        await ledger.want(connection, tenant, reckoned.wants)
+        self._faults.passed("between-state-and-cursor")
+        if batch.events:
+            await projections.move(connection, tenant, batch.last)
+        self._faults.passed("before-commit")
+
+    async def _storable(self, connection: "DriverConnection", tenant: Tenant, reckoned: Reckoned) -> Reckoned:
+        """The same, with every dossier whose row cannot be stored set aside: found by halves, each tried and taken back."""
+        unstorable = [
+            failure_of_dossier(row.code, row.position, error)
+            for row, error in await self._unstorable(connection, tenant, reckoned.rows)
+        ]
+        bad = {failure.dossier_code for failure in unstorable}
+        good = reckoned.only({row.code for row in reckoned.rows} - bad)
+        good.failures = [*reckoned.failures, *unstorable]
+        return good
+
+    async def _unstorable(
+        self, connection: "DriverConnection", tenant: Tenant, rows: Sequence[dossier_rows.DossierRow]
+    ) -> list[tuple[dossier_rows.DossierRow, Exception]]:
+        trial = connection.transaction()
+        await trial.start()
+        try:
+            await dossier_rows.write(connection, tenant, rows)
+        except UNSTORABLE as error:
+            refused: Exception = error
+        else:
+            return []
+        finally:
+            await trial.rollback()
+        if len(rows) == 1:
+            return [(rows[0], refused)]
+        half = len(rows) // 2
+        return [
+            *await self._unstorable(connection, tenant, rows[:half]),
+            *await self._unstorable(connection, tenant, rows[half:]),
+        ]
+
+    def _report(self, tenant: Tenant, batch: Batch, seconds: float) -> None:
+        for failure in batch.reckoned.failures:
+            get_logger().error("dossier_set_aside", tenant=tenant, dossier=failure.dossier_code, position=failure.position)
+        get_logger().info(
+            "batch_projected",
+            tenant=tenant,
+            events=len(batch.events),
+            dossiers=len(batch.reckoned.rows),
+            position=batch.last,
+            seconds=round(seconds, 4),
+        )
+
+
+def slices(histories: Histories) -> list[Histories]:
+    """``histories`` in parts of at most ``SLICE`` dossiers."""
+    items = list(histories.items())
+    return [dict(items[start : start + SLICE]) for start in range(0, len(items), SLICE)]

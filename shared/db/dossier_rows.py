@@ -1,0 +1,176 @@
+"""The rows of ``dossier``: how a folded dossier is stored, and how a batch of them is written with its figures.
+
+Day spans travel as the text of a ``datemultirange`` and anomaly codes as comma-separated text: the driver's own forms of
+both cost more than the fold.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from shared.db.figure_sums import COUNTED_COLUMNS, added, day_cells, rolled_up
+from shared.domain.anomalies import Anomaly
+from shared.domain.dossier import Dossier
+from shared.domain.events import DossierCode, Tenant
+from shared.domain.figures import Contributions, Span
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+NO_DAYS: Final = "{}"
+
+
+class DossierRow(NamedTuple):
+    """A row of ``dossier`` without its tenant, as it travels."""
+
+    code: DossierCode
+    position: int
+    status: int | None
+    agency: str | None
+    procedure: str | None
+    channel: str | None
+    received_at: datetime | None
+    due_at: datetime | None
+    promised_at: datetime | None
+    ended_at: datetime | None
+    end_kind: str | None
+    last_event_at: datetime | None
+    touched_at: datetime | None
+    anomalies: str
+    received_on: date | None
+    ended_on: date | None
+    resolution: str | None
+    within_days: str
+    overdue_days: str
+    paused_days: str
+
+
+_TYPES: Final = {
+    "code": "text",
+    "position": "bigint",
+    "status": "smallint",
+    "received_at": "timestamptz",
+    "due_at": "timestamptz",
+    "promised_at": "timestamptz",
+    "ended_at": "timestamptz",
+    "last_event_at": "timestamptz",
+    "touched_at": "timestamptz",
+    "received_on": "date",
+    "ended_on": "date",
+}
+"""Types of the columns on their way; the others are text."""
+
+_STORED_AS: Final = {
+    "anomalies": "string_to_array(anomalies, ',')",
+    "within_days": "within_days::datemultirange",
+    "overdue_days": "overdue_days::datemultirange",
+    "paused_days": "paused_days::datemultirange",
+}
+_TRAVELS_AS: Final = {
+    "anomalies": "array_to_string(anomalies, ',')",
+    "within_days": "within_days::text",
+    "overdue_days": "overdue_days::text",
+    "paused_days": "paused_days::text",
+}
+_COLUMNS: Final = ", ".join(DossierRow._fields)
+
+
+def row_of(dossier: Dossier, contributed: Contributions | None, void_problems: Iterable[Anomaly]) -> DossierRow:
+    """The row of a folded dossier, with what it counts for and the anomalies found outside the fold."""
+    codes = {anomaly.code.value for anomaly in dossier.anomalies}
+    codes.update(problem.code.value for problem in void_problems)
+    return DossierRow(
+        dossier.code,
+        dossier.last_position,
+        dossier.status,
+        dossier.agency_code,
+        dossier.procedure_code,
+        dossier.channel,
+        dossier.received_at,
+        dossier.due_at,
+        dossier.promised_at,
+        dossier.ended_at,
+        dossier.end_kind,
+        dossier.last_event_at,
+        dossier.touched_at,
+        ",".join(sorted(codes)),
+        None if contributed is None else contributed.received_on,
+        None if contributed is None else contributed.ended_on,
+        None if contributed is None else contributed.resolution,
+        NO_DAYS if contributed is None else days_text(contributed.within),
+        NO_DAYS if contributed is None else days_text(contributed.overdue),
+        NO_DAYS if contributed is None else days_text(contributed.paused),
+    )
+
+
+def days_text(spans: Iterable[Span]) -> str:
+    """Sorted, disjoint, not touching spans as PostgreSQL writes a ``datemultirange``: ``{[2018-01-02,2018-01-05),[…,)}``."""
+    texts = [f"[{begin},{'' if until is None else until})" for begin, until in spans]
+    return "{" + ",".join(texts) + "}"
+
+
+# One statement, so that what a row counted for before and what it counts for now are told apart by one snapshot: `stale`
+# still sees the rows as they were. $2 names every dossier concerned, those of $3 have no event and lose their row.
+_WRITE: Final = f"""
+WITH fresh AS MATERIALIZED (
+    SELECT {", ".join(_STORED_AS.get(column, column) + f" AS {column}" for column in DossierRow._fields)}
+    FROM unnest({", ".join(f"${n}::{_TYPES.get(column, 'text')}[]" for n, column in enumerate(DossierRow._fields, start=4))})
+        AS travelled({_COLUMNS})
+), stale AS MATERIALIZED (
+    -- by the primary key whatever the statistics say: no other index is right for a batch
+    SELECT {COUNTED_COLUMNS}
+    FROM unnest($2::text[]) AS concerned(code)
+    CROSS JOIN LATERAL (SELECT {COUNTED_COLUMNS} FROM dossier d WHERE d.tenant = $1 AND d.code = concerned.code LIMIT 1) d
+), signed AS MATERIALIZED (
+    SELECT 1 AS sign, {COUNTED_COLUMNS} FROM fresh
+    UNION ALL
+    SELECT -1 AS sign, {COUNTED_COLUMNS} FROM stale
+), cells AS MATERIALIZED (
+    {day_cells("signed")}
+), sums AS (
+    {added(rolled_up("cells"))}
+), agencies AS (
+    INSERT INTO seen_agency (tenant, agency)
+    SELECT DISTINCT $1, agency FROM fresh WHERE agency IS NOT NULL ORDER BY agency
+    ON CONFLICT DO NOTHING
+), erased AS (
+    DELETE FROM dossier WHERE tenant = $1 AND code = ANY($3::text[])
+), recovered AS (
+    DELETE FROM projection_failure WHERE tenant = $1 AND dossier_code = ANY($2::text[])
+)
+INSERT INTO dossier (tenant, {_COLUMNS})
+SELECT $1, {_COLUMNS} FROM fresh ORDER BY code
+ON CONFLICT (tenant, code)
+DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in DossierRow._fields[1:])}
+"""
+
+
+async def write(
+    connection: "DriverConnection", tenant: Tenant, rows: Sequence[DossierRow], erased: Collection[str] = ()
+) -> None:
+    """Store ``rows``, one a dossier, and add to every figure what they count for now less what they counted for before.
+
+    Dossiers in ``erased`` lose their row and what it counted for. To be called under the cursor's lock.
+    """
+    if not rows and not erased:
+        return
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(DossierRow._fields)
+    codes = [*columns[0], *erased]
+    await connection.execute(_WRITE, tenant, codes, list(erased), *columns)
+
+
+_READ: Final = f"SELECT {', '.join(_TRAVELS_AS.get(c, c) for c in DossierRow._fields)} FROM dossier WHERE tenant = $1"
+
+
+async def read(connection: "DriverConnection", tenant: Tenant, codes: Iterable[str]) -> dict[DossierCode, DossierRow]:
+    """The stored rows of the dossiers that have one, by code."""
+    found = await connection.fetch(f"{_READ} AND code = ANY($2::text[])", tenant, list(codes))
+    return {record[0]: DossierRow(*record) for record in found}
+
+
+async def read_range(
+    connection: "DriverConnection", tenant: Tenant, after: str, until: str | None
+) -> dict[DossierCode, DossierRow]:
+    """The stored rows with ``after`` < code <= ``until`` (None: without an end), in the database's order of text."""
+    found = await connection.fetch(f"{_READ} AND code > $2 AND ($3::text IS NULL OR code <= $3)", tenant, after, until)
+    return {record[0]: DossierRow(*record) for record in found}
