@@ -35,13 +35,13 @@ def test_the_tables_of_steps_are_total():
 
 
 def test_end_events_have_a_precedence():
-    assert END_EVENTS == set(END_PRECEDENCE)
+    assert set(END_PRECEDENCE) == END_EVENTS
     assert [kind.value for kind in END_PRECEDENCE.values()] == ["processed", "returned", "stopped", "withdrawn", "rejected"]
     assert END_EVENTS < STATUS_BEARING
 
 
 def test_what_reports_progress():
-    assert PROGRESS_BEARING - STATUS_BEARING == {EventName.TRANSFERRED, EventName.EXTENDED}
+    assert {EventName.TRANSFERRED, EventName.EXTENDED} == PROGRESS_BEARING - STATUS_BEARING
     assert not PROGRESS_BEARING & {EventName.RATED, EventName.OVERDUE, EventName.DUE_SET, EventName.VOIDED}
 
 
