@@ -4,7 +4,7 @@ A catalogue row is never changed: all rows of a code with the newest ``known_fro
 it then. Writing is in `shared.db.catalogue_changes`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import lru_cache
@@ -58,12 +58,12 @@ class Catalogue:
     """One state of a tenant's agencies and procedures, and every agency code that some dossier has had (``seen``)."""
 
     def __init__(
-        self, agencies: AgencyCatalogue, procedures: Mapping[ProcedureCode, Procedure], seen: Sequence[str]
+        self, agencies: AgencyCatalogue, procedures: Mapping[ProcedureCode, Procedure], seen: Iterable[str]
     ) -> None:
         self.tenant: Final = agencies.tenant
         self.agencies: Final = agencies
         self.procedures: Final = procedures
-        self.seen: Final = tuple(seen)
+        self.seen: Final = frozenset(seen)
         self.codes_under = lru_cache(maxsize=_SUBTREES_KEPT)(self._codes_under)
         self.branches = lru_cache(maxsize=_SUBTREES_KEPT)(self._branches)
 

@@ -1,0 +1,181 @@
+"""Period figures: the whole of a scope, and cut by agency, procedure, field, channel or time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.auth import Caller, requires
+from services.api.auth import Scope as Right
+from services.api.context import Context, RequestContext
+from services.api.openapi import error_answers
+from services.api.schemas.parameters import LocalDate
+from services.api.schemas.stats import SummaryOut, TableOut, summary_answer, table_answer
+from shared.db import projections, statistics
+from shared.db.access import Access
+from shared.db.engine import driver_session
+from shared.db.statistics import Scope, Table
+from shared.domain.errors import NotYet
+from shared.domain.events import Channel
+from shared.domain.periods import Cut, read_period
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+router = APIRouter(tags=["figures"])
+
+WAIT_SECONDS: Final = 5.0
+"""How long ``min_position`` waits for an event to be counted."""
+
+_POLL_SECONDS: Final = 0.02
+
+By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
+Ask = Callable[["DriverConnection", Scope], Awaitable[Table]]
+
+_KEYED: Final[dict[str, Ask]] = {
+    "agency": statistics.by_agency,
+    "procedure": statistics.by_procedure,
+    "field": statistics.by_field,
+    "channel": statistics.by_channel,
+}
+
+StatsCaller = Annotated[Caller, Depends(requires(Right.STATS_READ))]
+
+
+def _text(description: str, example: str) -> Any:
+    return Field(description=description, examples=[example], min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+class Filters(BaseModel):
+    """What all figures can be asked for. A parameter that is not known is refused, or it would seem to have an effect."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    period: Annotated[
+        str | None,
+        Field(
+            description="Short form of a period (kỳ báo cáo), instead of `from` and `to`: 2018, 2018-H1, 2018-Q3, 2018-05,"
+            " 2018-W07, and of Decree 09/2019: ND09:2018, ND09:2018-6M, ND09:2018-9M, ND09:2018-Q3, ND09:2018-05.",
+            examples=["2018-Q3"],
+            max_length=20,
+        ),
+    ] = None
+    from_: Annotated[
+        LocalDate | None, Field(alias="from", description="First local date (từ ngày).", examples=["2018-01-01"])
+    ] = None
+    to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày).", examples=["2018-12-31"])] = (
+        None
+    )
+    agency: Annotated[
+        str | None, _text("Only this agency (cơ quan) and what is below it; default: all that the key may see.", "H51.12")
+    ] = None
+    field: Annotated[
+        str | None, _text("Only procedures of this field (lĩnh vực); `unknown`: those that have none.", "Hộ tịch")
+    ] = None
+    procedure: Annotated[str | None, _text("Only this procedure (mã thủ tục).", "1.005129")] = None
+    channel: Annotated[Channel | None, Field(description="Only this channel (kênh tiếp nhận).")] = None
+    tree_on: Annotated[
+        LocalDate | None,
+        Field(description="The date whose agency tree is used (cây cơ quan ngày); default: the period's last day."),
+    ] = None
+    min_position: Annotated[
+        int | None,
+        Field(
+            ge=0, le=2**63 - 1, description="Wait, a few seconds at most, until the event at this log position is counted."
+        ),
+    ] = None
+
+
+FilterParameters = Annotated[Filters, Query()]
+
+
+async def _scope(context: Context, caller: Caller, asked: Filters) -> Scope:
+    catalogue = await context.catalogues.of(caller.tenant)
+    access = Access.of(catalogue, caller.agency, context.catalogues.today())
+    period = read_period(asked.period, asked.from_, asked.to).until(access.today)
+    return Scope(
+        access=access,
+        period=period,
+        tree_on=asked.tree_on or period.to_on,
+        agency=access.scope(asked.agency),
+        field=asked.field,
+        procedure=asked.procedure,
+        channel=asked.channel,
+    )
+
+
+async def _ask(context: Context, caller: Caller, asked: Filters, ask: Ask) -> tuple[Scope, Table]:
+    """Ask once; again where an agency is new to us, or it has just become another day."""
+    if asked.min_position:
+        await _wait_until_counted(context, caller, asked.min_position)
+    scope = await _scope(context, caller, asked)
+    async with driver_session(context.engine) as connection:
+        table = await ask(connection, scope)
+    limited = caller.agency is not None or asked.agency is not None
+    if limited and table.stamp.seen_agencies != len(scope.access.catalogue.seen):
+        context.catalogues.forget(caller.tenant)
+        scope = await _scope(context, caller, asked)
+        async with driver_session(context.engine) as connection:
+            table = await ask(connection, scope)
+    return scope, table
+
+
+async def _wait_until_counted(context: Context, caller: Caller, position: int) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + WAIT_SECONDS
+    while True:
+        async with driver_session(context.engine) as connection:
+            counted = await projections.position(connection, caller.tenant)
+        if counted >= position:
+            return
+        if loop.time() >= deadline or context.stopping.is_set():
+            raise NotYet(f"position {position} is not counted yet; counted up to {counted}")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+@router.get(
+    "/v1/stats/summary",
+    summary="The figures of a period",
+    description="""The columns of form II.06 (biểu II.06a, Thông tư 01/2020/TT-VPCP) for a period and a scope: received
+(tiếp nhận), resolved (đã giải quyết), open (đang giải quyết), with the four named rates (tỷ lệ) and the identities that hold
+between them. By local date, in the zone Asia/Ho_Chi_Minh. `as_of` says which events are counted.""",
+    response_model=SummaryOut,
+    responses=error_answers(),
+)
+async def summary(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
+    """Answer the figures of the scope."""
+    scope, table = await _ask(context, caller, asked, statistics.summary)
+    return _json(summary_answer(scope, table))
+
+
+@router.get(
+    "/v1/stats/by/{by}",
+    summary="The figures of a period, cut",
+    description="""The same figures for each part and for the whole (`total`).
+
+`agency` (cơ quan): the direct children of `agency`, each with its subtree, and the agency's own dossiers under its own key;
+`procedure` (thủ tục), `field` (lĩnh vực), `channel` (kênh); `quarter` (quý), `month` (tháng), ISO `week` (tuần) or `day`
+(ngày) of the period. Dossiers whose agency or field no catalogue knows stand in the row `unknown`: the rows add up.""",
+    response_model=TableOut,
+    responses=error_answers(),
+)
+async def by(
+    context: RequestContext,
+    caller: StatsCaller,
+    asked: FilterParameters,
+    by: Annotated[By, Path(description="What the figures are cut by.", examples=["agency"])],
+) -> Response:
+    """Answer the figures cut by something."""
+
+    async def cut_by_time(connection: "DriverConnection", scope: Scope) -> Table:
+        return await statistics.by_time(connection, scope, Cut(by))
+
+    scope, table = await _ask(context, caller, asked, _KEYED.get(by, cut_by_time))
+    return _json(table_answer(scope, by, table))

@@ -1,0 +1,207 @@
+"""Figures at the edge (contract, section 4): built as plain JSON, described by the models here."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.db.figures import Stamp
+from shared.db.statistics import Row, Scope, Table
+from shared.domain.periods import Period
+from shared.domain.report import Check, Figure, RateKey, Sums, report
+
+
+class PeriodOut(BaseModel):
+    """Local dates, both included."""
+
+    from_: date = Field(alias="from", description="First day.")
+    to: date = Field(description="Last day that counts: today, where the period has not ended.")
+
+
+class ScopeOut(BaseModel):
+    """What is counted."""
+
+    agency: str = Field(description="The agency (cơ quan) whose subtree is counted.")
+    field: str | None = Field(description="Only this field (lĩnh vực).")
+    procedure: str | None = Field(description="Only this procedure (thủ tục).")
+    channel: str | None = Field(description="Only this channel (kênh).")
+    tree_on: date = Field(description="The date whose agency tree is used.")
+
+
+class NewOut(BaseModel):
+    """Columns 4 and 5: received in the period (tiếp nhận mới)."""
+
+    total: int
+    online: int = Field(description="Column 4: online (trực tuyến).")
+    direct: int = Field(description="In column 5: at the desk (trực tiếp).")
+    postal: int = Field(description="In column 5: by public post (bưu chính công ích).")
+
+
+class ReceivedOut(BaseModel):
+    """Column 3: received (tiếp nhận)."""
+
+    total: int
+    new: NewOut
+    carried_over: int = Field(description="Column 6: carried over (từ kỳ trước chuyển qua).")
+
+
+class ResolvedOut(BaseModel):
+    """Column 7: resolved (đã giải quyết)."""
+
+    total: int
+    early: int = Field(description="Column 8: early (trước hạn).")
+    on_time: int = Field(description="Column 9: on time (đúng hạn).")
+    late: int = Field(description="Column 10: late (quá hạn).")
+    withdrawn: int = Field(description="Of the total: withdrawn (công dân rút).")
+    stopped: int = Field(description="Of the total: stopped (dừng xử lý).")
+
+
+class OpenOut(BaseModel):
+    """Column 11: open (đang giải quyết)."""
+
+    total: int
+    within: int = Field(description="Column 12: within their time (trong hạn).")
+    overdue: int = Field(description="Column 13: overdue (quá hạn).")
+    paused: int = Field(description="Of those within: waiting for the applicant (chờ bổ sung).")
+
+
+class RateOut(BaseModel):
+    """A rate, never without its name and formula."""
+
+    value: str | None = Field(description="Percent, 2 decimals, rounded half up; null where there is nothing to divide by.")
+    numerator: int
+    denominator: int
+    formula: str = Field(description="Id and version of the formula.", examples=["resolved_on_time/1"])
+
+
+class RatesOut(BaseModel):
+    """The four rates of rules, section 7 (tỷ lệ)."""
+
+    resolved_on_time: RateOut = Field(description="A: (8+9)/(8+9+10).")
+    index_on_time: RateOut = Field(description="B: (8+9+12)/(7+11).")
+    on_time_of_received: RateOut = Field(description="C: (8+9)/3.")
+    open_within: RateOut = Field(description="D: 12/11.")
+
+
+class CheckOut(BaseModel):
+    """An identity that must hold."""
+
+    identity: str = Field(examples=["3=4+5+6"])
+    holds: bool
+
+
+class AsOfOut(BaseModel):
+    """Which events are counted."""
+
+    position: int = Field(description="All events up to this position are counted.")
+    recorded_at: datetime | None = Field(description="When that event was recorded; null: there is none.")
+    lag_seconds: float = Field(description="Age of the oldest event that is not counted; 0: all are.")
+
+
+class FiguresOut(BaseModel):
+    """The figures of form II.06 (Circular 01/2020/TT-VPCP)."""
+
+    received: ReceivedOut
+    resolved: ResolvedOut
+    open: OpenOut
+    rates: RatesOut
+    checks: list[CheckOut]
+
+
+class SummaryOut(FiguresOut):
+    """The figures of a period and a scope."""
+
+    period: PeriodOut
+    scope: ScopeOut
+    as_of: AsOfOut
+
+    model_config = ConfigDict(json_schema_extra={"examples": []})
+
+
+class RowOut(FiguresOut):
+    """One line of a table."""
+
+    key: str = Field(description="Code, or `unknown`; for time cuts 2018-05-03, 2018-W18, 2018-05, 2018-Q2.")
+    name: str | None = Field(description="Its name, if it has one.")
+    period: PeriodOut | None = Field(None, description="Only in time cuts: the days of this line.")
+
+
+class TableOut(BaseModel):
+    """Figures cut by something."""
+
+    by: str
+    period: PeriodOut
+    scope: ScopeOut
+    rows: list[RowOut]
+    total: FiguresOut
+    as_of: AsOfOut
+
+
+def nested(sums: Sums, more_checks: Iterable[Check] = ()) -> dict[str, Any]:
+    """The figures, rates and identities of ``sums`` as the contract nests them."""
+    figures = report(sums)
+    answer: dict[str, Any] = {}
+    for figure in Figure:
+        *above, last = figure.value.split(".")
+        room = answer
+        for step in above:
+            room = room.setdefault(step, {})
+        room[last] = figures.figures[figure]
+    rates = {key: figures.rates[key] for key in RateKey}
+    answer["rates"] = {
+        key.value: {
+            "value": rate.value,
+            "numerator": rate.numerator,
+            "denominator": rate.denominator,
+            "formula": rate.formula,
+        }
+        for key, rate in rates.items()
+    }
+    checks = (*figures.checks, *more_checks)
+    answer["checks"] = [{"identity": check.identity, "holds": check.holds} for check in checks]
+    return answer
+
+
+def _period(period: Period) -> dict[str, Any]:
+    return {"from": period.from_on, "to": period.to_on}
+
+
+def _head(scope: Scope) -> dict[str, Any]:
+    return {
+        "period": _period(scope.period),
+        "scope": {
+            "agency": scope.top,
+            "field": scope.field,
+            "procedure": scope.procedure,
+            "channel": scope.channel,
+            "tree_on": scope.tree_on,
+        },
+    }
+
+
+def _stamp(stamp: Stamp) -> dict[str, Any]:
+    return {"position": stamp.position, "recorded_at": stamp.recorded_at, "lag_seconds": round(stamp.lag_seconds, 3)}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    head: dict[str, Any] = {"key": row.key, "name": row.name}
+    if row.period is not None:
+        head["period"] = _period(row.period)
+    return head | nested(row.sums)
+
+
+def summary_answer(scope: Scope, table: Table) -> dict[str, Any]:
+    """The answer of ``stats/summary``."""
+    return _head(scope) | nested(table.total, table.checks) | {"as_of": _stamp(table.stamp)}
+
+
+def table_answer(scope: Scope, by: str, table: Table) -> dict[str, Any]:
+    """The answer of ``stats/by/{by}``."""
+    return {
+        "by": by,
+        **_head(scope),
+        "rows": [_row(row) for row in table.rows],
+        "total": nested(table.total, table.checks),
+        "as_of": _stamp(table.stamp),
+    }

@@ -1,0 +1,228 @@
+"""Period figures as sums of ``figure_sum`` (rules, section 6), with the point of the log that they stand for.
+
+A question becomes one statement, so that the sums, the cursor and the end of the log come from one snapshot. The days before
+the period and those in it are put together from as few years, months and days as there are: what is read does not grow with
+the events, and hardly with the years.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.db.projections import DOSSIERS
+from shared.domain.events import Channel, Tenant
+from shared.domain.local_time import ONE_DAY
+from shared.domain.periods import Period
+from shared.domain.report import Sums
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+BEFORE: Final = 0
+"""Label of the sums over all days before the first piece; the pieces of the period are labelled 1, 2, 3 …"""
+
+TOTAL: Final = None
+"""Key of the sums over all keys."""
+
+
+class Key(StrEnum):
+    """What the figures are kept apart by."""
+
+    AGENCY = "agency"
+    PROCEDURE = "procedure"
+    CHANNEL = "channel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which sums are asked for.
+
+    ``pieces`` follow each other without a gap. ``agencies`` and ``procedures`` are codes as events tell them, None: all;
+    ``other_procedures``: none of these, nor dossiers without one.
+    """
+
+    pieces: Sequence[Period]
+    agencies: Sequence[str] | None = None
+    procedures: Sequence[str] | None = None
+    other_procedures: Sequence[str] | None = None
+    channel: Channel | None = None
+    key: Key | None = None
+
+    @property
+    def cut(self) -> str:
+        """The cheapest cut of ``figure_sum`` that can answer."""
+        by_agency = self.agencies is not None or self.key is Key.AGENCY
+        by_procedure = (self.procedures, self.other_procedures) != (None, None) or self.key is Key.PROCEDURE
+        if by_agency and by_procedure:
+            return "cell"
+        return "procedure" if by_procedure else "agency"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which events an answer counts: all up to ``position``, recorded at ``recorded_at`` (None: none).
+
+    ``head`` is the end of the log at that moment, ``waiting_since`` when the oldest event that is not counted was recorded;
+    ``seen_agencies`` is the number of agency codes that dossiers have had.
+    """
+
+    answered_at: datetime
+    position: int
+    recorded_at: datetime | None
+    head: int
+    waiting_since: datetime | None
+    seen_agencies: int
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long the oldest uncounted event has been waiting; 0 when every committed event is counted."""
+        if self.waiting_since is None:
+            return 0.0
+        return max((self.answered_at - self.waiting_since).total_seconds(), 0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The sums of a question: for each piece and for the whole, by key; `TOTAL` is the sum over all keys."""
+
+    stamp: Stamp
+    pieces: Sequence[Mapping[str | None, Sums]]
+    whole: Mapping[str | None, Sums]
+
+
+_FLOWS: Final = ("resolved_early", "resolved_on_time", "resolved_late", "withdrawn", "stopped")
+_STOCKS: Final = ("within", "overdue", "paused")
+_CHANNELS: Final = tuple(f"received_{channel.value}" for channel in Channel)
+_SUMMED: Final = (*_CHANNELS, *_FLOWS, *_STOCKS)
+
+_STAMP: Final = """
+SELECT now() AS answered_at, coalesce(c.position, 0) AS position,
+       (SELECT recorded_at FROM event_log WHERE tenant = $1 AND position = c.position) AS recorded_at,
+       coalesce(h.position, 0) AS head,
+       (SELECT min(recorded_at) FROM event_log
+        WHERE tenant = $1 AND position IN (
+            coalesce(c.position, 0) + 1,
+            (SELECT min(position) FROM projection_failure WHERE tenant = $1 AND position <= coalesce(c.position, 0))
+        )) AS waiting_since,
+       (SELECT count(*) FROM seen_agency WHERE tenant = $1) AS seen_agencies
+FROM (SELECT 1) one
+LEFT JOIN log_counter h ON h.tenant = $1
+LEFT JOIN projection_cursor c ON c.tenant = $1 AND c.projection = $2"""
+
+
+@cache
+def _statement(key: Key | None, *, agencies: bool, procedures: bool, other_procedures: bool, channel: bool) -> str:
+    """One statement for each shape of a question: a condition that is always there could not use the index."""
+    number = 7
+    conditions = ""
+    for present, condition in (
+        (agencies, " AND f.agency = ANY(${}::text[])"),
+        (procedures, " AND f.procedure = ANY(${}::text[])"),
+        (other_procedures, " AND NOT f.procedure = ANY(${}::text[])"),
+        (channel, " AND f.channel = ${}::text"),
+    ):
+        if present:
+            number += 1
+            conditions += condition.format(number)
+    received = ", ".join(f"sum(f.received) FILTER (WHERE f.channel = '{channel.value}')" for channel in Channel)
+    others = ", ".join(f"sum(f.{measure})" for measure in (*_FLOWS, *_STOCKS))
+    grouping = f"GROUPING SETS ((p.label, f.{key}), (p.label))" if key else "p.label"
+    return f"""
+WITH RECURSIVE past(starts_on) AS (
+    (SELECT starts_on FROM figure_sum
+     WHERE tenant = $1 AND cut = $3 AND grain = 'year' AND starts_on < $4 ORDER BY starts_on LIMIT 1)
+    UNION ALL
+    SELECT next.starts_on FROM past CROSS JOIN LATERAL (
+        SELECT f.starts_on FROM figure_sum f
+        WHERE f.tenant = $1 AND f.cut = $3 AND f.grain = 'year' AND f.starts_on > past.starts_on AND f.starts_on < $4
+        ORDER BY f.starts_on LIMIT 1
+    ) next
+), piece(grain, starts_on, label) AS (
+    SELECT 'year', starts_on, {BEFORE} FROM past
+    UNION ALL
+    SELECT * FROM unnest($5::text[], $6::date[], $7::int[])
+), summed AS (
+    SELECT p.label, {f"f.{key}" if key else "NULL::text"} AS key, {f"grouping(f.{key})" if key else "1"} AS is_total,
+           {received}, {others}
+    FROM piece p
+    JOIN figure_sum f ON f.tenant = $1 AND f.cut = $3 AND f.grain = p.grain AND f.starts_on = p.starts_on{conditions}
+    GROUP BY {grouping}
+)
+SELECT stamp.*, summed.* FROM ({_STAMP}) AS stamp LEFT JOIN summed ON true"""
+
+
+async def ask(connection: "DriverConnection", tenant: Tenant, question: Question) -> Answer:
+    """Answer a question, from one snapshot."""
+    first = question.pieces[0].from_on
+    year = date(first.year, 1, 1)
+    parts = [(grain, starts_on, BEFORE) for grain, starts_on in _parts(year, first)]
+    for label, piece in enumerate(question.pieces, start=1):
+        parts.extend((grain, starts_on, label) for grain, starts_on in _parts(piece.from_on, piece.to_on + ONE_DAY))
+    filters: dict[str, Any] = {
+        "agencies": question.agencies,
+        "procedures": question.procedures,
+        "other_procedures": question.other_procedures,
+        "channel": question.channel,
+    }
+    statement = _statement(question.key, **{name: value is not None for name, value in filters.items()})
+    columns = [list(column) for column in zip(*parts, strict=True)] or [[], [], []]
+    given = [value for value in filters.values() if value is not None]
+    rows = await connection.fetch(statement, tenant, DOSSIERS, question.cut, year, *columns, *given)
+    return _answer(rows, len(question.pieces))
+
+
+async def read_stamp(connection: "DriverConnection", tenant: Tenant) -> Stamp:
+    """How far the figures are."""
+    rows = await connection.fetch(_STAMP, tenant, DOSSIERS)
+    return Stamp(*rows[0])
+
+
+def _parts(begin: date, until: date) -> Iterator[tuple[str, date]]:
+    """[begin, until) as years, months and days, each as large as fits."""
+    current = begin
+    while current < until:
+        if current.day == 1:
+            if current.month == 1 and (following := date(current.year + 1, 1, 1)) <= until:
+                yield "year", current
+                current = following
+                continue
+            following = date(current.year + current.month // 12, current.month % 12 + 1, 1)
+            if following <= until:
+                yield "month", current
+                current = following
+                continue
+        yield "day", current
+        current += ONE_DAY
+
+
+def _answer(rows: Sequence[Any], pieces: int) -> Answer:
+    """Flows are the sums of their piece, stocks the sums of all up to it; carried over is the stock before it."""
+    zero = (0,) * len(_SUMMED)
+    by_label: list[dict[str | None, Sequence[int]]] = [{} for _ in range(pieces + 1)]
+    keys: set[str | None] = {TOTAL}
+    for row in rows:
+        if row["label"] is not None:
+            key = TOTAL if row["is_total"] else row["key"]
+            keys.add(key)
+            by_label[row["label"]][key] = [int(value or 0) for value in row[9:]]
+    answers: list[dict[str | None, Sums]] = [{} for _ in range(pieces)]
+    whole: dict[str | None, Sums] = {}
+    for key in keys:
+        within, overdue, paused = opening = by_label[BEFORE].get(key, zero)[-3:]
+        flows = [0] * (len(_SUMMED) - 3)
+        for label in range(1, pieces + 1):
+            values = by_label[label].get(key, zero)
+            carried_over = within + overdue
+            within, overdue, paused = within + values[-3], overdue + values[-2], paused + values[-1]
+            answers[label - 1][key] = _sums(values[:-3], carried_over, within, overdue, paused)
+            flows = [flow + value for flow, value in zip(flows, values[:-3], strict=True)]
+        whole[key] = _sums(flows, opening[0] + opening[1], within, overdue, paused)
+    return Answer(Stamp(*rows[0][:6]), answers, whole)
+
+
+def _sums(flows: Sequence[int], carried_over: int, within: int, overdue: int, paused: int) -> Sums:
+    values = dict(zip((*_CHANNELS, *_FLOWS), flows, strict=True))
+    return Sums(**values, carried_over=carried_over, within=within, overdue=overdue, paused=paused)

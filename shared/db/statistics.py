@@ -1,0 +1,180 @@
+"""Period figures for a scope: whose dossiers, of which field, procedure and channel, and cut by what (rules, section 6)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from shared.db.access import Access
+from shared.db.figures import TOTAL, Answer, Key, Question, Stamp, ask
+from shared.domain.errors import InvalidInput
+from shared.domain.events import AgencyCode, Channel
+from shared.domain.periods import Cut, Period, cut
+from shared.domain.report import Check, Sums, opens_next, sum_of_children
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+UNKNOWN: Final = "unknown"
+"""The row of dossiers whose agency, field or channel no catalogue knows."""
+
+MAX_PIECES: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is asked about. ``period`` is the effective one; ``agency`` None: all that the caller sees."""
+
+    access: Access
+    period: Period
+    tree_on: date
+    agency: AgencyCode | None = None
+    field: str | None = None
+    procedure: str | None = None
+    channel: Channel | None = None
+
+    @property
+    def top(self) -> AgencyCode:
+        """The agency whose subtree is counted."""
+        return self.access.top if self.agency is None else self.agency
+
+    def question(self, key: Key | None = None, pieces: Sequence[Period] | None = None) -> Question:
+        """The sums that answer for this scope."""
+        catalogue = self.access.catalogue
+        codes = self.access.codes_within(self.agency, self.tree_on)
+        procedures: list[str] | None = None
+        others: list[str] | None = None
+        if self.field == UNKNOWN:
+            others = [code for code, known in catalogue.procedures.items() if known.field is not None]
+        elif self.field is not None:
+            procedures = list(catalogue.procedures_of(self.field))
+        if self.procedure is not None:
+            procedures = [self.procedure] if procedures is None or self.procedure in procedures else []
+        return Question(
+            pieces=pieces or (self.period,),
+            # the sums know no other codes than those seen
+            agencies=None if codes is None else sorted(codes & catalogue.seen),
+            procedures=procedures,
+            other_procedures=others,
+            channel=self.channel,
+            key=key,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table of figures. ``period`` where the table is cut by time."""
+
+    key: str
+    name: str | None
+    sums: Sums
+    period: Period | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures cut by something: the rows, the whole, and the identities between them."""
+
+    stamp: Stamp
+    rows: Sequence[Row]
+    total: Sums
+    checks: Sequence[Check] = field(default=())
+
+
+async def summary(connection: "DriverConnection", scope: Scope) -> Table:
+    """The figures of the whole scope: a table without rows."""
+    answer = await ask(connection, scope.access.tenant, scope.question())
+    return Table(answer.stamp, (), answer.whole[TOTAL])
+
+
+async def by_agency(connection: "DriverConnection", scope: Scope) -> Table:
+    """The direct children with their subtrees, the top agency's own dossiers under its own key, and the unknown ones.
+
+    Unknown: the agency is in no catalogue and hangs right under the top one, or there is none.
+    """
+    answer = await ask(connection, scope.access.tenant, scope.question(Key.AGENCY))
+    tree = scope.access.catalogue.tree_on(scope.tree_on)
+    top = tree.resolve(scope.top)
+    children = tree.children(top)
+    branches = scope.access.catalogue.branches(top, scope.tree_on)
+    sums: dict[str, Sums] = dict.fromkeys(children, Sums())
+    for code, of_code in _by_key(answer).items():
+        branch = (branches.get(code) or tree.branch(top, code)) if code else UNKNOWN
+        row = branch if branch == top or branch in sums else UNKNOWN
+        sums[row] = sums.get(row, Sums()) + of_code
+    order = [top, *children, UNKNOWN]
+    rows = [Row(code, None if code == UNKNOWN else tree.name(code), sums[code]) for code in order if code in sums]
+    rows = [row for row in rows if row.key in children or row.sums != Sums()]
+    return _table(answer, rows)
+
+
+async def by_procedure(connection: "DriverConnection", scope: Scope) -> Table:
+    """Every procedure with something to count; one that the catalogue does not know has no name."""
+    answer = await ask(connection, scope.access.tenant, scope.question(Key.PROCEDURE))
+    known = {str(code): procedure.name for code, procedure in scope.access.catalogue.procedures.items()}
+    return _table(answer, _named(_by_key(answer), lambda code: code or UNKNOWN, known))
+
+
+async def by_field(connection: "DriverConnection", scope: Scope) -> Table:
+    """Every field (lĩnh vực) with something to count, by the present catalogue of procedures."""
+    answer = await ask(connection, scope.access.tenant, scope.question(Key.PROCEDURE))
+    procedures = scope.access.catalogue.procedures
+    field_of = {str(code): procedure.field or UNKNOWN for code, procedure in procedures.items()}
+    names = {known.field: known.field_name or known.field for known in procedures.values() if known.field is not None}
+    return _table(answer, _named(_by_key(answer), lambda code: field_of.get(code, UNKNOWN), names))
+
+
+async def by_channel(connection: "DriverConnection", scope: Scope) -> Table:
+    """The three channels, all of them always, unless the scope has one."""
+    answer = await ask(connection, scope.access.tenant, scope.question(Key.CHANNEL))
+    channels = tuple(Channel) if scope.channel is None else (scope.channel,)
+    sums: dict[str, Sums] = dict.fromkeys((channel.value for channel in channels), Sums())
+    for code, of_code in _by_key(answer).items():
+        row = code or UNKNOWN
+        sums[row] = sums.get(row, Sums()) + of_code
+    return _table(answer, [Row(key, _CHANNEL_NAMES.get(key), row_sums) for key, row_sums in sums.items()])
+
+
+async def by_time(connection: "DriverConnection", scope: Scope, by: Cut) -> Table:
+    """The period cut into days, ISO weeks, months or quarters, clipped to it; the whole is that of the period.
+
+    Raises:
+        InvalidInput: there are more than `MAX_PIECES`.
+    """
+    if scope.period.days > MAX_PIECES * _SHORTEST_DAYS[by]:
+        raise InvalidInput.of("/from", "too_many_pieces", f"a period of at most {MAX_PIECES} pieces")
+    buckets = cut(scope.period, by)
+    answer = await ask(connection, scope.access.tenant, scope.question(pieces=[bucket.period for bucket in buckets]))
+    rows = [
+        Row(bucket.key, bucket.key, sums[TOTAL], bucket.period) for bucket, sums in zip(buckets, answer.pieces, strict=True)
+    ]
+    follow = all(opens_next(this.sums, following.sums).holds for this, following in pairwise(rows))
+    return Table(answer.stamp, rows, answer.whole[TOTAL], (Check("open=carried over into the next", follow),))
+
+
+_CHANNEL_NAMES: Final = {
+    Channel.ONLINE.value: "Trực tuyến",
+    Channel.DIRECT.value: "Trực tiếp",
+    Channel.POSTAL.value: "Bưu chính công ích",
+}
+_SHORTEST_DAYS: Final[Mapping[Cut, int]] = {Cut.DAY: 1, Cut.WEEK: 7, Cut.MONTH: 28, Cut.QUARTER: 90}
+
+
+def _by_key(answer: Answer) -> dict[str, Sums]:
+    return {key: sums for key, sums in answer.whole.items() if key is not TOTAL}
+
+
+def _named(sums: Mapping[str, Sums], row_of: Callable[[str], str], names: Mapping[str, str]) -> list[Row]:
+    """Sums gathered in rows, by key, the unknown one last, none that is empty."""
+    gathered: dict[str, Sums] = {}
+    for code, of_code in sums.items():
+        row = row_of(code)
+        gathered[row] = gathered.get(row, Sums()) + of_code
+    ordered = sorted(gathered.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))
+    return [Row(key, names.get(key), row_sums) for key, row_sums in ordered if row_sums != Sums()]
+
+
+def _table(answer: Answer, rows: Sequence[Row]) -> Table:
+    total = answer.whole[TOTAL]
+    return Table(answer.stamp, rows, total, (sum_of_children(total, (row.sums for row in rows)),))
