@@ -218,8 +218,6 @@ def _due_at_instant(changes: Sequence[DueChange], at: datetime) -> datetime | No
 
 def _postponements(folding: Folding, end: Event | None) -> tuple[DueSetting, ...]:
     """Dates set after the first received by extended or supplemented, none after the end event, in fold order."""
-    if len(folding.settings) == 0:
-        return ()
     end_key = None if end is None else fold_key(end)
     return tuple(
         setting

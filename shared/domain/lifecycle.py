@@ -28,11 +28,6 @@ STATUS_BEARING: Final = frozenset(STATUS_AFTER)
 PROGRESS_BEARING: Final = STATUS_BEARING | {EventName.TRANSFERRED, EventName.EXTENDED}
 """Events that give the portal a progress step (portal protocol, 11.4), those of them that bear a status where they do."""
 
-SETTING_EVENTS: Final = frozenset(
-    {EventName.RECEIVED, EventName.DUE_SET, EventName.EXTENDED, EventName.SUPPLEMENTED},
-)
-"""Events that may carry a due date (rules, section 3); of the received ones the first only."""
-
 
 class EndKind(StrEnum):
     """What ended a dossier: the name of the event that gives ``ended_at``."""
