@@ -39,7 +39,8 @@ class Fault(StrEnum):
 class FaultKind(NamedTuple):
     """What is fixed about a fault.
 
-    `services` are those it can act on (None: all); `seconds` is the default of the rule's `seconds`, where
+    `services` are those it can act on (None: all); of its `variants` one is drawn when the rule names none,
+    but never one that is only there `on_demand`; `seconds` is the default of the rule's `seconds`, where
     the fault has a duration; `at_door` faults act before the portal looks at session and content.
     """
 
@@ -47,6 +48,7 @@ class FaultKind(NamedTuple):
     english: str
     services: frozenset[Service] | None = None
     variants: tuple[str, ...] = ()
+    on_demand: frozenset[str] = frozenset()
     seconds: float | None = None
     at_door: bool = False
     applied: bool = False
@@ -86,6 +88,7 @@ KINDS: Final[dict[Fault, FaultKind]] = {
         "stores, then hangs and drops (or answers 504)",
         DATA_SERVICES,
         variants=("drop", "504"),
+        on_demand=frozenset({"504"}),
         seconds=30,
         applied=True,
     ),
@@ -122,6 +125,7 @@ KINDS: Final[dict[Fault, FaultKind]] = {
         "Quá số lần gọi",
         "HTTP 429 with Retry-After in seconds or as a date, or -7",
         variants=("seconds", "date", "code"),
+        on_demand=frozenset({"code"}),
         seconds=2,
         at_door=True,
     ),
@@ -177,7 +181,10 @@ class FaultRule(BaseModel):
         description="at most so often; null: no bound (with nth, and for F16: once)",
     )
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
-    seconds: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    seconds: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
+        default=None,
+        description="how long, for a fault that lasts; the others pass over it",
+    )
     variant: str | None = Field(default=None, description="one form of the fault; null: drawn by the seed")
 
     @field_validator("dossier")
@@ -199,8 +206,6 @@ class FaultRule(BaseModel):
         if self.variant is not None and self.variant not in kind.variants:
             known = ", ".join(kind.variants) or "no variants"
             raise ValueError(f"variant: {self.fault} has {known}")
-        if self.seconds is not None and kind.seconds is None:
-            raise ValueError(f"seconds: {self.fault} has no duration")
         return self
 
     @property

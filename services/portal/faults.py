@@ -113,10 +113,10 @@ class _Rule:
         return drawn < rule.probability
 
     def variant(self) -> str:
-        variants = KINDS[self.rule.fault].variants
-        if self.rule.variant is not None or not variants:
+        kind = KINDS[self.rule.fault]
+        if self.rule.variant is not None or not kind.variants:
             return self.rule.variant or ""
-        return self.random.choice(variants)
+        return self.random.choice([name for name in kind.variants if name not in kind.on_demand])
 
     def items(self, call: Traits) -> list[int]:
         """Give the items the rule's pattern names; all of them without one."""

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Count = Annotated[int, Field(strict=True, ge=1)]
+# SQLite takes at most 32,766 parameters in one statement.
+Batch = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 CountOrNone = Annotated[int, Field(strict=True, ge=0)]
 
 
@@ -15,10 +17,10 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dossiers_per_call: Count = Field(default=100, description="dossiers in one DongBoHoSoMC")
-    steps_per_call: Count = Field(default=100, description="steps in one CapNhatTienDoHoSoMC")
-    steps_per_dossier: Count = Field(default=10, description="steps of one dossier in one call")
-    codes_per_lookup: Count = Field(default=100, description="codes in one TraCuuHoSo")
+    dossiers_per_call: Batch = Field(default=100, description="dossiers in one DongBoHoSoMC")
+    steps_per_call: Batch = Field(default=100, description="steps in one CapNhatTienDoHoSoMC")
+    steps_per_dossier: Batch = Field(default=10, description="steps of one dossier in one call")
+    codes_per_lookup: Batch = Field(default=100, description="codes in one TraCuuHoSo")
     calls_per_minute: CountOrNone = Field(
         default=600,
         description="calls of one user in any 60 seconds; 0 for no limit",

@@ -1,9 +1,12 @@
 """What the portal shows of itself: docs/contract.md section 5."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from services.portal.settings import Settings
 
 
 async def test_a_dossier_is_shown_with_all_it_accepted(practice: Any) -> None:
@@ -172,3 +175,9 @@ async def test_the_documentation_needs_no_outside_host(practice: Any) -> None:
     assert {"/mapi/login", "/mapi/g", "/mapi/share", "/_portal/faults"} <= set(schema["paths"])
     examples = schema["paths"]["/mapi/g"]["post"]["requestBody"]["content"]["application/json"]["examples"]
     assert "DongBoHoSoMC" in examples
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    readme = (Path(__file__).parents[3] / "services/portal/README.md").read_text(encoding="utf-8")
+    names = {"MOTCUA_DATA_DIR"} | {f"MOTCUA_PORTAL_{name.upper()}" for name in Settings.model_fields if name != "data_dir"}
+    assert [name for name in sorted(names) if f"`{name}`" not in readme] == []

@@ -49,7 +49,7 @@ async def test_a_hanging_call_is_dropped(lasting_process: Any, fault: str, appli
     async with lasting_process.client() as practice:
         await practice.http.post("/_portal/reset")
         session = (await practice.log_in())["session"]
-        rule = {"fault": fault, "seconds": 0.4, "times": 1} | ({"variant": "drop"} if applied else {})
+        rule = {"fault": fault, "seconds": 0.4, "times": 1}
         await practice.faults(rule)
         began = time.monotonic()
         connection = raw_call(lasting_process, session, practice.dossier())
@@ -115,7 +115,7 @@ async def test_it_stops_at_once_while_calls_hang(process: Any) -> None:
         session = (await practice.log_in())["session"]
         await practice.faults(
             {"fault": "F5", "times": 1, "seconds": 600},
-            {"fault": "F6", "times": 1, "seconds": 600, "variant": "drop"},
+            {"fault": "F6", "times": 1, "seconds": 600},
             {"fault": "F7", "seconds": 600},
         )
         hanging = [raw_call(process, session, practice.dossier(f"H51-{n}")) for n in range(3)]
