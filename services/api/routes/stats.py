@@ -20,6 +20,7 @@ from shared.db.engine import driver_session
 from shared.db.statistics import Scope, Table
 from shared.domain.errors import NotYet
 from shared.domain.events import Channel
+from shared.domain.local_time import local_date
 from shared.domain.periods import Cut, read_period
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ async def _ask(context: Context, caller: Caller, asked: Filters, ask: Ask) -> tu
     async with driver_session(context.engine) as connection:
         table = await ask(connection, scope)
     limited = caller.agency is not None or asked.agency is not None
-    if limited and table.stamp.seen_agencies != len(scope.access.catalogue.seen):
+    agency_is_new = limited and table.stamp.seen_agencies != len(scope.access.catalogue.seen)
+    if agency_is_new or local_date(table.stamp.answered_at) != scope.access.today:
         context.catalogues.forget(caller.tenant)
         scope = await _scope(context, caller, asked)
         async with driver_session(context.engine) as connection:
