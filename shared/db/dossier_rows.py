@@ -109,13 +109,20 @@ def days_text(spans: Iterable[Span]) -> str:
     return "{" + ",".join(texts) + "}"
 
 
+def travelling(first: int) -> str:
+    """SQL: the rows that a statement is given, column by column, in its arguments from ``$first`` on."""
+    arguments = ", ".join(
+        f"${n}::{_TYPES.get(column, 'text')}[]" for n, column in enumerate(DossierRow._fields, start=first)
+    )
+    columns = ", ".join(f"{_STORED_AS.get(column, column)} AS {column}" for column in DossierRow._fields)
+    return f"SELECT {columns} FROM unnest({arguments}) AS travelled({_COLUMNS})"
+
+
 # One statement, so that what a row counted for before and what it counts for now are told apart by one snapshot: `stale`
 # still sees the rows as they were. $2 names every dossier concerned, those of $3 have no event and lose their row.
 _WRITE: Final = f"""
 WITH fresh AS MATERIALIZED (
-    SELECT {", ".join(_STORED_AS.get(column, column) + f" AS {column}" for column in DossierRow._fields)}
-    FROM unnest({", ".join(f"${n}::{_TYPES.get(column, 'text')}[]" for n, column in enumerate(DossierRow._fields, start=4))})
-        AS travelled({_COLUMNS})
+    {travelling(4)}
 ), stale AS MATERIALIZED (
     -- by the primary key whatever the statistics say: no other index is right for a batch
     SELECT {COUNTED_COLUMNS}
