@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     portal_password: SecretStr = Field(SecretStr("practice"), description="Password at the portal.")
     portal_dstcode: str = Field("VN:GOV:000.00.00.G22:dvcqg", description="Routing code of the portal.")
     portal_madonvi: str = Field("000.00.00.H51", description="Code of the sending unit at the portal.")
+    portal_calls_per_minute: Annotated[float, Field(ge=1, le=60_000)] = Field(
+        600.0, description="Calls that the portal allows in any minute; all workers together stay below it."
+    )
     sample: str = Field("soctrang-2018", description="Sample replayed on an empty database; `none` for nothing.")
     api_processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="API processes.")
     worker_processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Worker processes.")

@@ -74,39 +74,6 @@ class Finished:
     known_there: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A progress step by its natural key (``happened_at`` to the second); ``officer`` is the text that is sent for it."""
-
-    dossier_code: DossierCode
-    happened_at: datetime
-    status: int
-    staff: str
-    officer: str
-    position: int
-    recorded_at: datetime
-
-
-StepKey = tuple[datetime, int, str]
-"""happened_at, status, staff: the natural key within a dossier."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One dossier's part in one call."""
-
-    dossier_code: DossierCode
-    fence: int
-    step: str
-    position: int
-    body_hash: bytes | None
-    operation: str
-    started_at: datetime
-    ended_at: datetime
-    outcome: str
-    detail: str | None = None
-
-
 _WANT: Final = """
 INSERT INTO sync_ledger AS l
     (tenant, dossier_code, state, wanted_position, wanted_at, priority, live_until, next_try_at)
@@ -151,7 +118,7 @@ async def want(connection: "DriverConnection", tenant: Tenant, wants: Iterable[W
 _CLAIM_BACKLOG: Final = """
     SELECT dossier_code FROM sync_ledger
     WHERE tenant = $1 AND state = 'pending' AND next_try_at <= $2 AND (leased_until IS NULL OR leased_until <= $2)
-      AND attempts < $5
+      AND (live_until IS NULL OR live_until <= $2) AND attempts < $5
     ORDER BY priority, next_try_at, dossier_code
     LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -380,3 +347,16 @@ async def clock(connection: "DriverConnection") -> datetime:
     """The database's clock, the one that counts."""
     instant: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return instant
+
+
+_TENANTS_DUE: Final = """
+SELECT t.tenant FROM tenant t
+WHERE EXISTS (SELECT FROM sync_ledger l WHERE l.tenant = t.tenant AND l.state = 'pending' AND l.next_try_at <= $1
+                AND (l.leased_until IS NULL OR l.leased_until <= $1))
+ORDER BY t.tenant
+"""
+
+
+async def tenants_with_due_work(connection: "DriverConnection", now: datetime) -> list[Tenant]:
+    """The tenants that have something due for the portal."""
+    return [row["tenant"] for row in await connection.fetch(_TENANTS_DUE, now)]

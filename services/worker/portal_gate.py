@@ -1,0 +1,213 @@
+"""What all calls of a tenant pass: the circuit and the pace, shared with the other workers through PostgreSQL."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.db import ledger, portal_circuit, portal_sessions
+from shared.db.engine import driver_session
+from shared.domain import circuit as rules
+from shared.domain.circuit import Circuit, CircuitState, Go, Lane, Pace
+from shared.domain.events import Tenant
+from shared.domain.retry import TRANSIENT
+from shared.observability import get_logger
+from shared.portal.client import Session
+from shared.portal.outcomes import (
+    Ambiguous,
+    Answered,
+    Failure,
+    Found,
+    Garbled,
+    LoggedIn,
+    LoginOutcome,
+    Refused,
+    SessionLost,
+    Throttled,
+    Unavailable,
+)
+
+PATIENCE_SECONDS: Final = 2.0
+"""Whoever holds leases waits so long for a call; beyond it the leases are given back."""
+
+_RENEWAL_POLL_SECONDS: Final = 0.05
+
+
+class DatabaseClock:
+    """The database's clock, as seen from here: what it said last, and our own monotonic clock since."""
+
+    def __init__(self) -> None:
+        self._ahead = datetime.now(UTC) - datetime.fromtimestamp(time.monotonic(), UTC)
+
+    def observe(self, now: datetime) -> None:
+        """Take note of what the database's clock says now."""
+        self._ahead = now - datetime.fromtimestamp(time.monotonic(), UTC)
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        return datetime.fromtimestamp(time.monotonic(), UTC) + self._ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The right to one call, whose outcome must be reported."""
+
+    probe: bool
+
+
+class Gate:
+    """One for a tenant and process."""
+
+    def __init__(self, engine: AsyncEngine, tenant: Tenant, pace: Pace, clock: DatabaseClock) -> None:
+        self._engine = engine
+        self._tenant = tenant
+        self._pace = pace
+        self._clock = clock
+        self._last: Circuit | None = None
+
+    async def wait_seconds(self, lane: Lane) -> float:
+        """How long until a call of ``lane`` could start; 0: now. To be asked before anything is claimed."""
+        reading = await self._read()
+        _, answer = rules.admit(reading.circuit, lane, reading.now, self._pace)
+        at = answer.at if isinstance(answer, Go) else answer.until
+        return max((at - reading.now).total_seconds(), 0.0)
+
+    async def admit(self, lane: Lane) -> Admission | None:
+        """Wait for one's turn; None when the circuit is open or the turn is too far away."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            reading = await self._read()
+            circuit, answer = rules.admit(reading.circuit, lane, reading.now, self._pace)
+            if isinstance(answer, Go):
+                if not await self._write(circuit, reading.version):
+                    continue
+                await asyncio.sleep(max((answer.at - self._clock.now()).total_seconds(), 0.0))
+                return Admission(answer.probe)
+            wait = (answer.until - reading.now).total_seconds()
+            if circuit.state is not CircuitState.CLOSED or time.monotonic() + wait > deadline:
+                return None
+            await asyncio.sleep(wait)
+
+    async def report(
+        self, outcome: Answered | Found | Throttled | Failure, admission: Admission, *, suspect: bool = False
+    ) -> None:
+        """Tell the circuit how the call ended. ``suspect``: its dossiers failed before, it is no evidence by itself."""
+        if (
+            isinstance(outcome, Answered | Found)
+            and not admission.probe
+            and self._last is not None
+            and self._last.state is CircuitState.CLOSED
+            and self._last.failures == 0
+        ):
+            return
+        while True:
+            reading = await self._read()
+            before = reading.circuit
+            after = self._after(before, outcome, reading.now, probe=admission.probe, suspect=suspect)
+            if after == before:
+                return
+            if await self._write(after, reading.version):
+                await self._announce(before, after)
+                return
+
+    def _after(
+        self, circuit: Circuit, outcome: Answered | Found | Throttled | Failure, now: datetime, *, probe: bool, suspect: bool
+    ) -> Circuit:
+        match outcome:
+            case Answered() | Found():
+                return rules.succeeded(circuit, now, probe=probe)
+            case Throttled(seconds):
+                return rules.throttled(circuit, now, seconds, self._pace, probe=probe)
+            case Refused(reason):
+                return rules.refused(circuit, now, self._pace, probe=probe, reason=reason)
+            case Unavailable(reason, seconds) if seconds is not None:
+                return rules.closed_for(circuit, now, seconds, self._pace, probe=probe, reason=reason)
+            case Unavailable(reason) | Ambiguous(reason) | Garbled(reason) | SessionLost(reason):
+                if suspect and not probe:
+                    return circuit
+                luck = random.random()  # noqa: S311 - jitter
+                return rules.failed(circuit, now, luck, self._pace, probe=probe, reason=reason)
+
+    async def _announce(self, before: Circuit, after: Circuit) -> None:
+        if before.state is after.state:
+            return
+        log = get_logger()
+        match after.state:
+            case CircuitState.OPEN if before.state is CircuitState.CLOSED:
+                log.error("portal_circuit_opened", tenant=self._tenant, reason=after.reason, retry_at=after.retry_at)
+            case CircuitState.CLOSED:
+                log.info("portal_circuit_closed", tenant=self._tenant, open_since=before.opened_at)
+                async with driver_session(self._engine) as connection:
+                    await ledger.hasten(connection, self._tenant, TRANSIENT, self._clock.now())
+            case CircuitState.OPEN | CircuitState.HALF_OPEN:
+                pass
+
+    async def _read(self) -> portal_circuit.Reading:
+        async with driver_session(self._engine) as connection:
+            reading = await portal_circuit.read_or_create(connection, self._tenant)
+        self._clock.observe(reading.now)
+        self._last = reading.circuit
+        return reading
+
+    async def _write(self, circuit: Circuit, version: int) -> bool:
+        async with driver_session(self._engine) as connection:
+            written = await portal_circuit.write(connection, self._tenant, circuit, version=version)
+        if written:
+            self._last = circuit
+        return written
+
+
+class SharedSessions:
+    """The tenant's session, shared by all workers through PostgreSQL; remembered here between calls."""
+
+    def __init__(self, engine: AsyncEngine, tenant: Tenant) -> None:
+        self._engine = engine
+        self._tenant = tenant
+        self._session: Session | None = None
+        self._renewing = asyncio.Lock()
+
+    async def current(self) -> Session | None:
+        """The session believed to be good."""
+        if self._session is None:
+            self._session = await self._stored()
+        return self._session
+
+    async def renew(
+        self, seen: Session | None, login: Callable[[], Awaitable[LoginOutcome]]
+    ) -> Session | Throttled | Failure:
+        """A newer session than ``seen``, by one login of one worker."""
+        async with self._renewing:
+            while True:
+                stored = await self._stored()
+                if stored is not None and (seen is None or stored.generation > seen.generation):
+                    self._session = stored
+                    return stored
+                generation = 0 if seen is None else seen.generation
+                async with driver_session(self._engine) as connection:
+                    taken = await portal_sessions.take_renewal(connection, self._tenant, generation)
+                if taken:
+                    return await self._log_in(generation, login)
+                # another worker is at it; the caller's total deadline bounds the wait
+                await asyncio.sleep(_RENEWAL_POLL_SECONDS)
+
+    async def _log_in(self, generation: int, login: Callable[[], Awaitable[LoginOutcome]]) -> Session | Throttled | Failure:
+        outcome = await login()
+        async with driver_session(self._engine) as connection:
+            if not isinstance(outcome, LoggedIn):
+                await portal_sessions.give_up(connection, self._tenant, generation)
+                return outcome
+            kept = await portal_sessions.keep(connection, self._tenant, generation, outcome.session)
+        if kept is None:
+            return SessionLost("another worker's session came first")
+        self._session = Session(kept, outcome.session)
+        return self._session
+
+    async def _stored(self) -> Session | None:
+        async with driver_session(self._engine) as connection:
+            token, generation = await portal_sessions.read(connection, self._tenant)
+        return None if token is None else Session(generation, token)

@@ -1,0 +1,264 @@
+"""The senders to the national portal: woken by the bell, found by a sweep, a lane for live work and one for the backlog.
+
+Each sender waits until a call may start, claims what is due then, delivers it, and looks again. Several at once, so that a
+slow call holds up only the dossiers in it; several workers at once, because claims, circuit, pace and session are shared
+through PostgreSQL.
+"""
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.worker.portal_delivery import Delivery
+from services.worker.portal_gate import DatabaseClock, Gate, SharedSessions
+from services.worker.portal_names import PortalNames
+from services.worker.portal_records import LEASE_SECONDS, Notebook
+from services.worker.pump import pause_seconds
+from shared.db import ledger
+from shared.db.catalogue_cache import CatalogueCache
+from shared.db.engine import driver_session
+from shared.db.outage import is_outage
+from shared.domain.circuit import Lane, Pace
+from shared.domain.events import Tenant
+from shared.domain.retry import SUSPECT_TRIES
+from shared.observability import failure_of, get_logger
+from shared.portal.client import Deadlines, PortalAccess, PortalClient
+from shared.settings import Settings
+
+SENDERS: Final = {Lane.LIVE: 3, Lane.BACKLOG: 3}
+"""Senders of a process for each tenant and lane."""
+
+CLAIM_LIMITS: Final = {Lane.LIVE: 100, Lane.BACKLOG: 200}
+"""Dossiers of a claim. A backlog claim is two dossier calls and as many steps as fill several step calls nearly whole."""
+
+LIVE_SPACING_SECONDS: Final = 0.25
+"""Live rounds begin at most so often: what comes meanwhile shares the calls of the next, and the backlog gets its part."""
+
+LONGEST_SLEEP_SECONDS: Final = 0.5
+"""A sender that waits for circuit or pace looks again after this time: a probe may have closed the circuit meanwhile."""
+
+HEARTBEAT_SECONDS: Final = LEASE_SECONDS / 4
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the senders of one tenant share in this process."""
+
+    tenant: Tenant
+    client: PortalClient
+    gate: Gate
+    names: PortalNames
+
+
+def portal_access(settings: Settings) -> PortalAccess:
+    """Where the portal is, from the settings."""
+    return PortalAccess(
+        url=settings.effective_portal_url,
+        username=settings.portal_username,
+        password=settings.portal_password.get_secret_value(),
+        dstcode=settings.portal_dstcode,
+        unit=settings.portal_madonvi,
+    )
+
+
+class PortalSync:
+    """One for a process: rung with `ring`, running in `run`, ended with `stop`."""
+
+    def __init__(
+        self, engine: AsyncEngine, cache: CatalogueCache, settings: Settings, *, deadlines: Deadlines | None = None
+    ) -> None:
+        self._engine = engine
+        self._cache = cache
+        self._access = portal_access(settings)
+        self._pace = Pace(settings.portal_calls_per_minute, settings.time_scale)
+        self._sweep_seconds = settings.sweep_seconds
+        self._deadlines = deadlines or Deadlines()
+        self._clock = DatabaseClock()
+        self._posts: dict[Tenant, Post] = {}
+        self._senders: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
+        self._rung: set[tuple[Tenant, Lane]] = set()
+        self._next_live_round = 0.0
+        self._stopping = asyncio.Event()
+
+    def ring(self, tenant: Tenant) -> None:
+        """Look now for ``tenant``; never waits."""
+        for lane in Lane:
+            self._rung.add((tenant, lane))
+            self._start_sender(tenant, lane)
+
+    async def run(self) -> None:
+        """Sweep until stopped; never raises but for cancellation."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                async with driver_session(self._engine) as connection:
+                    tenants = await ledger.tenants_with_due_work(connection, await ledger.clock(connection))
+                for tenant in tenants:
+                    self.ring(tenant)
+                failures = 0
+                await self._rest(self._sweep_seconds)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next sweep may succeed
+                failures += 1
+                self._complain("portal_sweep_failed", error)
+                await self._rest(pause_seconds(failures, random.random()))  # noqa: S311 - jitter
+
+    async def stop(self, patience_seconds: float) -> None:
+        """Let the senders end their deliveries, cancel those that take longer than ``patience_seconds``; close."""
+        self._stopping.set()
+        tasks = [task for senders in self._senders.values() for task in senders]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=patience_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for post in self._posts.values():
+            await post.client.aclose()
+        self._posts.clear()
+
+    async def drain(self, tenant: Tenant, *, lanes: tuple[Lane, ...] = (Lane.LIVE, Lane.BACKLOG)) -> int:
+        """Deliver, one claim after the other, until nothing is due; the number of claims. For commands and tests."""
+        rounds = 0
+        for lane in lanes:
+            while await self._round(self._post(tenant), lane):
+                rounds += 1
+        return rounds
+
+    def post(self, tenant: Tenant) -> Post:
+        """The tenant's client, gate and names, for jobs that talk to the portal too."""
+        return self._post(tenant)
+
+    @property
+    def clock(self) -> DatabaseClock:
+        """The database's clock as seen from here."""
+        return self._clock
+
+    def _post(self, tenant: Tenant) -> Post:
+        post = self._posts.get(tenant)
+        if post is None:
+            gate = Gate(self._engine, tenant, self._pace, self._clock)
+            client = PortalClient(self._access, SharedSessions(self._engine, tenant), self._deadlines)
+            post = Post(tenant, client, gate, PortalNames(self._cache, tenant, client, gate))
+            self._posts[tenant] = post
+        return post
+
+    def _start_sender(self, tenant: Tenant, lane: Lane) -> None:
+        senders = self._senders.setdefault((tenant, lane), set())
+        if len(senders) < SENDERS[lane] and not self._stopping.is_set():
+            task = asyncio.create_task(self._send(tenant, lane), name=f"portal:{tenant}:{lane.value}")
+            senders.add(task)
+            task.add_done_callback(senders.discard)
+
+    async def _send(self, tenant: Tenant, lane: Lane) -> None:
+        """One sender: rounds until nothing is due."""
+        failures = 0
+        key = (tenant, lane)
+        while not self._stopping.is_set():
+            self._rung.discard(key)
+            try:
+                post = self._post(tenant)
+                await self._wait_for_turn(post, lane)
+                if self._stopping.is_set():
+                    return
+                claimed = await self._round(post, lane)
+                failures = 0
+            except Exception as error:  # noqa: BLE001 - the work is still there: try on
+                failures += 1
+                self._complain("portal_round_failed", error, tenant)
+                await self._rest(pause_seconds(failures, random.random()))  # noqa: S311 - jitter
+                continue
+            # between this test and the end of the sender nothing is awaited: no ring can be lost there
+            if not claimed and key not in self._rung:
+                return
+
+    async def _wait_for_turn(self, post: Post, lane: Lane) -> None:
+        """Wait, holding nothing, until a call may start."""
+        loop = asyncio.get_running_loop()
+        if lane is Lane.LIVE:
+            now = loop.time()
+            start = max(self._next_live_round, now)
+            self._next_live_round = start + LIVE_SPACING_SECONDS
+            await self._rest(start - now)
+        while not self._stopping.is_set():
+            seconds = await post.gate.wait_seconds(lane)
+            if seconds <= 0:
+                return
+            await self._rest(min(seconds, LONGEST_SLEEP_SECONDS))
+
+    async def _round(self, post: Post, lane: Lane) -> int:
+        """Claim and deliver once; the number of dossiers claimed."""
+        async with driver_session(self._engine) as connection:
+            now = await ledger.clock(connection)
+            self._clock.observe(now)
+            limit = CLAIM_LIMITS[lane]
+            # a probe should not be spent on a dossier that may itself be the trouble
+            claims = await ledger.claim(
+                connection,
+                post.tenant,
+                lane,
+                limit=limit,
+                now=now,
+                lease_seconds=LEASE_SECONDS,
+                fewer_attempts_than=SUSPECT_TRIES,
+            ) or await ledger.claim(connection, post.tenant, lane, limit=limit, now=now, lease_seconds=LEASE_SECONDS)
+        if not claims:
+            return 0
+        if len(claims) == limit:
+            self._start_sender(post.tenant, lane)  # there is more than one sender's work
+        notebook = Notebook(self._engine, post.tenant, claims, self._clock, time_scale=self._pace.time_scale)
+        delivery = Delivery(
+            self._engine,
+            post.tenant,
+            lane,
+            client=post.client,
+            gate=post.gate,
+            names=post.names,
+            clock=self._clock,
+            notebook=notebook,
+        )
+        heart = asyncio.create_task(self._beat(notebook))
+        try:
+            await delivery.run(claims)
+        finally:
+            heart.cancel()
+            await asyncio.gather(heart, return_exceptions=True)
+            if notebook.open:
+                await asyncio.shield(self._give_back(notebook))
+        tally = delivery.tally
+        get_logger().info(
+            "portal_round_ended",
+            tenant=post.tenant,
+            lane=lane.value,
+            claimed=len(claims),
+            dossiers=tally.dossiers,
+            steps=tally.steps,
+            calls=tally.calls,
+            failed_calls=tally.failed_calls,
+            failures=sorted(tally.kinds),
+        )
+        return len(claims)
+
+    async def _beat(self, notebook: Notebook) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            try:
+                await notebook.heartbeat()
+            except Exception as error:  # noqa: BLE001 - the next beat, or the fence, tells
+                self._complain("lease_renewal_failed", error)
+
+    async def _give_back(self, notebook: Notebook) -> None:
+        # what cannot be given back, because PostgreSQL is away, comes back when its lease ends
+        with suppress(Exception):
+            await notebook.release_all()
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    def _complain(self, action: str, error: Exception, tenant: Tenant | None = None) -> None:
+        level = get_logger().warning if is_outage(error) else get_logger().error
+        level(action, tenant=tenant, **failure_of(error))

@@ -1,0 +1,188 @@
+"""Progress steps that were sent or acknowledged, and the attempts of every call (raw asyncpg)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from shared.domain.events import DossierCode, Tenant
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+StepKey: TypeAlias = tuple[datetime, int, str]
+"""happened_at (to the second), status, staff: the natural key within a dossier."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentStep:
+    """A step that was put on the wire before, with the officer text it then had."""
+
+    officer: str
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A progress step by its natural key; ``officer`` is the text that is sent for it."""
+
+    dossier_code: DossierCode
+    happened_at: datetime
+    status: int
+    staff: str
+    officer: str
+    position: int
+    recorded_at: datetime
+
+    @property
+    def key(self) -> StepKey:
+        """The natural key within the dossier."""
+        return self.happened_at, self.status, self.staff
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One dossier's part in one call. ``step``: dossier or progress; ``operation``: create, update or append."""
+
+    dossier_code: DossierCode
+    fence: int
+    step: str
+    position: int
+    body_hash: bytes | None
+    operation: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    detail: str | None = None
+
+
+_SENT: Final = """
+SELECT dossier_code, happened_at, status, staff, officer, acknowledged_at IS NOT NULL AS acknowledged
+FROM sync_step WHERE tenant = $1 AND dossier_code = ANY($2::text[])
+"""
+
+
+async def sent_steps(
+    connection: "DriverConnection", tenant: Tenant, codes: Iterable[str]
+) -> Mapping[DossierCode, Mapping[StepKey, SentStep]]:
+    """The steps of these dossiers that were sent before."""
+    found: dict[DossierCode, dict[StepKey, SentStep]] = {}
+    for code, happened_at, status, staff, officer, acknowledged in await connection.fetch(_SENT, tenant, list(codes)):
+        found.setdefault(code, {})[happened_at, status, staff] = SentStep(officer, acknowledged)
+    return found
+
+
+_INTEND: Final = """
+INSERT INTO sync_step (tenant, dossier_code, happened_at, status, staff, officer, position, recorded_at, sent_at)
+SELECT $1, s.dossier_code, s.happened_at, s.status, s.staff, s.officer, s.position, s.recorded_at, $9
+FROM unnest($2::text[], $3::timestamptz[], $4::smallint[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[])
+    AS s(dossier_code, happened_at, status, staff, officer, position, recorded_at)
+ORDER BY s.dossier_code, s.happened_at, s.status, s.staff
+ON CONFLICT DO NOTHING
+"""
+
+
+async def record_intended(connection: "DriverConnection", tenant: Tenant, steps: Sequence[Step], now: datetime) -> None:
+    """Write down what is about to be sent, before it is: its officer text must never change (see the table)."""
+    if not steps:
+        return
+    await connection.execute(
+        _INTEND,
+        tenant,
+        [step.dossier_code for step in steps],
+        [step.happened_at for step in steps],
+        [step.status for step in steps],
+        [step.staff for step in steps],
+        [step.officer for step in steps],
+        [step.position for step in steps],
+        [step.recorded_at for step in steps],
+        now,
+    )
+
+
+_ACKNOWLEDGE: Final = """
+WITH held AS MATERIALIZED (
+    SELECT s.dossier_code, s.happened_at, s.status, s.staff
+    FROM sync_step s
+    JOIN unnest($2::text[], $3::timestamptz[], $4::smallint[], $5::text[]) AS g(dossier_code, happened_at, status, staff)
+        USING (dossier_code, happened_at, status, staff)
+    WHERE s.tenant = $1 AND s.acknowledged_at IS NULL
+    ORDER BY s.dossier_code, s.happened_at, s.status, s.staff
+    FOR UPDATE OF s
+)
+UPDATE sync_step s SET acknowledged_at = $6
+FROM held h
+WHERE s.tenant = $1 AND s.dossier_code = h.dossier_code AND s.happened_at = h.happened_at AND s.status = h.status
+  AND s.staff = h.staff
+"""
+
+
+async def record_acknowledged(connection: "DriverConnection", tenant: Tenant, steps: Sequence[Step], now: datetime) -> None:
+    """The portal took these steps. True whoever holds the lease: a step once taken is never untaken."""
+    if not steps:
+        return
+    await connection.execute(
+        _ACKNOWLEDGE,
+        tenant,
+        [step.dossier_code for step in steps],
+        [step.happened_at for step in steps],
+        [step.status for step in steps],
+        [step.staff for step in steps],
+        now,
+    )
+
+
+async def forget_acknowledged(connection: "DriverConnection", tenant: Tenant, codes: Iterable[str]) -> None:
+    """The portal does not know these dossiers, so it has none of their steps: all are to be sent again."""
+    await connection.execute(
+        "UPDATE sync_step SET acknowledged_at = NULL"
+        " WHERE tenant = $1 AND dossier_code = ANY($2::text[]) AND acknowledged_at IS NOT NULL",
+        tenant,
+        sorted(codes),
+    )
+
+
+_ATTEMPTS: Final = """
+INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, body_hash, operation, started_at, ended_at, outcome,
+                          detail)
+SELECT $1, a.* FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[], $7::text[], $8::timestamptz[],
+                           $9::timestamptz[], $10::text[], $11::text[]) AS a
+ON CONFLICT DO NOTHING
+"""
+
+
+async def record_attempts(connection: "DriverConnection", tenant: Tenant, attempts: Sequence[Attempt]) -> None:
+    """Keep what was tried, with its outcome."""
+    if not attempts:
+        return
+    await connection.execute(
+        _ATTEMPTS,
+        tenant,
+        [attempt.dossier_code for attempt in attempts],
+        [attempt.fence for attempt in attempts],
+        [attempt.step for attempt in attempts],
+        [attempt.position for attempt in attempts],
+        [attempt.body_hash for attempt in attempts],
+        [attempt.operation for attempt in attempts],
+        [attempt.started_at for attempt in attempts],
+        [attempt.ended_at for attempt in attempts],
+        [attempt.outcome for attempt in attempts],
+        [attempt.detail for attempt in attempts],
+    )
+
+
+async def prune_attempts(connection: "DriverConnection", tenant: Tenant, *, before: datetime, limit: int = 10_000) -> int:
+    """Forget failed attempts that ended before ``before``, at most ``limit``; accepted ones are the versions and stay.
+
+    Answers how many were forgotten.
+    """
+    tag = await connection.execute(
+        "DELETE FROM sync_attempt a USING (SELECT dossier_code, fence, step, started_at FROM sync_attempt"
+        " WHERE tenant = $1 AND ended_at < $2 AND outcome <> 'accepted' ORDER BY ended_at LIMIT $3) old"
+        " WHERE a.tenant = $1 AND a.dossier_code = old.dossier_code AND a.fence = old.fence AND a.step = old.step"
+        " AND a.started_at = old.started_at",
+        tenant,
+        before,
+        limit,
+    )
+    return int(tag.rpartition(" ")[2])

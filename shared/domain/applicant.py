@@ -1,0 +1,18 @@
+"""The personal data of an applicant, on its way from its one table to somebody who may have it (rules, section 10)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """What the portal is told of an applicant; None: not told to us. Never logged, never counted."""
+
+    name: str | None = None
+    id_type: str | None = None
+    id_number: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+NOBODY: Final = Applicant()
