@@ -7,6 +7,7 @@ Traps of arq 0.28 that the settings here answer are written beside them.
 import asyncio
 import contextlib
 from collections.abc import Callable
+from contextvars import Context
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import uuid4
@@ -82,7 +83,8 @@ class Doorbell:
         bell = (topic, tenant)
         self._asked.add(bell)
         if bell not in self._tasks:
-            self._tasks[bell] = asyncio.create_task(self._answer(bell))
+            # of no request: its lines carry no request's id
+            self._tasks[bell] = asyncio.create_task(self._answer(bell), context=Context())
 
     async def aclose(self) -> None:
         """Give what is under way a moment, then let go."""

@@ -91,6 +91,11 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "phải là chuỗi tối đa 2.048 ký tự, số nguyên 32 bit hoặc giá trị đúng/sai",
     ),
     "data_base64": _words("data_base64", "data as JSON, not base64", "data phải là JSON, không dùng base64"),
+    "outside": _words(
+        "outside",
+        "an agency and a dossier inside the key's subtree",
+        "cơ quan và hồ sơ phải thuộc phạm vi của khóa",
+    ),
     "future": _words(
         "future",
         "at most 5 minutes after this system's clock",
@@ -145,8 +150,5 @@ def faults_of(errors: Sequence[Any], skip: int = 0, prefix: str = "") -> list[Fa
         type_ = error["type"]
         if error.get("input", ...) is None and type_.endswith("_type"):
             type_ = "missing"  # null is the same as absent
-        location = error["loc"][skip:]
-        if type_.startswith("union_tag_"):
-            location = (*location, "type")
-        faults.append(Fault(prefix + pointer_of(location), type_, error.get("ctx", {})))
+        faults.append(Fault(prefix + pointer_of(error["loc"][skip:]), type_, error.get("ctx", {})))
     return faults

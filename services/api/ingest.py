@@ -1,15 +1,233 @@
-"""Group commit: what arrives while one append is under way goes into the next one."""
+"""Group commit: what arrives while one append is under way goes into the next one.
+
+Each tenant has one queue and, while there is something in it, one writer. There is no timer: an idle system appends at
+once, a busy one in larger groups. An event that was queued is appended whether or not its client still listens.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.metrics import Metrics
-from shared.queue import Doorbell
+from shared.db import event_log, tenants
+from shared.db.engine import driver_session
+from shared.db.event_log import Appended, NewEvent, Outcome
+from shared.db.outage import is_outage
+from shared.domain.errors import Overloaded
+from shared.domain.events import Tenant
+from shared.observability import failure_of, get_logger
+from shared.queue import Doorbell, Topic
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+GROUP_EVENTS: Final = 1_000
+GROUP_BYTES: Final = 4 * 2**20
+"""The most that one append takes."""
+
+MOST_WAITING_EVENTS: Final = 40_000
+MOST_WAITING_BYTES: Final = 64 * 2**20
+"""Beyond this the intake answers 503: its memory is bounded. An empty queue takes any one request."""
+
+PATIENCE_SECONDS: Final = 8.0
+"""How long an event waits for PostgreSQL before its client is told to come again."""
+
+_FIRST_PAUSE_SECONDS: Final = 0.05
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+_RETRY_AFTER_SECONDS: Final = 2
+
+AppendResult = Appended | Exception
+"""What became of one event; an exception where PostgreSQL refused its values, which validation should have done."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A part of one request: at most one group."""
+
+    events: Sequence[NewEvent]
+    size: int
+    done: "asyncio.Future[list[AppendResult]]"
+    until: float
+
+
+@dataclass(slots=True)
+class _Line:
+    """One tenant's queue, with its writer while there is one."""
+
+    waiting: deque[_Waiting]
+    writer: asyncio.Task[None] | None = None
+
+
+def _size(event: NewEvent) -> int:
+    personal = sum(map(len, event.applicant.values())) if event.applicant else 0
+    return 4 * personal + len(event.data) + len(event.id) + len(event.source) + 200
 
 
 class Intake:
-    """One queue and one writer for each tenant."""
+    """Appends events of all tenants, in the order in which each tenant's were given."""
 
     def __init__(self, engine: AsyncEngine, doorbell: Doorbell, metrics: Metrics) -> None:
         self._engine = engine
         self._doorbell = doorbell
         self._metrics = metrics
+        self._lines: dict[Tenant, _Line] = {}
+        self._content_keys: dict[Tenant, bytes] = {}
+        self._news: dict[Tenant, asyncio.Event] = {}
+        self._waiting_events = 0
+        self._waiting_bytes = 0
+
+    async def record(self, tenant: Tenant, events: Sequence[NewEvent]) -> list[AppendResult]:
+        """Append the events and answer what became of each; durable when it returns.
+
+        Raises:
+            Overloaded: too much is waiting, or PostgreSQL was away for too long. What was given may still be recorded:
+                giving it again is safe.
+        """
+        parts = self._parts(events)
+        events_in, bytes_in = len(events), sum(part.size for part in parts)
+        if self._waiting_events and (
+            self._waiting_events + events_in > MOST_WAITING_EVENTS or self._waiting_bytes + bytes_in > MOST_WAITING_BYTES
+        ):
+            raise Overloaded("too many events are waiting to be recorded", _RETRY_AFTER_SECONDS)
+        line = self._lines.setdefault(tenant, _Line(deque()))
+        line.waiting.extend(parts)
+        self._count(events_in, bytes_in)
+        if line.writer is None and parts:
+            line.writer = asyncio.create_task(self._write(tenant, line), context=Context())
+        results: list[AppendResult] = []
+        failure: Overloaded | None = None
+        for part in parts:
+            try:
+                # shielded: a client that hangs up takes nothing back
+                results.extend(await asyncio.shield(part.done))
+            except Overloaded as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return results
+
+    async def content_key(self, tenant: Tenant) -> bytes:
+        """The key of the tenant's content hashes; it never changes, so it is asked for once."""
+        key = self._content_keys.get(tenant)
+        if key is None:
+            async with driver_session(self._engine) as connection:
+                key = self._content_keys[tenant] = await tenants.content_key(connection, tenant)
+        return key
+
+    def news(self, tenant: Tenant) -> asyncio.Event:
+        """Set at the next append of this process for the tenant."""
+        return self._news.setdefault(tenant, asyncio.Event())
+
+    async def aclose(self) -> None:
+        """Append what is waiting, for as long as a request would be patient."""
+        writers = [line.writer for line in self._lines.values() if line.writer is not None]
+        if writers:
+            _, late = await asyncio.wait(writers, timeout=PATIENCE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _parts(self, events: Sequence[NewEvent]) -> list[_Waiting]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE_SECONDS
+        parts: list[_Waiting] = []
+        start = size = 0
+        for index, event in enumerate(events):
+            more = _size(event)
+            if index > start and (index - start >= GROUP_EVENTS or size + more > GROUP_BYTES):
+                parts.append(_Waiting(events[start:index], size, loop.create_future(), until))
+                start, size = index, 0
+            size += more
+        if start < len(events):
+            parts.append(_Waiting(events[start:], size, loop.create_future(), until))
+        return parts
+
+    def _count(self, events: int, size: int) -> None:
+        self._waiting_events += events
+        self._waiting_bytes += size
+        self._metrics.waiting_events.set(self._waiting_events)
+
+    async def _write(self, tenant: Tenant, line: _Line) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        try:
+            while line.waiting:
+                try:
+                    async with driver_session(self._engine) as connection:
+                        while line.waiting:
+                            await self._append_group(connection, tenant, line)
+                            pause = _FIRST_PAUSE_SECONDS
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
+                    # whether a lost statement took effect is not known; doing it again is safe, each identity counts once
+                    get_logger().warning("append_delayed", tenant=tenant, **failure_of(error))
+                    self._give_up_on_late(line)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - nobody awaits this task: whoever waits for it must be told
+            get_logger().error("append_failed", tenant=tenant, **failure_of(error))
+            while line.waiting:
+                self._end(line.waiting.popleft(), error)
+        finally:
+            line.writer = None
+
+    async def _append_group(self, connection: "DriverConnection", tenant: Tenant, line: _Line) -> None:
+        group = [line.waiting[0]]
+        events, size = len(group[0].events), group[0].size
+        for part in islice(line.waiting, 1, GROUP_EVENTS):
+            if events + len(part.events) > GROUP_EVENTS or size + part.size > GROUP_BYTES:
+                break
+            group.append(part)
+            events, size = events + len(part.events), size + part.size
+        started = time.perf_counter()
+        results = await self._append(connection, tenant, [event for part in group for event in part.events])
+        self._metrics.append_seconds.observe(time.perf_counter() - started)
+        self._metrics.append_events.observe(events)
+        start = 0
+        for part in group:
+            line.waiting.popleft()
+            self._end(part, results[start : start + len(part.events)])
+            start += len(part.events)
+        if any(isinstance(result, Appended) and result.outcome is Outcome.ACCEPTED for result in results):
+            self._doorbell.ring(Topic.EVENTS, tenant)
+            self._news.pop(tenant, asyncio.Event()).set()
+
+    async def _append(
+        self, connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent]
+    ) -> list[AppendResult]:
+        """One append; where PostgreSQL refuses a value, the halves apart, so that one event fails alone."""
+        try:
+            return list(await event_log.append(connection, tenant, events))
+        except Exception as error:
+            if is_outage(error) or isinstance(error, LookupError):
+                raise
+            if len(events) == 1:
+                get_logger().error("event_refused", tenant=tenant, **failure_of(error))
+                return [error]
+            half = len(events) // 2
+            first = await self._append(connection, tenant, events[:half])
+            return first + await self._append(connection, tenant, events[half:])
+
+    def _end(self, part: _Waiting, result: list[AppendResult] | Exception) -> None:
+        self._count(-len(part.events), -part.size)
+        if part.done.done():
+            return
+        if isinstance(result, Exception):
+            part.done.set_exception(result)
+            part.done.exception()  # its request may be gone: not a loss that asyncio need report
+        else:
+            part.done.set_result(result)
+
+    def _give_up_on_late(self, line: _Line) -> None:
+        now = asyncio.get_running_loop().time()
+        while line.waiting and line.waiting[0].until <= now:
+            self._end(
+                line.waiting.popleft(), Overloaded("the database cannot be reached at the moment", _RETRY_AFTER_SECONDS)
+            )

@@ -6,13 +6,15 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from services.api import explorer, problems
+from services.api import explorer, openapi, problems
 from services.api.context import Context
 from services.api.ingest import Intake
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
 from services.api.middleware import RequestMiddleware
+from services.api.openapi import Problem
 from services.api.routes import routers
+from services.api.schemas.events import BatchReceipt, Receipt
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import create_engine
 from shared.observability import new_registry
@@ -39,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
         doorbell = Doorbell(settings.effective_redis_url)
         metrics = Metrics(new_registry())
+        intake = Intake(write_engine, doorbell, metrics)
         context = Context(
             settings=settings,
             engine=engine,
@@ -46,13 +49,14 @@ def create_app(settings: Settings) -> FastAPI:
             metrics=metrics,
             keys=KeyRing(engine, settings),
             catalogues=CatalogueCache(engine),
-            intake=Intake(write_engine, doorbell, metrics),
+            intake=intake,
         )
         app.state.context = context
         try:
             yield
         finally:
             context.stopping.set()
+            await intake.aclose()
             await doorbell.aclose()
             await write_engine.dispose()
             await engine.dispose()
@@ -72,5 +76,6 @@ def create_app(settings: Settings) -> FastAPI:
     for router in routers():
         app.include_router(router)
     explorer.install(app)
+    openapi.install(app, named=(Problem, Receipt, BatchReceipt))
     app.add_middleware(RequestMiddleware)
     return app

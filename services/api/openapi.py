@@ -1,12 +1,18 @@
 """How operations describe themselves: error answers declared alike, every schema named once."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
 
-from services.api import messages
 from services.api.messages import KINDS, Language
 from services.api.problems import MEDIA_TYPE, problem_body
+from shared.cloudevents.events import TOLD_EVENT
+
+_REFERENCE: Final = "#/components/schemas/{model}"
 
 
 class FieldProblem(BaseModel):
@@ -19,8 +25,6 @@ class FieldProblem(BaseModel):
 
 class Problem(BaseModel):
     """An error answer, RFC 9457 (thông báo lỗi); Vietnamese or English by `Accept-Language`."""
-
-    model_config = ConfigDict(title="Problem")
 
     type: str = Field(description="Stable identifier of the kind of problem.", examples=["urn:motcua:problem:invalid"])
     title: str = Field(description="The kind in words.")
@@ -52,4 +56,39 @@ def error_answers(*statuses: int, public: bool = False) -> dict[int | str, dict[
     return answers
 
 
-__all__ = ["FieldProblem", "Problem", "error_answers", "messages"]
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A model's schema with every reference into the components."""
+    return model.model_json_schema(ref_template=_REFERENCE)
+
+
+def _components(named: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    """Schemas that operations refer to by name, which FastAPI does not gather by itself."""
+    # a prefix, because answers have a Fee and an Applicant of their own
+    events = TOLD_EVENT.json_schema(ref_template="#/components/schemas/event.{model}")
+    components = {f"event.{name}": schema for name, schema in events.pop("$defs").items()}
+    components["Event"] = {**events, "title": "Event", "description": "One event of a dossier, told apart by `type`."}
+    _, gathered = models_json_schema([(model, "serialization") for model in named], ref_template=_REFERENCE)
+    components.update(gathered["$defs"])
+    return components
+
+
+def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
+    """Describe ``app`` completely: FastAPI's own description, with events and the ``named`` schemas beside it."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+                separate_input_output_schemas=app.separate_input_output_schemas,
+            )
+            schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))
+            app.openapi_schema = schema
+        described: dict[str, Any] = app.openapi_schema
+        return described
+
+    app.openapi = describe  # type: ignore[method-assign]

@@ -19,6 +19,7 @@ _GONE: Final = (
     asyncpg.InsufficientResourcesError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.PostgresSystemError,
     # an owner of the role or database is being changed, or the database is just being created again

@@ -1,0 +1,195 @@
+"""Request bodies: what kind they are, read within limits, decompressed and cut into lines as they arrive."""
+
+import zlib
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import Any, Final
+from urllib.parse import unquote
+
+import orjson
+from starlette.requests import Request
+
+from services.api import messages
+from services.api.problems import InvalidFields, Refused
+
+MOST_BYTES: Final = 32 * 2**20
+"""Limit of any body but lines."""
+
+LONGEST_LINE: Final = 256 * 2**10
+
+_INFLATED_AT_ONCE: Final = 256 * 2**10
+_HEADER_PREFIX: Final = "ce-"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+class BodyKind(Enum):
+    """How a body tells events."""
+
+    JSON = auto()
+    """One event or an array of them."""
+    BATCH = auto()
+    """An array."""
+    BINARY = auto()
+    """Attributes in ``ce-`` headers, the data in the body."""
+    LINES = auto()
+
+
+_KINDS: Final = {
+    "application/json": BodyKind.JSON,
+    "application/cloudevents+json": BodyKind.JSON,
+    "application/cloudevents-batch+json": BodyKind.BATCH,
+    "application/x-ndjson": BodyKind.LINES,
+    "application/ndjson": BodyKind.LINES,
+    "application/jsonl": BodyKind.LINES,
+}
+
+
+def kind_of(request: Request) -> BodyKind:
+    """What kind of body a request has; ``ce-`` headers decide, then the content type.
+
+    Raises:
+        Refused: 415, a content type, charset or encoding that is not taken.
+    """
+    content_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    content_type = content_type.strip().lower()
+    charset = parameters.strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if charset.startswith("charset") and charset.partition("=")[2].strip('" ') not in {"utf-8", "utf8", "us-ascii"}:
+        raise Refused(messages.UNSUPPORTED_TYPE, detail="Only the charset UTF-8 is taken.")
+    if any(name.startswith(_HEADER_PREFIX) for name in request.headers):
+        kind = BodyKind.BINARY if _is_json(content_type) else None
+    else:
+        kind = _KINDS.get(content_type)
+    if kind is None:
+        raise Refused(messages.UNSUPPORTED_TYPE, detail=f"Send one of {', '.join(sorted(_KINDS))}.")
+    allowed = {"identity", "", "gzip", "x-gzip"} if kind is BodyKind.LINES else {"identity", ""}
+    if encoding not in allowed:
+        raise Refused(messages.UNSUPPORTED_TYPE, detail="Only lines may be compressed, and only by gzip.")
+    return kind
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type == "" or (
+        content_type.startswith(("application/", "text/")) and content_type.rpartition("/")[2].rpartition("+")[2] == "json"
+    )
+
+
+def is_gzip(request: Request) -> bool:
+    """Whether the body is compressed."""
+    return "gzip" in request.headers.get("content-encoding", "").lower()
+
+
+async def whole(request: Request) -> bytes:
+    """The whole body.
+
+    Raises:
+        Refused: 413, it is over the limit; no more than that much is kept. The answer goes out at once; what the client
+            still sends uvicorn lets pass unseen, because closing the connection under it would often lose the answer.
+    """
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > MOST_BYTES:
+        raise Refused(messages.TOO_LARGE, detail=f"At most {MOST_BYTES} bytes.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Refused(messages.TOO_LARGE, detail=f"At most {MOST_BYTES} bytes.")
+    return bytes(body).removeprefix(_BYTE_ORDER_MARK)
+
+
+def from_headers(request: Request, body: bytes) -> bytes:
+    """An event in binary mode as one in JSON (CloudEvents HTTP binding, section 3.1).
+
+    Raises:
+        InvalidFields: a header is not percent-encoded UTF-8.
+        Refused: 400, the body is not JSON.
+    """
+    event: dict[str, Any] = {}
+    for name, value in request.headers.items():
+        if name.startswith(_HEADER_PREFIX):
+            attribute = name.removeprefix(_HEADER_PREFIX)
+            try:
+                # Starlette decodes headers as latin-1; unencoded UTF-8 is taken for what it is
+                event[attribute] = unquote(value, errors="strict").encode("latin-1", "strict").decode()
+            except UnicodeEncodeError:
+                event[attribute] = unquote(value, errors="strict")
+            except UnicodeDecodeError:
+                raise InvalidFields.of(f"/{attribute}", "percent_encoding") from None
+    content_type = request.headers.get("content-type")
+    if content_type is not None:
+        event["datacontenttype"] = content_type
+    if body.strip():
+        try:
+            event["data"] = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise Refused(messages.MALFORMED) from None
+    return orjson.dumps(event)
+
+
+class TruncatedError(Exception):
+    """The compressed body is damaged or ends too early."""
+
+
+class Lines:
+    """Cuts a body into lines; memory is bounded by the longest line and one piece."""
+
+    def __init__(self, *, compressed: bool) -> None:
+        self._inflate = zlib.decompressobj(wbits=31) if compressed else None
+        self._rest = bytearray()
+        self._too_long = False
+        self._first = True
+        self.number = 0
+        """Of the last line given, from 1."""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes | None]:
+        """The lines that ``chunk`` completes, without their ends; None for one that is too long.
+
+        Raises:
+            TruncatedError: damaged compression.
+        """
+        for piece in self._inflated(chunk):
+            yield from self._cut(piece)
+
+    def end(self) -> Iterator[bytes | None]:
+        """The last line, if it had no end.
+
+        Raises:
+            TruncatedError: the compressed body ended too early; the last line is not given.
+        """
+        if self._inflate is not None and not self._inflate.eof:
+            raise TruncatedError
+        if self._rest or self._too_long:
+            yield from self._cut(b"\n")
+
+    def _inflated(self, chunk: bytes) -> Iterator[bytes]:
+        if self._inflate is None:
+            yield chunk
+            return
+        try:
+            while chunk:
+                if self._inflate.eof:  # another member follows
+                    self._inflate = zlib.decompressobj(wbits=31)
+                # bounded: a small body may inflate to a thousand times its size
+                piece = self._inflate.decompress(chunk, _INFLATED_AT_ONCE)
+                chunk = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+                yield piece
+        except zlib.error:
+            raise TruncatedError from None
+
+    def _cut(self, piece: bytes) -> Iterator[bytes | None]:
+        *complete, rest = piece.split(b"\n")
+        for part in complete:
+            self.number += 1
+            line = bytes(self._rest + part) if self._rest else part
+            too_long = self._too_long or len(line) > LONGEST_LINE
+            self._rest.clear()
+            self._too_long = False
+            if self._first:
+                line = line.removeprefix(_BYTE_ORDER_MARK)
+                self._first = False
+            yield None if too_long else line.strip(b" \t\r")
+        if not self._too_long:
+            self._rest += rest
+            if len(self._rest) > LONGEST_LINE:
+                self._rest.clear()
+                self._too_long = True

@@ -1,0 +1,80 @@
+"""Which told events a key with an agency subtree may tell: by the agency that they name, and by that of their dossier now.
+
+A dossier's agency now is that of its projected row where the row has seen the whole log, else it is folded from the log.
+Where no event carries an agency it is the unit that the dossier code begins with. What is looked up here is the log as it
+stands at the request; a transfer that commits in the same moment is not seen.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from shared.cloudevents.content import Told
+from shared.db import event_log, told
+from shared.db.access import Access
+from shared.domain.dossier import fold
+from shared.domain.events import DossierCode, Event, EventName
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+_MOVING: Final = frozenset({EventName.SUBMITTED, EventName.RECEIVED, EventName.TRANSFERRED, EventName.VOIDED})
+"""Events that can change which agency has the dossier."""
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where one dossier is, as the events of a request go by."""
+
+    code: DossierCode
+    agency: str | None = None
+    history: list[Event] = field(default_factory=list)
+
+    def refold(self) -> None:
+        self.agency = fold(self.code, self.history).agency_code
+
+    def add(self, new: Told) -> None:
+        event = new.event
+        position = 2**62 + len(self.history)
+        data = orjson.loads(event.data)
+        self.history.append(Event(position, _NEVER, event.source, event.id, event.name, self.code, event.time, data))
+        self.refold()
+
+
+async def refused(connection: "DriverConnection", access: Access, events: Sequence[Told]) -> set[int]:
+    """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it."""
+    codes = Counter(new.event.dossier_code for new in events)
+    moving = {new.event.dossier_code for new in events if new.event.name in _MOVING}
+    standings = await told.standings(connection, access.tenant, codes)
+    unfolded = [
+        code for code, standing in standings.items() if not standing.is_current or (codes[code] > 1 and code in moving)
+    ]
+    histories = await event_log.of_dossiers(connection, access.tenant, unfolded) if unfolded else {}
+    places: dict[DossierCode, _Place] = {}
+    for code in codes:
+        standing = standings.get(code)
+        place = places[code] = _Place(code, standing.agency if standing else None, histories.get(code, []))
+        if place.history:
+            place.refold()
+    seen: dict[str, bool] = {}
+
+    def sees(agency: str) -> bool:
+        if agency not in seen:
+            seen[agency] = access.sees(agency)
+        return seen[agency]
+
+    outside: set[int] = set()
+    for index, new in enumerate(events):
+        place = places[new.event.dossier_code]
+        now = place.agency or (place.code.partition("-")[0] if new.agency_code is None else None)
+        if (now is not None and not sees(now)) or (new.agency_code is not None and not sees(new.agency_code)):
+            outside.add(index)
+        elif new.event.name in _MOVING and codes[place.code] > 1:
+            place.add(new)
+    return outside

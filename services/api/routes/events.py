@@ -1,0 +1,146 @@
+"""Events in, and the change feed out (contract, section 3)."""
+
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.api import bodies, feed, messages
+from services.api.auth import Caller, Scope, requires
+from services.api.bodies import BodyKind
+from services.api.context import RequestContext
+from services.api.event_docs import POST_ANSWERS, POST_BODY, POST_DESCRIPTION
+from services.api.faults import Fault
+from services.api.openapi import error_answers
+from services.api.problems import InvalidFields, Refused, language_of
+from services.api.receipts import Receipt
+from services.api.schemas.events import FeedPage
+from services.api.telling import Teller
+from services.api.uploads import take_lines
+from shared.cloudevents.content import cloudevent_of
+from shared.domain.events import Event
+from shared.observability import note
+
+router = APIRouter(tags=["events"])
+
+MOST_EVENTS: Final = 10_000
+MOST_WAIT_SECONDS: Final = 30
+_LARGEST_POSITION: Final = 2**63 - 1
+
+Writer = Annotated[Caller, Depends(requires(Scope.EVENTS_WRITE))]
+Reader = Annotated[Caller, Depends(requires(Scope.DOSSIERS_READ))]
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), status, media_type="application/json")
+
+
+@router.post(
+    "/v1/events",
+    status_code=202,
+    response_class=Response,
+    summary="Tell what happened",
+    description=POST_DESCRIPTION,
+    openapi_extra={"requestBody": POST_BODY},
+    responses={**POST_ANSWERS, **error_answers(400, 409, 413, 415)},
+)
+async def tell_events(
+    request: Request,
+    context: RequestContext,
+    caller: Writer,
+    dry_run: Annotated[
+        bool, Query(description="Validate, check access and duplicates, store nothing (chỉ kiểm tra, không ghi).")
+    ] = False,
+) -> Response:
+    """Take one event, an array of them, or lines."""
+    kind = bodies.kind_of(request)
+    teller = Teller(context, caller, dry_run)
+    if kind is BodyKind.LINES:
+        return await take_lines(request, teller, language_of(request))
+    body = await bodies.whole(request)
+    if kind is BodyKind.BINARY:
+        return await _take_one(request, teller, bodies.from_headers(request, body))
+    if kind is BodyKind.BATCH or body.lstrip()[:1] == b"[":
+        return await _take_array(request, teller, body)
+    return await _take_one(request, teller, body)
+
+
+async def _take_one(request: Request, teller: Teller, raw: bytes) -> Response:
+    receipt = (await teller.record(await teller.read([raw])))[0]
+    if receipt.rejection is not None:
+        raise Refused(receipt.rejection.kind, receipt.rejection.faults)
+    note(position=receipt.position, outcome=receipt.status)
+    return _json(receipt.body(language_of(request)), 202)
+
+
+async def _take_array(request: Request, teller: Teller, body: bytes) -> Response:
+    try:
+        items = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refused(messages.MALFORMED) from None
+    if not isinstance(items, list):
+        raise InvalidFields.of("", "list_type")
+    if len(items) > MOST_EVENTS:
+        detail = f"At most {MOST_EVENTS} events in one array."
+        raise Refused(messages.TOO_LARGE, [Fault("", "too_many", {"limit": MOST_EVENTS})], detail)
+    receipts = await teller.record(await teller.read([orjson.dumps(item) for item in items]))
+    sums = _sums(receipts)
+    note(**sums)
+    language = language_of(request)
+    return _json({**sums, "results": [receipt.body(language) for receipt in receipts]}, 202)
+
+
+def _sums(receipts: list[Receipt]) -> dict[str, int]:
+    sums = {"accepted": 0, "duplicates": 0, "rejected": 0}
+    for receipt in receipts:
+        if receipt.rejection is not None:
+            sums["rejected"] += 1
+        elif receipt.duplicate:
+            sums["duplicates"] += 1
+        else:
+            sums["accepted"] += 1
+    return sums
+
+
+@router.get(
+    "/v1/events",
+    response_model=FeedPage,
+    summary="The change feed, or one event",
+    description=(
+        "Events after a position, in the order in which they were recorded (dòng sự kiện). With `wait` the answer comes as"
+        " soon as there is one. `next` is the last position looked at: pass it as `after` the next time. With `source` and"
+        " `id`: that one event (no item if it is not recorded). A key with an agency subtree sees the events of its dossiers only."
+    ),
+    responses=error_answers(),
+)
+async def read_events(
+    *,
+    context: RequestContext,
+    caller: Reader,
+    after: Annotated[int, Query(ge=0, le=_LARGEST_POSITION, description="Position to start after (sau vị trí).")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="The most events of one answer (số lượng tối đa).")] = 100,
+    wait: Annotated[
+        float, Query(ge=0, le=MOST_WAIT_SECONDS, description="Seconds to wait for an event (thời gian chờ, giây).")
+    ] = 0,
+    source: Annotated[
+        str | None, Query(max_length=400, description="With `id`: the event's source.", examples=["urn:h51:motcua"])
+    ] = None,
+    id: Annotated[  # noqa: A002 - the name in the contract
+        str | None, Query(max_length=200, description="With `source`: the event's id.", examples=["2018-000123-received"])
+    ] = None,
+) -> Response:
+    """Answer a page of events, or the one with this identity."""
+    if source is None and id is None:
+        page = await feed.page_after(context, caller, after, limit, wait)
+        return _json({"items": [_item(event) for event in page.events], "next": page.next})
+    if source is None or id is None:
+        raise InvalidFields.of("/source" if source is None else "/id", "missing")
+    for name, text in (("source", source), ("id", id)):
+        if "\0" in text:
+            raise InvalidFields.of(f"/{name}", "nul")
+    event = await feed.found(context, caller, source, id)
+    return _json({"items": [_item(event)] if event else [], "next": event.position if event else after})
+
+
+def _item(event: Event) -> dict[str, Any]:
+    return {"position": event.position, "recorded_at": event.recorded_at, "event": cloudevent_of(event)}

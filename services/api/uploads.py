@@ -1,0 +1,176 @@
+"""Lines without bound: validated and appended in pieces as they arrive, answered once the whole body is read.
+
+Answering while the client still sends would lose data or deadlock it; so the receipts wait on disk. Memory holds two pieces:
+one that is appended while the next one is read.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from typing import IO, Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from services.api import messages
+from services.api.bodies import LONGEST_LINE, Lines, TruncatedError, is_gzip
+from services.api.faults import Fault
+from services.api.messages import Kind, Language
+from services.api.problems import Refused, problem_body
+from services.api.receipts import ACCEPTED, DUPLICATE, Receipt, Rejection
+from services.api.telling import Teller
+from shared.cloudevents.content import Told
+from shared.domain.errors import Overloaded
+from shared.observability import note
+
+MEDIA_TYPE: Final = "application/x-ndjson"
+
+PIECE_LINES: Final = 2_000
+PIECE_BYTES: Final = 2 * 2**20
+
+PATIENCE_SECONDS: Final = 30.0
+"""How long an upload waits for room or for PostgreSQL before it stops early."""
+
+_PAUSE_SECONDS: Final = 0.2
+_READ_BYTES: Final = 64 * 2**10
+_IN_MEMORY_BYTES: Final = 256 * 2**10
+
+_TOO_LONG: Final = Receipt(
+    None, None, rejection=Rejection(messages.INVALID, (Fault("", "line_too_long", {"limit": LONGEST_LINE}),))
+)
+
+
+class _Upload:
+    """One upload under way."""
+
+    def __init__(self, teller: Teller, language: Language) -> None:
+        self._teller = teller
+        self._language = language
+        # closed by the answer that is read from it, or by `aclose`
+        self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
+        self._appending: asyncio.Task[None] | None = None
+        self._accepted = self._duplicates = self._rejected = 0
+        self._last_position: int | None = None
+
+    async def take(self, piece: list[tuple[int, bytes | None]]) -> None:
+        """Validate a piece, and let it be appended after the one before it."""
+        raws = [raw for _, raw in piece if raw is not None]
+        read = iter(await self._teller.read(raws))
+        items = [_TOO_LONG if raw is None else next(read) for _, raw in piece]
+        await self.settle()
+        # kept until `settle`
+        self._appending = asyncio.create_task(self._append([number for number, _ in piece], items))  # noqa: RUF006
+
+    async def settle(self) -> None:
+        """Wait for the piece under way."""
+        appending, self._appending = self._appending, None
+        if appending is not None:
+            await asyncio.shield(appending)
+
+    async def _append(self, numbers: list[int], items: list[Told | Receipt]) -> None:
+        answers = await self._record(items)
+        for number, receipt in zip(numbers, answers, strict=True):
+            if receipt.status == ACCEPTED:
+                self._accepted += 1
+            elif receipt.status == DUPLICATE:
+                self._duplicates += 1
+            else:
+                self._rejected += 1
+            if receipt.position is not None:
+                self._last_position = max(receipt.position, self._last_position or 0)
+            if receipt.status != ACCEPTED:
+                told = {key: value for key, value in receipt.body(self._language).items() if value is not None}
+                self._write({"line": number, **told})
+
+    async def _record(self, items: list[Told | Receipt]) -> list[Receipt]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await self._teller.record(items)
+            except Overloaded:
+                if loop.time() > until:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._spool.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def answer(self, problem: Kind | None) -> StreamingResponse:
+        """The receipts of all that was not newly accepted, and the sums."""
+        sums: dict[str, Any] = {
+            "accepted": self._accepted,
+            "duplicates": self._duplicates,
+            "rejected": self._rejected,
+            "last_position": self._last_position,
+        }
+        note(**sums)
+        if problem is not None:
+            sums["problem"] = problem_body(problem, self._language)
+        self._write(sums)
+        self._spool.seek(0)
+        return StreamingResponse(self._pieces(), media_type=MEDIA_TYPE)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        with self._spool:
+            while piece := self._spool.read(_READ_BYTES):
+                yield piece
+
+    async def abandon(self) -> None:
+        """Nobody is there to be answered: finish what is under way, keep nothing."""
+        try:
+            await self.settle()
+        finally:
+            self._spool.close()
+
+
+async def take_lines(request: Request, teller: Teller, language: Language) -> StreamingResponse:
+    """Take a body of lines and answer its receipts.
+
+    Raises:
+        Refused: 400, the body is not gzip, though it says so.
+    """
+    upload = _Upload(teller, language)
+    stream = request.stream()
+    lines = Lines(compressed=is_gzip(request))
+    problem: Kind | None = None
+    try:
+        try:
+            await _take_all(upload, lines, stream)
+        except TruncatedError:
+            if lines.number == 0:
+                raise Refused(messages.MALFORMED) from None
+            await upload.settle()
+            problem = messages.MALFORMED
+        except Overloaded:
+            problem = messages.UNAVAILABLE
+        async for _ in stream:
+            pass  # stopped early: a client that is still sending reads no answer
+    except BaseException:
+        await upload.abandon()
+        raise
+    return upload.answer(problem)
+
+
+async def _take_all(upload: _Upload, lines: Lines, stream: AsyncIterator[bytes]) -> None:
+    piece: list[tuple[int, bytes | None]] = []
+    size = 0
+
+    async def add(cut: Iterator[bytes | None]) -> None:
+        nonlocal piece, size
+        for line in cut:
+            if line == b"":
+                continue
+            piece.append((lines.number, line))
+            size += len(line or b"")
+            if len(piece) >= PIECE_LINES or size >= PIECE_BYTES:
+                full, piece, size = piece, [], 0
+                await upload.take(full)
+
+    async for chunk in stream:
+        await add(lines.feed(chunk))
+    await add(lines.end())
+    if piece:
+        await upload.take(piece)
+    await upload.settle()
