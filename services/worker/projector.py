@@ -233,7 +233,8 @@ class Projector:
     def _report(self, tenant: Tenant, batch: Batch, seconds: float) -> None:
         for failure in batch.reckoned.failures:
             get_logger().error("dossier_set_aside", tenant=tenant, dossier=failure.dossier_code, position=failure.position)
-        get_logger().info(
+        level = get_logger().info if batch.is_full or seconds > QUICK_SECONDS else get_logger().debug
+        level(
             "batch_projected",
             tenant=tenant,
             events=len(batch.events),
