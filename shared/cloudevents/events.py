@@ -16,6 +16,18 @@ JsonType = Annotated[
 ]
 
 
+_EXTENSIONS: Final[dict[str, Any]] = {
+    "propertyNames": {"pattern": "^[a-z0-9]{1,64}$"},
+    "additionalProperties": {
+        "description": "An extension attribute: accepted, not recorded.",
+        "type": ["string", "integer", "boolean", "null"],
+        "maxLength": 2048,
+        "minimum": -(2**31),
+        "maximum": 2**31 - 1,
+    },
+}
+
+
 def _example(name: EventName, data: Mapping[str, Any]) -> ConfigDict:
     """The settings of a model, with a complete event that can be posted as it stands."""
     example: dict[str, Any] = {
@@ -27,7 +39,7 @@ def _example(name: EventName, data: Mapping[str, Any]) -> ConfigDict:
         "time": "2018-01-02T08:30:00+07:00",
         "data": data,
     }
-    return ConfigDict(json_schema_extra={"examples": [example]})
+    return ConfigDict(json_schema_extra={"examples": [example], **_EXTENSIONS})
 
 
 class Envelope(BaseModel):

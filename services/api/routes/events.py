@@ -109,7 +109,8 @@ def _sums(receipts: list[Receipt]) -> dict[str, int]:
     description=(
         "Events after a position, in the order in which they were recorded (dòng sự kiện). With `wait` the answer comes as"
         " soon as there is one. `next` is the last position looked at: pass it as `after` the next time. With `source` and"
-        " `id`: that one event (no item if it is not recorded). A key with an agency subtree sees the events of its dossiers only."
+        " `id`: that one event (no item if it is not recorded). A key with an agency subtree sees"
+        " the events of its dossiers only."
     ),
     responses=error_answers(),
 )
