@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 import uuid
@@ -22,17 +21,9 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from tests.servers import FOLDER_VARIABLE, TEMPLATE, Servers, end_guardian, read_servers, start_guardian
+from tests.servers import FOLDER_VARIABLE, TEMPLATE, Servers, end_guardian, memory_folder, read_servers, start_guardian
 
 _GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
-
-
-def _memory_folder() -> str | None:
-    # A database is some 300 files: cloning one takes 15 ms in memory and, on a slow disk, 400 ms.
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
-        return str(memory)
-    return None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # an xdist worker is told the folder by its controller's environment
     for name in [name for name in os.environ if name.startswith("MOTCUA_")]:
         del os.environ[name]  # the tests know nothing of the `make run` of the shell they are started from
-    folder = Path(tempfile.mkdtemp(prefix="motcua-test-", dir=_memory_folder()))
+    folder = Path(tempfile.mkdtemp(prefix="motcua-test-", dir=memory_folder()))
     os.environ[FOLDER_VARIABLE] = str(folder)
     config.stash[_GUARDIAN] = start_guardian(folder)
 

@@ -41,6 +41,17 @@ class Servers:
     valkey_pid: int
 
 
+def memory_folder() -> str | None:
+    """Where to make temporary folders of servers: in memory, where there is room for them.
+
+    A database is some 300 files: cloning one takes 15 ms in memory and, on a slow disk, 400 ms.
+    """
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
+        return str(memory)
+    return None
+
+
 def read_servers(folder: Path, seconds: float = 60.0) -> Servers:
     """Wait for the guardian and read what it says."""
     limit = time.monotonic() + seconds

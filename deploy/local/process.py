@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -51,11 +52,27 @@ def end_all(processes: Sequence[psutil.Process], polite: signal.Signals, patienc
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGCONT)
             process.send_signal(polite)
-    _, alive = psutil.wait_procs(processes, timeout=patience_seconds)
-    for process in alive:
+    for process in _still_alive(processes, patience_seconds):
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(alive, timeout=_REAP_SECONDS)
+    _still_alive(processes, _REAP_SECONDS)
+
+
+def _still_alive(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for processes to end, and give those that have not. One that nobody reaps (in a container) has ended, too."""
+    limit = time.monotonic() + seconds
+    while True:
+        alive = [process for process in processes if _is_alive(process)]
+        if not alive or time.monotonic() > limit:
+            return alive
+        time.sleep(0.02)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def working_in(folder: Path, executable: str) -> list[psutil.Process]:
