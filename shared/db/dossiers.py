@@ -1,0 +1,146 @@
+"""Lists of dossiers: keyset pages in three orders, exact counts, streams."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.db.access import Access
+from shared.db.engine import driver_session
+from shared.db.selection import Conditions, Selection
+from shared.domain.anomalies import AnomalyCode
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+PAGE_OF_STREAM: Final = 1_000
+
+
+class SortKey(StrEnum):
+    """What a list is sorted by; dossiers that have none stand at the end, in both directions."""
+
+    RECEIVED_AT = "received_at"
+    DUE_AT = "due_at"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order; ties by code, in the same direction."""
+
+    key: SortKey
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last dossier of a page: the next one begins after it. ``value`` is null for those without one, and for codes."""
+
+    value: datetime | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDossier:
+    """A dossier as lists show it; ``overdue`` and ``paused`` are by date, today."""
+
+    code: str
+    position: int
+    status: int | None
+    agency: str | None
+    procedure: str | None
+    channel: str | None
+    received_at: datetime | None
+    due_at: datetime | None
+    promised_at: datetime | None
+    ended_at: datetime | None
+    end_kind: str | None
+    last_event_at: datetime | None
+    anomalies: Sequence[str]
+    received_on: date | None
+    overdue: bool
+    paused: bool
+
+
+_COLUMNS: Final = (
+    "code, position, status, agency, procedure, channel, received_at, due_at, promised_at, ended_at, end_kind,"
+    " last_event_at, anomalies, received_on, overdue_days @> $2::date AS overdue, paused_days @> $2::date AS paused"
+)
+
+
+async def page(
+    connection: "DriverConnection", selection: Selection, sort: Sort, after: Mark | None, limit: int
+) -> tuple[list[ListedDossier], Mark | None]:
+    """Up to ``limit`` dossiers after ``after`` (None: from the first), and the mark to go on from; None: that was all."""
+    wanted = limit + 1
+    rows: list[Any] = []
+    if after is None or after.value is not None or sort.key is SortKey.CODE:
+        rows = await _fetch(connection, Conditions(selection), sort, after, wanted)
+    if len(rows) < wanted and sort.key is not SortKey.CODE and not _never_null(selection, sort.key):
+        where = Conditions(selection)
+        where.add(f"{sort.key} IS NULL")
+        rest = after if after is not None and after.value is None else None
+        rows += await _fetch(connection, where, replace(sort, key=SortKey.CODE), rest, wanted - len(rows))
+    listed = [ListedDossier(*row) for row in rows[:limit]]
+    if len(rows) < wanted:
+        return listed, None
+    last = rows[limit - 1]
+    return listed, Mark(None if sort.key is SortKey.CODE else last[sort.key.value], last["code"])
+
+
+def _never_null(selection: Selection, key: SortKey) -> bool:
+    """Whether what is selected always has a ``key``: then nobody looks for those that have none."""
+    return selection.always_due if key is SortKey.DUE_AT else selection.always_received
+
+
+async def _fetch(connection: "DriverConnection", where: Conditions, sort: Sort, after: Mark | None, limit: int) -> list[Any]:
+    direction, beyond = ("DESC", "<") if sort.descending else ("ASC", ">")
+    if sort.key is SortKey.CODE:
+        order = f"code {direction}"
+        if after is not None:
+            where.add(f"code {beyond} {{}}::text", after.code)
+    else:
+        order = f"{sort.key} {direction}, code {direction}"
+        if after is None:
+            where.add(f"{sort.key} IS NOT NULL")
+        else:
+            where.add(f"({sort.key}, code) {beyond} ({{}}::timestamptz, {{}}::text)", after.value, after.code)
+    statement = f"SELECT {_COLUMNS} FROM dossier WHERE {where} ORDER BY {order} LIMIT {limit:d}"
+    return list(await connection.fetch(statement, *where.values))
+
+
+async def count(connection: "DriverConnection", selection: Selection) -> int:
+    """How many dossiers are selected, exactly."""
+    where = Conditions(selection)
+    # names $2 even where no condition does
+    total = await connection.fetchval(f"SELECT count(*) FROM dossier WHERE {where} AND $2::date IS NOT NULL", *where.values)
+    return int(total)
+
+
+async def stream(
+    engine: AsyncEngine, selection: Selection, sort: Sort, after: Mark | None, limit: int | None
+) -> AsyncIterator[list[ListedDossier]]:
+    """All selected dossiers, or ``limit`` of them, page by page: no transaction stays open for a slow reader."""
+    left = limit
+    while left is None or left > 0:
+        size = PAGE_OF_STREAM if left is None else min(PAGE_OF_STREAM, left)
+        async with driver_session(engine) as connection:
+            listed, after = await page(connection, selection, sort, after, size)
+        yield listed
+        if after is None:
+            return
+        left = None if left is None else left - len(listed)
+
+
+def anomalies_of(listed: ListedDossier, access: Access) -> list[str]:
+    """The anomaly codes of a listed dossier, those that depend on the catalogue too."""
+    unknown: list[str] = []
+    if listed.procedure is not None and listed.procedure not in access.catalogue.procedures:
+        unknown.append(AnomalyCode.UNKNOWN_PROCEDURE.value)
+    on = listed.received_on or access.today
+    if listed.agency is not None and not access.catalogue.agencies.is_known(listed.agency, on):
+        unknown.append(AnomalyCode.UNKNOWN_AGENCY.value)
+    return sorted([*listed.anomalies, *unknown])

@@ -1,0 +1,178 @@
+"""Which dossiers: the filters of lists and the predicate behind every figure, as conditions on ``dossier``."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from shared.db.access import Access, any_of
+from shared.domain.anomalies import AnomalyCode
+from shared.domain.events import Channel
+from shared.domain.local_time import end_of_day, local_date, start_of_day
+from shared.domain.periods import Period
+from shared.domain.report import Figure
+
+IS_OPEN: Final = "(received_on IS NOT NULL AND ended_on IS NULL)"
+
+_FUTURE_TOLERANCE: Final = timedelta(minutes=5)
+"""No event is dated later than this after the database's clock."""
+
+_STORED_ANOMALIES: Final = frozenset(AnomalyCode) - {AnomalyCode.UNKNOWN_AGENCY, AnomalyCode.UNKNOWN_PROCEDURE}
+
+_NEW: Final = "received_on BETWEEN {begin}::date AND {end}::date"
+_RESOLVED: Final = "ended_on BETWEEN {begin}::date AND {end}::date"
+
+FIGURE_CONDITIONS: Final[Mapping[Figure, str]] = {
+    Figure.RECEIVED: "received_on <= {end}::date AND (ended_on IS NULL OR ended_on >= {begin}::date)",
+    Figure.RECEIVED_NEW: _NEW,
+    Figure.RECEIVED_ONLINE: _NEW + " AND channel = 'online'",
+    Figure.RECEIVED_DIRECT: _NEW + " AND channel = 'direct'",
+    Figure.RECEIVED_POSTAL: _NEW + " AND channel = 'postal'",
+    Figure.CARRIED_OVER: "received_on < {begin}::date AND (ended_on IS NULL OR ended_on >= {begin}::date)",
+    Figure.RESOLVED: _RESOLVED,
+    Figure.RESOLVED_EARLY: _RESOLVED + " AND resolution = 'early'",
+    Figure.RESOLVED_ON_TIME: _RESOLVED + " AND resolution = 'on_time'",
+    Figure.RESOLVED_LATE: _RESOLVED + " AND resolution = 'late'",
+    Figure.WITHDRAWN: _RESOLVED + " AND end_kind = 'withdrawn'",
+    Figure.STOPPED: _RESOLVED + " AND end_kind = 'stopped'",
+    Figure.OPEN: "received_on <= {end}::date AND (ended_on IS NULL OR ended_on > {end}::date)",
+    Figure.WITHIN: "within_days @> {end}::date",
+    Figure.OVERDUE: "overdue_days @> {end}::date",
+    Figure.PAUSED: "paused_days @> {end}::date",
+}
+"""The dossiers that each figure of a period [begin, end] counts (rules, section 6)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which dossiers; all that is given must hold.
+
+    ``agencies``: the codes that `Access` gave, None: no limit; ``other_procedures``: none of these; ``now``: by the database's
+    clock.
+    """
+
+    access: Access
+    now: datetime
+    agencies: Collection[str] | None
+    procedures: Collection[str] | None = None
+    other_procedures: Collection[str] | None = None
+    channel: Channel | None = None
+    status: int | None = None
+    is_open: bool | None = None
+    is_overdue: bool | None = None
+    anomaly: AnomalyCode | None = None
+    received_from: date | None = None
+    received_to: date | None = None
+    due_before: date | None = None
+    untouched_days: int | None = None
+    code_prefix: str | None = None
+    figure: tuple[Figure, Period] | None = None
+
+    @property
+    def today(self) -> date:
+        """The local date."""
+        return local_date(self.now)
+
+    @property
+    def always_received(self) -> bool:
+        """Whether nothing is selected that was never received."""
+        received = (self.received_from, self.received_to, self.untouched_days, self.figure)
+        return self.is_open is True or self.is_overdue is True or received != (None, None, None, None)
+
+    @property
+    def always_due(self) -> bool:
+        """Whether nothing is selected that has no due date."""
+        return self.due_before is not None or self.is_overdue is True
+
+
+class Conditions:
+    """The WHERE of a statement and its parameters; $1 is the tenant, $2 the local date of today."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.values: list[Any] = [selection.access.tenant, selection.today]
+        self._texts = ["tenant = $1"]
+        self._add_agencies(selection.agencies)
+        if selection.procedures is not None:
+            self.add("procedure = ANY({}::text[])", any_of(selection.procedures))
+        if selection.other_procedures is not None:
+            self.add("(procedure IS NULL OR NOT procedure = ANY({}::text[]))", any_of(selection.other_procedures))
+        self._add_columns(selection)
+        self._add_state(selection)
+        if selection.anomaly is not None:
+            self._add_anomaly(selection.anomaly, selection.access)
+        if selection.figure is not None:
+            figure, period = selection.figure
+            begin, end = self._parameter(period.from_on), self._parameter(period.to_on)
+            self._texts.append(FIGURE_CONDITIONS[figure].format(begin=begin, end=end))
+
+    def add(self, text: str, *values: Any) -> None:
+        """Add a condition with ``{}`` for each value."""
+        self._texts.append(text.format(*(self._parameter(value) for value in values)))
+
+    def __str__(self) -> str:
+        return " AND ".join(self._texts)
+
+    def _parameter(self, value: Any) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def _add_agencies(self, codes: Collection[str] | None) -> None:
+        if codes is not None and len(codes) == 1:
+            self.add("agency = {}::text", next(iter(codes)))  # keeps the order of the index
+        elif codes is not None:
+            self.add("agency = ANY({}::text[])", any_of(codes))
+
+    def _add_columns(self, selection: Selection) -> None:
+        begin, end = selection.received_from, selection.received_to
+        for text, value in (
+            ("channel = {}::text", selection.channel),
+            ("status = {}::smallint", selection.status),
+            ("received_at >= {}::timestamptz", None if begin is None else start_of_day(begin)),
+            ("received_at < {}::timestamptz", None if end is None else end_of_day(end)),
+            ("due_at < {}::timestamptz", None if selection.due_before is None else start_of_day(selection.due_before)),
+            ("code LIKE {}::text", None if selection.code_prefix is None else selection.code_prefix + "%"),
+        ):
+            if value is not None:
+                self.add(text, value)
+
+    def _add_state(self, selection: Selection) -> None:
+        if selection.is_open is not None:
+            self.add(IS_OPEN if selection.is_open else f"NOT {IS_OPEN}")
+        if selection.untouched_days is not None:
+            self.add(f"{IS_OPEN} AND touched_at <= {{}}", selection.now - timedelta(days=selection.untouched_days))
+        if selection.is_overdue is False:
+            self.add("NOT overdue_days @> $2::date")
+        elif selection.is_overdue:
+            # By date, as column 13 of today. What has ended is open at the end of today only if it ended after midnight:
+            # a few minutes in the future.
+            self.add("overdue_days @> $2::date")
+            if local_date(selection.now + _FUTURE_TOLERANCE) == selection.today:
+                self.add(IS_OPEN)
+
+    def _add_anomaly(self, anomaly: AnomalyCode, access: Access) -> None:
+        if anomaly in _STORED_ANOMALIES:
+            self.add("anomalies @> ARRAY[{}::text]", anomaly.value)
+        elif anomaly is AnomalyCode.UNKNOWN_PROCEDURE:
+            self.add("NOT procedure = ANY({}::text[])", any_of(access.catalogue.procedures))
+        else:
+            self._add_unknown_agency(access)
+
+    def _add_unknown_agency(self, access: Access) -> None:
+        """Whether an agency is known depends on the day of reception, where it is not valid for ever."""
+        catalogue = access.catalogue
+        spans: list[tuple[str, date | None, date | None]] = []
+        for code in catalogue.seen:
+            resolved = catalogue.agencies.resolve(code)
+            if resolved == catalogue.agencies.root:
+                spans.append((code, None, None))
+            spans.extend((code, v.valid_from, v.valid_to) for v in catalogue.agencies.versions if v.code == resolved)
+        always = {code for code, valid_from, valid_to in spans if valid_from is None and valid_to is None}
+        columns = [list(column) for column in zip(*spans, strict=True)] or [[], [], []]
+        self.add("agency = ANY({}::text[])", any_of(catalogue.seen - always))
+        self.add(
+            "NOT EXISTS (SELECT 1 FROM unnest({}::text[], {}::date[], {}::date[]) AS known(code, valid_from, valid_to)"
+            " WHERE known.code = dossier.agency"
+            " AND (known.valid_from IS NULL OR known.valid_from <= coalesce(received_on, $2::date))"
+            " AND (known.valid_to IS NULL OR known.valid_to >= coalesce(received_on, $2::date)))",
+            *columns,
+        )
