@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.portal_delivery import Delivery
-from services.worker.portal_gate import DatabaseClock, Gate, SharedSessions
+from services.worker.portal_gate import PATIENCE_SECONDS, DatabaseClock, Gate, SharedSessions
 from services.worker.portal_names import PortalNames
 from services.worker.portal_records import LEASE_SECONDS, Notebook
 from services.worker.pump import pause_seconds
@@ -120,10 +120,11 @@ class PortalSync:
         self._posts.clear()
 
     async def drain(self, tenant: Tenant, *, lanes: tuple[Lane, ...] = (Lane.LIVE, Lane.BACKLOG)) -> int:
-        """Deliver, one claim after the other, until nothing is due; the number of claims. For commands and tests."""
+        """Deliver, one claim after the other, until nothing is due or the circuit is open; the number of claims."""
         rounds = 0
+        post = self._post(tenant)
         for lane in lanes:
-            while await self._round(self._post(tenant), lane):
+            while await post.gate.wait_seconds(lane) <= PATIENCE_SECONDS and await self._round(post, lane):
                 rounds += 1
         return rounds
 

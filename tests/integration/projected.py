@@ -1,0 +1,167 @@
+"""What the projection should hold, reckoned from the log in plain Python, and what it does hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from services.worker import projector as projector_module
+from services.worker.projector import Projector
+from shared.db import event_log, tenants
+from shared.db.dossier_rows import DossierRow, row_of
+from shared.db.engine import driver_session
+from shared.db.event_log import NewEvent
+from shared.db.tables import MEASURES
+from shared.domain.dossier import fold
+from shared.domain.events import DossierCode, EventName, Tenant
+from shared.domain.figures import contributions, signed_counts
+from shared.domain.voids import absent_void_targets, void_problems
+from tests.oracle.histories import Event, seeded_tenant, written
+from tests.oracle.log import instant
+
+TENANT = Tenant("H51")
+INSTANTS = ("due_at", "new_due_at", "step_due_at")
+Sums = dict[tuple[str, str, date, str, str, str], tuple[int, ...]]
+
+
+def new_event(posted: Event) -> NewEvent:
+    """The record of a posted CloudEvent, without the edge's validation."""
+    data = {
+        key: written(instant(value), 0, 0) if key in INSTANTS else value
+        for key, value in (posted.get("data") or {}).items()
+        if value is not None
+    }
+    text = json.dumps(data, sort_keys=True)
+    return NewEvent(
+        source=posted["source"],
+        id=posted["id"],
+        name=EventName(posted["type"].split(".")[3]),
+        dossier_code=DossierCode(posted["subject"]),
+        time=instant(posted["time"]),
+        data=text,
+        content_hash=hashlib.sha256(json.dumps(posted, sort_keys=True).encode()).digest(),
+    )
+
+
+def messy(seed: int | str, dossiers: int, longest: int = 10) -> list[NewEvent]:
+    """A tenant's messy history in some arrival order, duplicates included."""
+    return [new_event(posted) for posted in seeded_tenant(seed, dossiers, longest=longest)]
+
+
+def parts(events: Sequence[NewEvent], seed: int, largest: int = 40) -> list[Sequence[NewEvent]]:
+    """The same events cut into random batches."""
+    chance = random.Random(seed)
+    cut: list[Sequence[NewEvent]] = []
+    start = 0
+    while start < len(events):
+        size = chance.randint(1, largest)
+        cut.append(events[start : start + size])
+        start += size
+    return cut
+
+
+async def create_tenant(engine) -> None:
+    async with driver_session(engine) as link:
+        await tenants.create(link, TENANT)
+
+
+async def append(engine, events: Sequence[NewEvent]) -> None:
+    async with driver_session(engine) as link:
+        await event_log.append(link, TENANT, events)
+
+
+async def project(engine, projector: Projector | None = None) -> None:
+    """Project until nothing is left."""
+    projector = projector or Projector(engine)
+    while await projector.work(TENANT):
+        pass
+    await projector.aclose()
+
+
+def small_batches(monkeypatch, size: int) -> None:
+    """Have projectors work in batches of at most ``size`` events."""
+    monkeypatch.setattr(projector_module, "LEAST_LIMIT", 1)
+    monkeypatch.setattr(projector_module, "FIRST_LIMIT", size)
+    monkeypatch.setattr(projector_module, "LARGEST_LIMIT", size * 2)
+
+
+async def expected_rows(engine) -> dict[str, DossierRow]:
+    """Every dossier's row, from the whole log up to the cursor."""
+    async with driver_session(engine) as link:
+        position = await link.fetchval("SELECT position FROM projection_cursor WHERE tenant = $1", TENANT)
+        log = await event_log.read_after(link, TENANT, 0, 1_000_000)
+    log = [event for event in log if event.position <= (position or 0)]
+    identities = {(event.source, event.id) for event in log}
+    histories: dict[DossierCode, list[Any]] = {}
+    for event in log:
+        histories.setdefault(event.dossier_code, []).append(event)
+    rows = {}
+    for code, events in histories.items():
+        dossier = fold(code, events)
+        problems = void_problems(events, absent_void_targets(events) & identities)
+        rows[str(code)] = row_of(dossier, contributions(dossier), problems)
+    return rows
+
+
+async def expected_sums(engine) -> Sums:
+    """Every sum, from the counts of every dossier."""
+    async with driver_session(engine) as link:
+        position = await link.fetchval("SELECT position FROM projection_cursor WHERE tenant = $1", TENANT)
+        log = await event_log.read_after(link, TENANT, 0, 1_000_000)
+    histories: dict[DossierCode, list[Any]] = {}
+    for event in log:
+        if event.position <= (position or 0):
+            histories.setdefault(event.dossier_code, []).append(event)
+    sums: dict[Any, Counter[str]] = {}
+    for code, events in histories.items():
+        dossier = fold(code, events)
+        agency, procedure, channel = dossier.agency_code or "", dossier.procedure_code or "", dossier.channel or ""
+        for day, measure, count in signed_counts(contributions(dossier)):
+            for cut, (a, p) in {"agency": (agency, ""), "procedure": ("", procedure), "cell": (agency, procedure)}.items():
+                for grain, start in {
+                    "day": day,
+                    "month": day.replace(day=1),
+                    "year": day.replace(month=1, day=1),
+                }.items():
+                    sums.setdefault((cut, grain, start, a, p, str(channel)), Counter())[measure] += count
+    wide = {key: tuple(counts[measure] for measure in MEASURES) for key, counts in sums.items()}
+    return {key: counts for key, counts in wide.items() if any(counts)}
+
+
+async def stored_rows(engine) -> dict[str, DossierRow]:
+    from shared.db import dossier_rows
+
+    async with driver_session(engine) as link:
+        return {str(code): row for code, row in (await dossier_rows.read_range(link, TENANT, "", None)).items()}
+
+
+async def stored_sums(engine) -> Sums:
+    async with driver_session(engine) as link:
+        rows = await link.fetch(
+            f"SELECT cut, grain, starts_on, agency, procedure, channel, {', '.join(MEASURES)} FROM figure_sum"
+            " WHERE tenant = $1",
+            TENANT,
+        )
+    return {tuple(row[:6]): tuple(row[6:]) for row in rows if any(row[6:])}
+
+
+async def assert_exact(engine) -> None:
+    """Rows and sums are what the log says up to the cursor, to the digit."""
+    assert await stored_rows(engine) == await expected_rows(engine)
+    stored, expected = await stored_sums(engine), await expected_sums(engine)
+    assert {k: v for k, v in stored.items() if expected.get(k) != v} == {
+        k: v for k, v in expected.items() if stored.get(k) != v
+    }
+
+
+async def assert_all_counted(engine) -> None:
+    """The cursor has reached the end of the log, and everything is exact."""
+    async with driver_session(engine) as link:
+        head = await event_log.head(link, TENANT)
+        assert await link.fetchval("SELECT position FROM projection_cursor WHERE tenant = $1", TENANT) == head.position
+    await assert_exact(engine)
