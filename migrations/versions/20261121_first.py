@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "b982c5de2275"
+revision = "c570311b57a0"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -85,6 +85,15 @@ def upgrade() -> None:
         sa.Column("known_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "year", "known_from", name=op.f("pk_calendar_year")),
+    )
+    op.create_table(
+        "clock",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("version", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("examined_code", sa.Text(), nullable=True),
+        sa.Column("passed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("passed_code", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_clock")),
     )
     op.create_table(
         "dossier",
@@ -198,6 +207,16 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), server_default=sa.text("'-infinity'"), nullable=False),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_log_counter")),
+    )
+    op.create_table(
+        "office_hours",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("agency", sa.Text(), nullable=False),
+        sa.Column("known_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("spans", sa.Text(), nullable=False),
+        sa.Column("weekdays", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("removed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "agency", "known_from", name=op.f("pk_office_hours")),
     )
     op.create_table(
         "portal_circuit",
@@ -393,6 +412,7 @@ def downgrade() -> None:
     op.drop_table("procedure")
     op.drop_table("portal_session")
     op.drop_table("portal_circuit")
+    op.drop_table("office_hours")
     op.drop_table("log_counter")
     op.drop_index(
         "uq_job_rebuild", table_name="job", postgresql_where=sa.text("kind = 'rebuild' AND state IN ('queued', 'running')")
@@ -410,6 +430,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_dossier_anomalies", table_name="dossier", postgresql_using="gin")
     op.drop_table("dossier")
+    op.drop_table("clock")
     op.drop_table("calendar_year")
     op.drop_table("calendar_day")
     op.drop_index("ix_applicant_reading_tenant_dossier_code", table_name="applicant_reading")

@@ -195,6 +195,20 @@ calendar_year = Table(
     PrimaryKeyConstraint("tenant", "year", "known_from"),
 )
 
+office_hours = Table(
+    "office_hours",
+    metadata,
+    _tenant(),
+    # of this agency and those below it by code; the tenant's own code: of all that have no other
+    _required("agency", Text),
+    _required("known_from", Instant),
+    # '07:30-11:30,13:30-17:00' on the ISO weekdays 1 (Monday) to 7
+    _required("spans", Text),
+    _required("weekdays", ARRAY(SmallInteger)),
+    _required("removed", Boolean, server_default=text("false")),
+    PrimaryKeyConstraint("tenant", "agency", "known_from"),
+)
+
 # --- derived ---
 
 projection_cursor = Table(
@@ -265,6 +279,20 @@ dossier = Table(
         postgresql_where=text("received_on IS NOT NULL AND ended_on IS NULL"),
     ),
     Index("ix_dossier_anomalies", "anomalies", postgresql_using="gin"),
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    _tenant(),
+    # newest `known_from` of the calendar, the office hours and the procedures by which the dossiers were last examined, and
+    # the last one examined by it; null: all are
+    Column("version", Instant),
+    Column("examined_code", Text),
+    # dossiers up to this (due_at, code) were looked at after the day of their due date was over
+    _required("passed_at", Instant),
+    _required("passed_code", Text, server_default=""),
+    PrimaryKeyConstraint("tenant"),
 )
 
 MEASURES = (
