@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from hypothesis import strategies as st
 
 from tests.oracle.log import instant
-from tests.oracle.reckoning import EXPECTED
+from tests.oracle.reckoning import END_NAMES, EXPECTED
 
 Event = dict[str, Any]
 
@@ -117,6 +117,7 @@ class Dossier:
     first: datetime
     http: bool
     pool: list[datetime] = field(default_factory=list)
+    dense: bool = False
     events: list[Event] = field(default_factory=list)
 
     def instant(self, moment: datetime) -> str:
@@ -134,7 +135,7 @@ class Dossier:
 
     def date(self, moment: datetime) -> str:
         """A date to promise: near the moment, near a local midnight, a pool instant, or long past."""
-        kind = self.choose.between(0, 9)
+        kind = 8 if self.dense else self.choose.between(0, 9)
         if kind <= 5:
             moment += self.choose.of(STEPS) + self.choose.of(EASY)
         elif kind == 6:
@@ -213,6 +214,8 @@ NAMES = (
 )
 BESIDE = ("transferred", "extended", "extended", "overdue", "rated")
 FIRST_OFTEN = ("supplemented", "supplement_requested", "extended", "processed", "received", "assigned")
+DUE_OFTEN = ("supplement_requested", "supplement_requested", "supplemented", "supplemented", "extended", "processed", "paid")
+ENDS_OFTEN = (*END_NAMES, *END_NAMES, "assigned", "paid", "payment_requested", "extended")
 
 
 def midnight(moment: datetime) -> datetime:
@@ -264,6 +267,25 @@ def chaos(dossier: Dossier, length: int) -> None:
         dossier.tell(choose.of(choose.of((NAMES, FIRST_OFTEN))), choose.of(dossier.pool))
 
 
+def due_dates(dossier: Dossier, length: int) -> None:
+    """Dates and pauses on a few days close together: what may move D and what may not."""
+    choose = dossier.choose
+    dossier.dense = True
+    dossier.pool = [dossier.first + timedelta(days=day) for day in range(choose.between(2, 5))]
+    dossier.tell("received", choose.of(dossier.pool[:2]))
+    for _ in range(length):
+        dossier.tell(choose.of(DUE_OFTEN), choose.of(dossier.pool))
+
+
+def ends(dossier: Dossier, length: int) -> None:
+    """Many ends, some taken back, and payments after them."""
+    choose = dossier.choose
+    dossier.pool = [dossier.first + step for step in (timedelta(0), *EASY)]
+    dossier.tell("received", choose.of(dossier.pool[:2]))
+    for _ in range(length):
+        dossier.tell(choose.of(ENDS_OFTEN), choose.of(dossier.pool))
+
+
 def system_dates(dossier: Dossier) -> None:
     """due_set events as the worker would append them, and some that it would not."""
     choose = dossier.choose
@@ -273,7 +295,7 @@ def system_dates(dossier: Dossier) -> None:
         if cause is None or not choose.chance(45):
             continue
         when = instant(told["time"])
-        if choose.chance(30):
+        if choose.chance(60 if dossier.dense else 30):
             cause, when = "calendar", choose.of(dossier.pool)
         source, event_id = told["source"], told["id"]
         if choose.chance(3):
@@ -338,9 +360,7 @@ def dossier_history(
     first = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=7) + clock
     dossier = Dossier(choose, dossier_code(choose, first, serial), serial, first, http, [first])
     length = choose.between(1, longest)
-    (life if choose.chance(60) else chaos)(dossier, length)
-    if not dossier.events:
-        dossier.tell("submitted", first)
+    choose.of((life, life, life, life, chaos, chaos, due_dates, ends))(dossier, length)
     if not http:
         system_dates(dossier)
     voids(dossier, everyone)

@@ -394,6 +394,34 @@ def test_a_due_set_of_a_later_calendar_looks_at_the_pause_its_supplement_ended()
     assert (dossier.due_at, codes(dossier)) == (moment("16 17:00"), ["date_after_lateness"])
 
 
+def test_an_empty_pause_is_no_reference_day():
+    done = told("supplemented", "16 16:00", "done")
+    due = told(
+        "due_set",
+        "27 08:00",
+        source=SYSTEM,
+        new_due_at="30 17:00",
+        cause="calendar",
+        follows={"source": "s", "id": "done"},
+    )
+    dossier = of(RECEIVED, told("supplement_requested", "16 16:00"), done, due)
+    assert (dossier.pauses, dossier.due_at, codes(dossier)) == ([], moment("16 17:00"), ["date_after_lateness"])
+
+
+def test_of_two_pauses_the_earlier_is_the_reference_day():
+    first = [told("supplement_requested", "16 16:00"), told("supplemented", "18 08:00", "done")]
+    second = told("supplement_requested", "20 08:00")
+    due = told(
+        "due_set",
+        "21 08:00",
+        source=SYSTEM,
+        new_due_at="30 17:00",
+        cause="calendar",
+        follows={"source": "s", "id": "done"},
+    )
+    assert of(RECEIVED, *first, second, due).due_at == moment("30 17:00")
+
+
 def test_the_first_received_moves_the_date_whatever_was_set_before():
     before = told("supplemented", "01 08:00", new_due_at="02 17:00")
     dossier = of(before, told("supplemented", "05 08:00", new_due_at="04 17:00"), RECEIVED)
