@@ -47,8 +47,7 @@ FIGURE_CONDITIONS: Final[Mapping[Figure, str]] = {
 class Selection:
     """Which dossiers; all that is given must hold.
 
-    ``agencies``: the codes that `Access` gave, None: no limit; ``other_procedures``: none of these; ``now``: by the database's
-    clock.
+    ``agencies``: the codes that `Access` gave, None: no limit; ``other_procedures``: none of these; ``now``: the database's.
     """
 
     access: Access
@@ -101,9 +100,7 @@ class Conditions:
         if selection.anomaly is not None:
             self._add_anomaly(selection.anomaly, selection.access)
         if selection.figure is not None:
-            figure, period = selection.figure
-            begin, end = self._parameter(period.from_on), self._parameter(period.to_on)
-            self._texts.append(FIGURE_CONDITIONS[figure].format(begin=begin, end=end))
+            self._add_figure(*selection.figure)
 
     def add(self, text: str, *values: Any) -> None:
         """Add a condition with ``{}`` for each value."""
@@ -148,6 +145,13 @@ class Conditions:
             self.add("overdue_days @> $2::date")
             if local_date(selection.now + _FUTURE_TOLERANCE) == selection.today:
                 self.add(IS_OPEN)
+
+    def _add_figure(self, figure: Figure, period: Period) -> None:
+        condition = FIGURE_CONDITIONS[figure]
+        days = {"begin": period.from_on, "end": period.to_on}
+        # a parameter that is never named has no type
+        named = {name: self._parameter(on) for name, on in days.items() if f"{{{name}}}" in condition}
+        self._texts.append(condition.format(**named))
 
     def _add_anomaly(self, anomaly: AnomalyCode, access: Access) -> None:
         if anomaly in _STORED_ANOMALIES:

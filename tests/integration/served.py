@@ -103,6 +103,8 @@ def random_row(random: Random, number: int, agencies: list[str | None], procedur
     received_on = FIRST_DAY + timedelta(days=random.randrange((LAST_DAY - FIRST_DAY).days))
     due_on = None if random.random() < 0.1 else received_on + timedelta(days=random.randrange(-1, 60))
     ended_on = None if random.random() < 0.25 else received_on + timedelta(days=random.randrange(80))
+    if ended_on is not None and ended_on > LAST_DAY:
+        ended_on = None  # nothing ends in the future
     paused: set[date] = set()
     forever = False
     if random.random() < 0.3:

@@ -5,23 +5,27 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.auth import Caller, requires
 from services.api.auth import Scope as Right
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
+from services.api.routes.dossiers import DossierReader, Paging, listed
+from services.api.schemas.dossiers import DossierList
 from services.api.schemas.parameters import LocalDate
 from services.api.schemas.stats import SummaryOut, TableOut, summary_answer, table_answer
 from shared.db import projections, statistics
 from shared.db.access import Access
 from shared.db.engine import driver_session
+from shared.db.selection import Selection
 from shared.db.statistics import Scope, Table
 from shared.domain.errors import NotYet
 from shared.domain.events import Channel
 from shared.domain.local_time import local_date
 from shared.domain.periods import Cut, read_period
+from shared.domain.report import Figure
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -138,8 +142,44 @@ async def _wait_until_counted(context: Context, caller: Caller, position: int) -
         await asyncio.sleep(_POLL_SECONDS)
 
 
+class FigureQuestion(Filters, Paging):
+    """A figure of a summary, and how its dossiers are listed."""
+
+    figure: Annotated[
+        Figure, Field(description="The figure by its path in the answer (chỉ tiêu).", examples=["resolved.late"])
+    ]
+
+
+@router.get(
+    "/v1/stats/summary/dossiers",
+    summary="The dossiers behind a figure",
+    description="""The dossiers (hồ sơ) that one figure of `stats/summary` counts, named by its path in that answer
+(`resolved.late`, `received.new.online`, `open.overdue`): exactly as many, as pages or as CSV.""",
+    response_model=DossierList,
+    responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def summary_dossiers(
+    request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[FigureQuestion, Query()]
+) -> Response:
+    """List the dossiers of one figure."""
+    if asked.min_position:
+        await _wait_until_counted(context, caller, asked.min_position)
+    scope = await _scope(context, caller, asked)
+    question = scope.question()
+    selection = Selection(
+        access=scope.access,
+        now=context.catalogues.now(),
+        agencies=question.agencies,
+        procedures=question.procedures,
+        other_procedures=question.other_procedures,
+        channel=scope.channel,
+        figure=(asked.figure, scope.period),
+    )
+    return await listed(request, context, caller, selection, asked)
+
+
 def _json(answer: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 @router.get(
