@@ -178,6 +178,12 @@ async def read(connection: "DriverConnection", tenant: Tenant, codes: Iterable[s
 async def read_range(
     connection: "DriverConnection", tenant: Tenant, after: str, until: str | None
 ) -> dict[DossierCode, DossierRow]:
-    """The stored rows with ``after`` < code <= ``until`` (None: without an end), in the database's order of text."""
-    found = await connection.fetch(f"{_READ} AND code > $2 AND ($3::text IS NULL OR code <= $3)", tenant, after, until)
+    """The stored rows with ``after`` < code <= ``until`` (None: without an end), in the database's order of text.
+
+    ``after`` "" is before every code, the empty one too.
+    """
+    beyond = ">" if after else ">="
+    found = await connection.fetch(
+        f"{_READ} AND code {beyond} $2 AND ($3::text IS NULL OR code <= $3)", tenant, after, until
+    )
     return {record[0]: DossierRow(*record) for record in found}

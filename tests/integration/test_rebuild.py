@@ -1,0 +1,291 @@
+"""The rebuild: equal to the digit, while events come, whatever was corrupted, however often it is killed."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from services.worker.fail_points import FailPoints, Injected
+from services.worker.jobs import JobRunner
+from services.worker.projector import Projector
+from services.worker.pump import Pump
+from services.worker.rebuild import Rebuild
+from shared.db import jobs, projections, recount
+from shared.db.engine import create_engine, driver_session
+from shared.db.figure_sums import day_cells
+from shared.db.jobs import JobKind, JobState
+from shared.domain.errors import Busy
+from tests.integration.projected import (
+    TENANT,
+    append,
+    assert_all_counted,
+    create_tenant,
+    expected_sums,
+    messy,
+    parts,
+    project,
+    small_batches,
+    stored_rows,
+    stored_sums,
+)
+
+MISTAKES = {
+    "a sum is changed": "UPDATE figure_sum SET received = received + 7 WHERE cut = 'agency' AND grain = 'day'",
+    "sums are lost": "DELETE FROM figure_sum WHERE hashtext(agency || starts_on::text) % 3 = 0",
+    "all sums are lost": "DELETE FROM figure_sum",
+    "bogus sums": """INSERT INTO figure_sum (tenant, cut, grain, starts_on, agency, procedure, channel, overdue)
+        SELECT 'H51', c, g, '1999-01-01', 'H51.99', 'none', 'none', 5
+        FROM unnest(ARRAY['agency', 'cell', 'other']) c, unnest(ARRAY['day', 'year', 'week']) g""",
+    "a dossier row is changed": """UPDATE dossier SET agency = 'H51.01', received_on = '2001-01-01', ended_on = NULL,
+        within_days = '{[2001-01-01,)}' WHERE hashtext(code) % 4 = 0""",
+    "a text is changed": "UPDATE dossier SET anomalies = '{}', due_at = now() WHERE hashtext(code) % 4 = 1",
+    "dossier rows are lost": "DELETE FROM dossier WHERE hashtext(code) % 2 = 0",
+    "all dossier rows are lost": "DELETE FROM dossier",
+    "bogus dossier rows": """INSERT INTO dossier (tenant, code, position, agency, received_on, within_days)
+        SELECT 'H51', c, 1, 'H51.12', '2020-01-01', '{[2020-01-01,)}' FROM unnest(ARRAY['', 'A', 'H51.12-x', 'Z99-1']) c""",
+    "agencies and voids are forgotten": "WITH v AS (DELETE FROM waiting_void) DELETE FROM seen_agency",
+}
+
+
+@pytest.fixture
+async def engine(database_url):
+    engine = create_engine(database_url, application="test")
+    await create_tenant(engine)
+    yield engine
+    await engine.dispose()
+
+
+def faults(point: str) -> FailPoints:
+    return FailPoints.from_environment({"MOTCUA_FAIL_POINT": point})
+
+
+async def queued(engine) -> None:
+    async with driver_session(engine) as link:
+        await jobs.create(link, TENANT, JobKind.REBUILD, {})
+
+
+async def rebuild(engine, points: FailPoints | None = None):
+    """Queue a rebuild, run it as a worker would, and answer the job."""
+    async with driver_session(engine) as link:
+        job = await jobs.create(link, TENANT, JobKind.REBUILD, {})
+    handler = Rebuild(engine, faults=points) if points else Rebuild(engine)
+    assert await JobRunner(engine, {JobKind.REBUILD: handler}).work(TENANT)
+    async with driver_session(engine) as link:
+        return await jobs.find(link, TENANT, job.job_id)
+
+
+async def spoil(engine, statement: str) -> None:
+    async with driver_session(engine) as link:
+        await link.execute(statement)
+
+
+@pytest.fixture
+async def loaded(engine, monkeypatch):
+    monkeypatch.setattr("services.worker.rebuild.PAGE_EVENTS", 50)
+    monkeypatch.setattr("services.worker.rebuild.REPAIR_PAGE", 7)
+    await append(engine, messy("rebuild", 80))
+    await project(engine)
+    return engine
+
+
+async def test_where_nothing_is_wrong_nothing_changes(loaded):
+    async with driver_session(loaded) as link:
+        versions = await link.fetch("SELECT xmin::text FROM dossier UNION ALL SELECT xmin::text FROM figure_sum")
+        head = (await projections.lag(link, TENANT)).head
+    job = await rebuild(loaded)
+    assert job.state is JobState.DONE
+    assert job.result["dossiers_differing"] == job.result["sums_differing"] == 0
+    assert job.result["checksum_before"] == job.result["checksum_after"]
+    assert job.result["events"] == job.result["position"] == head
+    assert job.result["dossiers"] == len(await stored_rows(loaded))
+    async with driver_session(loaded) as link:
+        assert versions == await link.fetch("SELECT xmin::text FROM dossier UNION ALL SELECT xmin::text FROM figure_sum")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_every_mistake_is_found_and_repaired(loaded, mistake):
+    right = (await rebuild(loaded)).result["checksum_after"]
+    async with driver_session(loaded) as link:
+        memory = [await link.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("seen_agency", "waiting_void")]
+    await spoil(loaded, MISTAKES[mistake])
+    job = await rebuild(loaded)
+    assert job.state is JobState.DONE, job.error
+    await assert_all_counted(loaded)
+    if "forgotten" not in mistake:
+        assert job.result["dossiers_differing"] + job.result["sums_differing"] > 0
+    assert job.result["checksum_after"] == right
+    assert (job.result["checksum_before"] == right) is (job.result["sums_differing"] == 0 or "dossier" in mistake)
+    again = await rebuild(loaded)
+    assert again.result["dossiers_differing"] == again.result["sums_differing"] == 0
+    assert again.result["checksum_before"] == again.result["checksum_after"] == right
+    async with driver_session(loaded) as link:
+        assert memory == [
+            await link.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("seen_agency", "waiting_void")
+        ]
+
+
+@pytest.mark.parametrize("point", ["mid-rebuild", "before-swap", "before-rebuild-commit"])
+async def test_a_killed_rebuild_leaves_what_was(loaded, point):
+    for statement in MISTAKES.values():
+        await spoil(loaded, statement)
+    rows, sums = await stored_rows(loaded), await stored_sums(loaded)
+    with pytest.raises(Injected):
+        await Rebuild(loaded, faults=faults(f"{point}:1"))(await claimed(loaded), silent)
+    assert (rows, sums) == (await stored_rows(loaded), await stored_sums(loaded))
+    async with driver_session(loaded) as link:
+        await link.execute("UPDATE job SET leased_until = now() - interval '1 second'")  # its worker is dead
+    assert await JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)}).work(TENANT)
+    await assert_all_counted(loaded)
+
+
+async def claimed(engine):
+    await queued(engine)
+    async with driver_session(engine) as link:
+        return await jobs.claim(link, TENANT, ["rebuild"], await jobs.clock(link))
+
+
+async def silent(_progress) -> None:
+    pass
+
+
+@pytest.mark.parametrize("mistake", ["none", *MISTAKES])
+async def test_it_is_right_while_events_are_projected(loaded, monkeypatch, mistake):
+    small_batches(monkeypatch, 9)
+    if mistake != "none":
+        await spoil(loaded, MISTAKES[mistake])
+    projector = Projector(loaded)
+    pump = Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02)
+    run = asyncio.create_task(pump.run())
+
+    async def more() -> None:
+        for part in parts(messy(f"more {mistake}", 70), 5, 15):
+            await append(loaded, part)
+            pump.ring(TENANT)
+            await asyncio.sleep(0.01)
+
+    coming = asyncio.create_task(more())
+    with suppress(Injected):
+        await Rebuild(loaded, faults=faults("mid-rebuild:1@0.5"))(await claimed(loaded), silent)
+    await spoil(loaded, "UPDATE job SET state = 'failed'")
+    job = await rebuild(loaded)
+    assert job.state is JobState.DONE, job.error
+    await coming
+    async with asyncio.timeout(30), driver_session(loaded) as link:
+        while (await projections.lag(link, TENANT)).oldest_uncounted_at is not None:
+            await asyncio.sleep(0.02)
+    await pump.stop(5)
+    await run
+    await assert_all_counted(loaded)
+
+
+async def test_readers_see_the_old_figures_or_the_new_ones(loaded):
+    await spoil(loaded, "DELETE FROM dossier WHERE hashtext(code) % 2 = 0")
+    await spoil(loaded, "UPDATE figure_sum SET received = received + 1 WHERE cut = 'agency' AND grain = 'year'")
+    wrong, right = await year_totals(loaded), {key: 0 for key in ("agency", "procedure", "cell")}
+    for key, counts in (await expected_sums(loaded)).items():
+        if key[1] == "year":
+            right[key[0]] += counts[0]
+    seen = set()
+    working = asyncio.create_task(rebuild(loaded))
+    while not working.done():
+        seen.add(tuple(sorted((await year_totals(loaded)).items())))
+        await asyncio.sleep(0)
+    await working
+    assert await year_totals(loaded) == right
+    assert seen <= {tuple(sorted(wrong.items())), tuple(sorted(right.items()))}
+    assert len(seen) == 2 or wrong == right
+
+
+async def year_totals(engine) -> dict[str, int]:
+    async with driver_session(engine) as link:
+        return dict(await link.fetch("SELECT cut, sum(received)::int FROM figure_sum WHERE grain = 'year' GROUP BY cut"))
+
+
+async def test_a_correction_made_meanwhile_voids_the_comparison(loaded, monkeypatch):
+    await spoil(loaded, MISTAKES["a sum is changed"])
+    compare, results = recount.compare, []
+    slow, quick = await claimed(loaded), Rebuild(loaded)
+
+    async def outrun(link, tenant):
+        found = await compare(link, tenant)
+        monkeypatch.setattr(recount, "compare", compare)
+        results.append(await quick(slow, silent))  # by another worker, which took the first one for dead
+        return found
+
+    monkeypatch.setattr(recount, "compare", outrun)
+    results.append(await Rebuild(loaded)(slow, silent))
+    assert [result["sums_differing"] > 0 for result in results] == [True, False]
+    await assert_all_counted(loaded)
+
+
+async def test_a_second_start_is_refused_until_the_first_has_ended(loaded):
+    await queued(loaded)
+    async with driver_session(loaded) as link:
+        with pytest.raises(Busy):
+            await jobs.create(link, TENANT, JobKind.REBUILD, {})
+        running = await jobs.unfinished(link, TENANT, JobKind.REBUILD)
+    assert running is not None
+    runner = JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)})
+    assert await runner.tenants() == [TENANT]
+    assert await runner.work(TENANT)
+    assert not await runner.work(TENANT)
+    await queued(loaded)
+
+
+async def test_who_lost_the_lease_records_nothing(loaded):
+    first = await claimed(loaded)
+    async with driver_session(loaded) as link:
+        now = await jobs.clock(link)
+        assert await jobs.claim(link, TENANT, ["rebuild"], now) is None
+        second = await jobs.claim(link, TENANT, ["rebuild"], now + jobs.LEASE + timedelta(seconds=1))
+        assert second.fence > first.fence
+        assert not await jobs.renew(link, first, now)
+        await jobs.report(link, first, {"dossiers": 9})
+        assert not await jobs.finish(link, first, now, result={})
+        assert await jobs.renew(link, second, now)
+        assert (await jobs.find(link, TENANT, second.job_id)).progress == {}
+        assert await jobs.finish(link, second, now, result={"fine": True})
+        assert (await jobs.find(link, TENANT, second.job_id)).result == {"fine": True}
+
+
+async def test_a_failing_job_says_why(loaded):
+    async def broken(_job, _report):
+        raise ValueError("cannot")
+
+    await queued(loaded)
+    assert await JobRunner(loaded, {JobKind.REBUILD: broken}).work(TENANT)
+    async with driver_session(loaded) as link:
+        row = await link.fetchrow("SELECT state, error FROM job")
+    assert tuple(row) == ("failed", "ValueError: cannot")
+
+
+async def test_a_worker_that_stops_gives_its_job_back(loaded):
+    begun = asyncio.Event()
+
+    async def endless(_job, _report):
+        begun.set()
+        await asyncio.sleep(3600)
+
+    await queued(loaded)
+    runner = JobRunner(loaded, {JobKind.REBUILD: endless})
+    pump = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=0.05)
+    run = asyncio.create_task(pump.run())
+    await asyncio.wait_for(begun.wait(), 5)
+    await pump.stop(0)
+    await run
+    async with driver_session(loaded) as link:
+        assert await link.fetchval("SELECT state FROM job") == "queued"
+    assert await JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)}).work(TENANT)
+
+
+async def test_what_a_row_counts_for_is_the_same_in_sql_and_in_the_domain(loaded):
+    from shared.db.tables import MEASURES
+
+    async with driver_session(loaded) as link:
+        found = await link.fetch(
+            f"WITH rows AS (SELECT 1 AS sign, d.* FROM dossier d WHERE tenant = 'H51') {day_cells('rows')}"
+        )
+    cells = {("cell", "day", row["day"], row["agency"], row["procedure"], row["channel"]): row for row in found}
+    expected = {key: counts for key, counts in (await expected_sums(loaded)).items() if key[:2] == ("cell", "day")}
+    assert {key: tuple(row[m] for m in MEASURES) for key, row in cells.items()} == expected
