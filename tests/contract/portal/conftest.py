@@ -110,10 +110,18 @@ def practising_fixture(tmp_path: Path) -> Callable[..., Any]:
     return start
 
 
-@pytest.fixture
-async def practice(practising: Callable[..., Any]) -> AsyncIterator[Practice]:
-    async with practising() as found:
+@pytest.fixture(scope="session")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Practice]:
+    async with practising(Settings(data_dir=tmp_path_factory.mktemp("portal"))) as found:
         yield found
+
+
+@pytest.fixture
+async def practice(shared: Practice) -> Practice:
+    """A client of an empty portal with its default settings, and nobody logged in."""
+    shared.http.headers["dstcode"] = DSTCODE
+    (await shared.http.post("/_portal/reset")).raise_for_status()
+    return Practice(shared.http, shared.portal)
 
 
 class Process:

@@ -1,5 +1,6 @@
 """The failure repertoire of docs/portal_protocol.md section 11.2, without the socket faults."""
 
+import asyncio
 import time
 import unicodedata
 from datetime import UTC, datetime
@@ -162,6 +163,14 @@ async def test_f17_does_not_find_what_is_young(practice: Any) -> None:
     assert await practice.look_up("H51-1", "H51-2") == ["H51-2"]
     await practice.faults({"fault": "F17", "seconds": 0})
     assert await practice.look_up("H51-1", "H51-2") == ["H51-1", "H51-2"]
+
+
+async def test_f17_lags_behind_the_creation_not_the_update(practice: Any) -> None:
+    await practice.create(practice.dossier())
+    await asyncio.sleep(0.3)
+    await practice.update(practice.dossier(TrangThaiHoSo="4"))
+    await practice.faults({"fault": "F17", "seconds": 0.2})
+    assert await practice.look_up("H51-261121-0001") == ["H51-261121-0001"]
 
 
 async def test_f18_refuses_a_step_back(practice: Any) -> None:

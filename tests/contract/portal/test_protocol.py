@@ -251,6 +251,13 @@ async def test_progress_rejects_step_by_step(practice: Any) -> None:
     assert len((await practice.held())["progress"]) == 1
 
 
+async def test_a_strict_portal_rejects_all_steps_of_a_call(practice: Any) -> None:
+    await practice.create(practice.dossier())
+    await practice.limits(strict_batch=True)
+    assert (await practice.progress(practice.step(), practice.step(TrangThai="")))["error_code"] == "-5"
+    assert (await practice.held())["progress"] == []
+
+
 async def test_look_up_gives_the_known_in_the_order_asked(practice: Any) -> None:
     await practice.create(practice.dossier("H51-1"), practice.dossier("H51-2", NgayHenTra=""))
     found = await practice.call("TraCuuHoSo", mahoso="H51-2, H51-9,H51-1,H51-2")
