@@ -64,6 +64,11 @@ class DataFolder:
         """Says which sample is being loaded or was loaded."""
         return self.path / "sample.json"
 
+    @property
+    def migration_mark(self) -> Path:
+        """Says what the last migration ran from."""
+        return self.path / "migration.json"
+
     def log(self, name: str) -> Path:
         """The log of one program."""
         return self.logs / f"{name}.log"

@@ -19,10 +19,12 @@ from deploy.local.account import ordinary_account
 from deploy.local.errors import ProgramError, SettingError
 from deploy.local.folder import DataFolder
 from deploy.local.leftovers import end_leftovers
+from deploy.local.migration import MigrationMark
 from deploy.local.port import demanded_port, free_port
 from deploy.local.postgres import APP, OWNER, Postgres
 from deploy.local.process import tail
 from deploy.local.programs import (
+    ROOT,
     Surroundings,
     api_listener,
     api_program,
@@ -50,6 +52,7 @@ def run(settings: Settings) -> int:
         LocalRunError: it could not be started; nothing is left running.
     """
     folder = DataFolder(settings.data_dir.expanduser().resolve())
+    settings = settings.model_copy(update={"data_dir": folder.path})
     demand_sensible(settings)
     folder.demand_ours_or_empty()
     with ExitStack() as stack:
@@ -124,11 +127,13 @@ class _Run:
         self.listener = api_listener(settings)
         demanded_port(settings.portal_port, "MOTCUA_PORTAL_PORT")
         self._start_servers()
-        self._once("migration", "-m", "alembic", "upgrade", "head")
-        programs = [portal_program(self.around), worker_program(self.around), api_program(self.around, self.listener)]
+        portal_first = portal_program(self.around)  # it needs no database: it starts while that migrates
+        keeper.start(portal_first)
+        self._migrate()
+        programs = [worker_program(self.around), api_program(self.around, self.listener)]
         for program in programs:
             keeper.start(program)
-        for program in programs:
+        for program in (portal_first, *programs):
             keeper.wait_ready(program)
         self._load_sample()
         api, portal = base_url(settings.api_host, settings.api_port), base_url("127.0.0.1", settings.portal_port)
@@ -183,6 +188,17 @@ class _Run:
         if code != 0:
             log = self.around.folder.log(name)
             raise ProgramError(f"The {name} failed. The end of {log}:\n{tail(log)}")
+
+    def _migrate(self) -> None:
+        mark = MigrationMark(self.around.folder.migration_mark, ROOT)
+        # Another's database may be changed behind our back; the embedded one is ours alone.
+        is_embedded = self.around.settings.database_url is None
+        owner_url = self.around.settings.effective_migration_database_url()
+        if is_embedded and mark.is_current(owner_url):
+            return
+        self._once("migration", "-m", "alembic", "upgrade", "head")
+        if is_embedded:
+            mark.write(owner_url)
 
     # ---- sample
 
