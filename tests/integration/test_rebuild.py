@@ -182,7 +182,7 @@ async def test_it_is_right_while_events_are_projected(loaded, monkeypatch, mista
 async def test_readers_see_the_old_figures_or_the_new_ones(loaded):
     await spoil(loaded, "DELETE FROM dossier WHERE hashtext(code) % 2 = 0")
     await spoil(loaded, "UPDATE figure_sum SET received = received + 1 WHERE cut = 'agency' AND grain = 'year'")
-    wrong, right = await year_totals(loaded), {key: 0 for key in ("agency", "procedure", "cell")}
+    wrong, right = await year_totals(loaded), dict.fromkeys(("agency", "procedure", "cell"), 0)
     for key, counts in (await expected_sums(loaded)).items():
         if key[1] == "year":
             right[key[0]] += counts[0]
