@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LISTENER = "MOTCUA_API_FD"  # the number of the listening socket that an API process inherits
 
 _BACKLOG = 1024
-_CALL_SECONDS = 0.5
+_CALL_SECONDS = 2.0
 _WORKER_SETTLED_SECONDS = 2.0  # past its imports and its first look at the database
 _MAKE_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
