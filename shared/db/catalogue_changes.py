@@ -163,16 +163,21 @@ def _agency_values(version: AgencyVersion) -> tuple[Any, ...]:
 
 
 def _check_agencies(tenant: Tenant, told: Sequence[AgencyVersion], kept: Sequence[AgencyVersion]) -> None:
+    """Refuse what does not fit together, and point at what is told rather than at what is known."""
     errors = _overlaps(told)
-    for error in AgencyCatalogue(tenant, [*told, *kept]).problems():
-        index = int(error.pointer.split("/")[1])
-        if index < len(told):
-            errors.append(error)
-        else:
-            agency = kept[index - len(told)].code
-            errors.append(FieldError("", error.code, f"{agency}, which is known and not told here: {error.detail}"))
-    if errors:
-        raise InvalidInput(errors)
+    elsewhere: list[FieldError] = []
+    # where two do not fit, the one that stands first passes for right: so look from both sides
+    for versions, offset in (([*told, *kept], 0), ([*kept, *told], len(kept))):
+        for error in AgencyCatalogue(tenant, versions).problems():
+            _, index, *rest = error.pointer.split("/")
+            place = int(index) - offset
+            if 0 <= place < len(told):
+                errors.append(FieldError("/".join(("", str(place), *rest)), error.code, error.detail))
+            else:
+                known = versions[int(index)].code
+                elsewhere.append(FieldError("", error.code, f"{known}, which is known and not told here: {error.detail}"))
+    if errors or elsewhere:
+        raise InvalidInput(list(dict.fromkeys(errors or elsewhere)))
 
 
 def _overlaps(told: Sequence[AgencyVersion]) -> list[FieldError]:

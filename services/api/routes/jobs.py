@@ -1,0 +1,69 @@
+"""Long work: asked for here, done by a worker, looked at here."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Response, Security
+
+from services.api.auth import Caller, Scope, any_caller, requires
+from services.api.context import Context, RequestContext
+from services.api.openapi import error_answers
+from services.api.schemas.jobs import JobOut
+from shared.db import jobs
+from shared.db.engine import driver_session
+from shared.db.jobs import JobKind
+from shared.domain.errors import NotFound
+from shared.queue import Topic
+
+router = APIRouter(tags=["jobs"])
+
+REQUESTED_BY = "requested_by"
+"""Parameter of every job: the id of the key that asked for it."""
+
+
+async def queued(
+    context: Context, caller: Caller, kind: JobKind, parameters: Mapping[str, Any], response: Response
+) -> JobOut:
+    """Queue a job and answer it, with its place in ``Location``."""
+    async with driver_session(context.engine) as connection:
+        job = await jobs.create(connection, caller.tenant, kind, {**parameters, REQUESTED_BY: caller.key_id})
+    context.doorbell.ring(Topic.JOBS, caller.tenant)
+    response.headers["location"] = f"/v1/jobs/{job.job_id}"
+    return JobOut.of(job)
+
+
+@router.post(
+    "/v1/stats/rebuild",
+    status_code=202,
+    summary="Recompute all figures from the log",
+    description="Recomputes every dossier and every figure from the log (tính lại toàn bộ) and corrects what differs; the"
+    " result tells the checksums before and after. Figures are served meanwhile. One at a time: 409 while another one runs.",
+    responses=error_answers(409),
+)
+async def rebuild(
+    context: RequestContext, caller: Annotated[Caller, Depends(requires(Scope.ADMIN))], response: Response
+) -> JobOut:
+    """Queue a rebuild."""
+    return await queued(context, caller, JobKind.REBUILD, {}, response)
+
+
+@router.get(
+    "/v1/jobs/{job_id}",
+    summary="One job",
+    description="State, progress and result of a job (công việc) of this province. A key with an agency subtree sees the"
+    " jobs that it asked for itself.",
+    responses=error_answers(404),
+)
+async def get_job(
+    context: RequestContext,
+    caller: Annotated[Caller, Security(any_caller)],
+    job_id: Annotated[str, Path(description="The job's id.", examples=["6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"])],
+) -> JobOut:
+    """Answer one job."""
+    if not (job_id.isascii() and job_id.isalnum()):
+        raise NotFound
+    async with driver_session(context.engine) as connection:
+        job = await jobs.find(connection, caller.tenant, job_id)
+    if job is None or (caller.agency is not None and job.parameters.get(REQUESTED_BY) != caller.key_id):
+        raise NotFound
+    return JobOut.of(job)
