@@ -1,0 +1,319 @@
+"""The due dates that the clock computes, and the ``due_set`` events that tell them (rules, section 5).
+
+Pure: from the events of one dossier and the almanac. The dates are computed anew from what was told, never from an earlier
+computation, and only what differs from the log is appended. So deciding again after an append decides nothing, and late,
+voided or disordered events end in the same dates as if they had come in order.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from shared.domain.almanac import Almanac, read_version, version_text
+from shared.domain.calendar import UnconfirmedYear
+from shared.domain.dossier import Dossier, fold
+from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName
+from shared.domain.local_time import local_date
+from shared.domain.terms import ProcedureTerms, SupplementPolicy
+from shared.domain.voids import Identity, effective_events, fold_key, followed, in_fold_order, void_target
+from shared.domain.waits import Wait, ended_waits
+from shared.domain.working_time import WorkingTime
+
+
+class Cause(StrEnum):
+    """Why a date was computed. A payment that ends a wait which pauses the clock counts as a supplement."""
+
+    RECEIVED = "received"
+    SUPPLEMENTED = "supplemented"
+    CALENDAR = "calendar"
+
+
+_CAUSE_ORDER: Final[Mapping[Cause, int]] = {cause: number for number, cause in enumerate(Cause)}
+"""Of events of the same instant, those of the later cause count last."""
+
+
+class UncomputedReason(StrEnum):
+    """Why there is no computed date."""
+
+    UNKNOWN_PROCEDURE = "unknown_procedure"
+    PROCEDURE_WITHOUT_LIMIT = "procedure_without_limit"
+    UNCONFIRMED_YEAR = "unconfirmed_year"
+    NOT_COMPUTED = "not_computed"
+    """Not yet: the clock is about to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncomputed:
+    """A date that cannot be computed; ``year`` is the unconfirmed one."""
+
+    event: Event
+    reason: UncomputedReason
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A date that ``event`` asks for."""
+
+    event: Event
+    cause: Cause
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueSet:
+    """A ``due_set`` to append. Its id is derived from everything it says: the same id always has the same content."""
+
+    id: str
+    time: datetime
+    new_due_at: datetime
+    cause: Cause
+    follows: Identity
+    calendar_version: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's data in its canonical form."""
+        return {
+            "new_due_at": _text(self.new_due_at),
+            "cause": self.cause.value,
+            "follows": {"source": self.follows[0], "id": self.follows[1]},
+            "calendar_version": self.calendar_version,
+        }
+
+    def event(self, code: DossierCode, recorded_at: datetime | None = None) -> Event:
+        """The event as it will be, at no position yet."""
+        return Event(0, recorded_at or self.time, SYSTEM_SOURCE, self.id, EventName.DUE_SET, code, self.time, self.data)
+
+
+def due_sets(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> tuple[DueSet, ...]:
+    """The ``due_set`` events to append after ``events`` (all of the dossier, in any order), in their order.
+
+    Nothing is decided with an almanac older than one that the dossier's dates were computed by already.
+    """
+    history = _History.of(code, events)
+    if almanac.version is None or not history.asks(almanac):
+        return ()
+    versions = [read_version(event.data["calendar_version"]) for event in history.set_before]
+    if any(version is not None and version > almanac.version for version in versions):
+        return ()
+    desk = _Desk(history, almanac, almanac.version)
+    desk.settle()
+    if desk.decided or any(version != almanac.version for version in versions):
+        desk.follow_calendar()
+    return tuple(desk.decided)
+
+
+def uncomputed(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> Uncomputed | None:
+    """Why the dossier lacks a date that the clock should set; None: it lacks none, or a later date was told."""
+    history = _History.of(code, events)
+    received = history.received
+    if received is None or not history.asks(almanac):
+        return None
+    dossier = fold(code, events)
+    last = fold_key(dossier.due_settings[-1].event) if dossier.due_settings else None
+    missing = [one for one in _reckon(history, almanac, None).uncomputed if last is None or last < fold_key(one.event)]
+    if missing:
+        return missing[-1]
+    pending = last is None and due_sets(code, events, almanac)
+    return Uncomputed(received, UncomputedReason.NOT_COMPUTED) if pending else None
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """A dossier's events, sorted out: what counts and was told, and the due_sets that are there."""
+
+    code: DossierCode
+    told: Sequence[Event]
+    """Effective, in fold order, without due_sets."""
+    received: Event | None
+    set_before: Sequence[Event]
+    """The due_sets, in fold order, effective or not."""
+    voided: frozenset[Identity]
+
+    @classmethod
+    def of(cls, code: DossierCode, events: Iterable[Event]) -> "_History":
+        ordered = in_fold_order(events)
+        told = [event for event in ordered if event.name is not EventName.DUE_SET]
+        effective = effective_events(told)
+        return cls(
+            code=code,
+            told=effective,
+            received=next((event for event in effective if event.name is EventName.RECEIVED), None),
+            set_before=[event for event in ordered if event.name is EventName.DUE_SET and followed(event) is not None],
+            voided=frozenset(void_target(event) for event in told if event.name is EventName.VOIDED),
+        )
+
+    def asks(self, almanac: Almanac) -> bool:
+        """Whether there may be a date to compute: a cheap answer for the many that bring their own."""
+        if self.received is None:
+            return False
+        return bool(self.set_before) or any(
+            (event is self.received and "due_at" not in event.data)
+            or (event.name is EventName.SUPPLEMENTED and "new_due_at" not in event.data)
+            or (event.name is EventName.PAID and almanac.any_payment_pauses)
+            for event in self.told
+        )
+
+
+@dataclass(slots=True)
+class _Reckoned:
+    """Every date that the told events ask for, computed by one version of the calendar."""
+
+    dates: dict[Identity, Computed]
+    uncomputed: list[Uncomputed]
+    dossier: Dossier
+    """As it is with these dates."""
+
+    def date_by(self, event: Event) -> datetime | None:
+        """What a due_set that follows ``event`` has to say: where it asks for no date, the one in force before it."""
+        computed = self.dates.get((event.source, event.id))
+        return computed.due_at if computed is not None else _in_force_before(self.dossier, event)
+
+
+def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _Reckoned:
+    """Compute all dates from nothing but what was told."""
+    received = history.received
+    assert received is not None
+    terms = almanac.terms(received.data["procedure_code"], received.recorded_at)
+    office = almanac.working_time(received.data["agency_code"], version)
+    events = list(history.told)
+    reckoned = _Reckoned({}, [], fold(history.code, events))
+
+    def take(event: Event, cause: Cause, due_at: datetime) -> None:
+        reckoned.dates[event.source, event.id] = Computed(event, cause, due_at)
+        events.append(DueSet("", event.time, due_at, cause, (event.source, event.id), "").event(history.code))
+        reckoned.dossier = fold(history.code, events)
+
+    waits = ended_waits(reckoned.dossier, received, pays=terms is not None and terms.payment_pauses)
+    if "due_at" not in received.data:
+        if terms is None or terms.term is None:
+            reason = UncomputedReason.UNKNOWN_PROCEDURE if terms is None else UncomputedReason.PROCEDURE_WITHOUT_LIMIT
+            reckoned.uncomputed.append(Uncomputed(received, reason))
+        else:
+            try:
+                take(received, Cause.RECEIVED, office.add(received.time, terms.term))
+            except UnconfirmedYear as unconfirmed:
+                reckoned.uncomputed.append(Uncomputed(received, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
+    for wait in waits:
+        try:
+            due_at = _granted(wait, terms, office, _in_force_before(reckoned.dossier, wait.ended_by))
+        except UnconfirmedYear as unconfirmed:
+            reckoned.uncomputed.append(Uncomputed(wait.ended_by, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
+        else:
+            if due_at is not None:
+                take(wait.ended_by, Cause.SUPPLEMENTED, due_at)
+    return reckoned
+
+
+def _granted(wait: Wait, terms: ProcedureTerms | None, office: WorkingTime, due_at: datetime | None) -> datetime | None:
+    """The date that the end of a wait grants; None: none, because there was no date or its day was over at the request."""
+    restarts = terms is not None and terms.supplement_policy is SupplementPolicy.RESTART and not wait.for_payment
+    if restarts and terms is not None and terms.term is not None:
+        return office.add(wait.ended_by.time, terms.term)
+    if due_at is None or local_date(due_at) < local_date(wait.begun_at):
+        return None
+    return office.after(wait.ended_by.time, office.between(wait.begun_at, due_at))
+
+
+def _in_force_before(dossier: Dossier, event: Event) -> datetime | None:
+    """The due date in force when ``event`` came: by the setting events before it in the fold."""
+    key = fold_key(event)
+    due_at: datetime | None = None
+    for setting in dossier.due_settings:
+        if fold_key(setting.event) >= key:
+            break
+        if setting.moved and followed_by(setting.event) != (event.source, event.id):
+            due_at = setting.due_at
+    return due_at
+
+
+def followed_by(setting: Event) -> Identity | None:
+    """What a setting event follows, if it is a due_set."""
+    return followed(setting) if setting.name is EventName.DUE_SET else None
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Where due_sets are written for one dossier."""
+
+    history: _History
+    almanac: Almanac
+    version: datetime
+    decided: list[DueSet] = field(default_factory=list)
+    reckonings: dict[datetime | None, _Reckoned] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Set each date that is asked for, and set anew what the told events no longer bear out.
+
+        A date once set stays by its version of the calendar; what moves it is `follow_calendar`. One whose due_set was
+        voided is a person's matter.
+        """
+        history = self.history
+        told = {(event.source, event.id): event for event in history.told}
+        latest: dict[tuple[Identity, Cause, datetime], Event] = {}
+        for event in history.set_before:
+            identity = followed(event)
+            if identity in told:
+                latest[identity, Cause(event.data["cause"]), event.time] = event
+        now = self._reckoned(self.version)
+        for identity, computed in now.dates.items():
+            if (identity, computed.cause, computed.event.time) not in latest:
+                self._write(identity, computed.cause, computed.event.time, computed.due_at, version_text(self.version))
+        for (identity, cause, time), event in latest.items():
+            if (event.source, event.id) in history.voided:
+                continue
+            right = self._reckoned(read_version(event.data["calendar_version"])).date_by(told[identity])
+            if right is not None and right != _new_due_at(event):
+                self._write(identity, cause, time, right, event.data["calendar_version"])
+
+    def follow_calendar(self) -> None:
+        """Move the computed date that an open dossier has now, if the newest calendar moves it and the fold lets it."""
+        code = self.history.code
+        events = [*self.history.told, *self._counting(), *(due_set.event(code) for due_set in self.decided)]
+        dossier = fold(code, events)
+        if not dossier.is_open or not dossier.due_settings:
+            return
+        last = dossier.due_settings[-1].event
+        identity = followed_by(last)
+        asking = next((event for event in self.history.told if (event.source, event.id) == identity), None)
+        if asking is None or identity is None:
+            return
+        due_at = self._reckoned(self.version).date_by(asking)
+        if due_at is None or due_at == _new_due_at(last):
+            return
+        # a date set after the change, by a worker that had not seen it, is corrected in its own place
+        later = self.version > last.time
+        cause, time = (Cause.CALENDAR, self.version) if later else (Cause(last.data["cause"]), last.time)
+        moved = self._write(identity, cause, time, due_at, version_text(self.version))
+        settings = fold(code, [*events, moved.event(code)]).due_settings
+        if not any(setting.moved for setting in settings if setting.event.id == moved.id):
+            self.decided.pop()  # lateness is not erased: there is nothing to say
+
+    def _counting(self) -> list[Event]:
+        return [event for event in self.history.set_before if (event.source, event.id) not in self.history.voided]
+
+    def _reckoned(self, version: datetime | None) -> _Reckoned:
+        if version not in self.reckonings:
+            self.reckonings[version] = _reckon(self.history, self.almanac, version)
+        return self.reckonings[version]
+
+    def _write(self, identity: Identity, cause: Cause, time: datetime, due_at: datetime, version: str) -> DueSet:
+        """Among events of one instant the fold takes ids in order: by cause, then as they were written."""
+        said = "\n".join((*identity, cause.value, _text(time), _text(due_at), version))
+        digest = hashlib.sha256(said.encode()).hexdigest()[:32]
+        number = len(self.history.set_before) + len(self.decided)
+        due_set = DueSet(f"due-{_CAUSE_ORDER[cause]}{number:06d}-{digest}", time, due_at, cause, identity, version)
+        self.decided.append(due_set)
+        return due_set
+
+
+def _new_due_at(due_set: Event) -> datetime:
+    return datetime.fromisoformat(due_set.data["new_due_at"])
+
+
+def _text(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
