@@ -35,6 +35,9 @@ from shared.portal.outcomes import (
 PATIENCE_SECONDS: Final = 2.0
 """Whoever holds leases waits so long for a call; beyond it the leases are given back."""
 
+REMEMBERED_SECONDS: Final = 0.25
+"""For so long the circuit need not be read again; every change of it finds out whether somebody else changed it."""
+
 _RENEWAL_POLL_SECONDS: Final = 0.05
 
 
@@ -68,27 +71,27 @@ class Gate:
         self._tenant = tenant
         self._pace = pace
         self._clock = clock
-        self._last: Circuit | None = None
+        self._last: portal_circuit.Reading | None = None
 
     async def wait_seconds(self, lane: Lane) -> float:
         """How long until a call of ``lane`` could start; 0: now. To be asked before anything is claimed."""
-        reading = await self._read()
-        _, answer = rules.admit(reading.circuit, lane, reading.now, self._pace)
+        circuit, _, now = await self._recent()
+        _, answer = rules.admit(circuit, lane, now, self._pace)
         at = answer.at if isinstance(answer, Go) else answer.until
-        return max((at - reading.now).total_seconds(), 0.0)
+        return max((at - now).total_seconds(), 0.0)
 
     async def admit(self, lane: Lane) -> Admission | None:
         """Wait for one's turn; None when the circuit is open or the turn is too far away."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            reading = await self._read()
-            circuit, answer = rules.admit(reading.circuit, lane, reading.now, self._pace)
+            known, version, now = await self._recent()
+            circuit, answer = rules.admit(known, lane, now, self._pace)
             if isinstance(answer, Go):
-                if not await self._write(circuit, reading.version):
+                if not await self._write(circuit, version):
                     continue
                 await asyncio.sleep(max((answer.at - self._clock.now()).total_seconds(), 0.0))
                 return Admission(answer.probe)
-            wait = (answer.until - reading.now).total_seconds()
+            wait = (answer.until - now).total_seconds()
             if circuit.state is not CircuitState.CLOSED or time.monotonic() + wait > deadline:
                 return None
             await asyncio.sleep(wait)
@@ -101,8 +104,8 @@ class Gate:
             isinstance(outcome, Answered | Found)
             and not admission.probe
             and self._last is not None
-            and self._last.state is CircuitState.CLOSED
-            and self._last.failures == 0
+            and self._last.circuit.state is CircuitState.CLOSED
+            and self._last.circuit.failures == 0
         ):
             return
         while True:
@@ -147,18 +150,25 @@ class Gate:
             case CircuitState.OPEN | CircuitState.HALF_OPEN:
                 pass
 
+    async def _recent(self) -> tuple[Circuit, int, datetime]:
+        """The circuit as of a moment ago, and now: a change is made under its version, so an old one only costs a try."""
+        last = self._last
+        if last is None or (self._clock.now() - last.now).total_seconds() > REMEMBERED_SECONDS:
+            last = await self._read()
+        return last.circuit, last.version, self._clock.now()
+
     async def _read(self) -> portal_circuit.Reading:
         async with driver_session(self._engine) as connection:
             reading = await portal_circuit.read_or_create(connection, self._tenant)
         self._clock.observe(reading.now)
-        self._last = reading.circuit
+        self._last = reading
         return reading
 
     async def _write(self, circuit: Circuit, version: int) -> bool:
         async with driver_session(self._engine) as connection:
             written = await portal_circuit.write(connection, self._tenant, circuit, version=version)
-        if written:
-            self._last = circuit
+        # the own change counts as a look: whoever else had changed it would have made it fail
+        self._last = portal_circuit.Reading(circuit, version + 1, self._clock.now()) if written else None
         return written
 
 

@@ -1,30 +1,26 @@
 """What a delivery writes down: leases held, attempts, outcomes. All its writing to PostgreSQL is here.
 
-Outcomes are gathered and written together with the attempts that led to them, in one short transaction.
+Outcomes are gathered and written together with the attempts that led to them, in one statement.
 """
 
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.portal_gate import DatabaseClock
 from services.worker.portal_letters import Letter, StepPage
-from shared.db import ledger, ledger_steps
+from shared.db import ledger, ledger_records, ledger_steps
 from shared.db.engine import driver_session
-from shared.db.ledger import Claim, DossierAccepted, Finished, SyncState
-from shared.db.ledger_steps import Attempt
+from shared.db.ledger import Claim, SyncState
+from shared.db.ledger_records import Attempt, DossierAccepted, Finished
 from shared.domain.events import DossierCode, Tenant
 from shared.domain.retry import UNSENDABLE, Again, ErrorClass, Park, after_failure
 from shared.observability import get_logger
 from shared.portal.wire import Unsendable
-
-if TYPE_CHECKING:
-    from shared.db.engine import DriverConnection
 
 LEASE_SECONDS: Final = 20.0
 """Renewed while the delivery lives; a dead worker's dossiers are taken up by another one after this time."""
@@ -59,7 +55,7 @@ class Notebook:
         claims = list(self.open.values())
         if not claims:
             return
-        async with self._transaction() as connection:
+        async with driver_session(self._engine) as connection:
             held = await ledger.renew(
                 connection, self._tenant, claims, now=await ledger.clock(connection), lease_seconds=LEASE_SECONDS
             )
@@ -72,7 +68,7 @@ class Notebook:
         call = [letter for letter in call if letter.code in self.open]
         if not call:
             return []
-        async with self._transaction() as connection:
+        async with driver_session(self._engine) as connection:
             held = await ledger.mark_sent(connection, self._tenant, [(letter.claim, letter.version) for letter in call])
         await self._lost({letter.code for letter in call} - held)
         return [letter for letter in call if letter.code in held]
@@ -180,36 +176,25 @@ class Notebook:
 
     async def record_accepted(self, letters: Sequence[Letter]) -> list[Letter]:
         """The portal acknowledged these dossiers; the letters that are still ours, for their steps."""
-        now = self._clock.now()
         accepted = [
             DossierAccepted(letter.claim.dossier_code, letter.claim.fence, letter.version, letter.body_hash)
             for letter in letters
         ]
-        forgotten = [letter.code for letter in letters if letter.turns and not letter.updating]
-        async with self._transaction() as connection:
-            held = await ledger.record_accepted(connection, self._tenant, accepted, now) if accepted else set()
-            if forgotten:
-                await ledger_steps.forget_acknowledged(connection, self._tenant, forgotten)
-            gone = await self._write(connection)
-        await self._lost(({letter.code for letter in letters} - held) | gone)
+        self._forgotten.update(letter.code for letter in letters if letter.turns and not letter.updating)
+        held = await self._write(accepted=accepted)
         return [letter for letter in letters if letter.code in held]
 
     async def intend_steps(self, letters: Sequence[Letter]) -> None:
         """Write down which steps are about to be sent."""
         steps = [page.step for letter in letters for page in letter.unsent]
         if steps:
-            async with self._transaction() as connection:
+            async with driver_session(self._engine) as connection:
                 await ledger_steps.record_intended(connection, self._tenant, steps, self._clock.now())
 
     async def record_steps(self, taken: Sequence[StepPage], through: Sequence[Letter]) -> None:
         """The portal took these steps; ``through`` have no more of them."""
         self._deliver(through)
-        async with self._transaction() as connection:
-            await ledger_steps.record_acknowledged(
-                connection, self._tenant, [page.step for page in taken], self._clock.now()
-            )
-            gone = await self._write(connection)
-        await self._lost(gone)
+        await self._write(taken=taken)
 
     async def finish_delivered(self, letters: Iterable[Letter]) -> None:
         """These need no step: all of them is there."""
@@ -219,9 +204,7 @@ class Notebook:
     async def flush(self) -> None:
         """Write down what has ended so far."""
         if self._finished or self._attempts:
-            async with self._transaction() as connection:
-                gone = await self._write(connection)
-            await self._lost(gone)
+            await self._write()
 
     def _deliver(self, letters: Iterable[Letter]) -> None:
         now = self._clock.now()
@@ -236,21 +219,27 @@ class Notebook:
                 priority=letter.priority,
             )
 
-    async def _write(self, connection: "DriverConnection") -> set[DossierCode]:
-        """Write attempts and outcomes; answers the dossiers whose lease was lost meanwhile."""
-        finished = list(self._finished.values())
-        held: set[DossierCode] = set()
-        if finished:
-            held = await ledger.record_finished(connection, self._tenant, finished, self._clock.now())
-        if self._forgotten:
-            await ledger_steps.forget_acknowledged(connection, self._tenant, self._forgotten)
-        await ledger_steps.record_attempts(connection, self._tenant, self._attempts)
-        self._attempts.clear()
-        self._forgotten.clear()
-        self._finished.clear()
+    async def _write(self, *, accepted: Sequence[DossierAccepted] = (), taken: Sequence[StepPage] = ()) -> set[DossierCode]:
+        """Write attempts and outcomes; answers the dossiers whose lease held, and closes the others."""
+        finished, attempts, forgotten = list(self._finished.values()), self._attempts, self._forgotten
+        self._finished, self._attempts, self._forgotten = {}, [], set()
+        async with driver_session(self._engine) as connection:
+            if forgotten:
+                await ledger_steps.forget_acknowledged(connection, self._tenant, forgotten)
+            held = await ledger_records.record(
+                connection,
+                self._tenant,
+                self._clock.now(),
+                accepted=accepted,
+                finished=finished,
+                steps=[page.step for page in taken],
+                attempts=attempts,
+            )
         for row in finished:
             self.open.pop(row.dossier_code, None)
-        return {row.dossier_code for row in finished} - held
+        told = {row.dossier_code for row in accepted} | {row.dossier_code for row in finished}
+        await self._lost(told - held)
+        return held
 
     async def _lost(self, codes: Iterable[str]) -> None:
         """The lease was lost: our calls may have reached the portal after newer ones, so the newest goes once more."""
@@ -261,10 +250,5 @@ class Notebook:
             self.open.pop(code, None)
             self._finished.pop(code, None)
         get_logger().warning("lease_lost", tenant=self._tenant, dossiers=len(lost))
-        async with self._transaction() as connection:
+        async with driver_session(self._engine) as connection:
             await ledger.distrust(connection, self._tenant, lost, await ledger.clock(connection))
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator["DriverConnection"]:
-        async with driver_session(self._engine) as connection, connection.transaction():
-            yield connection

@@ -13,6 +13,7 @@ _FOR_DELIVERY: Final = """
 SELECT a.dossier_code, a.name, a.id_type, a.id_number, a.phone, a.email
 FROM unnest($2::text[], $3::text[], $4::text[]) AS e(dossier_code, source, id)
 JOIN applicant a ON a.tenant = $1 AND a.dossier_code = e.dossier_code AND a.source = e.source AND a.id = e.id
+WHERE a.tenant = $1 AND a.dossier_code = ANY($2::text[])
 """
 
 

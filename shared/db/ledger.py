@@ -43,37 +43,6 @@ class Claim:
     error_class: ErrorClass | None
 
 
-@dataclass(frozen=True, slots=True)
-class DossierAccepted:
-    """The portal acknowledged the body of version ``position``."""
-
-    dossier_code: DossierCode
-    fence: int
-    position: int
-    body_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What became of a claimed dossier; the lease ends.
-
-    ``state`` SENT: both steps of the protocol stand at ``position`` (it stays pending if more is wanted by now).
-    PENDING: again at ``next_try_at``. PARKED, UNSENDABLE: with ``error_class`` and ``error_detail``.
-    ``known_there``: what the portal said about its existence, None for nothing new.
-    """
-
-    dossier_code: DossierCode
-    fence: int
-    state: SyncState
-    position: int
-    next_try_at: datetime
-    attempts: int = 0
-    error_class: ErrorClass | None = None
-    error_detail: str | None = None
-    priority: int | None = None
-    known_there: bool | None = None
-
-
 _WANT: Final = """
 INSERT INTO sync_ledger AS l
     (tenant, dossier_code, state, wanted_position, wanted_at, priority, live_until, next_try_at)
@@ -136,7 +105,7 @@ _CLAIM_LIVE: Final = """
 _CLAIM: Final = """
 WITH due AS MATERIALIZED ({due})
 UPDATE sync_ledger l SET fence = l.fence + 1, leased_until = $4, in_doubt = false
-FROM due WHERE l.tenant = $1 AND l.dossier_code = due.dossier_code
+WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM due))
 RETURNING l.dossier_code, l.fence, l.wanted_position, l.dossier_position, l.dossier_body_hash, l.known_there, l.attempts,
           l.error_class
 """
@@ -186,12 +155,14 @@ def _fenced(rows: Sequence[Any]) -> tuple[list[str], list[int]]:
 
 
 # Rows are locked in the order of their codes before they are changed: two statements over the same rows then never deadlock.
+# Every statement names its dossiers by `= ANY`, though a join would do: the planner then takes the primary key however
+# little it knows of the tables, which is nothing in the hour of a first import.
 _LOCKED: Final = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest({columns}) AS g({names})
 ), held AS MATERIALIZED (
     SELECT l.dossier_code FROM sync_ledger l JOIN given g ON l.dossier_code = g.dossier_code AND l.fence = g.fence
-    WHERE l.tenant = $1
+    WHERE l.tenant = $1 AND l.dossier_code = ANY($2::text[])
     ORDER BY l.dossier_code
     FOR UPDATE OF l
 )
@@ -201,7 +172,7 @@ _RENEW: Final = (
     _LOCKED.format(columns="$2::text[], $3::bigint[]", names="dossier_code, fence")
     + """
 UPDATE sync_ledger l SET leased_until = $4
-FROM held WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
+WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held))
 RETURNING l.dossier_code
 """
 )
@@ -220,7 +191,8 @@ _MARK_SENT: Final = (
     _LOCKED.format(columns="$2::text[], $3::bigint[], $4::bigint[]", names="dossier_code, fence, position")
     + """
 UPDATE sync_ledger l SET sent_position = g.position
-FROM held JOIN given g USING (dossier_code) WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
+FROM held JOIN given g USING (dossier_code)
+WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY($2::text[])
 RETURNING l.dossier_code
 """
 )
@@ -232,81 +204,6 @@ async def mark_sent(
     """Write down that these versions go on the wire now; answers those whose lease still holds: only they may go."""
     codes, fences = _fenced([claim for claim, _ in versions])
     rows = await connection.fetch(_MARK_SENT, tenant, codes, fences, [position for _, position in versions])
-    return {row["dossier_code"] for row in rows}
-
-
-_ACCEPT: Final = (
-    _LOCKED.format(
-        columns="$2::text[], $3::bigint[], $4::bigint[], $5::bytea[]", names="dossier_code, fence, position, body_hash"
-    )
-    + """
-UPDATE sync_ledger l SET dossier_position = g.position, known_there = true, acknowledged_at = $6,
-                         dossier_body_hash = CASE WHEN l.in_doubt THEN NULL ELSE g.body_hash END
-FROM held JOIN given g USING (dossier_code) WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
-RETURNING l.dossier_code
-"""
-)
-
-
-async def record_accepted(
-    connection: "DriverConnection", tenant: Tenant, accepted: Sequence[DossierAccepted], now: datetime
-) -> set[DossierCode]:
-    """Remember the first step of the protocol apart from the second (F21); answers those whose lease still held."""
-    codes, fences = _fenced(accepted)
-    rows = await connection.fetch(
-        _ACCEPT, tenant, codes, fences, [row.position for row in accepted], [row.body_hash for row in accepted], now
-    )
-    return {row["dossier_code"] for row in rows}
-
-
-_FINISH: Final = (
-    _LOCKED.format(
-        columns="""$2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::timestamptz[], $7::int[], $8::text[],
-                   $9::text[], $10::smallint[], $11::bool[]""",
-        names="""dossier_code, fence, state, position, next_try_at, attempts, error_class, error_detail, priority,
-                 known_there""",
-    )
-    + """
-UPDATE sync_ledger l SET
-    -- what was wanted while it was under way stays wanted, also by one that is parked
-    state = CASE WHEN l.wanted_position > g.position OR l.in_doubt THEN 'pending' ELSE g.state END,
-    wanted_at = CASE WHEN l.wanted_position > g.position AND g.state = 'sent' THEN $12 ELSE l.wanted_at END,
-    progress_position = CASE WHEN g.state = 'sent' THEN greatest(l.progress_position, g.position)
-                             ELSE l.progress_position END,
-    next_try_at = g.next_try_at,
-    attempts = g.attempts,
-    error_class = g.error_class,
-    error_detail = g.error_detail,
-    priority = coalesce(g.priority, l.priority),
-    known_there = coalesce(g.known_there, l.known_there),
-    dossier_body_hash = CASE WHEN g.known_there IS FALSE THEN NULL ELSE l.dossier_body_hash END,
-    leased_until = NULL
-FROM held JOIN given g USING (dossier_code) WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
-RETURNING l.dossier_code
-"""
-)
-
-
-async def record_finished(
-    connection: "DriverConnection", tenant: Tenant, finished: Sequence[Finished], now: datetime
-) -> set[DossierCode]:
-    """End leases with their outcome; answers those whose lease still held."""
-    codes, fences = _fenced(finished)
-    rows = await connection.fetch(
-        _FINISH,
-        tenant,
-        codes,
-        fences,
-        [row.state for row in finished],
-        [row.position for row in finished],
-        [row.next_try_at for row in finished],
-        [row.attempts for row in finished],
-        [row.error_class for row in finished],
-        [row.error_detail for row in finished],
-        [row.priority for row in finished],
-        [row.known_there for row in finished],
-        now,
-    )
     return {row["dossier_code"] for row in rows}
 
 
@@ -331,7 +228,7 @@ UPDATE sync_ledger l SET state = CASE WHEN l.state = 'sent' THEN 'pending' ELSE 
                          wanted_at = CASE WHEN l.state = 'sent' THEN $3 ELSE l.wanted_at END,
                          next_try_at = CASE WHEN l.state = 'sent' THEN $3 ELSE l.next_try_at END,
                          dossier_body_hash = NULL, in_doubt = true
-FROM held WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code
+WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held))
 """
 
 

@@ -1,4 +1,4 @@
-"""Progress steps that were sent or acknowledged, and the attempts of every call (raw asyncpg)."""
+"""Progress steps that were sent, as they were sent (raw asyncpg). Their acknowledgement is in `ledger_records`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,22 +38,6 @@ class Step:
     def key(self) -> StepKey:
         """The natural key within the dossier."""
         return self.happened_at, self.status, self.staff
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One dossier's part in one call. ``step``: dossier or progress; ``operation``: create, update or append."""
-
-    dossier_code: DossierCode
-    fence: int
-    step: str
-    position: int
-    body_hash: bytes | None
-    operation: str
-    started_at: datetime
-    ended_at: datetime
-    outcome: str
-    detail: str | None = None
 
 
 _SENT: Final = """
@@ -100,38 +84,6 @@ async def record_intended(connection: "DriverConnection", tenant: Tenant, steps:
     )
 
 
-_ACKNOWLEDGE: Final = """
-WITH held AS MATERIALIZED (
-    SELECT s.dossier_code, s.happened_at, s.status, s.staff
-    FROM sync_step s
-    JOIN unnest($2::text[], $3::timestamptz[], $4::smallint[], $5::text[]) AS g(dossier_code, happened_at, status, staff)
-        USING (dossier_code, happened_at, status, staff)
-    WHERE s.tenant = $1 AND s.acknowledged_at IS NULL
-    ORDER BY s.dossier_code, s.happened_at, s.status, s.staff
-    FOR UPDATE OF s
-)
-UPDATE sync_step s SET acknowledged_at = $6
-FROM held h
-WHERE s.tenant = $1 AND s.dossier_code = h.dossier_code AND s.happened_at = h.happened_at AND s.status = h.status
-  AND s.staff = h.staff
-"""
-
-
-async def record_acknowledged(connection: "DriverConnection", tenant: Tenant, steps: Sequence[Step], now: datetime) -> None:
-    """The portal took these steps. True whoever holds the lease: a step once taken is never untaken."""
-    if not steps:
-        return
-    await connection.execute(
-        _ACKNOWLEDGE,
-        tenant,
-        [step.dossier_code for step in steps],
-        [step.happened_at for step in steps],
-        [step.status for step in steps],
-        [step.staff for step in steps],
-        now,
-    )
-
-
 async def forget_acknowledged(connection: "DriverConnection", tenant: Tenant, codes: Iterable[str]) -> None:
     """The portal does not know these dossiers, so it has none of their steps: all are to be sent again."""
     await connection.execute(
@@ -139,35 +91,6 @@ async def forget_acknowledged(connection: "DriverConnection", tenant: Tenant, co
         " WHERE tenant = $1 AND dossier_code = ANY($2::text[]) AND acknowledged_at IS NOT NULL",
         tenant,
         sorted(codes),
-    )
-
-
-_ATTEMPTS: Final = """
-INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, body_hash, operation, started_at, ended_at, outcome,
-                          detail)
-SELECT $1, a.* FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[], $7::text[], $8::timestamptz[],
-                           $9::timestamptz[], $10::text[], $11::text[]) AS a
-ON CONFLICT DO NOTHING
-"""
-
-
-async def record_attempts(connection: "DriverConnection", tenant: Tenant, attempts: Sequence[Attempt]) -> None:
-    """Keep what was tried, with its outcome."""
-    if not attempts:
-        return
-    await connection.execute(
-        _ATTEMPTS,
-        tenant,
-        [attempt.dossier_code for attempt in attempts],
-        [attempt.fence for attempt in attempts],
-        [attempt.step for attempt in attempts],
-        [attempt.position for attempt in attempts],
-        [attempt.body_hash for attempt in attempts],
-        [attempt.operation for attempt in attempts],
-        [attempt.started_at for attempt in attempts],
-        [attempt.ended_at for attempt in attempts],
-        [attempt.outcome for attempt in attempts],
-        [attempt.detail for attempt in attempts],
     )
 
 

@@ -1,0 +1,171 @@
+"""What came of calls to the portal, in one statement: outcomes under the fence, steps, attempts (raw asyncpg)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from shared.db.ledger import SyncState
+from shared.db.ledger_steps import Step
+from shared.domain.events import DossierCode, Tenant
+from shared.domain.retry import ErrorClass
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+
+@dataclass(frozen=True, slots=True)
+class DossierAccepted:
+    """The portal acknowledged the body of version ``position``."""
+
+    dossier_code: DossierCode
+    fence: int
+    position: int
+    body_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a claimed dossier; the lease ends.
+
+    ``state`` SENT: both steps of the protocol stand at ``position`` (it stays pending if more is wanted by now).
+    PENDING: again at ``next_try_at``. PARKED, UNSENDABLE: with ``error_class`` and ``error_detail``.
+    ``known_there``: what the portal said about its existence, None for nothing new.
+    """
+
+    dossier_code: DossierCode
+    fence: int
+    state: SyncState
+    position: int
+    next_try_at: datetime
+    attempts: int = 0
+    error_class: ErrorClass | None = None
+    error_detail: str | None = None
+    priority: int | None = None
+    known_there: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One dossier's part in one call. ``step``: dossier or progress; ``operation``: create, update or append."""
+
+    dossier_code: DossierCode
+    fence: int
+    step: str
+    position: int
+    body_hash: bytes | None
+    operation: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    detail: str | None = None
+
+
+# One statement, one round trip, all or nothing. The ledger's rows are locked in the order of their codes before any is
+# changed, so that it never deadlocks with another one over the same rows. A dossier is accepted or finished, not both.
+# `= ANY` beside each join: see `shared.db.ledger`.
+_RECORD: Final = """
+WITH accepted AS MATERIALIZED (
+    SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bytea[]) AS a(dossier_code, fence, position, body_hash)
+), finished AS MATERIALIZED (
+    SELECT * FROM unnest($7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::timestamptz[], $12::int[], $13::text[],
+                         $14::text[], $15::smallint[], $16::bool[])
+        AS f(dossier_code, fence, state, position, next_try_at, attempts, error_class, error_detail, priority, known_there)
+), held AS MATERIALIZED (
+    SELECT l.dossier_code
+    FROM sync_ledger l
+    JOIN (SELECT dossier_code, fence FROM accepted UNION ALL SELECT dossier_code, fence FROM finished) g
+        ON l.dossier_code = g.dossier_code AND l.fence = g.fence
+    WHERE l.tenant = $1 AND l.dossier_code = ANY($3::text[] || $7::text[])
+    ORDER BY l.dossier_code
+    FOR UPDATE OF l
+), acknowledged AS (
+    UPDATE sync_ledger l SET
+        dossier_position = a.position, known_there = true, acknowledged_at = $2,
+        dossier_body_hash = CASE WHEN l.in_doubt THEN NULL ELSE a.body_hash END
+    FROM held JOIN accepted a USING (dossier_code)
+    WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY($3::text[])
+), ended AS (
+    UPDATE sync_ledger l SET
+        -- what was wanted while it was under way stays wanted, also of one that is parked
+        state = CASE WHEN l.wanted_position > f.position OR l.in_doubt THEN 'pending' ELSE f.state END,
+        wanted_at = CASE WHEN l.wanted_position > f.position AND f.state = 'sent' THEN $2 ELSE l.wanted_at END,
+        dossier_position = CASE WHEN f.state = 'sent' THEN greatest(l.dossier_position, f.position)
+                                ELSE l.dossier_position END,
+        progress_position = CASE WHEN f.state = 'sent' THEN greatest(l.progress_position, f.position)
+                                 ELSE l.progress_position END,
+        next_try_at = f.next_try_at,
+        attempts = f.attempts,
+        error_class = f.error_class,
+        error_detail = f.error_detail,
+        priority = coalesce(f.priority, l.priority),
+        known_there = coalesce(f.known_there, l.known_there),
+        dossier_body_hash = CASE WHEN f.known_there IS FALSE THEN NULL ELSE l.dossier_body_hash END,
+        leased_until = NULL
+    FROM held JOIN finished f USING (dossier_code)
+    WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY($7::text[])
+), steps AS (
+    -- true whoever holds the lease: a step once taken is never untaken
+    UPDATE sync_step s SET acknowledged_at = $2
+    FROM unnest($17::text[], $18::timestamptz[], $19::smallint[], $20::text[]) AS g(dossier_code, happened_at, status, staff)
+    WHERE s.tenant = $1 AND s.dossier_code = g.dossier_code AND s.happened_at = g.happened_at AND s.status = g.status
+      AND s.staff = g.staff AND s.acknowledged_at IS NULL AND s.dossier_code = ANY($17::text[])
+), tried AS (
+    INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, body_hash, operation, started_at, ended_at,
+                              outcome, detail)
+    SELECT $1, t.* FROM unnest($21::text[], $22::bigint[], $23::text[], $24::bigint[], $25::bytea[], $26::text[],
+                               $27::timestamptz[], $28::timestamptz[], $29::text[], $30::text[]) AS t
+    ON CONFLICT DO NOTHING
+)
+SELECT dossier_code FROM held
+"""
+
+
+async def record(
+    connection: "DriverConnection",
+    tenant: Tenant,
+    now: datetime,
+    *,
+    accepted: Sequence[DossierAccepted] = (),
+    finished: Sequence[Finished] = (),
+    steps: Sequence[Step] = (),
+    attempts: Sequence[Attempt] = (),
+) -> set[DossierCode]:
+    """Write down what came of calls; answers the dossiers of ``accepted`` and ``finished`` whose lease still held.
+
+    The outcome of any other is not written: somebody else has it by now. Its attempts and acknowledged steps are.
+    """
+    rows = await connection.fetch(
+        _RECORD,
+        tenant,
+        now,
+        [row.dossier_code for row in accepted],
+        [row.fence for row in accepted],
+        [row.position for row in accepted],
+        [row.body_hash for row in accepted],
+        [row.dossier_code for row in finished],
+        [row.fence for row in finished],
+        [row.state for row in finished],
+        [row.position for row in finished],
+        [row.next_try_at for row in finished],
+        [row.attempts for row in finished],
+        [row.error_class for row in finished],
+        [row.error_detail for row in finished],
+        [row.priority for row in finished],
+        [row.known_there for row in finished],
+        [step.dossier_code for step in steps],
+        [step.happened_at for step in steps],
+        [step.status for step in steps],
+        [step.staff for step in steps],
+        [attempt.dossier_code for attempt in attempts],
+        [attempt.fence for attempt in attempts],
+        [attempt.step for attempt in attempts],
+        [attempt.position for attempt in attempts],
+        [attempt.body_hash for attempt in attempts],
+        [attempt.operation for attempt in attempts],
+        [attempt.started_at for attempt in attempts],
+        [attempt.ended_at for attempt in attempts],
+        [attempt.outcome for attempt in attempts],
+        [attempt.detail for attempt in attempts],
+    )
+    return {row["dossier_code"] for row in rows}
