@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from hypothesis import strategies as st
 
-from tests.oracle.log import instant
+from tests.oracle.log import RANK, instant
 from tests.oracle.reckoning import END_NAMES, EXPECTED
 
 Event = dict[str, Any]
@@ -194,24 +194,7 @@ class Dossier:
         return data
 
 
-NAMES = (
-    "submitted",
-    "received",
-    "payment_requested",
-    "paid",
-    "supplement_requested",
-    "supplemented",
-    "assigned",
-    "transferred",
-    "extended",
-    "overdue",
-    "rated",
-    "withdrawn",
-    "rejected",
-    "stopped",
-    "processed",
-    "returned",
-)
+NAMES = tuple(name for name in RANK if name != "due_set")
 BESIDE = ("transferred", "extended", "extended", "overdue", "rated")
 FIRST_OFTEN = ("supplemented", "supplement_requested", "extended", "processed", "received", "assigned")
 DUE_OFTEN = ("supplement_requested", "supplement_requested", "supplemented", "supplemented", "extended", "processed", "paid")

@@ -23,6 +23,7 @@ from shared.domain.events import Event as Recorded
 from shared.domain.figures import Measure, contributions, covers, signed_counts
 from shared.domain.voids import absent_void_targets, void_problems
 from tests.oracle.comparison import ITEM_FIELDS, differences
+from tests.oracle.examples import RECEIVED, SYSTEM, told
 from tests.oracle.figures import dossiers_behind, places
 from tests.oracle.histories import Event, Seeded, arrival, seeded_tenant, tenants, written
 from tests.oracle.log import instant, local_date
@@ -227,6 +228,27 @@ def test_short_histories_meet_more_corners(chunk):
 @settings(max_examples=max(100, CASES // 20), deadline=None, suppress_health_check=list(HealthCheck))
 def test_drawn_histories(posted):
     must_agree(posted)
+
+
+@pytest.mark.parametrize("request_day", [14, 16, 17, 18])
+@pytest.mark.parametrize("done_day", [16, 18, 19])
+@pytest.mark.parametrize("calendar_day", [13, 15, 17, 19, 21, 23])
+def test_a_calendar_change_near_two_pauses(request_day, done_day, calendar_day):
+    due = told(
+        "due_set",
+        f"{calendar_day} 08:00",
+        source=SYSTEM,
+        new_due_at="30 17:00",
+        cause="calendar",
+        follows={"source": "s", "id": "done"},
+    )
+    pauses = [
+        told("supplement_requested", f"{request_day} 07:00"),
+        told("supplemented", f"{done_day} 08:00", "done"),
+        told("supplement_requested", "20 08:00"),
+        told("supplemented", "22 08:00"),
+    ]
+    must_agree([RECEIVED, *pauses, due])
 
 
 def timeless(dossier: Dossier, problems: tuple[Any, ...]) -> tuple[Any, ...]:

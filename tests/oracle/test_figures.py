@@ -1,5 +1,5 @@
 """Examples worked out by hand from docs/rules.md sections 6 and 7; they pin the oracle itself. Clock as in
-test_reckoning: May 2022, local time."""
+`examples`: May 2022, local time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.oracle.comparison import figure_differences
+from tests.oracle.examples import RECEIVED, may, of, told
 from tests.oracle.figures import (
     dossiers_behind,
     effective_to,
@@ -22,7 +23,6 @@ from tests.oracle.figures import (
 )
 from tests.oracle.histories import seeded_tenant, tenants
 from tests.oracle.reckoning import reckon
-from tests.oracle.test_reckoning import RECEIVED, may, of, told
 
 OPEN = {"open.total", "open.within"}
 LATE = {"open.total", "open.overdue"}
