@@ -3,13 +3,15 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from itertools import pairwise
 
 import psutil
 import pytest
 
-from tests.system.local_run import STOP_SECONDS, LocalRun, family, wait_until
+from tests.system.local_run import ROOT, STOP_SECONDS, LocalRun, family, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -18,6 +20,12 @@ PROGRAMS = ("api", "worker", "portal", "valkey", "postgres")
 
 def nothing_left(run: LocalRun) -> bool:
     return not family(run.folder)
+
+
+def seconds_to_load(module: str) -> float:
+    begun = time.monotonic()
+    subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, check=True)
+    return time.monotonic() - begun
 
 
 def test_it_says_ready_stops_without_a_trace_and_keeps_its_data(local_run: LocalRun) -> None:
@@ -40,13 +48,9 @@ def test_it_says_ready_stops_without_a_trace_and_keeps_its_data(local_run: Local
     assert list((local_run.folder / "run").iterdir()) == []
     secrets = (local_run.folder / "secrets.json").read_text()
 
-    # the quickest of four: other tests run beside this one
-    seconds = []
-    while len(seconds) < 4 and min(seconds, default=10) >= 10:
-        seconds.append(local_run.start().wait_ready())
-        if seconds[-1] >= 10:
-            local_run.stop()
-    assert min(seconds) < 10
+    seconds = local_run.start().wait_ready()
+    # ten seconds on a machine that has nothing else to do; beside other tests, by the measure of one of its programs
+    assert seconds < max(10, 6 * seconds_to_load("services.api.main"))
     assert (local_run.folder / "secrets.json").read_text() == secrets
     assert local_run.stop(signal.SIGINT) == 0
     assert nothing_left(local_run)
