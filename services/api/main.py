@@ -11,7 +11,7 @@ from services.api.context import Context
 from services.api.ingest import Intake
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
-from services.api.middleware import RequestMiddleware
+from services.api.middleware import RequestMiddleware, SmallBodyMiddleware
 from services.api.openapi import Problem
 from services.api.routes import routers
 from services.api.schemas.events import BatchReceipt, Receipt
@@ -77,5 +77,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     explorer.install(app)
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
+    app.add_middleware(SmallBodyMiddleware)
     app.add_middleware(RequestMiddleware)
     return app

@@ -16,6 +16,8 @@ from shared.observability import get_logger, note, unit_of_work
 REQUEST_ID_HEADER: Final = "x-request-id"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
+_SMALL_BYTES: Final = 64 * 2**10
+
 _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -64,3 +66,39 @@ class RequestMiddleware:
                 line = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 6)} | notes
                 log = get_logger()
                 (log.debug if route in _QUIET_ROUTES else log.info)("request_served", **line)
+
+
+class SmallBodyMiddleware:
+    """Takes a small body before anything else is done.
+
+    uvicorn forgets a body that nobody has read when its client hangs up. A client that sends its event and leaves has told
+    it all the same; looking up its key takes long enough to lose it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or not _is_small(scope):
+            await self.app(scope, receive, send)
+            return
+        messages = [await receive()]
+        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
+            messages.append(await receive())
+        messages.reverse()
+
+        async def replay() -> Message:
+            return messages.pop() if messages else await receive()
+
+        await self.app(scope, replay, send)
+
+
+def _is_small(scope: Scope) -> bool:
+    length = b""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = value
+        elif name == b"expect":
+            return False  # such a client waits to be asked
+    return length.isdigit() and 0 < int(length) <= _SMALL_BYTES
