@@ -127,6 +127,8 @@ def _statement(key: Key | None, *, agencies: bool, procedures: bool, other_proce
         if present:
             number += 1
             conditions += condition.format(number)
+    if not agencies and (procedures or other_procedures) and key is not Key.AGENCY:
+        conditions += " AND f.agency = ''"  # the cut by procedure: the index goes on to the procedure
     received = ", ".join(f"sum(f.received) FILTER (WHERE f.channel = '{channel.value}')" for channel in Channel)
     others = ", ".join(f"sum(f.{measure})" for measure in (*_FLOWS, *_STOCKS))
     grouping = f"GROUPING SETS ((p.label, f.{key}), (p.label))" if key else "p.label"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.db.figures import Stamp
 from shared.db.statistics import Row, Scope, Table
 from shared.domain.periods import Period
-from shared.domain.report import Check, Figure, RateKey, Sums, report
+from shared.domain.report import Check, Figure, Sums, report
 
 
 class PeriodOut(BaseModel):
@@ -140,27 +140,37 @@ class TableOut(BaseModel):
 
 def nested(sums: Sums, more_checks: Iterable[Check] = ()) -> dict[str, Any]:
     """The figures, rates and identities of ``sums`` as the contract nests them."""
-    figures = report(sums)
-    answer: dict[str, Any] = {}
-    for figure in Figure:
-        *above, last = figure.value.split(".")
-        room = answer
-        for step in above:
-            room = room.setdefault(step, {})
-        room[last] = figures.figures[figure]
-    rates = {key: figures.rates[key] for key in RateKey}
-    answer["rates"] = {
-        key.value: {
-            "value": rate.value,
-            "numerator": rate.numerator,
-            "denominator": rate.denominator,
-            "formula": rate.formula,
-        }
-        for key, rate in rates.items()
+    whole = report(sums)
+    figures = whole.figures
+    return {
+        "received": {
+            "total": figures[Figure.RECEIVED],
+            "new": {
+                "total": figures[Figure.RECEIVED_NEW],
+                "online": figures[Figure.RECEIVED_ONLINE],
+                "direct": figures[Figure.RECEIVED_DIRECT],
+                "postal": figures[Figure.RECEIVED_POSTAL],
+            },
+            "carried_over": figures[Figure.CARRIED_OVER],
+        },
+        "resolved": {
+            "total": figures[Figure.RESOLVED],
+            "early": figures[Figure.RESOLVED_EARLY],
+            "on_time": figures[Figure.RESOLVED_ON_TIME],
+            "late": figures[Figure.RESOLVED_LATE],
+            "withdrawn": figures[Figure.WITHDRAWN],
+            "stopped": figures[Figure.STOPPED],
+        },
+        "open": {
+            "total": figures[Figure.OPEN],
+            "within": figures[Figure.WITHIN],
+            "overdue": figures[Figure.OVERDUE],
+            "paused": figures[Figure.PAUSED],
+        },
+        # orjson writes dataclasses itself
+        "rates": whole.rates,
+        "checks": (*whole.checks, *more_checks),
     }
-    checks = (*figures.checks, *more_checks)
-    answer["checks"] = [{"identity": check.identity, "holds": check.holds} for check in checks]
-    return answer
 
 
 def _period(period: Period) -> dict[str, Any]:
