@@ -10,6 +10,7 @@ passed (at most ``times``, with ``probability``); with ``!`` the process kills i
 ``mid-rebuild``            a page of a rebuild is compared
 ``before-swap``            a rebuild is reckoned, its corrections are not applied
 ``before-rebuild-commit``  the corrections are applied, nothing is committed
+``before-clock-cursor``    the clock has appended what it had to say and not noted how far it looked
 =========================  ==========================================================================
 
 ``MOTCUA_FAIL_SEED`` (default 1) seeds the probabilities. ``MOTCUA_POISON_DOSSIER``: a regular expression; folding a dossier

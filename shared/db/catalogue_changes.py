@@ -40,7 +40,7 @@ async def put_agencies(
     Raises:
         InvalidInput: with pointers into ``told`` (``/3/parent``); for an agency that is not in it, to the whole (``""``).
     """
-    known_from = await _begin(connection, tenant)
+    known_from = await begin_change(connection, tenant)
     known = _by_code(await read_agencies(connection, tenant))
     new = _by_code(told)
     kept = [version for code, versions in known.items() if code not in new and not replace for version in versions]
@@ -71,7 +71,7 @@ async def put_procedures(
         InvalidInput: a code comes twice.
     """
     _refuse_repeated("code", [procedure.code for procedure in told])
-    known_from = await _begin(connection, tenant)
+    known_from = await begin_change(connection, tenant)
     known = await read_procedures(connection, tenant)
     new = {procedure.code: procedure for procedure in told}
     written = [procedure for procedure in told if known.get(procedure.code) != procedure]
@@ -101,7 +101,7 @@ async def put_calendar(
         InvalidInput: a date comes twice.
     """
     _refuse_repeated("date", [day.date for day in told], prefix="/days")
-    known_from = await _begin(connection, tenant)
+    known_from = await begin_change(connection, tenant)
     known = await read_calendar(connection, tenant)
     days, years = _calendar_rows(known, told, confirmed_years, replace=replace)
     await connection.executemany(
@@ -132,7 +132,7 @@ def _calendar_rows(
     return days, years
 
 
-async def _begin(connection: "DriverConnection", tenant: Tenant) -> datetime:
+async def begin_change(connection: "DriverConnection", tenant: Tenant) -> datetime:
     """Wait for the tenant's other writers and answer the instant from which this change is known: later than theirs."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('motcua catalogue ' || $1, 0))", tenant)
     known_from: datetime = await connection.fetchval("SELECT clock_timestamp()")

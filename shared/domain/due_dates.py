@@ -16,6 +16,7 @@ from shared.domain.almanac import Almanac, read_version, version_text
 from shared.domain.calendar import UnconfirmedYear
 from shared.domain.dossier import Dossier, fold
 from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName
+from shared.domain.facts import DueSetting
 from shared.domain.local_time import local_date
 from shared.domain.terms import ProcedureTerms, SupplementPolicy
 from shared.domain.voids import Identity, effective_events, fold_key, followed, in_fold_order, void_target
@@ -115,7 +116,12 @@ def uncomputed(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> 
         return None
     dossier = fold(code, events)
     last = fold_key(dossier.due_settings[-1].event) if dossier.due_settings else None
-    missing = [one for one in _reckon(history, almanac, None).uncomputed if last is None or last < fold_key(one.event)]
+    answered = {_followed_by(setting.event) for setting in dossier.due_settings}
+    missing = [
+        one
+        for one in _reckon(history, almanac, None).uncomputed
+        if (one.event.source, one.event.id) not in answered and (last is None or last < fold_key(one.event))
+    ]
     if missing:
         return missing[-1]
     pending = last is None and due_sets(code, events, almanac)
@@ -169,9 +175,12 @@ class _Reckoned:
     """As it is with these dates."""
 
     def date_by(self, event: Event) -> datetime | None:
-        """What a due_set that follows ``event`` has to say: where it asks for no date, the one in force before it."""
+        """What a due_set that follows ``event`` has to say: where it asks for no date, the one promised before it."""
         computed = self.dates.get((event.source, event.id))
-        return computed.due_at if computed is not None else _in_force_before(self.dossier, event)
+        if computed is not None:
+            return computed.due_at
+        before = _settings_before(self.dossier, event)
+        return before[-1].due_at if before else None
 
 
 def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _Reckoned:
@@ -220,18 +229,16 @@ def _granted(wait: Wait, terms: ProcedureTerms | None, office: WorkingTime, due_
 
 
 def _in_force_before(dossier: Dossier, event: Event) -> datetime | None:
-    """The due date in force when ``event`` came: by the setting events before it in the fold."""
+    """The due date in force when ``event`` came."""
+    return next((one.due_at for one in reversed(_settings_before(dossier, event)) if one.moved), None)
+
+
+def _settings_before(dossier: Dossier, event: Event) -> list[DueSetting]:
     key = fold_key(event)
-    due_at: datetime | None = None
-    for setting in dossier.due_settings:
-        if fold_key(setting.event) >= key:
-            break
-        if setting.moved and followed_by(setting.event) != (event.source, event.id):
-            due_at = setting.due_at
-    return due_at
+    return [setting for setting in dossier.due_settings if fold_key(setting.event) < key]
 
 
-def followed_by(setting: Event) -> Identity | None:
+def _followed_by(setting: Event) -> Identity | None:
     """What a setting event follows, if it is a due_set."""
     return followed(setting) if setting.name is EventName.DUE_SET else None
 
@@ -278,7 +285,7 @@ class _Desk:
         if not dossier.is_open or not dossier.due_settings:
             return
         last = dossier.due_settings[-1].event
-        identity = followed_by(last)
+        identity = _followed_by(last)
         asking = next((event for event in self.history.told if (event.source, event.id) == identity), None)
         if asking is None or identity is None:
             return

@@ -1,0 +1,121 @@
+"""The almanac of a tenant as the database holds it: calendar, office hours and procedures with all that was known before."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from shared.db.catalogue_changes import begin_change
+from shared.domain.almanac import Almanac, DayFact, HoursFact, YearFact
+from shared.domain.calendar import DayKind
+from shared.domain.events import Tenant
+from shared.domain.terms import ProcedureTerms, SupplementPolicy, Term, TermsVersion, TermUnit
+from shared.domain.working_time import OfficeHours
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from shared.db.engine import DriverConnection
+
+NEWEST_FACT: Final = """greatest(
+    (SELECT max(known_from) FROM calendar_day WHERE tenant = {tenant}),
+    (SELECT max(known_from) FROM calendar_year WHERE tenant = {tenant}),
+    (SELECT max(known_from) FROM office_hours WHERE tenant = {tenant}),
+    (SELECT max(known_from) FROM procedure WHERE tenant = {tenant}))"""
+"""SQL: from when the newest fact of a tenant's almanac was known; null: there is none. Writers are serial within a tenant,
+so that it rises with every change."""
+
+_NEWEST: Final = f"SELECT {NEWEST_FACT.format(tenant='$1')}"
+
+
+async def newest_fact(connection: "DriverConnection", tenant: Tenant) -> datetime | None:
+    """From when the newest fact of the tenant's almanac was known."""
+    known_from: datetime | None = await connection.fetchval(_NEWEST, tenant)
+    return known_from
+
+
+async def read_almanac(connection: "DriverConnection", tenant: Tenant) -> Almanac:
+    """All that is and was known."""
+    days = await connection.fetch(
+        "SELECT known_from, date, kind, removed FROM calendar_day WHERE tenant = $1 ORDER BY known_from, date", tenant
+    )
+    years = await connection.fetch(
+        "SELECT known_from, year, confirmed FROM calendar_year WHERE tenant = $1 ORDER BY known_from, year", tenant
+    )
+    hours = await connection.fetch(
+        "SELECT known_from, agency, spans, weekdays, removed FROM office_hours WHERE tenant = $1"
+        " ORDER BY known_from, agency",
+        tenant,
+    )
+    procedures = await connection.fetch(
+        "SELECT code, known_from, limit_value, limit_unit, supplement_policy, payment_pauses, removed FROM procedure"
+        " WHERE tenant = $1 ORDER BY code, known_from",
+        tenant,
+    )
+    versions: dict[str, list[TermsVersion]] = {}
+    for row in procedures:
+        versions.setdefault(row["code"], []).append((row["known_from"], None if row["removed"] else _terms(row)))
+    return Almanac(
+        days=[DayFact(row["known_from"], row["date"], None if row["removed"] else DayKind(row["kind"])) for row in days],
+        years=[YearFact(row["known_from"], row["year"], row["confirmed"]) for row in years],
+        hours=[HoursFact(row["known_from"], row["agency"], None if row["removed"] else _hours(row)) for row in hours],
+        procedures=versions,
+    )
+
+
+class Almanacs:
+    """The newest almanac of each tenant, read again when a fact was added."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Tenant, tuple[datetime | None, Almanac]] = {}
+
+    async def of(self, connection: "DriverConnection", tenant: Tenant) -> tuple[Almanac, datetime | None]:
+        """The almanac, and from when the newest fact in it was known."""
+        newest = await newest_fact(connection, tenant)
+        kept = self._kept.get(tenant)
+        if kept is None or kept[0] != newest:
+            # a change in between is in the almanac already and read once more at the next look
+            kept = self._kept[tenant] = (newest, await read_almanac(connection, tenant))
+        return kept[1], newest
+
+
+async def put_office_hours(
+    connection: "DriverConnection", tenant: Tenant, agency: str, hours: OfficeHours | None
+) -> datetime | None:
+    """Take ``hours`` as those of ``agency`` and of the agencies below it; None: those of the agencies above.
+
+    In the caller's transaction, serial with the tenant's other changes. Answers from when it is known; None: it was so.
+    """
+    known_from = await begin_change(connection, tenant)
+    known = await connection.fetchrow(
+        "SELECT spans, weekdays, removed FROM office_hours WHERE tenant = $1 AND agency = $2"
+        " ORDER BY known_from DESC LIMIT 1",
+        tenant,
+        agency,
+    )
+    present = None if known is None or known["removed"] else _hours(known)
+    if present == hours:
+        return None
+    written = hours or present
+    assert written is not None
+    await connection.execute(
+        "INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed) VALUES ($1, $2, $3, $4, $5, $6)",
+        tenant,
+        agency,
+        known_from,
+        str(written),
+        sorted(written.weekdays),
+        hours is None,
+    )
+    return known_from
+
+
+def _terms(row: "asyncpg.Record") -> ProcedureTerms:
+    value = row["limit_value"]
+    return ProcedureTerms(
+        term=Term(value, TermUnit(row["limit_unit"])) if value else None,
+        supplement_policy=SupplementPolicy(row["supplement_policy"]),
+        payment_pauses=row["payment_pauses"],
+    )
+
+
+def _hours(row: "asyncpg.Record") -> OfficeHours:
+    return OfficeHours.read(row["spans"], frozenset(row["weekdays"]))

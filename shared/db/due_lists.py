@@ -1,0 +1,99 @@
+"""Open dossiers by due date, in pages: late ones by age, those coming due (`shared.domain.ageing` says what that means).
+
+A paused dossier is within its time (rules, column 12) and in none of them.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.domain.ageing import Ageing, DueRange
+from shared.domain.events import DossierCode, Tenant
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDossier:
+    """An open, unpaused dossier with a due date."""
+
+    code: DossierCode
+    due_at: datetime
+    received_at: datetime
+    status: int
+    agency: str | None
+    procedure: str | None
+    channel: str | None
+
+
+_STANDING: Final = """tenant = $1 AND received_on IS NOT NULL AND ended_on IS NULL AND NOT paused_days @> $2::date
+  AND ($3::text[] IS NULL OR agency = ANY($3::text[]))"""
+"""SQL: open and unpaused at the end of day $2, of the agencies $3 (null: all)."""
+
+_PAGE: Final = f"""
+SELECT code, due_at, received_at, status, agency, procedure, channel FROM dossier
+WHERE {_STANDING}
+  AND due_at >= coalesce($4::timestamptz, '-infinity') AND due_at < coalesce($5::timestamptz, 'infinity')
+  AND ($6::timestamptz IS NULL OR (due_at, code) > ($6, $7))
+ORDER BY due_at, code LIMIT $8"""
+
+
+async def open_by_due_date(
+    connection: "DriverConnection",
+    tenant: Tenant,
+    due: DueRange,
+    *,
+    today: date,
+    agencies: Collection[str] | None = None,
+    after: OpenDossier | None = None,
+    limit: int = 100,
+) -> list[OpenDossier]:
+    """The next open, unpaused dossiers with a due date in ``due``, the earliest first, after the last one of a page.
+
+    ``agencies``: every code, as events tell them, of the subtree asked for; None: all.
+    """
+    rows = await connection.fetch(
+        _PAGE,
+        tenant,
+        today,
+        None if agencies is None else list(agencies),
+        due.since,
+        due.before,
+        None if after is None else after.due_at,
+        None if after is None else after.code,
+        limit,
+    )
+    return [OpenDossier(*row) for row in rows]
+
+
+async def ageing_counts(
+    connection: "DriverConnection",
+    tenant: Tenant,
+    ranges: Mapping[Ageing, DueRange],
+    *,
+    today: date,
+    agencies: Collection[str] | None = None,
+) -> dict[Ageing, int]:
+    """How many open, unpaused dossiers each bucket of `ageing_ranges` has; those without a due date are not due."""
+    starts: list[Any] = [due.since for due in ranges.values()]
+    ends: list[Any] = [due.before for due in ranges.values()]
+    rows = await connection.fetch(
+        f"""
+        SELECT r.bucket, count(*) AS dossiers
+        FROM (SELECT due_at FROM dossier WHERE {_STANDING}) d
+        JOIN unnest($4::text[], $5::timestamptz[], $6::timestamptz[]) AS r(bucket, since, before)
+          ON coalesce(d.due_at >= r.since, r.since IS NULL OR r.before IS NULL)
+         AND coalesce(d.due_at < r.before, r.before IS NULL)
+        GROUP BY r.bucket
+        """,
+        tenant,
+        today,
+        None if agencies is None else list(agencies),
+        [bucket.value for bucket in ranges],
+        starts,
+        ends,
+    )
+    counted = {Ageing(row["bucket"]): row["dossiers"] for row in rows}
+    return {bucket: counted.get(bucket, 0) for bucket in ranges}
