@@ -164,7 +164,7 @@ class Delivery:
             except Exception as error:  # noqa: BLE001 - one unreadable dossier blocks nobody
                 letter = unreadable(error)
             if isinstance(letter, Unsendable):
-                version = max((event.position for event in histories.get(code, [])), default=claim.wanted_position)
+                version = max([event.position for event in histories.get(code, [])], default=0)
                 self._book.set_aside(claim, version, letter)
             else:
                 letters.append(letter)

@@ -110,7 +110,8 @@ def write_letter(
             unsent.append(page)
     return Letter(
         claim=claim,
-        version=dossier.last_position,
+        # what was wanted when it was claimed is in the log that was read since
+        version=max(dossier.last_position, claim.wanted_position),
         body=body,
         body_hash=wire.body_hash(body),
         priority=priority_of(dossier, now),

@@ -161,7 +161,7 @@ class Notebook:
             dossier_code=claim.dossier_code,
             fence=claim.fence,
             state=state,
-            position=version,
+            position=max(version, claim.wanted_position),
             next_try_at=self._clock.now(),
             attempts=claim.attempts,
             error_class=reason.kind,

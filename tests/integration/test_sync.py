@@ -1,12 +1,21 @@
 """Dossiers go to a practice portal, and both sides then hold the same."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
-from tests.integration.sync_side import Side, both_sides, data, practice_portal
+from shared.db import event_log, ledger, ledger_records
+from shared.db.engine import create_engine, driver_session
+from shared.db.event_log import NewEvent
+from shared.db.ledger import SyncState
+from shared.domain.circuit import Lane
+from shared.domain.events import DossierCode, EventName
+from shared.domain.sync_order import Want
+from tests.integration.sync_side import TENANT, Side, both_sides, data, new_sync, practice_portal
 
 CODE = "H51.12-180102-0001"
 AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
@@ -43,4 +52,214 @@ async def test_a_dossier_and_its_steps_arrive(side: Side) -> None:
     assert held["NgayKetThucXuLy"] == "20180102103000"
     assert [step["NoiDungXuLy"] for step in held["progress"]] == ["Tiếp nhận hồ sơ", "Phân công xử lý", "Đã xử lý xong"]
     assert [step["NguoiXuLy"] for step in held["progress"]] == ["H51.12", "CB01", "H51.12"]
+    await side.agree(CODE)
+
+
+async def test_versions_never_go_backwards_and_the_latest_state_wins(side: Side) -> None:
+    await received(side)
+    await side.drain()
+    await side.faults({"fault": "F3", "service": "DongBoHoSoMC", "times": 1})
+    await side.tell(CODE, "assigned", AT + timedelta(hours=1), officer="CB01")
+    await side.sync.drain(TENANT)
+    await side.tell(CODE, "processed", AT + timedelta(hours=2), outcome="approved")
+    assert await side.drain() == {"sent": 1}
+    held = await side.held(CODE)
+    assert held is not None
+    assert [version["TrangThaiHoSo"] for version in held["versions"]] == ["2", "9"]
+    assert len(held["progress"]) == 3
+    await side.agree(CODE)
+
+
+async def test_what_changes_nothing_there_is_not_sent(side: Side) -> None:
+    await received(side)
+    await side.drain()
+    calls = len(await side.calls())
+    await side.tell(CODE, "rated", AT + timedelta(days=3), satisfied=True)
+    await side.tell(CODE, "overdue", AT + timedelta(days=9))
+    assert (await side.row(CODE))["state"] == "pending"
+    assert await side.drain() == {"sent": 1}
+    assert len(await side.calls()) == calls
+    assert (await side.row(CODE))["dossier_position"] == 3
+
+
+async def test_unsendable_dossiers_are_listed_with_their_reason(side: Side) -> None:
+    await side.tell(CODE, "assigned", AT)
+    await side.tell("H51.12-180102-0002", "extended", AT, new_due_at="2018-01-12T01:00:00Z", apology_number="1", reason="x")
+    submitted = {"procedure_code": "1.001612", "agency_code": "H51.12", "channel": "online"}
+    await side.tell("H51.12-180102-0003", "submitted", AT, **submitted)
+    await side.tell("H51.12-180102-0003", "supplement_requested", AT + timedelta(hours=1), content="x")
+    assert await side.drain() == {"unsendable": 3}
+    rows = await side.fetch("SELECT dossier_code, error_class, error_detail FROM sync_ledger ORDER BY 1")
+    assert [row["error_class"] for row in rows] == ["no_procedure", "no_status", "not_received"]
+    assert all(row["error_detail"] for row in rows)
+    await received(side)
+    assert (await side.drain())["sent"] == 1
+
+
+async def test_an_unreadable_dossier_is_parked_and_blocks_nobody(side: Side) -> None:
+    await side.bulk(3)
+    broken = "H51.12-180105-0001"
+    async with driver_session(side.engine) as connection:
+        await event_log.append(
+            connection, TENANT, [NewEvent("urn:x", "1", EventName.RECEIVED, DossierCode(broken), AT, '{"channel": 3}', b"")]
+        )
+        await ledger.want(connection, TENANT, [Want(DossierCode(broken), 99, AT, 0)])
+    assert await side.drain() == {"sent": 3, "parked": 1}
+    row = await side.row(broken)
+    assert (row["error_class"], row["error_detail"].split()[0]) == ("unreadable", "KeyError")
+
+
+async def test_personal_data_reaches_the_portal_and_nothing_else(side: Side) -> None:
+    secret = {"name": "Nguyễn Văn Bí Mật", "id_type": "cccd", "id_number": "012345678901", "phone": "0900000001"}
+    event = NewEvent(
+        "urn:x", "1", EventName.RECEIVED, DossierCode(CODE), AT, orjson.dumps(data("received")).decode(), b"x", secret
+    )
+    async with driver_session(side.engine) as connection:
+        await event_log.append(connection, TENANT, [event])
+    await side.want(CODE)
+    await side.faults({"fault": "F12", "service": "DongBoHoSoMC", "times": 1})
+    await side.drain()
+    await side.faults()
+    await side.tell(CODE, "assigned", AT + timedelta(hours=1))
+    assert await side.drain() == {"sent": 1}
+    held = await side.held(CODE)
+    assert held is not None
+    assert held["ChuHoSo"] == "Nguyễn Văn Bí Mật"
+    assert held["DinhDanhCHS"] == [{"LoaiDinhDanh": "1", "SoDinhDanh": "012345678901"}]
+    assert held["LoaiDoiTuong"] == "1"
+    for table in ("sync_ledger", "sync_attempt", "sync_step"):
+        assert not await side.fetch(f"SELECT 1 FROM {table} t WHERE t::text ~ 'Mật|0123456789|090000'")
+
+
+async def test_a_renamed_agency_doubles_no_step(side: Side) -> None:
+    """A step whose answer was lost is repeated with the officer text that it was first sent with."""
+    await received(side)
+    await side.faults({"fault": "F6", "service": "CapNhatTienDoHoSoMC", "times": 1, "seconds": 1.2, "variant": "drop"})
+    await side.sync.drain(TENANT)
+    async with driver_session(side.engine) as connection:
+        await connection.execute(
+            "INSERT INTO agency (tenant, code, known_from, name) VALUES ($1, 'H51.12', $2, 'Sở Mới')", TENANT, AT
+        )
+    await asyncio.sleep(1.1)
+    assert await side.drain() == {"sent": 1}
+    held = await side.held(CODE)
+    assert held is not None
+    assert [step["NguoiXuLy"] for step in held["progress"]] == ["H51.12"]
+    assert held["DonViXuLy"] in {"H51.12", "Sở Mới"}
+
+
+async def test_names_unknown_here_come_from_the_portal(side: Side) -> None:
+    await received(side)
+    await side.drain()
+    assert {call["service"] for call in await side.calls()} >= {"LayThuTuc"}
+    known = (await side.held(CODE) or {})["TenTTHC"]
+    await side.bulk(3)
+    await side.drain()
+    assert len([call for call in await side.calls() if call["service"] == "LayThuTuc"]) == 1
+    assert isinstance(known, str)
+
+
+async def test_a_late_answer_of_an_expired_lease_overwrites_nothing_and_the_newest_goes_once_more(side: Side) -> None:
+    await received(side)
+    async with driver_session(side.engine) as connection:
+        now = await ledger.clock(connection)
+        [stale] = await ledger.claim(connection, TENANT, Lane.BACKLOG, limit=10, now=now, lease_seconds=-1)
+    await side.tell(CODE, "assigned", AT + timedelta(hours=1))
+    assert await side.drain() == {"sent": 1}
+    before = await side.row(CODE)
+    async with driver_session(side.engine) as connection:
+        held = await ledger_records.record(
+            connection, TENANT, now, accepted=[ledger_records.DossierAccepted(stale.dossier_code, stale.fence, 1, b"old")]
+        )
+        assert held == set()
+        assert await side.row(CODE) == before
+        await ledger.distrust(connection, TENANT, [CODE], now)
+    assert await side.drain() == {"sent": 1}
+    versions = (await side.held(CODE) or {})["versions"]
+    assert [version["same_as_before"] for version in versions] == [False, True]
+    await side.agree(CODE)
+
+
+async def test_wanted_while_under_way_stays_pending(side: Side) -> None:
+    await received(side)
+    async with driver_session(side.engine) as connection:
+        now = await ledger.clock(connection)
+        [claim] = await ledger.claim(connection, TENANT, Lane.BACKLOG, limit=10, now=now, lease_seconds=60)
+        await side.tell(CODE, "assigned", AT + timedelta(hours=1))
+        for state in (SyncState.SENT, SyncState.PARKED):
+            await ledger_records.record(
+                connection, TENANT, now, finished=[ledger_records.Finished(claim.dossier_code, claim.fence, state, 1, now)]
+            )
+            assert (await side.row(CODE))["state"] == "pending"
+
+
+async def test_live_work_goes_before_the_backlog_and_due_before_ended(side: Side) -> None:
+    await side.bulk(30)  # long ended
+    await side.tell("H51.12-180102-9001", "received", AT, **data("received"))  # open, overdue
+    live = datetime.now(UTC) - timedelta(minutes=1)
+    await side.tell("H51.12-180102-9002", "received", live, **data("received", due_at="2099-01-01T00:00:00Z"))
+    async with driver_session(side.engine) as connection:
+        now = await ledger.clock(connection)
+        [first] = await ledger.claim(connection, TENANT, Lane.LIVE, limit=10, now=now, lease_seconds=60)
+        [second] = await ledger.claim(connection, TENANT, Lane.BACKLOG, limit=1, now=now, lease_seconds=60)
+    assert (first.dossier_code, second.dossier_code) == ("H51.12-180102-9002", "H51.12-180102-9001")
+
+
+async def test_a_live_event_is_there_soon_while_a_backlog_drains(side: Side) -> None:
+    slow = new_sync(side.engine, side.url, portal_calls_per_minute=600, time_scale=1)
+    side.extra.append((side.engine, slow))
+    await side.bulk(1500)
+    runner = asyncio.create_task(slow.run())
+    await asyncio.sleep(1)
+    code = "H51.12-180102-9002"
+    started = asyncio.get_running_loop().time()
+    await side.tell(code, "received", datetime.now(UTC) - timedelta(seconds=5), **data("received"))
+    slow.ring(TENANT)
+    while (await side.row(code))["state"] != "sent" and asyncio.get_running_loop().time() - started < 20:
+        await asyncio.sleep(0.02)
+    took = asyncio.get_running_loop().time() - started
+    assert (await side.states())["pending"] > 500
+    await slow.stop(10)
+    await runner
+    assert took < 5  # about 0.3 s on an idle machine
+
+
+async def test_several_workers_send_nothing_twice(side: Side) -> None:
+    codes = await side.bulk(700)
+    for _ in range(3):
+        engine = create_engine(side.database_url, application="other", pool_size=8)
+        side.extra.append((engine, new_sync(engine, side.url)))
+    runners = [asyncio.create_task(sync.run()) for _, sync in side.extra]
+    for _ in range(400):
+        if await side.states() == {"sent": 700}:
+            break
+        await asyncio.sleep(0.1)
+    for _, sync in side.extra:
+        await sync.stop(5)
+    await asyncio.gather(*runners)
+    stats = (await side.portal.get("/_portal/stats")).json()
+    assert (stats["dossiers"], stats["versions"], stats["steps"], stats["repeated_steps"]) == (700, 700, 2800, 0)
+    await side.agree(*codes[::20])
+
+
+async def test_more_steps_than_a_call_takes(side: Side) -> None:
+    await received(side)
+    for minute in range(1, 36):
+        await side.tell(CODE, "assigned", AT + timedelta(minutes=minute), officer=f"CB{minute:02}")
+    assert await side.drain() == {"sent": 1}
+    held = await side.held(CODE)
+    assert held is not None
+    assert [step["NguoiXuLy"] for step in held["progress"]] == ["H51.12", *(f"CB{minute:02}" for minute in range(1, 36))]
+    await side.agree(CODE)
+
+
+async def test_a_voided_event_changes_the_dossier_and_leaves_its_step(side: Side) -> None:
+    await received(side)
+    await side.tell(CODE, "processed", AT + timedelta(hours=1), id_="wrong", outcome="approved")
+    await side.drain()
+    await side.tell(CODE, "voided", AT + timedelta(hours=2), event_id="wrong", event_source="urn:test", reason="x")
+    assert await side.drain() == {"sent": 1}
+    held = await side.held(CODE)
+    assert held is not None
+    assert (held["TrangThaiHoSo"], len(held["progress"])) == ("2", 2)
     await side.agree(CODE)
