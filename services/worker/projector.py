@@ -19,7 +19,7 @@ from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.reckoning import Histories, Reckoned, failure_of_dossier, named_elsewhere, reckon
 from shared.db import dossier_rows, event_log, ledger, projections
 from shared.db.engine import driver_session
-from shared.domain.events import DossierCode, Event, Tenant
+from shared.domain.events import DossierCode, Tenant
 from shared.observability import get_logger
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 LEAST_LIMIT: Final = 50
 FIRST_LIMIT: Final = 1_000
 LARGEST_LIMIT: Final = 10_000
-QUICK_SECONDS: Final = 0.75
-SLOW_SECONDS: Final = 2.5
+QUICK_SECONDS: Final = 1.5
+SLOW_SECONDS: Final = 4.0
 
 SLICE: Final = 100
 """So many dossiers are folded before other tasks of the process have a turn (about 10 ms)."""
@@ -46,22 +46,23 @@ UNSTORABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events after ``after`` and what their dossiers are at the position of the last of them."""
+    """The events ``after`` < position <= ``until`` and what their dossiers are at ``until``."""
 
     after: int
+    until: int
     limit: int
-    events: Sequence[Event]
+    codes: frozenset[DossierCode]
     reckoned: Reckoned
 
     @property
-    def last(self) -> int:
-        """The position that the cursor moves to."""
-        return self.events[-1].position if self.events else self.after
+    def is_empty(self) -> bool:
+        """Whether nothing came after the cursor."""
+        return self.until == self.after
 
     @property
     def is_full(self) -> bool:
         """Whether there may be more behind it."""
-        return len(self.events) >= self.limit
+        return self.until - self.after >= self.limit
 
 
 def next_limit(limit: int, *, full: bool, seconds: float) -> int:
@@ -115,12 +116,12 @@ class Projector:
                 else:
                     batch = await self._read(connection, tenant, cursor.position)
                 again = await projections.due_again(connection, tenant, RETRY_LIMIT)
-                if not batch.events and not again:
+                if batch.is_empty and not again:
                     await projections.checked(connection, tenant)
                     return False
                 self._faults.passed("after-read")
                 if batch.is_full:
-                    self._read_ahead(tenant, batch.last)
+                    self._read_ahead(tenant, batch.until)
                 await self._count(connection, tenant, batch, again, careful=careful)
         except BaseException:
             # whatever it was (a timeout?), less at once may get through
@@ -139,11 +140,9 @@ class Projector:
 
     async def _read(self, connection: "DriverConnection", tenant: Tenant, after: int) -> Batch:
         limit = self._limits.get(tenant, FIRST_LIMIT)
-        events = await event_log.read_after(connection, tenant, after, limit)
-        if not events:
-            return Batch(after, limit, events, Reckoned())
-        codes = {event.dossier_code for event in events}
-        return Batch(after, limit, events, await self._reckon(connection, tenant, codes, events[-1].position))
+        found = await projections.concerned(connection, tenant, after, limit)
+        reckoned = await self._reckon(connection, tenant, found.histories, found.until)
+        return Batch(after, found.until, limit, frozenset(found.histories), reckoned)
 
     def _read_ahead(self, tenant: Tenant, after: int) -> None:
         async def read() -> Batch:
@@ -158,10 +157,7 @@ class Projector:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _reckon(
-        self, connection: "DriverConnection", tenant: Tenant, codes: Collection[DossierCode], up_to: int
-    ) -> Reckoned:
-        histories = await event_log.of_dossiers(connection, tenant, codes, up_to)
+    async def _reckon(self, connection: "DriverConnection", tenant: Tenant, histories: Histories, up_to: int) -> Reckoned:
         present = await projections.present(connection, tenant, named_elsewhere(histories), up_to)
         reckoned = Reckoned()
         for part in slices(histories):
@@ -180,11 +176,12 @@ class Projector:
     ) -> None:
         reckoned = batch.reckoned
         # asked under the lock, for the batch before may have begun to wait for one of these events
-        others = await projections.arrived(connection, tenant, batch.events) if batch.events else set()
+        others = await projections.arrived(connection, tenant, batch.after, batch.until)
         others.update(again)
-        others -= {event.dossier_code for event in batch.events}
+        others -= batch.codes
         if others:
-            more = await self._reckon(connection, tenant, others, batch.last)
+            histories = await event_log.of_dossiers(connection, tenant, others, batch.until)
+            more = await self._reckon(connection, tenant, histories, batch.until)
             more.add(reckoned)
             reckoned = more
         if careful:
@@ -194,8 +191,8 @@ class Projector:
         await projections.await_targets(connection, tenant, reckoned.voids)
         await ledger.want(connection, tenant, reckoned.wants)
         self._faults.passed("between-state-and-cursor")
-        if batch.events:
-            await projections.move(connection, tenant, batch.last)
+        if not batch.is_empty:
+            await projections.move(connection, tenant, batch.until)
         self._faults.passed("before-commit")
 
     async def _storable(self, connection: "DriverConnection", tenant: Tenant, reckoned: Reckoned) -> Reckoned:
@@ -237,9 +234,9 @@ class Projector:
         level(
             "batch_projected",
             tenant=tenant,
-            events=len(batch.events),
+            events=batch.until - batch.after,
             dossiers=len(batch.reckoned.rows),
-            position=batch.last,
+            position=batch.until,
             seconds=round(seconds, 4),
         )
 

@@ -118,6 +118,10 @@ def travelling(first: int) -> str:
     return f"SELECT {columns} FROM unnest({arguments}) AS travelled({_COLUMNS})"
 
 
+def _columns_of(relation: str) -> str:
+    return ", ".join(f"{relation}.{column}" for column in COUNTED_COLUMNS.split(", "))
+
+
 # One statement, so that what a row counted for before and what it counts for now are told apart by one snapshot: `stale`
 # still sees the rows as they were. $2 names every dossier concerned, those of $3 have no event and lose their row.
 _WRITE: Final = f"""
@@ -125,13 +129,16 @@ WITH fresh AS MATERIALIZED (
     {travelling(4)}
 ), stale AS MATERIALIZED (
     -- by the primary key whatever the statistics say: no other index is right for a batch
-    SELECT {COUNTED_COLUMNS}
+    SELECT concerned.code, {COUNTED_COLUMNS}
     FROM unnest($2::text[]) AS concerned(code)
     CROSS JOIN LATERAL (SELECT {COUNTED_COLUMNS} FROM dossier d WHERE d.tenant = $1 AND d.code = concerned.code LIMIT 1) d
+), same AS MATERIALIZED (
+    SELECT code FROM fresh JOIN stale USING (code)
+    WHERE ({_columns_of("fresh")}) IS NOT DISTINCT FROM ({_columns_of("stale")})
 ), signed AS MATERIALIZED (
-    SELECT 1 AS sign, {COUNTED_COLUMNS} FROM fresh
+    SELECT 1 AS sign, {COUNTED_COLUMNS} FROM fresh WHERE code NOT IN (SELECT code FROM same)
     UNION ALL
-    SELECT -1 AS sign, {COUNTED_COLUMNS} FROM stale
+    SELECT -1 AS sign, {COUNTED_COLUMNS} FROM stale WHERE code NOT IN (SELECT code FROM same)
 ), cells AS MATERIALIZED (
     {day_cells("signed")}
 ), sums AS (

@@ -30,7 +30,7 @@ def received(position: int, code: str = "H51-220512-0001") -> Event:
 def test_batches_grow_while_behind_and_quick_and_shrink_when_slow():
     assert next_limit(FIRST_LIMIT, full=True, seconds=0.1) == 2 * FIRST_LIMIT
     assert next_limit(LARGEST_LIMIT, full=True, seconds=0.1) == LARGEST_LIMIT
-    assert next_limit(4 * FIRST_LIMIT, full=True, seconds=1.5) == 4 * FIRST_LIMIT
+    assert next_limit(4 * FIRST_LIMIT, full=True, seconds=2.5) == 4 * FIRST_LIMIT
     assert next_limit(4 * FIRST_LIMIT, full=True, seconds=9) == 2 * FIRST_LIMIT
     assert next_limit(4 * FIRST_LIMIT, full=False, seconds=0.1) == FIRST_LIMIT
     assert LEAST_LIMIT < FIRST_LIMIT < LARGEST_LIMIT
