@@ -5,7 +5,6 @@ what is recorded counts once, so an upload that was cut is simply sent again.
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -17,39 +16,27 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
+from services.cli.api import add_api_options, api_client, refusal
 from services.cli.errors import CommandError
-from shared.settings import Settings
-
-KEY_VARIABLE: Final = "MOTCUA_KEY"
 
 _PIECE_BYTES: Final = 256 * 2**10
 _TRIES: Final = 5
 _SHOWN: Final = 20
-_ANSWER_SECONDS: Final = 600.0
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 def register(commands: Any) -> None:
     """Add the command."""
-    settings = Settings()
     command = commands.add_parser("import", help="send a file of events (one CloudEvent a line, .gz too) to the API")
     command.add_argument("file", type=Path, help="the file; - reads standard input")
-    command.add_argument(
-        "--api", default=f"http://{settings.api_host}:{settings.api_port}", help="base URL of the API (%(default)s)"
-    )
-    command.add_argument(
-        "--key",
-        default=os.environ.get(KEY_VARIABLE) or settings.dev_key.get_secret_value(),
-        help=f"key with events:write; {KEY_VARIABLE} or the development key when absent",
-    )
+    add_api_options(command, scope="events:write")
     command.add_argument("--dry-run", action="store_true", help="validate, store nothing")
     command.set_defaults(run=_import)
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    headers = {"authorization": f"Bearer {arguments.key}"}
     console = Console(stderr=True)
-    with httpx.Client(base_url=arguments.api, headers=headers, timeout=_ANSWER_SECONDS) as client:
+    with api_client(arguments) as client:
         sums = _send_until_through(client, arguments, console)
     for name in ("accepted", "duplicates", "rejected", "last_position"):
         print(f"{name}: {sums[name]}")
@@ -112,12 +99,7 @@ def _receipts(answer: httpx.Response, console: Console) -> dict[str, Any]:
     """Show the first rejected lines; answer the sums on the last line."""
     if not answer.is_success:
         answer.read()
-        try:
-            problem = answer.json()
-            text = f"{problem['title']}: {problem['detail']}"
-        except (ValueError, KeyError):
-            text = answer.text[:500]
-        raise CommandError(f"the API answered {answer.status_code}. {text}")
+        raise refusal(answer)
     shown = 0
     last: dict[str, Any] = {}
     for line in answer.iter_lines():

@@ -38,7 +38,7 @@ def replay(client: httpx.Client, table: UnitTable, console: Console) -> list[Com
     with _progress(console) as progress:
         last_position = _send(client, table, progress)
         _wait_until_counted(client, table, last_position, progress)
-    return compare(table, _figures(client, table))
+    return compare(table, figures(client, table))
 
 
 def _put(client: httpx.Client, path: str, body: object) -> None:
@@ -94,7 +94,12 @@ def _wait_until_counted(client: httpx.Client, table: UnitTable, position: int, p
     raise ReplayError(f"position {position} was not counted within {COUNTING_DEADLINE_SECONDS:.0f} s: is the worker alive?")
 
 
-def _figures(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
+def figures(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
+    """The answer of ``GET /v1/stats/by/agency`` for the table's year: the units are the rows.
+
+    Raises:
+        ReplayError: an answer other than expected.
+    """
     response = client.get(
         "/v1/stats/by/agency",
         params={"from": f"{table.year}-01-01", "to": f"{table.year}-12-31", "agency": table.tenant},

@@ -1,0 +1,64 @@
+"""``motcua sample``: load a published unit table as events into a running API, and print it against what is counted."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from services.cli.api import add_api_options, api_client, refusal
+from services.cli.errors import CommandError
+from services.sample.comparison import compare, print_comparison
+from services.sample.replay import ReplayError, figures, replay
+from services.sample.table import CSV_HEADINGS, UnitTable, published_table, read_table
+from shared.settings import Settings
+
+NARROWEST_SHEET = 130
+"""Columns that the comparison needs; a pipe or a small window gets lines this long."""
+
+
+def register(commands: Any) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "sample", help="load a published unit table as events, and compare what is counted with what was printed"
+    )
+    command.add_argument("name", nargs="?", help=f"published table ({Settings().sample} when absent)")
+    command.add_argument(
+        "--table", type=Path, help=f"a table of your own instead: CSV with the headings {', '.join(CSV_HEADINGS)}"
+    )
+    command.add_argument("--year", type=int, help="the year of your own table; it must be over")
+    command.add_argument("--compare", action="store_true", help="load nothing, only compare")
+    add_api_options(command, scope="admin rights")
+    command.set_defaults(run=_sample)
+
+
+def _sample(arguments: argparse.Namespace) -> int:
+    console = Console()
+    if console.width < NARROWEST_SHEET:
+        console = Console(width=NARROWEST_SHEET)
+    with api_client(arguments) as client:
+        table = _table(arguments, _tenant(client))
+        try:
+            rows = compare(table, figures(client, table)) if arguments.compare else replay(client, table, console)
+        except ReplayError as error:
+            raise CommandError(str(error)) from error
+    return 0 if print_comparison(console, table, rows) else 1
+
+
+def _tenant(client: httpx.Client) -> str:
+    answer = client.get("/v1/whoami")
+    if not answer.is_success:
+        raise refusal(answer)
+    return str(answer.json()["tenant"])
+
+
+def _table(arguments: argparse.Namespace, tenant: str) -> UnitTable:
+    if arguments.table is None:
+        return published_table(arguments.name or Settings().sample, tenant)
+    if arguments.year is None:
+        raise CommandError("a table of your own needs its year: --year 2024.")
+    if not 1990 <= arguments.year < datetime.now(UTC).year:  # noqa: PLR2004 - before it nothing was computed
+        raise CommandError(f"--year {arguments.year}: expected a year from 1990 on that is over.")
+    return read_table(arguments.table, tenant=tenant, year=arguments.year)
