@@ -41,4 +41,9 @@ def context_of(connection: HTTPConnection) -> Context:
     return cast("Context", connection.app.state.context)
 
 
-RequestContext = Annotated[Context, Depends(context_of)]
+async def _request_context(connection: HTTPConnection) -> Context:
+    # a dependency that is no coroutine function would cost a thread for each request
+    return context_of(connection)
+
+
+RequestContext = Annotated[Context, Depends(_request_context)]

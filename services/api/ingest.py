@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +43,10 @@ _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 _RETRY_AFTER_SECONDS: Final = 2
 
+_LINGER_SECONDS: Final = 0.25
+_MOST_LINGERING: Final = 2
+"""Writers that keep their connection for a moment; fewer than there are connections."""
+
 AppendResult = Appended | Exception
 """What became of one event; an exception where PostgreSQL refused its values, which validation should have done."""
 
@@ -63,6 +67,7 @@ class _Line:
 
     waiting: deque[_Waiting]
     writer: asyncio.Task[None] | None = None
+    more: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def _size(event: NewEvent) -> int:
@@ -99,6 +104,7 @@ class Intake:
         line = self._lines.setdefault(tenant, _Line(deque()))
         line.waiting.extend(parts)
         self._count(events_in, bytes_in)
+        line.more.set()
         if line.writer is None and parts:
             line.writer = asyncio.create_task(self._write(tenant, line), context=Context())
         results: list[AppendResult] = []
@@ -160,7 +166,7 @@ class Intake:
             while line.waiting:
                 try:
                     async with driver_session(self._engine) as connection:
-                        while line.waiting:
+                        while line.waiting or await self._is_more(line):
                             await self._append_group(connection, tenant, line)
                             pause = _FIRST_PAUSE_SECONDS
                 except Exception as error:
@@ -177,6 +183,17 @@ class Intake:
                 self._end(line.waiting.popleft(), error)
         finally:
             line.writer = None
+
+    async def _is_more(self, line: _Line) -> bool:
+        """Whether more arrives while the connection is still at hand: taking one costs more than the append."""
+        if sum(1 for other in self._lines.values() if other.writer is not None) > _MOST_LINGERING:
+            return False
+        line.more.clear()
+        try:
+            await asyncio.wait_for(line.more.wait(), _LINGER_SECONDS)
+        except TimeoutError:
+            return False
+        return bool(line.waiting)
 
     async def _append_group(self, connection: "DriverConnection", tenant: Tenant, line: _Line) -> None:
         group = [line.waiting[0]]
