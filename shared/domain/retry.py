@@ -29,8 +29,6 @@ class ErrorClass(StrEnum):
     """The session was refused even after a renewal (F1, twice)."""
     REFUSED = "refused"
     """Login, route or service refused: a matter of configuration (F2)."""
-    HELD_BACK = "held_back"
-    """Nothing was stored because of another dossier in the same call (strict batches)."""
     CONTRADICTION = "contradiction"
     """Told "exists" on create and "does not exist" on update."""
     OUT_OF_ORDER = "out_of_order"
@@ -53,28 +51,26 @@ class Rule:
 
     The nth counted try waits ``first_seconds * 2 ** (n - 1)``, at most ``most_seconds``, of which the second half is
     luck. ``tries``: so many counted tries, then parked; 0: parked at once; None: never. ``counts``: the try counts.
-    ``shakes_circuit``: it is evidence that the portal as a whole is down. ``call_sizes``: at most so many dossiers in
-    the call of the 1st, 2nd, … repetition, the last one for all later ones: so a bad one is found, and blocks nobody.
+    ``call_sizes``: at most so many dossiers in the call of the 1st, 2nd, … repetition, the last one for all later ones: so
+    a bad one is found, and blocks nobody.
     """
 
     first_seconds: float = 0.0
     most_seconds: float = 0.0
     tries: int | None = None
     counts: bool = True
-    shakes_circuit: bool = False
     call_sizes: tuple[int, ...] = (WHOLE_CALL,)
 
 
 _PERMANENT: Final = Rule(tries=0)
 
 RETRY_TABLE: Final[Mapping[ErrorClass, Rule]] = {
-    ErrorClass.UNAVAILABLE: Rule(1, 300, shakes_circuit=True, call_sizes=(WHOLE_CALL, 10, 1)),
-    ErrorClass.AMBIGUOUS: Rule(1, 300, shakes_circuit=True, call_sizes=(10, 1)),
-    ErrorClass.GARBLED: Rule(1, 300, shakes_circuit=True, call_sizes=(10, 1)),
+    ErrorClass.UNAVAILABLE: Rule(1, 300, call_sizes=(WHOLE_CALL, 10, 1)),
+    ErrorClass.AMBIGUOUS: Rule(1, 300, call_sizes=(10, 1)),
+    ErrorClass.GARBLED: Rule(1, 300, call_sizes=(10, 1)),
     ErrorClass.THROTTLED: Rule(1, 1, counts=False),
-    ErrorClass.SESSION: Rule(1, 60, counts=False, shakes_circuit=True),
+    ErrorClass.SESSION: Rule(1, 60, counts=False),
     ErrorClass.REFUSED: Rule(1, 1, counts=False),
-    ErrorClass.HELD_BACK: Rule(0, 0, counts=False),
     ErrorClass.CONTRADICTION: Rule(5, 300, call_sizes=(10, 1)),
     ErrorClass.OUT_OF_ORDER: Rule(2, 60, tries=5),
     ErrorClass.REJECTED: _PERMANENT,

@@ -1,0 +1,47 @@
+"""Every map to portal codes is total: nothing of ours can reach the wire as an empty code by oversight."""
+
+from services.portal import codes
+from shared.domain.events import Channel, EventName, Status
+from shared.domain.lifecycle import PROGRESS_BEARING
+from shared.domain.portal_status import (
+    APPLICANT_KIND_CODES,
+    CHANNEL_CODES,
+    PAYMENT_CODES,
+    RETURN_METHOD_CODES,
+    STATUS_CODES,
+    UNRECEIVED_STATUSES,
+    ApplicantKind,
+    Gateway,
+    ReturnMethod,
+)
+from shared.domain.retry import RETRY_TABLE, ErrorClass
+from shared.portal.answers import ITEM_KINDS, VERDICTS, Verdict
+from shared.portal.outcomes import ItemKind
+from shared.portal.wire import STEP_TEXTS
+
+
+def test_the_tables_are_total_and_in_the_portals_lists() -> None:
+    assert set(STATUS_CODES) == set(Status)
+    assert set(STATUS_CODES.values()) == set(codes.STATUSES)
+    assert set(CHANNEL_CODES) == set(Channel)
+    assert set(CHANNEL_CODES.values()) == set(codes.CHANNELS)
+    assert set(APPLICANT_KIND_CODES) == set(ApplicantKind)
+    assert set(APPLICANT_KIND_CODES.values()) == set(codes.OWNER_KINDS)
+    assert set(RETURN_METHOD_CODES) == set(ReturnMethod)
+    assert set(RETURN_METHOD_CODES.values()) == set(codes.RETURN_METHODS)
+    assert set(PAYMENT_CODES) == set(Gateway)
+    assert set(PAYMENT_CODES.values()) <= set(codes.ONLINE_PAYMENTS)
+    assert {STATUS_CODES[status] for status in UNRECEIVED_STATUSES} == codes.STATUSES_WITHOUT_RECEIPT
+
+
+def test_every_step_has_its_text_and_only_those() -> None:
+    assert set(STEP_TEXTS) == set(PROGRESS_BEARING)
+    assert EventName.OVERDUE not in STEP_TEXTS
+    assert all(STEP_TEXTS.values())
+
+
+def test_every_failure_has_its_rule_and_every_verdict_its_meaning() -> None:
+    assert set(RETRY_TABLE) == set(ErrorClass)
+    assert set(ITEM_KINDS.values()) == set(ItemKind)
+    assert set(VERDICTS.values()) == set(Verdict) - {Verdict.UNKNOWN}
+    assert {code.value for code in codes.ErrorCode} <= set(VERDICTS)
