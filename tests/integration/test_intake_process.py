@@ -317,3 +317,27 @@ async def test_postgresql_restarts(own_postgres: Postgres, tmp_path: Path) -> No
             assert '"request_failed"' not in log.read_text()
     finally:
         own_postgres.stop(process)
+
+
+async def test_motcua_import(database_url: str, tmp_path: Path, link: asyncpg.Connection) -> None:
+    told = [event("assigned") for _ in range(50)]
+    plain, packed = tmp_path / "events.ndjson", tmp_path / "events.ndjson.gz"
+    plain.write_bytes(lines(*told[:30], event(subject="?")))
+    packed.write_bytes(gzip.compress(lines(*told)))
+
+    def run(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "services.cli", "import", "--api", url, *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    with api_process(database_url, tmp_path) as (_, url, _log):
+        rehearsed = await asyncio.to_thread(run, url, str(packed), "--dry-run")
+        assert (rehearsed.returncode, await recorded(link)) == (0, [])
+        first = await asyncio.to_thread(run, url, str(plain))
+        assert (first.returncode, "line 31: Invalid input /subject" in first.stderr) == (1, True)
+        assert first.stdout.splitlines() == ["accepted: 30", "duplicates: 0", "rejected: 1", "last_position: 30"]
+        second = await asyncio.to_thread(run, url, str(packed))
+        assert second.returncode == 0, second.stderr
+        assert second.stdout.splitlines() == ["accepted: 20", "duplicates: 30", "rejected: 0", "last_position: 50"]
+        refused = await asyncio.to_thread(run, url, str(packed), "--key", "wrong")
+        assert (refused.returncode, "401" in refused.stderr) == (1, True)
+    assert await recorded(link) == [one["id"] for one in told]
