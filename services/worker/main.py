@@ -9,7 +9,8 @@ from typing import Any, Final, Protocol, assert_never
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.fail_points import FailPoints
-from services.worker.jobs import JobRunner
+from services.worker.jobs import Handler, JobRunner
+from services.worker.portal_jobs import Reconcile, Replay
 from services.worker.portal_sync import PortalSync
 from services.worker.projector import Projector
 from services.worker.pump import Pump
@@ -51,7 +52,12 @@ class Worker:
     def __init__(self, engine: AsyncEngine, settings: Settings, faults: FailPoints) -> None:
         self.portal = PortalSync(engine, CatalogueCache(engine), settings)
         self.projector = Projector(engine, faults=faults, counted=self.portal.ring)
-        runner = JobRunner(engine, {JobKind.REBUILD: Rebuild(engine, faults=faults)})
+        handlers: dict[JobKind, Handler] = {
+            JobKind.REBUILD: Rebuild(engine, faults=faults),
+            JobKind.REPLAY: Replay(engine, self.portal),
+            JobKind.RECONCILE: Reconcile(engine, self.portal),
+        }
+        runner = JobRunner(engine, handlers)
         sweep = settings.sweep_seconds
         self.events = Pump("projection", find=self.projector.tenants, work=self.projector.work, sweep_seconds=sweep)
         self.jobs = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2)
