@@ -44,7 +44,7 @@ def said(code: DossierCode, events: Sequence[Event], almanac: Almanac, now: date
     dates = due_sets(code, events, almanac)
     with_dates = [*events, *(due_set.event(code, now) for due_set in dates)]
     return [
-        *(system_event(EventName.DUE_SET, code, one.id, one.time, one.data) for one in dates),
+        *(system_event(one.name, code, one.id, one.time, one.data) for one in dates),
         *(
             system_event(EventName.OVERDUE, code, one.id, one.time, one.data)
             for one in overdue_events(code, with_dates, now)

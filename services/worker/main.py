@@ -8,8 +8,10 @@ from typing import Any, Final, Protocol, assert_never
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.worker.clock import Clock, Examiner
 from services.worker.fail_points import FailPoints
 from services.worker.jobs import Handler, JobRunner
+from services.worker.overdue import OverdueTeller
 from services.worker.portal_jobs import Reconcile, Replay
 from services.worker.portal_sync import PortalSync
 from services.worker.projector import Projector
@@ -51,7 +53,7 @@ class Worker:
 
     def __init__(self, engine: AsyncEngine, settings: Settings, faults: FailPoints) -> None:
         self.portal = PortalSync(engine, CatalogueCache(engine), settings)
-        self.projector = Projector(engine, faults=faults, counted=self.portal.ring)
+        self.projector = Projector(engine, faults=faults, counted=self._counted)
         handlers: dict[JobKind, Handler] = {
             JobKind.REBUILD: Rebuild(engine, faults=faults),
             JobKind.REPLAY: Replay(engine, self.portal),
@@ -60,13 +62,23 @@ class Worker:
         runner = JobRunner(engine, handlers)
         sweep = settings.sweep_seconds
         self.events = Pump("projection", find=self.projector.tenants, work=self.projector.work, sweep_seconds=sweep)
+        examiner = Examiner(engine, faults=faults, appended=self.events.ring)
+        clock, teller = Clock(examiner), OverdueTeller(examiner)
+        self.clock = Pump("clock", find=clock.tenants, work=clock.work, sweep_seconds=sweep)
+        self.overdue = Pump("overdue", find=teller.tenants, work=teller.work, sweep_seconds=sweep)
         self.jobs = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2)
         self._settings = settings
 
     @property
     def pumps(self) -> dict[Worked, float]:
         """All of them, each with the patience it deserves at the end: a job takes minutes and begins anew elsewhere."""
-        return {self.events: PATIENCE_SECONDS, self.jobs: 0.0, self.portal: PATIENCE_SECONDS}
+        return {
+            self.events: PATIENCE_SECONDS,
+            self.clock: PATIENCE_SECONDS,
+            self.overdue: PATIENCE_SECONDS,
+            self.jobs: 0.0,
+            self.portal: PATIENCE_SECONDS,
+        }
 
     def ring(self, topic: Topic, tenant: Tenant) -> None:
         """Pass a ring of the doorbell on."""
@@ -79,6 +91,11 @@ class Worker:
                 self.jobs.ring(tenant)
             case _:
                 assert_never(topic)
+
+    def _counted(self, tenant: Tenant) -> None:
+        """Pass on that events were counted: now the portal wants them and the clock may look at them."""
+        self.portal.ring(tenant)
+        self.clock.ring(tenant)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until ``stopping`` is set, then end gracefully."""

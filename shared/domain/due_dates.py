@@ -2,7 +2,7 @@
 
 Pure: from the events of one dossier and the almanac. The dates are computed anew from what was told, never from an earlier
 computation, and only what differs from the log is appended. So deciding again after an append decides nothing, and late,
-voided or disordered events end in the same dates as if they had come in order.
+voided or disordered events end in the same dates as if they had come in order. What is asked for no longer is withdrawn.
 """
 
 import hashlib
@@ -34,6 +34,9 @@ class Cause(StrEnum):
 
 _CAUSE_ORDER: Final[Mapping[Cause, int]] = {cause: number for number, cause in enumerate(Cause)}
 """Of events of the same instant, those of the later cause count last."""
+
+
+_WITHDRAWN: Final = "no longer asked for by what was told"
 
 
 class UncomputedReason(StrEnum):
@@ -76,6 +79,11 @@ class DueSet:
     calendar_version: str
 
     @property
+    def name(self) -> EventName:
+        """What it is."""
+        return EventName.DUE_SET
+
+    @property
     def data(self) -> dict[str, Any]:
         """The event's data in its canonical form."""
         return {
@@ -87,11 +95,41 @@ class DueSet:
 
     def event(self, code: DossierCode, recorded_at: datetime | None = None) -> Event:
         """The event as it will be, at no position yet."""
-        return Event(0, recorded_at or self.time, SYSTEM_SOURCE, self.id, EventName.DUE_SET, code, self.time, self.data)
+        return _event(self, code, recorded_at)
 
 
-def due_sets(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> tuple[DueSet, ...]:
-    """The ``due_set`` events to append after ``events`` (all of the dossier, in any order), in their order.
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A ``voided`` of one of our due_sets, whose event asks for no date any more: of that due_set and nothing else."""
+
+    due_set_id: str
+    time: datetime
+
+    @property
+    def name(self) -> EventName:
+        """What it is."""
+        return EventName.VOIDED
+
+    @property
+    def id(self) -> str:
+        """Its identity, beside the system's source."""
+        return f"void-{self.due_set_id}"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's data in its canonical form."""
+        return {"event_id": self.due_set_id, "event_source": SYSTEM_SOURCE, "reason": _WITHDRAWN}
+
+    def event(self, code: DossierCode, recorded_at: datetime | None = None) -> Event:
+        """The event as it will be, at no position yet."""
+        return _event(self, code, recorded_at)
+
+
+Decision = DueSet | Withdrawal
+
+
+def due_sets(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> tuple[Decision, ...]:
+    """The events to append after ``events`` (all of the dossier, in any order), in their order.
 
     Nothing is decided with an almanac older than one that the dossier's dates were computed by already.
     """
@@ -105,7 +143,7 @@ def due_sets(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> tu
     desk.settle()
     if desk.decided or any(version != almanac.version for version in versions):
         desk.follow_calendar()
-    return tuple(desk.decided)
+    return (*desk.withdrawn, *desk.decided)
 
 
 def uncomputed(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> Uncomputed | None:
@@ -138,31 +176,41 @@ class _History:
     received: Event | None
     set_before: Sequence[Event]
     """The due_sets, in fold order, effective or not."""
-    voided: frozenset[Identity]
+    dismissed: frozenset[Identity]
+    """Voided by a person: not set again."""
+    withdrawn: frozenset[Identity]
+    """Voided by the clock itself."""
 
     @classmethod
     def of(cls, code: DossierCode, events: Iterable[Event]) -> "_History":
         ordered = in_fold_order(events)
         told = [event for event in ordered if event.name is not EventName.DUE_SET]
         effective = effective_events(told)
+        voids = [event for event in told if event.name is EventName.VOIDED]
         return cls(
             code=code,
             told=effective,
             received=next((event for event in effective if event.name is EventName.RECEIVED), None),
             set_before=[event for event in ordered if event.name is EventName.DUE_SET and followed(event) is not None],
-            voided=frozenset(void_target(event) for event in told if event.name is EventName.VOIDED),
+            dismissed=frozenset(void_target(void) for void in voids if void.source != SYSTEM_SOURCE),
+            withdrawn=frozenset(void_target(void) for void in voids if void.source == SYSTEM_SOURCE),
         )
 
     def asks(self, almanac: Almanac) -> bool:
         """Whether there may be a date to compute: a cheap answer for the many that bring their own."""
-        if self.received is None:
-            return False
         return bool(self.set_before) or any(
             (event is self.received and "due_at" not in event.data)
             or (event.name is EventName.SUPPLEMENTED and "new_due_at" not in event.data)
             or (event.name is EventName.PAID and almanac.any_payment_pauses)
             for event in self.told
+            if self.received is not None
         )
+
+    @property
+    def counting(self) -> list[Event]:
+        """The due_sets that nobody took back."""
+        gone = self.dismissed | self.withdrawn
+        return [event for event in self.set_before if (event.source, event.id) not in gone]
 
 
 @dataclass(slots=True)
@@ -174,19 +222,16 @@ class _Reckoned:
     dossier: Dossier
     """As it is with these dates."""
 
-    def date_by(self, event: Event) -> datetime | None:
-        """What a due_set that follows ``event`` has to say: where it asks for no date, the one promised before it."""
-        computed = self.dates.get((event.source, event.id))
-        if computed is not None:
-            return computed.due_at
-        before = _settings_before(self.dossier, event)
-        return before[-1].due_at if before else None
+    def asks(self, identity: Identity) -> bool:
+        """Whether the event asks for a date, be it one that cannot be computed."""
+        return identity in self.dates or any((one.event.source, one.event.id) == identity for one in self.uncomputed)
 
 
 def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _Reckoned:
     """Compute all dates from nothing but what was told."""
     received = history.received
-    assert received is not None
+    if received is None:
+        return _Reckoned({}, [], fold(history.code, history.told))
     terms = almanac.terms(received.data["procedure_code"], received.recorded_at)
     office = almanac.working_time(received.data["agency_code"], version)
     events = list(history.told)
@@ -251,57 +296,58 @@ class _Desk:
     almanac: Almanac
     version: datetime
     decided: list[DueSet] = field(default_factory=list)
+    withdrawn: list[Withdrawal] = field(default_factory=list)
     reckonings: dict[datetime | None, _Reckoned] = field(default_factory=dict)
 
     def settle(self) -> None:
-        """Set each date that is asked for, and set anew what the told events no longer bear out.
+        """Set each date that is asked for, set anew what the told events bear out no longer, withdraw what none asks for.
 
-        A date once set stays by its version of the calendar; what moves it is `follow_calendar`. One whose due_set was
-        voided is a person's matter.
+        A date once set stays by its version of the calendar; what moves it is `follow_calendar`. One whose due_set a person
+        voided is that person's matter.
         """
         history = self.history
-        told = {(event.source, event.id): event for event in history.told}
+        told = {(event.source, event.id) for event in history.told}
         latest: dict[tuple[Identity, Cause, datetime], Event] = {}
         for event in history.set_before:
             identity = followed(event)
-            if identity in told:
+            if identity is None or identity not in told or (event.source, event.id) in history.withdrawn:
+                continue
+            if self._reckoned(read_version(event.data["calendar_version"])).asks(identity):
                 latest[identity, Cause(event.data["cause"]), event.time] = event
+            elif (event.source, event.id) not in history.dismissed:
+                self.withdrawn.append(Withdrawal(event.id, event.time))
         now = self._reckoned(self.version)
         for identity, computed in now.dates.items():
             if (identity, computed.cause, computed.event.time) not in latest:
                 self._write(identity, computed.cause, computed.event.time, computed.due_at, version_text(self.version))
         for (identity, cause, time), event in latest.items():
-            if (event.source, event.id) in history.voided:
+            version = event.data["calendar_version"]
+            right = self._reckoned(read_version(version)).dates.get(identity)
+            if (event.source, event.id) in history.dismissed or right is None or right.due_at == _new_due_at(event):
                 continue
-            right = self._reckoned(read_version(event.data["calendar_version"])).date_by(told[identity])
-            if right is not None and right != _new_due_at(event):
-                self._write(identity, cause, time, right, event.data["calendar_version"])
+            self._write(identity, cause, time, right.due_at, version)
 
     def follow_calendar(self) -> None:
         """Move the computed date that an open dossier has now, if the newest calendar moves it and the fold lets it."""
         code = self.history.code
-        events = [*self.history.told, *self._counting(), *(due_set.event(code) for due_set in self.decided)]
+        gone = {withdrawal.due_set_id for withdrawal in self.withdrawn}
+        counting = [event for event in self.history.counting if event.id not in gone]
+        events = [*self.history.told, *counting, *(due_set.event(code) for due_set in self.decided)]
         dossier = fold(code, events)
         if not dossier.is_open or not dossier.due_settings:
             return
         last = dossier.due_settings[-1].event
         identity = _followed_by(last)
-        asking = next((event for event in self.history.told if (event.source, event.id) == identity), None)
-        if asking is None or identity is None:
-            return
-        due_at = self._reckoned(self.version).date_by(asking)
-        if due_at is None or due_at == _new_due_at(last):
+        right = None if identity is None else self._reckoned(self.version).dates.get(identity)
+        if identity is None or right is None or right.due_at == _new_due_at(last):
             return
         # a date set after the change, by a worker that had not seen it, is corrected in its own place
         later = self.version > last.time
         cause, time = (Cause.CALENDAR, self.version) if later else (Cause(last.data["cause"]), last.time)
-        moved = self._write(identity, cause, time, due_at, version_text(self.version))
+        moved = self._write(identity, cause, time, right.due_at, version_text(self.version))
         settings = fold(code, [*events, moved.event(code)]).due_settings
         if not any(setting.moved for setting in settings if setting.event.id == moved.id):
             self.decided.pop()  # lateness is not erased: there is nothing to say
-
-    def _counting(self) -> list[Event]:
-        return [event for event in self.history.set_before if (event.source, event.id) not in self.history.voided]
 
     def _reckoned(self, version: datetime | None) -> _Reckoned:
         if version not in self.reckonings:
@@ -316,6 +362,10 @@ class _Desk:
         due_set = DueSet(f"due-{_CAUSE_ORDER[cause]}{number:06d}-{digest}", time, due_at, cause, identity, version)
         self.decided.append(due_set)
         return due_set
+
+
+def _event(said: Decision, code: DossierCode, recorded_at: datetime | None) -> Event:
+    return Event(0, recorded_at or said.time, SYSTEM_SOURCE, said.id, said.name, code, said.time, said.data)
 
 
 def _new_due_at(due_set: Event) -> datetime:

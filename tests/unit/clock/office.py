@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.domain.almanac import Almanac, DayFact, HoursFact, YearFact
 from shared.domain.calendar import DayKind, WorkingCalendar
-from shared.domain.due_dates import DueSet, due_sets
+from shared.domain.due_dates import Decision, due_sets
 from shared.domain.events import DossierCode, Event, EventName
 from shared.domain.local_time import LOCAL_ZONE
 from shared.domain.terms import ProcedureTerms, SupplementPolicy, Term, TermUnit
@@ -125,7 +125,7 @@ def void(target: Event, when: str, event_id: str = "void") -> Event:
     )
 
 
-def recorded(due_set: DueSet, recorded_at: datetime = RECORDED) -> Event:
+def recorded(due_set: Decision, recorded_at: datetime = RECORDED) -> Event:
     return replace(due_set.event(CODE, recorded_at), position=next(_positions))
 
 
