@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "c570311b57a0"
+revision = "822c6cea16a9"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -128,9 +128,19 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("received_on IS NOT NULL AND ended_on IS NULL"),
     )
+    op.create_index(
+        "ix_dossier_open_received",
+        "dossier",
+        ["tenant", "received_at", "code"],
+        unique=False,
+        postgresql_where=sa.text("received_on IS NOT NULL AND ended_on IS NULL"),
+    )
     op.create_index("ix_dossier_tenant_agency", "dossier", ["tenant", "agency", "received_at", "code"], unique=False)
     op.create_index("ix_dossier_tenant_due_at", "dossier", ["tenant", "due_at", "code"], unique=False)
+    op.create_index("ix_dossier_tenant_ended_on", "dossier", ["tenant", "ended_on", "code"], unique=False)
+    op.create_index("ix_dossier_tenant_procedure", "dossier", ["tenant", "procedure", "received_at", "code"], unique=False)
     op.create_index("ix_dossier_tenant_received_at", "dossier", ["tenant", "received_at", "code"], unique=False)
+    op.create_index("ix_dossier_tenant_status", "dossier", ["tenant", "status", "received_at", "code"], unique=False)
     op.create_table(
         "event_log",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -422,9 +432,17 @@ def downgrade() -> None:
     op.drop_table("figure_sum")
     op.drop_index("ix_event_log_tenant_dossier_code", table_name="event_log")
     op.drop_table("event_log")
+    op.drop_index("ix_dossier_tenant_status", table_name="dossier")
     op.drop_index("ix_dossier_tenant_received_at", table_name="dossier")
+    op.drop_index("ix_dossier_tenant_procedure", table_name="dossier")
+    op.drop_index("ix_dossier_tenant_ended_on", table_name="dossier")
     op.drop_index("ix_dossier_tenant_due_at", table_name="dossier")
     op.drop_index("ix_dossier_tenant_agency", table_name="dossier")
+    op.drop_index(
+        "ix_dossier_open_received",
+        table_name="dossier",
+        postgresql_where=sa.text("received_on IS NOT NULL AND ended_on IS NULL"),
+    )
     op.drop_index(
         "ix_dossier_open", table_name="dossier", postgresql_where=sa.text("received_on IS NOT NULL AND ended_on IS NULL")
     )

@@ -270,6 +270,16 @@ dossier = Table(
     Index("ix_dossier_tenant_received_at", "tenant", "received_at", "code"),
     Index("ix_dossier_tenant_due_at", "tenant", "due_at", "code"),
     Index("ix_dossier_tenant_agency", "tenant", "agency", "received_at", "code"),
+    Index("ix_dossier_tenant_procedure", "tenant", "procedure", "received_at", "code"),
+    Index("ix_dossier_tenant_status", "tenant", "status", "received_at", "code"),
+    Index("ix_dossier_tenant_ended_on", "tenant", "ended_on", "code"),
+    Index(
+        "ix_dossier_open_received",
+        "tenant",
+        "received_at",
+        "code",
+        postgresql_where=text("received_on IS NOT NULL AND ended_on IS NULL"),
+    ),
     Index(
         "ix_dossier_open",
         "tenant",
