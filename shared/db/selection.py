@@ -22,6 +22,16 @@ _STORED_ANOMALIES: Final = frozenset(AnomalyCode) - {AnomalyCode.UNKNOWN_AGENCY,
 _NEW: Final = "received_on BETWEEN {begin}::date AND {end}::date"
 _RESOLVED: Final = "ended_on BETWEEN {begin}::date AND {end}::date"
 
+# A walk from each procedure in use to the next one: as many steps as there are procedures, however many dossiers.
+_UNKNOWN_PROCEDURE: Final = """procedure = ANY(ARRAY(
+    WITH RECURSIVE used(code) AS (
+        (SELECT procedure FROM dossier WHERE tenant = $1 AND procedure > '' ORDER BY procedure LIMIT 1)
+        UNION ALL
+        SELECT next.procedure FROM used CROSS JOIN LATERAL (
+            SELECT d.procedure FROM dossier d WHERE d.tenant = $1 AND d.procedure > used.code ORDER BY d.procedure LIMIT 1
+        ) next
+    ) SELECT code FROM used WHERE NOT code = ANY({}::text[])))"""
+
 FIGURE_CONDITIONS: Final[Mapping[Figure, str]] = {
     Figure.RECEIVED: "received_on <= {end}::date AND (ended_on IS NULL OR ended_on >= {begin}::date)",
     Figure.RECEIVED_NEW: _NEW,
@@ -157,7 +167,7 @@ class Conditions:
         if anomaly in _STORED_ANOMALIES:
             self.add("anomalies @> ARRAY[{}::text]", anomaly.value)
         elif anomaly is AnomalyCode.UNKNOWN_PROCEDURE:
-            self.add("NOT procedure = ANY({}::text[])", any_of(access.catalogue.procedures))
+            self.add(_UNKNOWN_PROCEDURE, any_of(access.catalogue.procedures))
         else:
             self._add_unknown_agency(access)
 

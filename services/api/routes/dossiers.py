@@ -40,6 +40,9 @@ Code = Annotated[str, Path(description="Dossier code (mã hồ sơ).", examples=
 
 _CSV_HEADINGS: Final = ITEM_FIELDS
 
+_ANYWHERE: Final = 2**63 - 1
+"""A position behind all: what a void names may have come later than all of the void's own dossier."""
+
 
 class Paging(BaseModel):
     """How a list is cut into pages."""
@@ -195,11 +198,11 @@ async def get_dossier(context: RequestContext, caller: DossierReader, code: Code
     """Answer one dossier."""
     access = await access_of(context, caller)
     async with driver_session(context.engine) as connection:
-        dossier, events = await _visible(connection, access, code)
+        dossier, events = await visible(connection, access, code)
         absent = absent_void_targets(events)
         problems: tuple[Anomaly, ...] = ()
         if absent or any(event.name == "voided" for event in events):
-            elsewhere = await projections.present(connection, caller.tenant, absent, dossier.last_position)
+            elsewhere = await projections.present(connection, caller.tenant, absent, _ANYWHERE)
             problems = void_problems(events, elsewhere)
         carrier = dossier.applicant_event
         data = await applicant_readings.masked(connection, caller.tenant, carrier)
@@ -210,7 +213,7 @@ async def get_dossier(context: RequestContext, caller: DossierReader, code: Code
     return _json(answer)
 
 
-async def _visible(connection: Any, access: Access, code: str) -> tuple[Dossier, list[Event]]:
+async def visible(connection: Any, access: Access, code: str) -> tuple[Dossier, list[Event]]:
     """The dossier and its events.
 
     Raises:
@@ -253,7 +256,7 @@ async def get_applicant(
     """Answer the applicant, the reading recorded."""
     access = await access_of(context, caller)
     async with driver_session(context.engine) as connection:
-        dossier, _ = await _visible(connection, access, code)
+        dossier, _ = await visible(connection, access, code)
         carrier = dossier.applicant_event
         reading = Reading(
             dossier_code=dossier.code, reader=caller.key_id, purpose=purpose, request_id=request.state.request_id

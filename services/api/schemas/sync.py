@@ -1,0 +1,130 @@
+"""The portal ledger at the edge."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.api.schemas.stats import PeriodOut, RateOut
+from shared.domain.retry import ErrorClass
+
+_POSITION = "Position in the log of the version that"
+
+
+class CircuitOut(BaseModel):
+    """Whether the portal is being called."""
+
+    state: str = Field(description="closed (gọi bình thường), open (tạm ngừng gọi), half_open (gọi thử).")
+    reason: str | None
+    opened_at: datetime | None
+    retry_at: datetime | None
+
+
+class Indicator(RateOut):
+    """Indicator 1.4: sync rate (tỷ lệ đồng bộ)."""
+
+    id: str = Field(examples=["1.4"])
+    period: PeriodOut
+
+
+class SyncSummary(BaseModel):
+    """How far the national portal is (đồng bộ Cổng DVCQG)."""
+
+    counts: dict[str, int] = Field(
+        description="Dossiers by state: pending (chờ gửi), sent (đã gửi), parked (tạm dừng), unsendable.",
+        examples=[{"pending": 3, "sent": 97, "parked": 0, "unsendable": 0}],
+    )
+    errors: dict[str, int] = Field(description="Dossiers by error class.", examples=[{"rejected": 1}])
+    lag_seconds: float = Field(description="Age of the oldest change that the portal does not have; 0: it has all.")
+    oldest_pending_at: datetime | None
+    last_acknowledged_at: datetime | None
+    indicator: Indicator = Field(description="Indicator 1.4 of Decision 766, of the year unless told otherwise.")
+    circuit: CircuitOut
+
+
+class LedgerItem(BaseModel):
+    """One dossier in the ledger (sổ đồng bộ)."""
+
+    dossier: str
+    state: str
+    wanted_position: int = Field(description=f"{_POSITION} the portal should hold.")
+    wanted_at: datetime
+    sent_position: int = Field(description=f"{_POSITION} was last put on the wire.")
+    dossier_position: int = Field(description=f"{_POSITION} it acknowledged.")
+    progress_position: int = Field(description=f"{_POSITION} it acknowledged with its steps.")
+    body_hash: str | None = Field(description="SHA-256 of the acknowledged body.")
+    known_there: bool
+    attempts: int
+    next_try_at: datetime
+    error_class: str | None
+    error_detail: str | None
+    acknowledged_at: datetime | None
+
+
+class LedgerList(BaseModel):
+    """A page of the ledger, by dossier code."""
+
+    items: list[LedgerItem]
+    next_cursor: str | None
+
+
+class AttemptOut(BaseModel):
+    """One call's part for a dossier."""
+
+    step: str
+    position: int
+    body_hash: str | None
+    operation: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    detail: str | None
+
+
+class VersionOut(BaseModel):
+    """One version that went on the wire."""
+
+    position: int
+    body_hash: str | None
+    accepted_at: datetime | None
+    attempts: list[AttemptOut]
+
+
+class StepOut(BaseModel):
+    """A progress step (tiến độ): happened, recorded, sent, acknowledged."""
+
+    happened_at: datetime
+    status: int
+    officer: str
+    position: int
+    recorded_at: datetime
+    sent_at: datetime
+    acknowledged_at: datetime | None
+
+
+class LedgerDetail(LedgerItem):
+    """One dossier's versions, attempts and steps."""
+
+    versions: list[VersionOut]
+    attempts_made: list[AttemptOut]
+    steps: list[StepOut]
+
+
+class ReplayBody(BaseModel):
+    """What to send again: exactly one of dossiers, error class, or a time range of the changes."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"error": "rejected"}, {"dossiers": ["H51.12-260512-0003"]}]},
+    )
+
+    dossiers: list[str] | None = Field(None, min_length=1, max_length=10_000, description="Dossier codes (mã hồ sơ).")
+    error: ErrorClass | None = Field(None, description="All that failed with this error class (loại lỗi).")
+    from_: str | None = Field(None, alias="from", description="Changed since: a local date, or an instant.", max_length=40)
+    to: str | None = Field(None, description="And until: a local date, included, or an instant, excluded.", max_length=40)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        # null is the same as absent
+        return {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else value
