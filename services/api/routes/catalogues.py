@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
 from pydantic import TypeAdapter, ValidationError
 
 from services.api import messages
@@ -198,7 +198,11 @@ async def list_agencies(
     description="An agency (cơ quan) by its code or an alias (mã cũ), with its place in today's tree.",
     responses=error_answers(404),
 )
-async def get_agency(context: RequestContext, caller: Anyone, code: str) -> AgencyDetail:
+async def get_agency(
+    context: RequestContext,
+    caller: Anyone,
+    code: Annotated[str, Path(description="Its code, or an alias (mã định danh, mã cũ).", examples=["H51.12"])],
+) -> AgencyDetail:
     """Answer one agency."""
     catalogue = await context.catalogues.of(caller.tenant)
     tree = catalogue.tree_on(context.catalogues.today())
@@ -269,7 +273,11 @@ async def list_procedures(
     description="An administrative procedure (thủ tục hành chính) by its code.",
     responses=error_answers(404),
 )
-async def get_procedure(context: RequestContext, caller: Anyone, code: str) -> ProcedureItem:
+async def get_procedure(
+    context: RequestContext,
+    caller: Anyone,
+    code: Annotated[str, Path(description="Its code (mã TTHC).", examples=["1.005129"])],
+) -> ProcedureItem:
     """Answer one procedure."""
     catalogue = await context.catalogues.of(caller.tenant)
     procedure = next((known for key, known in catalogue.procedures.items() if key == code), None)

@@ -65,6 +65,8 @@ class Readiness(BaseModel):
 class Alive(BaseModel):
     """A sign of life."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"alive": True}]})
+
     alive: bool = Field(examples=[True])
 
 

@@ -212,6 +212,21 @@ async def replay(context: RequestContext, caller: Manager, asked: ReplayBody, re
     return await queued(context, caller, JobKind.REPLAY, parameters, response)
 
 
+@router.post(
+    "/v1/sync/reconcile",
+    status_code=202,
+    summary="Compare with the portal",
+    description="Looks every settled dossier up at the national portal (đối soát) and sends again what is missing or"
+    " differs there. Answers a job. Only for keys of the whole province.",
+    responses=error_answers(),
+)
+async def reconcile(context: RequestContext, caller: Manager, response: Response) -> JobOut:
+    """Queue a reconciliation of everything."""
+    if caller.agency is not None:
+        raise Forbidden("a key of the whole province is needed")
+    return await queued(context, caller, JobKind.RECONCILE, {}, response)
+
+
 def _parameters(asked: ReplayBody) -> dict[str, Any]:
     """What the worker is told.
 

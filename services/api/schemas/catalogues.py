@@ -208,6 +208,10 @@ class Procedures(BaseModel):
 class Change(BaseModel):
     """What became of a `PUT`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"known_from": "2026-05-12T01:30:00Z", "written": 2, "removed": 0, "unchanged": 27}]}
+    )
+
     known_from: datetime | None = Field(description="The instant from which this is known; null: nothing changed.")
     written: int = Field(description="Keys of which a new version was written.")
     removed: int = Field(description="Keys marked as removed (only with `replace=true`).")

@@ -183,8 +183,60 @@ class SyncOut(BaseModel):
     error_detail: str | None
 
 
+_RECEIVED_EXAMPLE: Final[dict[str, Any]] = {
+    "source": "urn:h51:motcua",
+    "id": "2026-0003-received",
+    "name": "received",
+    "time": "2026-05-12T01:30:00Z",
+    "position": 17,
+}
+_DUE_EXAMPLE: Final[dict[str, Any]] = {"at": "2026-06-02T01:30:00Z", "set_by": _RECEIVED_EXAMPLE}
+_DETAIL_EXAMPLE: Final[dict[str, Any]] = {
+    **ITEM_EXAMPLE,
+    "position": 17,
+    "status": 2,
+    "status_name": "Được tiếp nhận",
+    "agency_name": "Sở Tài nguyên và Môi trường",
+    "procedure_name": "Cấp giấy phép xây dựng",
+    "field": "Hoạt động xây dựng",
+    "submitted_at": None,
+    "returned_at": None,
+    "original_due_at": "2026-06-02T01:30:00Z",
+    "due_dates": {
+        "original": _DUE_EXAMPLE,
+        "in_force": _DUE_EXAMPLE,
+        "promised": _DUE_EXAMPLE,
+        "settings": [{**_DUE_EXAMPLE, "moved": True}],
+        "postponements": [],
+    },
+    "due_uncomputed": None,
+    "pauses": [],
+    "timeline": [
+        {
+            **_RECEIVED_EXAMPLE,
+            "recorded_at": "2026-05-12T01:30:02Z",
+            "status": 2,
+            "effective": True,
+            "voided": False,
+            "voided_by": None,
+            "data": {"procedure_code": "1.005129", "agency_code": "H51.12", "channel": "online"},
+        }
+    ],
+    "applicant": {
+        "kind": "citizen",
+        "name": "N.V.A.",
+        "id_type": "cccd",
+        "id_number": "***678",
+        "phone": "***567",
+    },
+    "sync": None,
+}
+
+
 class DossierDetail(_Dossier):
     """A dossier with everything that its events tell."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_DETAIL_EXAMPLE]})
 
     position: int = Field(description="The last position of the log that this answer has seen of it.")
     status_name: str | None = Field(description="The status in the portal's words.")
@@ -205,6 +257,23 @@ class DossierDetail(_Dossier):
 
 class ApplicantOut(BaseModel):
     """An applicant's personal data (dữ liệu cá nhân người nộp hồ sơ)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "dossier": "H51.12-260512-0003",
+                    "kind": "citizen",
+                    "name": "Nguyễn Văn An",
+                    "id_type": "cccd",
+                    "id_number": "079012345678",
+                    "phone": "0901234567",
+                    "email": "an@example.vn",
+                    "address": "12 Lê Lợi",
+                }
+            ]
+        }
+    )
 
     dossier: str
     kind: str | None = Field(description="citizen, business, agency, organisation.")

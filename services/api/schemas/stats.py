@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,28 @@ from shared.db.figures import Stamp
 from shared.db.statistics import Row, Scope, Table
 from shared.domain.periods import Period
 from shared.domain.report import Check, Figure, Sums, report
+
+_HEAD_EXAMPLE: Final[dict[str, Any]] = {
+    "period": {"from": "2018-01-01", "to": "2018-12-31"},
+    "scope": {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2018-12-31"},
+}
+_FIGURES_EXAMPLE: Final[dict[str, Any]] = {
+    "received": {
+        "total": 112,
+        "new": {"total": 110, "online": 40, "direct": 60, "postal": 10},
+        "carried_over": 2,
+    },
+    "resolved": {"total": 99, "early": 50, "on_time": 36, "late": 13, "withdrawn": 1, "stopped": 0},
+    "open": {"total": 13, "within": 13, "overdue": 0, "paused": 2},
+    "rates": {
+        "resolved_on_time": {"value": "86.87", "numerator": 86, "denominator": 99, "formula": "resolved_on_time/1"},
+        "index_on_time": {"value": "88.39", "numerator": 99, "denominator": 112, "formula": "index_on_time/1"},
+        "on_time_of_received": {"value": "76.79", "numerator": 86, "denominator": 112, "formula": "on_time_of_received/1"},
+        "open_within": {"value": "100.00", "numerator": 13, "denominator": 13, "formula": "open_within/1"},
+    },
+    "checks": [{"identity": identity, "holds": True} for identity in ("3=4+5+6", "7=8+9+10", "11=12+13", "3=7+11")],
+}
+_AS_OF_EXAMPLE: Final[dict[str, Any]] = {"position": 412, "recorded_at": "2018-12-31T09:00:00Z", "lag_seconds": 0.0}
 
 
 class PeriodOut(BaseModel):
@@ -116,7 +138,9 @@ class SummaryOut(FiguresOut):
     scope: ScopeOut
     as_of: AsOfOut
 
-    model_config = ConfigDict(json_schema_extra={"examples": []})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_HEAD_EXAMPLE, **_FIGURES_EXAMPLE, "as_of": _AS_OF_EXAMPLE}]}
+    )
 
 
 class RowOut(FiguresOut):
@@ -129,6 +153,20 @@ class RowOut(FiguresOut):
 
 class TableOut(BaseModel):
     """Figures cut by something."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "by": "agency",
+                    **_HEAD_EXAMPLE,
+                    "rows": [{"key": "H51.12", "name": "Sở Tài nguyên và Môi trường", **_FIGURES_EXAMPLE}],
+                    "total": _FIGURES_EXAMPLE,
+                    "as_of": _AS_OF_EXAMPLE,
+                }
+            ]
+        }
+    )
 
     by: str
     period: PeriodOut

@@ -1,7 +1,7 @@
 """The portal ledger at the edge."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -30,6 +30,29 @@ class Indicator(RateOut):
 class SyncSummary(BaseModel):
     """How far the national portal is (đồng bộ Cổng DVCQG)."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "counts": {"pending": 3, "sent": 97, "parked": 0, "unsendable": 0},
+                    "errors": {},
+                    "lag_seconds": 1.2,
+                    "oldest_pending_at": "2026-05-12T01:30:00Z",
+                    "last_acknowledged_at": "2026-05-12T01:30:01Z",
+                    "indicator": {
+                        "id": "1.4",
+                        "value": "97.00",
+                        "numerator": 97,
+                        "denominator": 100,
+                        "formula": "sync_rate/1",
+                        "period": {"from": "2026-01-01", "to": "2026-05-12"},
+                    },
+                    "circuit": {"state": "closed", "reason": None, "opened_at": None, "retry_at": None},
+                }
+            ]
+        }
+    )
+
     counts: dict[str, int] = Field(
         description="Dossiers by state: pending (chờ gửi), sent (đã gửi), parked (tạm dừng), unsendable.",
         examples=[{"pending": 3, "sent": 97, "parked": 0, "unsendable": 0}],
@@ -40,6 +63,24 @@ class SyncSummary(BaseModel):
     last_acknowledged_at: datetime | None
     indicator: Indicator = Field(description="Indicator 1.4 of Decision 766, of the year unless told otherwise.")
     circuit: CircuitOut
+
+
+_LEDGER_EXAMPLE: Final[dict[str, Any]] = {
+    "dossier": "H51.12-260512-0003",
+    "state": "parked",
+    "wanted_position": 18,
+    "wanted_at": "2026-05-12T01:30:00Z",
+    "sent_position": 18,
+    "dossier_position": 17,
+    "progress_position": 17,
+    "body_hash": "5f0c",
+    "known_there": True,
+    "attempts": 1,
+    "next_try_at": "2026-05-12T01:30:00Z",
+    "error_class": "rejected",
+    "error_detail": "-5",
+    "acknowledged_at": "2026-05-12T01:29:00Z",
+}
 
 
 class LedgerItem(BaseModel):
@@ -63,6 +104,8 @@ class LedgerItem(BaseModel):
 
 class LedgerList(BaseModel):
     """A page of the ledger, by dossier code."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_LEDGER_EXAMPLE], "next_cursor": None}]})
 
     items: list[LedgerItem]
     next_cursor: str | None
@@ -104,6 +147,10 @@ class StepOut(BaseModel):
 
 class LedgerDetail(LedgerItem):
     """One dossier's versions, attempts and steps."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_LEDGER_EXAMPLE, "versions": [], "attempts_made": [], "steps": []}]}
+    )
 
     versions: list[VersionOut]
     attempts_made: list[AttemptOut]
