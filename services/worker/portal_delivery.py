@@ -7,9 +7,7 @@ The pipeline reads top to bottom and decides nothing: what is sent is decided in
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
-
-from sqlalchemy.ext.asyncio import AsyncEngine
+from typing import TYPE_CHECKING, Final
 
 from services.worker.portal_gate import Admission, DatabaseClock, Gate
 from services.worker.portal_letters import (
@@ -23,7 +21,6 @@ from services.worker.portal_letters import (
 from services.worker.portal_names import PortalNames
 from services.worker.portal_records import Notebook
 from shared.db import applicants, event_log, ledger_steps
-from shared.db.engine import driver_session
 from shared.db.ledger import Claim
 from shared.domain.applicant import NOBODY
 from shared.domain.circuit import Lane
@@ -44,6 +41,9 @@ from shared.portal.outcomes import (
     Unavailable,
 )
 from shared.portal.wire import Unsendable
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
 
 MOST_TURNS: Final = 2
 """From create to update and back: a portal that then still disagrees contradicts itself."""
@@ -74,7 +74,7 @@ class Delivery:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        connection: "DriverConnection",
         tenant: Tenant,
         lane: Lane,
         *,
@@ -84,7 +84,7 @@ class Delivery:
         clock: DatabaseClock,
         notebook: Notebook,
     ) -> None:
-        self._engine = engine
+        self._connection = connection
         self._tenant = tenant
         self._lane = lane
         self._client = client
@@ -119,7 +119,7 @@ class Delivery:
             await self._send_steps(next_step_call(stepping), admission)
 
     async def _admit(self, letters: Iterable[Letter]) -> Admission | None:
-        admission = await self._gate.admit(self._lane)
+        admission = await self._gate.admit(self._lane, self._connection)
         if admission is None:
             await self._book.release(letters)
         return admission
@@ -127,18 +127,17 @@ class Delivery:
     # Writing
 
     async def _write_letters(self, claims: Sequence[Claim]) -> list[Letter]:
-        async with driver_session(self._engine) as connection:
-            histories = await event_log.of_dossiers(connection, self._tenant, [claim.dossier_code for claim in claims])
-            dossiers: dict[str, Dossier | Unsendable] = {}
-            for claim in claims:
-                try:
-                    dossiers[claim.dossier_code] = fold(claim.dossier_code, histories.get(claim.dossier_code, []))
-                except Exception as error:  # noqa: BLE001 - one unreadable dossier blocks nobody
-                    dossiers[claim.dossier_code] = unreadable(error)
-            folded = [dossier for dossier in dossiers.values() if isinstance(dossier, Dossier)]
-            carrying = [dossier.applicant_event for dossier in folded if dossier.applicant_event is not None]
-            people = await applicants.for_delivery(connection, self._tenant, carrying)
-            sent = await ledger_steps.sent_steps(connection, self._tenant, dossiers)
+        histories = await event_log.of_dossiers(self._connection, self._tenant, [claim.dossier_code for claim in claims])
+        dossiers: dict[str, Dossier | Unsendable] = {}
+        for claim in claims:
+            try:
+                dossiers[claim.dossier_code] = fold(claim.dossier_code, histories.get(claim.dossier_code, []))
+            except Exception as error:  # noqa: BLE001 - one unreadable dossier blocks nobody
+                dossiers[claim.dossier_code] = unreadable(error)
+        folded = [dossier for dossier in dossiers.values() if isinstance(dossier, Dossier)]
+        carrying = [dossier.applicant_event for dossier in folded if dossier.applicant_event is not None]
+        people = await applicants.for_delivery(self._connection, self._tenant, carrying)
+        sent = await ledger_steps.sent_steps(self._connection, self._tenant, dossiers)
         names = await self._names.for_procedures(
             (dossier.procedure_code for dossier in folded if dossier.procedure_code is not None), self._lane
         )

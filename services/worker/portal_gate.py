@@ -3,10 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -32,6 +33,9 @@ from shared.portal.outcomes import (
     Unavailable,
 )
 
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
 PATIENCE_SECONDS: Final = 2.0
 """Whoever holds leases waits so long for a call; beyond it the leases are given back."""
 
@@ -54,6 +58,16 @@ class DatabaseClock:
     def now(self) -> datetime:
         """The database's clock."""
         return datetime.fromtimestamp(time.monotonic(), UTC) + self._ahead
+
+
+@asynccontextmanager
+async def held_session(engine: AsyncEngine, connection: "DriverConnection | None") -> AsyncIterator["DriverConnection"]:
+    """``connection`` if there is one, else one of the pool, whose checkout costs a round trip of its own."""
+    if connection is not None:
+        yield connection
+        return
+    async with driver_session(engine) as session:
+        yield session
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +94,17 @@ class Gate:
         at = answer.at if isinstance(answer, Go) else answer.until
         return max((at - now).total_seconds(), 0.0)
 
-    async def admit(self, lane: Lane) -> Admission | None:
-        """Wait for one's turn; None when the circuit is open or the turn is too far away."""
+    async def admit(self, lane: Lane, connection: "DriverConnection | None" = None) -> Admission | None:
+        """Wait for one's turn; None when the circuit is open or the turn is too far away.
+
+        ``connection``: one that the caller holds anyhow.
+        """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            known, version, now = await self._recent()
+            known, version, now = await self._recent(connection)
             circuit, answer = rules.admit(known, lane, now, self._pace)
             if isinstance(answer, Go):
-                if not await self._write(circuit, version):
+                if not await self._write(circuit, version, connection):
                     continue
                 await asyncio.sleep(max((answer.at - self._clock.now()).total_seconds(), 0.0))
                 return Admission(answer.probe)
@@ -150,23 +167,23 @@ class Gate:
             case CircuitState.OPEN | CircuitState.HALF_OPEN:
                 pass
 
-    async def _recent(self) -> tuple[Circuit, int, datetime]:
+    async def _recent(self, connection: "DriverConnection | None" = None) -> tuple[Circuit, int, datetime]:
         """The circuit as of a moment ago, and now: a change is made under its version, so an old one only costs a try."""
         last = self._last
         if last is None or (self._clock.now() - last.now).total_seconds() > REMEMBERED_SECONDS:
-            last = await self._read()
+            last = await self._read(connection)
         return last.circuit, last.version, self._clock.now()
 
-    async def _read(self) -> portal_circuit.Reading:
-        async with driver_session(self._engine) as connection:
-            reading = await portal_circuit.read_or_create(connection, self._tenant)
+    async def _read(self, connection: "DriverConnection | None" = None) -> portal_circuit.Reading:
+        async with held_session(self._engine, connection) as session:
+            reading = await portal_circuit.read_or_create(session, self._tenant)
         self._clock.observe(reading.now)
         self._last = reading
         return reading
 
-    async def _write(self, circuit: Circuit, version: int) -> bool:
-        async with driver_session(self._engine) as connection:
-            written = await portal_circuit.write(connection, self._tenant, circuit, version=version)
+    async def _write(self, circuit: Circuit, version: int, connection: "DriverConnection | None" = None) -> bool:
+        async with held_session(self._engine, connection) as session:
+            written = await portal_circuit.write(session, self._tenant, circuit, version=version)
         # the own change counts as a look: whoever else had changed it would have made it fail
         self._last = portal_circuit.Reading(circuit, version + 1, self._clock.now()) if written else None
         return written

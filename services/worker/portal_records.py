@@ -7,11 +7,11 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.worker.portal_gate import DatabaseClock
+from services.worker.portal_gate import DatabaseClock, held_session
 from services.worker.portal_letters import Letter, StepPage
 from shared.db import ledger, ledger_records, ledger_steps
 from shared.db.engine import driver_session
@@ -21,6 +21,9 @@ from shared.domain.events import DossierCode, Tenant
 from shared.domain.retry import UNSENDABLE, Again, ErrorClass, Park, after_failure
 from shared.observability import get_logger
 from shared.portal.wire import Unsendable
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
 
 LEASE_SECONDS: Final = 20.0
 """Renewed while the delivery lives; a dead worker's dossiers are taken up by another one after this time."""
@@ -32,9 +35,18 @@ class Notebook:
     """One for a delivery. ``open`` are the claims whose lease it holds and whose outcome is not yet recorded."""
 
     def __init__(
-        self, engine: AsyncEngine, tenant: Tenant, claims: Sequence[Claim], clock: DatabaseClock, *, time_scale: float = 1.0
+        self,
+        engine: AsyncEngine,
+        connection: "DriverConnection",
+        tenant: Tenant,
+        claims: Sequence[Claim],
+        clock: DatabaseClock,
+        *,
+        time_scale: float = 1.0,
     ) -> None:
         self._engine = engine
+        # the delivery's own, one statement after the other; the heartbeat beside it takes another one
+        self._connection: DriverConnection | None = connection
         self._tenant = tenant
         self._clock = clock
         self._time_scale = time_scale
@@ -68,7 +80,7 @@ class Notebook:
         call = [letter for letter in call if letter.code in self.open]
         if not call:
             return []
-        async with driver_session(self._engine) as connection:
+        async with held_session(self._engine, self._connection) as connection:
             held = await ledger.mark_sent(connection, self._tenant, [(letter.claim, letter.version) for letter in call])
         await self._lost({letter.code for letter in call} - held)
         return [letter for letter in call if letter.code in held]
@@ -81,7 +93,8 @@ class Notebook:
         await self.flush()
 
     async def release_all(self) -> None:
-        """Give everything back, after an error of ours."""
+        """Give everything back, after an error of ours, on another connection: ours may be what is broken."""
+        self._connection = None
         self._attempts.clear()
         self._finished.clear()
         for claim in self.open.values():
@@ -188,7 +201,7 @@ class Notebook:
         """Write down which steps are about to be sent."""
         steps = [page.step for letter in letters for page in letter.unsent]
         if steps:
-            async with driver_session(self._engine) as connection:
+            async with held_session(self._engine, self._connection) as connection:
                 await ledger_steps.record_intended(connection, self._tenant, steps, self._clock.now())
 
     async def record_steps(self, taken: Sequence[StepPage], through: Sequence[Letter]) -> None:
@@ -223,7 +236,7 @@ class Notebook:
         """Write attempts and outcomes; answers the dossiers whose lease held, and closes the others."""
         finished, attempts, forgotten = list(self._finished.values()), self._attempts, self._forgotten
         self._finished, self._attempts, self._forgotten = {}, [], set()
-        async with driver_session(self._engine) as connection:
+        async with held_session(self._engine, self._connection) as connection:
             if forgotten:
                 await ledger_steps.forget_acknowledged(connection, self._tenant, forgotten)
             held = await ledger_records.record(

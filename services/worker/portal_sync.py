@@ -9,11 +9,11 @@ import asyncio
 import random
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.worker.portal_delivery import Delivery
+from services.worker.portal_delivery import Delivery, Tally
 from services.worker.portal_gate import PATIENCE_SECONDS, DatabaseClock, Gate, SharedSessions
 from services.worker.portal_names import PortalNames
 from services.worker.portal_records import LEASE_SECONDS, Notebook
@@ -21,6 +21,7 @@ from services.worker.pump import pause_seconds
 from shared.db import ledger
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import driver_session
+from shared.db.ledger import Claim
 from shared.db.outage import is_outage
 from shared.domain.circuit import Lane, Pace
 from shared.domain.events import Tenant
@@ -29,8 +30,14 @@ from shared.observability import failure_of, get_logger
 from shared.portal.client import Deadlines, PortalAccess, PortalClient
 from shared.settings import Settings
 
-SENDERS: Final = {Lane.LIVE: 3, Lane.BACKLOG: 3}
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+SENDERS: Final = {Lane.LIVE: 3, Lane.BACKLOG: 4}
 """Senders of a process for each tenant and lane."""
+
+MOST_ROUNDS: Final = 6
+"""Rounds of a lane at a time, over all tenants of a process: each holds a connection."""
 
 CLAIM_LIMITS: Final = {Lane.LIVE: 100, Lane.BACKLOG: 200}
 """Dossiers of a claim. A backlog claim is two dossier calls and as many steps as fill several step calls nearly whole."""
@@ -81,6 +88,7 @@ class PortalSync:
         self._posts: dict[Tenant, Post] = {}
         self._senders: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
         self._rung: set[tuple[Tenant, Lane]] = set()
+        self._places = {lane: asyncio.Semaphore(MOST_ROUNDS) for lane in Lane}
         self._next_live_round = 0.0
         self._stopping = asyncio.Event()
 
@@ -190,57 +198,65 @@ class PortalSync:
             await self._rest(min(seconds, LONGEST_SLEEP_SECONDS))
 
     async def _round(self, post: Post, lane: Lane) -> int:
-        """Claim and deliver once; the number of dossiers claimed."""
-        async with driver_session(self._engine) as connection:
-            now = await ledger.clock(connection)
-            self._clock.observe(now)
-            limit = CLAIM_LIMITS[lane]
-            # a probe should not be spent on a dossier that may itself be the trouble
-            claims = await ledger.claim(
+        """Claim and deliver once; the number of dossiers claimed.
+
+        One connection for all of it, in no transaction while a call is under way.
+        """
+        async with self._places[lane], driver_session(self._engine) as connection:
+            claims = await self._claim(connection, post.tenant, lane)
+            if not claims:
+                return 0
+            if len(claims) == CLAIM_LIMITS[lane]:
+                self._start_sender(post.tenant, lane)  # there is more than one sender's work
+            notebook = Notebook(self._engine, connection, post.tenant, claims, self._clock, time_scale=self._pace.time_scale)
+            delivery = Delivery(
                 connection,
                 post.tenant,
                 lane,
-                limit=limit,
-                now=now,
-                lease_seconds=LEASE_SECONDS,
-                fewer_attempts_than=SUSPECT_TRIES,
-            ) or await ledger.claim(connection, post.tenant, lane, limit=limit, now=now, lease_seconds=LEASE_SECONDS)
-        if not claims:
-            return 0
-        if len(claims) == limit:
-            self._start_sender(post.tenant, lane)  # there is more than one sender's work
-        notebook = Notebook(self._engine, post.tenant, claims, self._clock, time_scale=self._pace.time_scale)
-        delivery = Delivery(
-            self._engine,
-            post.tenant,
+                client=post.client,
+                gate=post.gate,
+                names=post.names,
+                clock=self._clock,
+                notebook=notebook,
+            )
+            heart = asyncio.create_task(self._beat(notebook))
+            try:
+                await delivery.run(claims)
+            finally:
+                heart.cancel()
+                await asyncio.gather(heart, return_exceptions=True)
+                if notebook.open:
+                    await asyncio.shield(self._give_back(notebook))
+        self._tell(post.tenant, lane, len(claims), delivery.tally)
+        return len(claims)
+
+    async def _claim(self, connection: "DriverConnection", tenant: Tenant, lane: Lane) -> list[Claim]:
+        now = await ledger.clock(connection)
+        self._clock.observe(now)
+        limit = CLAIM_LIMITS[lane]
+        # a probe should not be spent on a dossier that may itself be the trouble
+        return await ledger.claim(
+            connection,
+            tenant,
             lane,
-            client=post.client,
-            gate=post.gate,
-            names=post.names,
-            clock=self._clock,
-            notebook=notebook,
-        )
-        heart = asyncio.create_task(self._beat(notebook))
-        try:
-            await delivery.run(claims)
-        finally:
-            heart.cancel()
-            await asyncio.gather(heart, return_exceptions=True)
-            if notebook.open:
-                await asyncio.shield(self._give_back(notebook))
-        tally = delivery.tally
+            limit=limit,
+            now=now,
+            lease_seconds=LEASE_SECONDS,
+            fewer_attempts_than=SUSPECT_TRIES,
+        ) or await ledger.claim(connection, tenant, lane, limit=limit, now=now, lease_seconds=LEASE_SECONDS)
+
+    def _tell(self, tenant: Tenant, lane: Lane, claimed: int, tally: Tally) -> None:
         get_logger().info(
             "portal_round_ended",
-            tenant=post.tenant,
+            tenant=tenant,
             lane=lane.value,
-            claimed=len(claims),
+            claimed=claimed,
             dossiers=tally.dossiers,
             steps=tally.steps,
             calls=tally.calls,
             failed_calls=tally.failed_calls,
             failures=sorted(tally.kinds),
         )
-        return len(claims)
 
     async def _beat(self, notebook: Notebook) -> None:
         while True:
