@@ -1,9 +1,9 @@
 """Which dossiers: the filters of lists and the predicate behind every figure, as conditions on ``dossier``."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.access import Access, any_of
 from shared.domain.anomalies import AnomalyCode
@@ -11,6 +11,9 @@ from shared.domain.events import Channel
 from shared.domain.local_time import end_of_day, local_date, start_of_day
 from shared.domain.periods import Period
 from shared.domain.report import Figure
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
 
 IS_OPEN: Final = "(received_on IS NOT NULL AND ended_on IS NULL)"
 
@@ -21,16 +24,6 @@ _STORED_ANOMALIES: Final = frozenset(AnomalyCode) - {AnomalyCode.UNKNOWN_AGENCY,
 
 _NEW: Final = "received_on BETWEEN {begin}::date AND {end}::date"
 _RESOLVED: Final = "ended_on BETWEEN {begin}::date AND {end}::date"
-
-# A walk from each procedure in use to the next one: as many steps as there are procedures, however many dossiers.
-_UNKNOWN_PROCEDURE: Final = """procedure = ANY(ARRAY(
-    WITH RECURSIVE used(code) AS (
-        (SELECT procedure FROM dossier WHERE tenant = $1 AND procedure > '' ORDER BY procedure LIMIT 1)
-        UNION ALL
-        SELECT next.procedure FROM used CROSS JOIN LATERAL (
-            SELECT d.procedure FROM dossier d WHERE d.tenant = $1 AND d.procedure > used.code ORDER BY d.procedure LIMIT 1
-        ) next
-    ) SELECT code FROM used WHERE NOT code = ANY({}::text[])))"""
 
 FIGURE_CONDITIONS: Final[Mapping[Figure, str]] = {
     Figure.RECEIVED: "received_on <= {end}::date AND (ended_on IS NULL OR ended_on >= {begin}::date)",
@@ -92,6 +85,28 @@ class Selection:
     def always_due(self) -> bool:
         """Whether nothing is selected that has no due date."""
         return self.due_before is not None or self.is_overdue is True
+
+
+# A walk from each procedure in use to the next one: as many steps as there are procedures, however many dossiers.
+_PROCEDURES_IN_USE: Final = """
+WITH RECURSIVE used(code) AS (
+    (SELECT procedure FROM dossier WHERE tenant = $1 AND procedure > '' ORDER BY procedure LIMIT 1)
+    UNION ALL
+    SELECT next.procedure FROM used CROSS JOIN LATERAL (
+        SELECT d.procedure FROM dossier d WHERE d.tenant = $1 AND d.procedure > used.code ORDER BY d.procedure LIMIT 1
+    ) next
+) SELECT code FROM used WHERE NOT code = ANY($2::text[])"""
+
+
+async def resolved(connection: "DriverConnection", selection: Selection) -> Selection:
+    """The same selection, with the procedures named that no catalogue knows, where those are asked for."""
+    if selection.anomaly is not AnomalyCode.UNKNOWN_PROCEDURE:
+        return selection
+    access = selection.access
+    rows = await connection.fetch(_PROCEDURES_IN_USE, access.tenant, any_of(access.catalogue.procedures))
+    unknown = {row["code"] for row in rows}
+    procedures = unknown if selection.procedures is None else unknown & set(selection.procedures)
+    return replace(selection, procedures=procedures, anomaly=None)
 
 
 class Conditions:
@@ -167,7 +182,8 @@ class Conditions:
         if anomaly in _STORED_ANOMALIES:
             self.add("anomalies @> ARRAY[{}::text]", anomaly.value)
         elif anomaly is AnomalyCode.UNKNOWN_PROCEDURE:
-            self.add(_UNKNOWN_PROCEDURE, any_of(access.catalogue.procedures))
+            # `resolved` names them instead, which reads far less
+            self.add("NOT procedure = ANY({}::text[])", any_of(access.catalogue.procedures))
         else:
             self._add_unknown_agency(access)
 
