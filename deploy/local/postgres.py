@@ -52,6 +52,8 @@ _SETTINGS = {
     "min_wal_size": "128MB",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
+    # a first import makes tables of a million rows in a minute: their statistics must not wait for the next one
+    "autovacuum_naptime": "10s",
     "random_page_cost": "1.1",
     "jit": "off",  # every statement here is short
     "fsync": "on",
