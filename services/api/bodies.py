@@ -110,9 +110,7 @@ def from_headers(request: Request, body: bytes) -> bytes:
             attribute = name.removeprefix(_HEADER_PREFIX)
             try:
                 # Starlette decodes headers as latin-1; unencoded UTF-8 is taken for what it is
-                event[attribute] = unquote(value, errors="strict").encode("latin-1", "strict").decode()
-            except UnicodeEncodeError:
-                event[attribute] = unquote(value, errors="strict")
+                event[attribute] = unquote(value.encode("latin-1").decode(), errors="strict")
             except UnicodeDecodeError:
                 raise InvalidFields.of(f"/{attribute}", "percent_encoding") from None
     content_type = request.headers.get("content-type")
