@@ -97,7 +97,8 @@ class Filters(BaseModel):
 FilterParameters = Annotated[Filters, Query()]
 
 
-async def _scope(context: Context, caller: Caller, asked: Filters) -> Scope:
+async def scope_of(context: Context, caller: Caller, asked: Filters) -> Scope:
+    """What the caller asks about, as far as the key sees it."""
     catalogue = await context.catalogues.of(caller.tenant)
     access = Access.of(catalogue, caller.agency, context.catalogues.today())
     period = read_period(asked.period, asked.from_, asked.to).until(access.today)
@@ -112,24 +113,29 @@ async def _scope(context: Context, caller: Caller, asked: Filters) -> Scope:
     )
 
 
-async def _ask(context: Context, caller: Caller, asked: Filters, ask: Ask) -> tuple[Scope, Table]:
+async def answered(context: Context, caller: Caller, asked: Filters, ask: Ask) -> tuple[Scope, Table]:
     """Ask once; again where an agency is new to us, or it has just become another day."""
     if asked.min_position:
-        await _wait_until_counted(context, caller, asked.min_position)
-    scope = await _scope(context, caller, asked)
+        await wait_until_counted(context, caller, asked.min_position)
+    scope = await scope_of(context, caller, asked)
     async with driver_session(context.engine) as connection:
         table = await ask(connection, scope)
     limited = caller.agency is not None or asked.agency is not None
     agency_is_new = limited and table.stamp.seen_agencies != len(scope.access.catalogue.seen)
     if agency_is_new or local_date(table.stamp.answered_at) != scope.access.today:
         context.catalogues.forget(caller.tenant)
-        scope = await _scope(context, caller, asked)
+        scope = await scope_of(context, caller, asked)
         async with driver_session(context.engine) as connection:
             table = await ask(connection, scope)
     return scope, table
 
 
-async def _wait_until_counted(context: Context, caller: Caller, position: int) -> None:
+async def wait_until_counted(context: Context, caller: Caller, position: int) -> None:
+    """Wait until the event at ``position`` is counted.
+
+    Raises:
+        NotYet: it was not within `WAIT_SECONDS`.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + WAIT_SECONDS
     while True:
@@ -163,8 +169,8 @@ async def summary_dossiers(
 ) -> Response:
     """List the dossiers of one figure."""
     if asked.min_position:
-        await _wait_until_counted(context, caller, asked.min_position)
-    scope = await _scope(context, caller, asked)
+        await wait_until_counted(context, caller, asked.min_position)
+    scope = await scope_of(context, caller, asked)
     question = scope.question()
     selection = Selection(
         access=scope.access,
@@ -193,7 +199,7 @@ between them. By local date, in the zone Asia/Ho_Chi_Minh. `as_of` says which ev
 )
 async def summary(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
     """Answer the figures of the scope."""
-    scope, table = await _ask(context, caller, asked, statistics.summary)
+    scope, table = await answered(context, caller, asked, statistics.summary)
     return _json(summary_answer(scope, table))
 
 
@@ -219,5 +225,5 @@ async def by(
     async def cut_by_time(connection: "DriverConnection", scope: Scope) -> Table:
         return await statistics.by_time(connection, scope, Cut(by))
 
-    scope, table = await _ask(context, caller, asked, _KEYED.get(by, cut_by_time))
+    scope, table = await answered(context, caller, asked, _KEYED.get(by, cut_by_time))
     return _json(table_answer(scope, by, table))

@@ -215,7 +215,8 @@ def _period(period: Period) -> dict[str, Any]:
     return {"from": period.from_on, "to": period.to_on}
 
 
-def _head(scope: Scope) -> dict[str, Any]:
+def head_answer(scope: Scope) -> dict[str, Any]:
+    """What an answer is about."""
     return {
         "period": _period(scope.period),
         "scope": {
@@ -228,7 +229,8 @@ def _head(scope: Scope) -> dict[str, Any]:
     }
 
 
-def _stamp(stamp: Stamp) -> dict[str, Any]:
+def stamp_answer(stamp: Stamp) -> dict[str, Any]:
+    """Which events an answer counts."""
     return {"position": stamp.position, "recorded_at": stamp.recorded_at, "lag_seconds": round(stamp.lag_seconds, 3)}
 
 
@@ -241,15 +243,15 @@ def _row(row: Row) -> dict[str, Any]:
 
 def summary_answer(scope: Scope, table: Table) -> dict[str, Any]:
     """The answer of ``stats/summary``."""
-    return _head(scope) | nested(table.total, table.checks) | {"as_of": _stamp(table.stamp)}
+    return head_answer(scope) | nested(table.total, table.checks) | {"as_of": stamp_answer(table.stamp)}
 
 
 def table_answer(scope: Scope, by: str, table: Table) -> dict[str, Any]:
     """The answer of ``stats/by/{by}``."""
     return {
         "by": by,
-        **_head(scope),
+        **head_answer(scope),
         "rows": [_row(row) for row in table.rows],
         "total": nested(table.total, table.checks),
-        "as_of": _stamp(table.stamp),
+        "as_of": stamp_answer(table.stamp),
     }
