@@ -15,8 +15,7 @@ What an agency's software tells: events of dossiers (sự kiện của hồ sơ)
 
 * One event: `application/cloudevents+json` or `application/json`, or binary mode, where `ce-` headers hold the
   attributes and the body the data (the content type may then be absent). Any `ce-` header decides for binary mode.
-* Up to 10,000: a JSON array, `application/cloudevents-batch+json` or `application/json`, at most 32 MiB; more is
-  answered 413.
+* Up to 10,000: a JSON array, `application/cloudevents-batch+json` or `application/json`, at most 32 MiB.
 * Without bound: one event a line, `application/x-ndjson`, also with `Content-Encoding: gzip`, at most 256 KiB a line.
   The answer begins when the whole body is read; a cut upload keeps what was recorded and can be sent again as it is.
 
@@ -36,6 +35,9 @@ no other.
 """
 
 
+_ANYTHING: Final = {"description": "Whatever is no event is answered in a receipt of its own, and harms no other item."}
+
+
 def _post_body() -> dict[str, Any]:
     told = [model for type_, model in MODELS.items() if type_ != EventName.DUE_SET.type]
     event_examples = {}
@@ -46,16 +48,17 @@ def _post_body() -> dict[str, Any]:
     received, assigned = event_examples["received"]["value"], event_examples["assigned"]["value"]
     lines = "".join(orjson.dumps(event).decode() + "\n" for event in (received, assigned))
     one = {"$ref": "#/components/schemas/Event"}
-    several = {"type": "array", "maxItems": 10_000, "items": one}
+    several = {"type": "array", "maxItems": 10_000, "items": {"anyOf": [one, _ANYTHING]}}
+    either = {"oneOf": [one, several]}
     array_example = {"two": {"summary": "Two events of a dossier", "value": [received, assigned]}}
     return {
         "required": True,
         "description": "One event, an array, or lines.",
         "content": {
-            "application/cloudevents+json": {"schema": one, "examples": event_examples},
+            "application/cloudevents+json": {"schema": either, "examples": event_examples},
             "application/cloudevents-batch+json": {"schema": several, "examples": array_example},
             "application/json": {
-                "schema": {"oneOf": [one, several]},
+                "schema": either,
                 "examples": {"received": event_examples["received"], **array_example},
             },
             "application/x-ndjson": {

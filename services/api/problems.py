@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
+from starlette.routing import Match
 
 from services.api import messages
 from services.api.faults import Fault, faults_of, translated
@@ -23,6 +24,7 @@ TYPE_PREFIX: Final = "urn:motcua:problem:"
 RETRY_AFTER_SECONDS: Final = 2
 
 _CLIENT_CLOSED: Final = 499
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Unauthenticated(MotcuaError):  # noqa: N818 - named like the rest of the tree
@@ -159,7 +161,17 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
         kind = messages.UNEXPECTED if error.status_code >= messages.UNEXPECTED.status else messages.MALFORMED
-    return answer(request, kind, headers=error.headers)
+    headers = dict(error.headers or {})
+    if kind is messages.METHOD_NOT_ALLOWED:
+        headers["allow"] = ", ".join(_allowed_methods(request))
+    return answer(request, kind, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Every method of this path; Starlette names those of the first operation only."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    routes = request.app.router.routes
+    return [method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def answer_unexpected(connection: HTTPConnection, error: Exception) -> Response | None:

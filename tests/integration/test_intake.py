@@ -236,7 +236,7 @@ async def test_conflicts_inside_an_array(teller: httpx.AsyncClient) -> None:
 async def test_ten_thousand_and_one_are_too_many(api: Served, teller: httpx.AsyncClient) -> None:
     items = [event() for _ in range(10_001)]
     answer = await teller.post("/v1/events", json=items)
-    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (413, "too_many")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "too_many")
     assert await head(api) == 0
     answer = await teller.post("/v1/events", json=items[:-1])
     assert (answer.status_code, answer.json()["accepted"]) == (202, 10_000)

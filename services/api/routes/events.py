@@ -10,7 +10,6 @@ from services.api.auth import Caller, Scope, requires
 from services.api.bodies import BodyKind
 from services.api.context import RequestContext
 from services.api.event_docs import POST_ANSWERS, POST_BODY, POST_DESCRIPTION
-from services.api.faults import Fault
 from services.api.openapi import error_answers
 from services.api.problems import InvalidFields, Refused, language_of
 from services.api.receipts import Receipt
@@ -81,8 +80,7 @@ async def _take_array(request: Request, teller: Teller, body: bytes) -> Response
     if not isinstance(items, list):
         raise InvalidFields.of("", "list_type")
     if len(items) > MOST_EVENTS:
-        detail = f"At most {MOST_EVENTS} events in one array."
-        raise Refused(messages.TOO_LARGE, [Fault("", "too_many", {"limit": MOST_EVENTS})], detail)
+        raise InvalidFields.of("", "too_many", limit=MOST_EVENTS)
     receipts = await teller.record(await teller.read([orjson.dumps(item) for item in items]))
     sums = _sums(receipts)
     note(**sums)
