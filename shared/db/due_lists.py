@@ -97,3 +97,37 @@ async def ageing_counts(
     )
     counted = {Ageing(row["bucket"]): row["dossiers"] for row in rows}
     return {bucket: counted.get(bucket, 0) for bucket in ranges}
+
+
+async def counts_by_agency(
+    connection: "DriverConnection",
+    tenant: Tenant,
+    ranges: Mapping[str, DueRange],
+    *,
+    today: date,
+    agencies: Collection[str] | None = None,
+) -> dict[str | None, dict[str, int]]:
+    """How many open, unpaused dossiers each named range has, by agency code as events tell it; none where there is none.
+
+    The ranges may overlap; those without a due date stand in a range without an end.
+    """
+    rows = await connection.fetch(
+        f"""
+        SELECT d.agency, r.name, count(*) AS dossiers
+        FROM (SELECT agency, due_at FROM dossier WHERE {_STANDING}) d
+        JOIN unnest($4::text[], $5::timestamptz[], $6::timestamptz[]) AS r(name, since, before)
+          ON coalesce(d.due_at >= r.since, r.since IS NULL OR r.before IS NULL)
+         AND coalesce(d.due_at < r.before, r.before IS NULL)
+        GROUP BY d.agency, r.name
+        """,
+        tenant,
+        today,
+        None if agencies is None else list(agencies),
+        list(ranges),
+        [due.since for due in ranges.values()],
+        [due.before for due in ranges.values()],
+    )
+    counted: dict[str | None, dict[str, int]] = {}
+    for row in rows:
+        counted.setdefault(row["agency"], {})[row["name"]] = row["dossiers"]
+    return counted

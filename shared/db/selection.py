@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.access import Access, any_of
+from shared.domain.ageing import DueRange
 from shared.domain.anomalies import AnomalyCode
 from shared.domain.events import Channel
 from shared.domain.local_time import end_of_day, local_date, start_of_day
@@ -51,6 +52,8 @@ class Selection:
     """Which dossiers; all that is given must hold.
 
     ``agencies``: the codes that `Access` gave, None: no limit; ``other_procedures``: none of these; ``now``: the database's.
+    ``or_no_agency``, ``or_no_procedure``: those without one too, beside the codes given. ``due``: open and not paused at the
+    end of today, and due within; a range without an end holds those without a due date too.
     """
 
     access: Access
@@ -69,6 +72,9 @@ class Selection:
     untouched_days: int | None = None
     code_prefix: str | None = None
     figure: tuple[Figure, Period] | None = None
+    or_no_agency: bool = False
+    or_no_procedure: bool = False
+    due: DueRange | None = None
 
     @property
     def today(self) -> date:
@@ -78,13 +84,14 @@ class Selection:
     @property
     def always_received(self) -> bool:
         """Whether nothing is selected that was never received."""
-        received = (self.received_from, self.received_to, self.untouched_days, self.figure)
-        return self.is_open is True or self.is_overdue is True or received != (None, None, None, None)
+        received = (self.received_from, self.received_to, self.untouched_days, self.figure, self.due)
+        return self.is_open is True or self.is_overdue is True or any(one is not None for one in received)
 
     @property
     def always_due(self) -> bool:
         """Whether nothing is selected that has no due date."""
-        return self.due_before is not None or self.is_overdue is True
+        bounded = self.due is not None and self.due.before is not None
+        return bounded or self.due_before is not None or self.is_overdue is True
 
 
 # A walk from each procedure in use to the next one: as many steps as there are procedures, however many dossiers.
@@ -115,8 +122,10 @@ class Conditions:
     def __init__(self, selection: Selection) -> None:
         self.values: list[Any] = [selection.access.tenant, selection.today]
         self._texts = ["tenant = $1"]
-        self._add_agencies(selection.agencies)
-        if selection.procedures is not None:
+        self._add_agencies(selection.agencies, or_none=selection.or_no_agency)
+        if selection.procedures is not None and selection.or_no_procedure:
+            self.add("(procedure IS NULL OR procedure = ANY({}::text[]))", any_of(selection.procedures))
+        elif selection.procedures is not None:
             self.add("procedure = ANY({}::text[])", any_of(selection.procedures))
         if selection.other_procedures is not None:
             self.add("(procedure IS NULL OR NOT procedure = ANY({}::text[]))", any_of(selection.other_procedures))
@@ -138,8 +147,10 @@ class Conditions:
         self.values.append(value)
         return f"${len(self.values)}"
 
-    def _add_agencies(self, codes: Collection[str] | None) -> None:
-        if codes is not None and len(codes) == 1:
+    def _add_agencies(self, codes: Collection[str] | None, *, or_none: bool) -> None:
+        if codes is not None and or_none:
+            self.add("(agency IS NULL OR agency = ANY({}::text[]))", any_of(codes))
+        elif codes is not None and len(codes) == 1:
             self.add("agency = {}::text", next(iter(codes)))  # keeps the order of the index
         elif codes is not None:
             self.add("agency = ANY({}::text[])", any_of(codes))
@@ -170,6 +181,18 @@ class Conditions:
             self.add("overdue_days @> $2::date")
             if local_date(selection.now + _FUTURE_TOLERANCE) == selection.today:
                 self.add(IS_OPEN)
+
+        if selection.due is not None:
+            self._add_due(selection.due)
+
+    def _add_due(self, due: DueRange) -> None:
+        self.add(f"{IS_OPEN} AND NOT paused_days @> $2::date")
+        if due.since is not None and due.before is None:
+            self.add("(due_at IS NULL OR due_at >= {}::timestamptz)", due.since)
+        elif due.since is not None:
+            self.add("due_at >= {}::timestamptz", due.since)
+        if due.before is not None:
+            self.add("due_at < {}::timestamptz", due.before)
 
     def _add_figure(self, figure: Figure, period: Period) -> None:
         condition = FIGURE_CONDITIONS[figure]

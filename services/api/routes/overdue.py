@@ -1,0 +1,306 @@
+"""Officials' lists: open dossiers by age, those coming due, letters of apology, reasons for lateness."""
+
+from collections import Counter
+from datetime import date
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.context import Context, RequestContext
+from services.api.keyring import Caller
+from services.api.openapi import error_answers
+from services.api.routes.dossiers import DossierReader, Paging, access_of, listed
+from services.api.routes.stats import StatsCaller
+from services.api.schemas import cursors
+from services.api.schemas.dossiers import DossierList
+from services.api.schemas.overdue import (
+    AgeingAnswer,
+    ApologiesAnswer,
+    ApologyList,
+    ApologyState,
+    Bucket,
+    ReasonsAnswer,
+    apology_item,
+)
+from services.api.schemas.parameters import LocalDate
+from shared.db import due_lists, late_dossiers
+from shared.db.access import Access
+from shared.db.agency_rows import AgencyRows
+from shared.db.catalogues import read_calendar
+from shared.db.dossiers import Mark
+from shared.db.engine import driver_session
+from shared.db.selection import Selection
+from shared.domain.ageing import Ageing, ComingDue, DueRange, ageing_ranges, coming_range
+from shared.domain.apology import Apology
+from shared.domain.calendar import DayKind, WorkingCalendar
+from shared.domain.figures import Resolution, resolution
+from shared.domain.local_time import local_date
+from shared.domain.periods import Period, read_period
+
+router = APIRouter(tags=["overdue"])
+
+_STATES: Final = tuple(state.value for state in Apology if state is not Apology.NOT_OWED)
+_MOST_REASONS: Final = 200
+
+Agency = Annotated[
+    str | None,
+    Field(max_length=200, description="This agency and what is below it (cơ quan); default: all.", examples=["H51.12"]),
+]
+
+
+class AgeingQuestion(BaseModel):
+    """Whose open dossiers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agency: Agency = None
+
+
+class AgeingListQuestion(Paging):
+    """Which open dossiers, and how they are listed."""
+
+    bucket: Annotated[
+        Bucket,
+        Field(description="The figure of `/v1/overdue`, by its name.", examples=["late_1_3"]),
+    ]
+    agency: Agency = None
+    sort: Annotated[
+        str, Field(pattern=r"^-?(received_at|due_at|code)$", description="Order; the earliest due date first unless told.")
+    ] = "due_at"
+
+
+class LatePeriod(AgeingQuestion):
+    """Whose dossiers, ended when; those open now are always among them."""
+
+    period: Annotated[
+        str | None, Field(description="Short form of a period (kỳ), as in the figures.", examples=["2026-05"], max_length=20)
+    ] = None
+    from_: Annotated[
+        LocalDate | None, Field(alias="from", description="Ended on this local date or later; default: this month's first.")
+    ] = None
+    to: Annotated[LocalDate | None, Field(description="Ended on this local date or before; default: today.")] = None
+
+    def read(self, today: date) -> Period:
+        """The period; the present month where none is told."""
+        if (self.period, self.from_, self.to) == (None, None, None):
+            return Period(today.replace(day=1), today)
+        return read_period(self.period, self.from_, self.to).until(today)
+
+
+class ApologyListQuestion(LatePeriod):
+    """Which letters, and how they are listed."""
+
+    state: Annotated[ApologyState | None, Field(description="Only those of this state.", examples=["owed"])] = None
+    cursor: Annotated[str | None, Field(max_length=400, description="`next_cursor` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=500, description="Dossiers a page.")] = 50
+
+
+def _json(answer: Any) -> Response:
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
+
+
+def _selected(context: Context, access: Access, agency: str | None, **more: Any) -> Selection:
+    codes = access.codes_within(access.scope(agency))
+    return Selection(access=access, now=context.catalogues.now(), agencies=codes, **more)
+
+
+async def _ranges(context: Context, caller: Caller) -> tuple[dict[str, DueRange], list[int]]:
+    """The due dates of each bucket, and the years it looks at that nobody has confirmed."""
+    now = context.catalogues.now()
+    today = local_date(now)
+    async with driver_session(context.engine) as connection:
+        told = await read_calendar(connection, caller.tenant)
+    calendar = WorkingCalendar({day.date: DayKind(day.kind) for day in told.days}, told.confirmed_years)
+    ageing = ageing_ranges(today, calendar)
+    ranges = {bucket.value: due for bucket, due in ageing.items()}
+    ranges |= {coming.value: coming_range(coming, now) for coming in ComingDue}
+    since = ageing[Ageing.LATE_4_10].since
+    assert since is not None
+    years = range(local_date(since).year, today.year + 1)
+    return ranges, [year for year in years if year not in told.confirmed_years]
+
+
+@router.get(
+    "/v1/overdue",
+    summary="Open dossiers by age, and coming due",
+    description="""How many open dossiers (hồ sơ đang giải quyết) that do not wait for the applicant are due today,
+late by 1-3, 4-10 and over 10 working days (ngày làm việc), or come due within 24 hours and 3 days, by agency. Late by local
+date: the three late figures together are column 13 of form II.06 for today.""",
+    response_model=AgeingAnswer,
+    responses=error_answers(),
+)
+async def ageing(context: RequestContext, caller: StatsCaller, asked: Annotated[AgeingQuestion, Query()]) -> Response:
+    """Count the open dossiers."""
+    access = await access_of(context, caller)
+    scope = access.scope(asked.agency)
+    ranges, unconfirmed = await _ranges(context, caller)
+    async with driver_session(context.engine) as connection:
+        counted = await due_lists.counts_by_agency(
+            connection, caller.tenant, ranges, today=access.today, agencies=access.codes_within(scope)
+        )
+    rows = AgencyRows.of(access, scope, access.today)
+    sums: dict[str, Counter[str]] = {key: Counter() for key in rows.keys}
+    for code, of_code in counted.items():
+        sums[rows.key(code)].update(of_code)
+    total = sum(sums.values(), Counter[str]())
+    return _json(
+        {
+            "today": access.today,
+            "answered_at": context.catalogues.now(),
+            "agency": rows.top,
+            "unconfirmed_years": unconfirmed,
+            "rows": [
+                {"key": key, "name": rows.name(key), **_buckets(found)}
+                for key, found in sums.items()
+                if found or key in rows.children
+            ],
+            "total": _buckets(total),
+            "dossiers": f"/v1/overdue/dossiers?{urlencode({'agency': rows.top})}&bucket={{bucket}}",
+        }
+    )
+
+
+def _buckets(counted: Counter[str]) -> dict[str, Any]:
+    return {
+        "ageing": {bucket.value: counted[bucket.value] for bucket in Ageing},
+        "coming_due": {coming.value: counted[coming.value] for coming in ComingDue},
+    }
+
+
+@router.get(
+    "/v1/overdue/dossiers",
+    summary="Open dossiers of one age",
+    description="""The dossiers (hồ sơ) behind one figure of `/v1/overdue`, named by `bucket`: exactly as many, as pages
+or as CSV, the earliest due date (hạn) first.""",
+    response_model=DossierList,
+    responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def ageing_dossiers(
+    request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[AgeingListQuestion, Query()]
+) -> Response:
+    """List the open dossiers of one age."""
+    access = await access_of(context, caller)
+    ranges, _ = await _ranges(context, caller)
+    selection = _selected(context, access, asked.agency, due=ranges[asked.bucket])
+    return await listed(request, context, caller, selection, asked)
+
+
+@router.get(
+    "/v1/overdue/apologies",
+    summary="Letters of apology",
+    description="""Who owes a letter of apology with a new date (văn bản xin lỗi và hẹn lại ngày trả, điều 19 Nghị định
+61/2018/NĐ-CP), who sent it before the term ended, who sent it late, who not: counts by agency, over the dossiers that are
+open now or ended in the period. Folded from the log: it takes the longer, the more dossiers are late.""",
+    response_model=ApologiesAnswer,
+    responses=error_answers(),
+)
+async def apologies(context: RequestContext, caller: StatsCaller, asked: Annotated[LatePeriod, Query()]) -> Response:
+    """Count the letters."""
+    access = await access_of(context, caller)
+    period = asked.read(access.today)
+    rows = AgencyRows.of(access, access.scope(asked.agency), access.today)
+    sums: dict[str, Counter[str]] = {key: Counter() for key in rows.keys}
+    selection = _selected(context, access, asked.agency)
+    async for page in late_dossiers.apologies(context.engine, selection, period):
+        for one in page:
+            sums[rows.key(one.dossier.agency_code)][one.apology.value] += 1
+    link = urlencode({"agency": rows.top, "from": period.from_on, "to": period.to_on})
+    return _json(
+        {
+            "today": access.today,
+            "period": {"from": period.from_on, "to": period.to_on},
+            "agency": rows.top,
+            "rows": [
+                {"key": key, "name": rows.name(key), **{state: found[state] for state in _STATES}}
+                for key, found in sums.items()
+                if found or key in rows.children
+            ],
+            "total": {state: sum(found[state] for found in sums.values()) for state in _STATES},
+            "dossiers": f"/v1/overdue/apologies/dossiers?{link}&state={{state}}",
+        }
+    )
+
+
+@router.get(
+    "/v1/overdue/apologies/dossiers",
+    summary="Dossiers that owe or owed a letter",
+    description="""The dossiers (hồ sơ) behind `/v1/overdue/apologies`, by code: what became of the letter (văn bản xin lỗi),
+when it was sent, and the reason for lateness (lý do trễ hạn) that the agency gives.""",
+    response_model=ApologyList,
+    responses=error_answers(),
+)
+async def apology_dossiers(
+    request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[ApologyListQuestion, Query()]
+) -> Response:
+    """List the dossiers with a letter that is or was owed."""
+    access = await access_of(context, caller)
+    period = asked.read(access.today)
+    filters = asked.model_dump(exclude={"cursor", "limit"}, mode="json")
+    digest = cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
+    mark = cursors.read(asked.cursor, digest)
+    found: list[late_dossiers.LateDossier] = []
+    pages = late_dossiers.apologies(
+        context.engine, _selected(context, access, asked.agency), period, "" if mark is None else mark.code
+    )
+    async for page in pages:
+        found.extend(one for one in page if asked.state in (None, one.apology.value))
+        if len(found) > asked.limit:
+            break
+    await pages.aclose()
+    after = Mark(None, found[asked.limit - 1].code) if len(found) > asked.limit else None
+    return _json(
+        {"items": [apology_item(one) for one in found[: asked.limit]], "next_cursor": cursors.written(after, digest)}
+    )
+
+
+@router.get(
+    "/v1/overdue/reasons",
+    summary="Reasons for lateness",
+    description="""Reasons (lý do trễ hạn) that agencies give for dossiers that ended late in the period (column 10) or are
+overdue today (column 13), tallied, the most frequent first; the latest `processed` or `overdue` of the agency that gives one
+counts.""",
+    response_model=ReasonsAnswer,
+    responses=error_answers(),
+)
+async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated[LatePeriod, Query()]) -> Response:
+    """Tally the reasons."""
+    access = await access_of(context, caller)
+    period = asked.read(access.today)
+    tallies: dict[str, Counter[str]] = {}
+    words: dict[str, str | None] = {}
+    async for page in late_dossiers.late(context.engine, _selected(context, access, asked.agency), period):
+        for one in page:
+            reason = " ".join((one.reason or "").split())
+            tally = tallies.setdefault(reason.casefold(), Counter())
+            words.setdefault(reason.casefold(), reason or None)
+            tally["dossiers"] += 1
+            tally["resolved_late" if _ended_late(one) else "overdue"] += 1
+    ordered = sorted(tallies.items(), key=lambda item: (not item[0], -item[1]["dossiers"], item[0]))
+    total = sum(tallies.values(), Counter[str]())
+    return _json(
+        {
+            "today": access.today,
+            "period": {"from": period.from_on, "to": period.to_on},
+            "agency": access.scope(asked.agency) or access.top,
+            "rows": [{"reason": words[key], **_tally(tally)} for key, tally in _shown(ordered)],
+            "total": _tally(total),
+            "reasons": sum(1 for key in tallies if key),
+        }
+    )
+
+
+def _shown(ordered: list[tuple[str, Counter[str]]]) -> list[tuple[str, Counter[str]]]:
+    """The most frequent reasons; those without one are always told."""
+    return [*[one for one in ordered if one[0]][:_MOST_REASONS], *[one for one in ordered if not one[0]]]
+
+
+def _tally(tally: Counter[str]) -> dict[str, int]:
+    return {name: tally[name] for name in ("dossiers", "resolved_late", "overdue")}
+
+
+def _ended_late(one: late_dossiers.LateDossier) -> bool:
+    ended_at = one.dossier.ended_at
+    return ended_at is not None and resolution(local_date(ended_at), one.dossier.due_at) is Resolution.LATE
