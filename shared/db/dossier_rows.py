@@ -1,6 +1,6 @@
 """The rows of ``dossier``: how a folded dossier is stored, and how a batch of them is written with its figures.
 
-Day spans travel as the text of a ``datemultirange`` and anomaly codes as comma-separated text: the driver's own forms of
+Spans travel as the text of a multirange and anomaly codes as comma-separated text: the driver's own forms of
 both cost more than the fold.
 """
 
@@ -13,11 +13,12 @@ from shared.domain.anomalies import Anomaly
 from shared.domain.dossier import Dossier
 from shared.domain.events import DossierCode, Tenant
 from shared.domain.figures import Contributions, Span
+from shared.domain.index_facts import InstantSpan, index_facts
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-NO_DAYS: Final = "{}"
+NO_SPANS: Final = "{}"
 
 
 class DossierRow(NamedTuple):
@@ -43,6 +44,11 @@ class DossierRow(NamedTuple):
     within_days: str
     overdue_days: str
     paused_days: str
+    handled_at: datetime | None = None
+    promised_from: datetime | None = None
+    late_instants: str = NO_SPANS
+    waits: str = NO_SPANS
+    marks: int = 0
 
 
 _TYPES: Final = {
@@ -57,6 +63,9 @@ _TYPES: Final = {
     "touched_at": "timestamptz",
     "received_on": "date",
     "ended_on": "date",
+    "handled_at": "timestamptz",
+    "promised_from": "timestamptz",
+    "marks": "int",
 }
 """Types of the columns on their way; the others are text."""
 
@@ -65,12 +74,16 @@ _STORED_AS: Final = {
     "within_days": "within_days::datemultirange",
     "overdue_days": "overdue_days::datemultirange",
     "paused_days": "paused_days::datemultirange",
+    "late_instants": "late_instants::int8multirange",
+    "waits": "waits::int8multirange",
 }
 _TRAVELS_AS: Final = {
     "anomalies": "array_to_string(anomalies, ',')",
     "within_days": "within_days::text",
     "overdue_days": "overdue_days::text",
     "paused_days": "paused_days::text",
+    "late_instants": "late_instants::text",
+    "waits": "waits::text",
 }
 _COLUMNS: Final = ", ".join(DossierRow._fields)
 
@@ -79,6 +92,7 @@ def row_of(dossier: Dossier, contributed: Contributions | None, void_problems: I
     """The row of a folded dossier, with what it counts for and the anomalies found outside the fold."""
     codes = {anomaly.code.value for anomaly in dossier.anomalies}
     codes.update(problem.code.value for problem in void_problems)
+    facts = index_facts(dossier)
     return DossierRow(
         dossier.code,
         dossier.last_position,
@@ -97,14 +111,19 @@ def row_of(dossier: Dossier, contributed: Contributions | None, void_problems: I
         None if contributed is None else contributed.received_on,
         None if contributed is None else contributed.ended_on,
         None if contributed is None else contributed.resolution,
-        NO_DAYS if contributed is None else days_text(contributed.within),
-        NO_DAYS if contributed is None else days_text(contributed.overdue),
-        NO_DAYS if contributed is None else days_text(contributed.paused),
+        NO_SPANS if contributed is None else days_text(contributed.within),
+        NO_SPANS if contributed is None else days_text(contributed.overdue),
+        NO_SPANS if contributed is None else days_text(contributed.paused),
+        facts.handled_at,
+        facts.promised_from,
+        days_text(facts.late) if facts.late else NO_SPANS,
+        days_text(facts.waits) if facts.waits else NO_SPANS,
+        facts.marks.value,
     )
 
 
-def days_text(spans: Iterable[Span]) -> str:
-    """Sorted, disjoint, not touching spans as PostgreSQL writes a ``datemultirange``: ``{[2018-01-02,2018-01-05),[…,)}``."""
+def days_text(spans: Iterable[Span | InstantSpan]) -> str:
+    """Sorted, disjoint, not touching spans as PostgreSQL writes a multirange: ``{[2018-01-02,2018-01-05),[…,)}``."""
     texts = [f"[{begin},{'' if until is None else until})" for begin, until in spans]
     return "{" + ",".join(texts) + "}"
 

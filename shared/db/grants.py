@@ -24,6 +24,7 @@ PRIVILEGES: Final[Mapping[str, str]] = {
     "calendar_day": APPEND_ONLY,
     "calendar_year": APPEND_ONLY,
     "office_hours": APPEND_ONLY,
+    "index_input": APPEND_ONLY,
     "projection_cursor": DERIVED,
     "projection_failure": DERIVED,
     "dossier": DERIVED,

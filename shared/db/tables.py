@@ -23,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, INT8MULTIRANGE, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -195,6 +195,25 @@ calendar_year = Table(
     PrimaryKeyConstraint("tenant", "year", "known_from"),
 )
 
+index_input = Table(
+    "index_input",
+    metadata,
+    _tenant(),
+    # an indicator of Decision 766 that dossiers do not feed, for an agency's subtree (the tenant's own code: for all of it)
+    _required("indicator", Text),
+    _required("agency", Text),
+    _required("from_on", Date),
+    _required("to_on", Date),
+    _required("known_from", Instant),
+    # null: only the denominator is given (1.4: received by the national report)
+    Column("numerator", BigInteger),
+    _required("denominator", BigInteger),
+    # the paper it stands in, and its date
+    _required("source", Text),
+    _required("source_on", Date),
+    PrimaryKeyConstraint("tenant", "indicator", "agency", "from_on", "to_on", "known_from"),
+)
+
 office_hours = Table(
     "office_hours",
     metadata,
@@ -266,6 +285,12 @@ dossier = Table(
     _required("within_days", DATEMULTIRANGE, server_default="{}"),
     _required("overdue_days", DATEMULTIRANGE, server_default="{}"),
     _required("paused_days", DATEMULTIRANGE, server_default="{}"),
+    # what the national index counts, rules section 8 (shared.domain.index_facts): spans in microseconds since 1970
+    Column("handled_at", Instant),
+    Column("promised_from", Instant),
+    _required("late_instants", INT8MULTIRANGE, server_default="{}"),
+    _required("waits", INT8MULTIRANGE, server_default="{}"),
+    _required("marks", Integer, server_default="0"),
     PrimaryKeyConstraint("tenant", "code"),
     Index("ix_dossier_tenant_received_at", "tenant", "received_at", "code"),
     Index("ix_dossier_tenant_due_at", "tenant", "due_at", "code"),

@@ -89,6 +89,8 @@ class Dossier:
     """The last succeeded one."""
     results: tuple[Result, ...]
     """Of the latest processed."""
+    satisfied: bool | None
+    """What the last rated says; None: nobody has rated it."""
     last_event_at: datetime | None
     """Of the last effective event."""
     touched_at: datetime | None
@@ -182,6 +184,7 @@ def fold(code: DossierCode, events: Iterable[Event]) -> Dossier:
         fees=_fees(folding.payment_requested),
         payment=folding.payment,
         results=_results(folding.processed),
+        satisfied=None if folding.rated is None else folding.rated.data["satisfied"],
         last_event_at=effective[-1].time if effective else None,
         touched_at=next((e.time for e in reversed(effective) if e.source != SYSTEM_SOURCE), None),
         last_position=max([event.position for event in ordered], default=0),

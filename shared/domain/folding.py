@@ -47,6 +47,7 @@ class Folding:
     processed: Event | None = None
     returned: Event | None = None
     rejected: Event | None = None
+    rated: Event | None = None
     payment: Payment | None = None
     needs_reception: Event | None = None
     request_seen: bool = False
@@ -248,8 +249,11 @@ class Folding:
             self.returned = event
         self._bear(event)
 
+    def _on_rated(self, event: Event) -> None:
+        self.rated = event
+
     def _on_note(self, event: Event) -> None:
-        """``overdue`` and ``rated`` are kept and told; they change nothing here."""
+        """``overdue`` is kept and told; it changes nothing here."""
 
     # Anomalies
 
@@ -272,7 +276,7 @@ class Folding:
         EventName.TRANSFERRED: _on_transferred,
         EventName.EXTENDED: _on_extended,
         EventName.OVERDUE: _on_note,
-        EventName.RATED: _on_note,
+        EventName.RATED: _on_rated,
         EventName.WITHDRAWN: _bear,
         EventName.REJECTED: _on_rejected,
         EventName.STOPPED: _bear,

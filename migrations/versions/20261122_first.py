@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "822c6cea16a9"
+revision = "61aec02eb0a7"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -118,6 +118,11 @@ def upgrade() -> None:
         sa.Column("within_days", postgresql.DATEMULTIRANGE(), server_default="{}", nullable=False),
         sa.Column("overdue_days", postgresql.DATEMULTIRANGE(), server_default="{}", nullable=False),
         sa.Column("paused_days", postgresql.DATEMULTIRANGE(), server_default="{}", nullable=False),
+        sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("promised_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("late_instants", postgresql.INT8MULTIRANGE(), server_default="{}", nullable=False),
+        sa.Column("waits", postgresql.INT8MULTIRANGE(), server_default="{}", nullable=False),
+        sa.Column("marks", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("tenant", "code", name=op.f("pk_dossier")),
     )
     op.create_index("ix_dossier_anomalies", "dossier", ["anomalies"], unique=False, postgresql_using="gin")
@@ -179,6 +184,22 @@ def upgrade() -> None:
             "tenant", "cut", "grain", "starts_on", "agency", "procedure", "channel", name=op.f("pk_figure_sum")
         ),
         postgresql_with={"fillfactor": "70"},
+    )
+    op.create_table(
+        "index_input",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("indicator", sa.Text(), nullable=False),
+        sa.Column("agency", sa.Text(), nullable=False),
+        sa.Column("from_on", sa.Date(), nullable=False),
+        sa.Column("to_on", sa.Date(), nullable=False),
+        sa.Column("known_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("numerator", sa.BigInteger(), nullable=True),
+        sa.Column("denominator", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("source_on", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant", "indicator", "agency", "from_on", "to_on", "known_from", name=op.f("pk_index_input")
+        ),
     )
     op.create_table(
         "job",
@@ -429,6 +450,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_job_unfinished", table_name="job", postgresql_where=sa.text("state IN ('queued', 'running')"))
     op.drop_table("job")
+    op.drop_table("index_input")
     op.drop_table("figure_sum")
     op.drop_index("ix_event_log_tenant_dossier_code", table_name="event_log")
     op.drop_table("event_log")
