@@ -38,7 +38,7 @@ _FORMATS: Final[dict[str, dict[str, Any]]] = {
     "unit": {**_FONT, "italic": True, "align": "right"},
     "signer": {**_FONT, "bold": True, "align": "center"},
     "heading": {**_BOX, "bold": True, "align": "center", "text_wrap": True},
-    "number_of_column": {**_BOX, "italic": True, "font_size": 9, "align": "center", "text_wrap": True},
+    "number_of_column": {**_BOX, "italic": True, "font_size": 8, "align": "center", "text_wrap": True},
     "ordinal": {**_BOX, "align": "center"},
     "name": {**_BOX, "text_wrap": True},
     "count": {**_BOX, "num_format": "#,##0"},
@@ -160,7 +160,7 @@ class _FormSheet(_Sheet):
         """Write all of it."""
         self._sheet.set_column(0, 0, 6)
         self._sheet.set_column(1, 1, 38)
-        self._sheet.set_column(2, _LAST, 10.5)
+        self._sheet.set_column(2, _LAST, 11.5)
         self._head(form)
         self._headings(form)
         for line in form.lines():
