@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection
 
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
+from services.api.pasts import Pasts
+from shared.db.almanacs import Almanacs
 from shared.db.catalogue_cache import CatalogueCache
 from shared.queue import Doorbell
 from shared.settings import Settings
@@ -32,6 +34,8 @@ class Context:
     metrics: Metrics
     keys: KeyRing
     catalogues: CatalogueCache
+    almanacs: Almanacs
+    pasts: Pasts
     intake: "Intake"
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

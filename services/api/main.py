@@ -13,8 +13,10 @@ from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
 from services.api.middleware import RequestMiddleware, SmallBodyMiddleware
 from services.api.openapi import Problem
+from services.api.pasts import Pasts
 from services.api.routes import routers
 from services.api.schemas.events import BatchReceipt, Receipt
+from shared.db.almanacs import Almanacs
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import create_engine
 from shared.observability import new_registry
@@ -42,13 +44,16 @@ def create_app(settings: Settings) -> FastAPI:
         doorbell = Doorbell(settings.effective_redis_url)
         metrics = Metrics(new_registry())
         intake = Intake(write_engine, doorbell, metrics)
+        catalogues = CatalogueCache(engine)
         context = Context(
             settings=settings,
             engine=engine,
             doorbell=doorbell,
             metrics=metrics,
             keys=KeyRing(engine, settings),
-            catalogues=CatalogueCache(engine),
+            catalogues=catalogues,
+            almanacs=Almanacs(),
+            pasts=Pasts(engine, catalogues),
             intake=intake,
         )
         app.state.context = context

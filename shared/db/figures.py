@@ -96,7 +96,11 @@ class Answer:
 _FLOWS: Final = ("resolved_early", "resolved_on_time", "resolved_late", "withdrawn", "stopped")
 _STOCKS: Final = ("within", "overdue", "paused")
 _CHANNELS: Final = tuple(f"received_{channel.value}" for channel in Channel)
-_SUMMED: Final = (*_CHANNELS, *_FLOWS, *_STOCKS)
+SUMMED: Final = (*_CHANNELS, *_FLOWS, *_STOCKS)
+"""What a row of counts holds: the received by channel, the other flows, and the stocks as signed changes."""
+
+Counts = dict[str | None, list[int]]
+"""Counts by key (`TOTAL`: all), each a list with the parts of `SUMMED`."""
 
 _STAMP: Final = """
 SELECT now() AS answered_at, coalesce(c.position, 0) AS position,
@@ -158,6 +162,16 @@ SELECT stamp.*, summed.* FROM ({_STAMP}) AS stamp LEFT JOIN summed ON true"""
 
 async def ask(connection: "DriverConnection", tenant: Tenant, question: Question) -> Answer:
     """Answer a question, from one snapshot."""
+    rows = await _rows(connection, tenant, question)
+    return answer_of(Stamp(*rows[0][:6]), _labelled(rows, len(question.pieces)))
+
+
+async def counted(connection: "DriverConnection", tenant: Tenant, question: Question) -> list[Counts]:
+    """What a question adds up, before it is an answer: by label and key."""
+    return _labelled(await _rows(connection, tenant, question), len(question.pieces))
+
+
+async def _rows(connection: "DriverConnection", tenant: Tenant, question: Question) -> Sequence[Any]:
     first = question.pieces[0].from_on
     year = date(first.year, 1, 1)
     parts = [(grain, starts_on, BEFORE) for grain, starts_on in _parts(year, first)]
@@ -172,8 +186,7 @@ async def ask(connection: "DriverConnection", tenant: Tenant, question: Question
     statement = _statement(question.key, **{name: value is not None for name, value in filters.items()})
     columns = [list(column) for column in zip(*parts, strict=True)] or [[], [], []]
     given = [value for value in filters.values() if value is not None]
-    rows = await connection.fetch(statement, tenant, DOSSIERS, question.cut, year, *columns, *given)
-    return _answer(rows, len(question.pieces))
+    return await connection.fetch(statement, tenant, DOSSIERS, question.cut, year, *columns, *given)
 
 
 async def read_stamp(connection: "DriverConnection", tenant: Tenant) -> Stamp:
@@ -200,21 +213,25 @@ def _parts(begin: date, until: date) -> Iterator[tuple[str, date]]:
         current += ONE_DAY
 
 
-def _answer(rows: Sequence[Any], pieces: int) -> Answer:
-    """Flows are the sums of their piece, stocks the sums of all up to it; carried over is the stock before it."""
-    zero = (0,) * len(_SUMMED)
-    by_label: list[dict[str | None, Sequence[int]]] = [{} for _ in range(pieces + 1)]
-    keys: set[str | None] = {TOTAL}
+def _labelled(rows: Sequence[Any], pieces: int) -> list[Counts]:
+    by_label: list[Counts] = [{} for _ in range(pieces + 1)]
     for row in rows:
         if row["label"] is not None:
             key = TOTAL if row["is_total"] else row["key"]
-            keys.add(key)
             by_label[row["label"]][key] = [int(value or 0) for value in row[9:]]
+    return by_label
+
+
+def answer_of(stamp: Stamp, by_label: Sequence[Counts]) -> Answer:
+    """Flows are the sums of their piece, stocks the sums of all up to it; carried over is the stock before it."""
+    zero = [0] * len(SUMMED)
+    pieces = len(by_label) - 1
+    keys: set[str | None] = {TOTAL, *(key for counts in by_label for key in counts)}
     answers: list[dict[str | None, Sums]] = [{} for _ in range(pieces)]
     whole: dict[str | None, Sums] = {}
     for key in keys:
         within, overdue, paused = opening = by_label[BEFORE].get(key, zero)[-3:]
-        flows = [0] * (len(_SUMMED) - 3)
+        flows = [0] * (len(SUMMED) - 3)
         for label in range(1, pieces + 1):
             values = by_label[label].get(key, zero)
             carried_over = within + overdue
@@ -222,7 +239,7 @@ def _answer(rows: Sequence[Any], pieces: int) -> Answer:
             answers[label - 1][key] = _sums(values[:-3], carried_over, within, overdue, paused)
             flows = [flow + value for flow, value in zip(flows, values[:-3], strict=True)]
         whole[key] = _sums(flows, opening[0] + opening[1], within, overdue, paused)
-    return Answer(Stamp(*rows[0][:6]), answers, whole)
+    return Answer(stamp, answers, whole)
 
 
 def _sums(flows: Sequence[int], carried_over: int, within: int, overdue: int, paused: int) -> Sums:

@@ -6,8 +6,10 @@ from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from shared.db import figures, past_figures
 from shared.db.access import Access
-from shared.db.figures import TOTAL, Answer, Key, Question, Stamp, ask
+from shared.db.figures import TOTAL, Answer, Key, Question, Stamp
+from shared.db.past import Past
 from shared.domain.errors import InvalidInput
 from shared.domain.events import AgencyCode, Channel
 from shared.domain.periods import Cut, Period, cut
@@ -24,7 +26,11 @@ MAX_PIECES: Final = 4_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What is asked about. ``period`` is the effective one; ``agency`` None: all that the caller sees."""
+    """What is asked about. ``period`` is the effective one; ``agency`` None: all that the caller sees.
+
+    With a ``past`` it is asked as of then: ``access`` holds the catalogue as known then, the agencies are those that the
+    dossiers had then, and ``visible`` are the agencies that they must have now for the caller to see them (None: any).
+    """
 
     access: Access
     period: Period
@@ -33,16 +39,25 @@ class Scope:
     field: str | None = None
     procedure: str | None = None
     channel: Channel | None = None
+    past: Past | None = None
+    visible: frozenset[str] | None = None
 
     @property
     def top(self) -> AgencyCode:
         """The agency whose subtree is counted."""
         return self.access.top if self.agency is None else self.agency
 
+    def codes(self) -> frozenset[str] | None:
+        """The agencies that are counted, as events tell them; None: all."""
+        if self.past is None:
+            return self.access.codes_within(self.agency, self.tree_on)
+        catalogue = self.access.catalogue
+        return None if self.top == catalogue.agencies.root else catalogue.codes_under(self.top, self.tree_on)
+
     def question(self, key: Key | None = None, pieces: Sequence[Period] | None = None) -> Question:
         """The sums that answer for this scope."""
         catalogue = self.access.catalogue
-        codes = self.access.codes_within(self.agency, self.tree_on)
+        codes = self.codes()
         procedures: list[str] | None = None
         others: list[str] | None = None
         if self.field == UNKNOWN:
@@ -82,9 +97,15 @@ class Table:
     checks: Sequence[Check] = field(default=())
 
 
+async def _ask(connection: "DriverConnection", scope: Scope, question: Question) -> Answer:
+    if scope.past is None:
+        return await figures.ask(connection, scope.access.tenant, question)
+    return await past_figures.ask(connection, scope.past, question, scope.visible)
+
+
 async def summary(connection: "DriverConnection", scope: Scope) -> Table:
     """The figures of the whole scope: a table without rows."""
-    answer = await ask(connection, scope.access.tenant, scope.question())
+    answer = await _ask(connection, scope, scope.question())
     return Table(answer.stamp, (), answer.whole[TOTAL])
 
 
@@ -93,7 +114,7 @@ async def by_agency(connection: "DriverConnection", scope: Scope) -> Table:
 
     Unknown: the agency is in no catalogue and hangs right under the top one, or there is none.
     """
-    answer = await ask(connection, scope.access.tenant, scope.question(Key.AGENCY))
+    answer = await _ask(connection, scope, scope.question(Key.AGENCY))
     tree = scope.access.catalogue.tree_on(scope.tree_on)
     top = tree.resolve(scope.top)
     children = tree.children(top)
@@ -111,14 +132,14 @@ async def by_agency(connection: "DriverConnection", scope: Scope) -> Table:
 
 async def by_procedure(connection: "DriverConnection", scope: Scope) -> Table:
     """Every procedure with something to count; one that the catalogue does not know has no name."""
-    answer = await ask(connection, scope.access.tenant, scope.question(Key.PROCEDURE))
+    answer = await _ask(connection, scope, scope.question(Key.PROCEDURE))
     known = {str(code): procedure.name for code, procedure in scope.access.catalogue.procedures.items()}
     return _table(answer, _named(_by_key(answer), lambda code: code or UNKNOWN, known))
 
 
 async def by_field(connection: "DriverConnection", scope: Scope) -> Table:
     """Every field (lĩnh vực) with something to count, by the present catalogue of procedures."""
-    answer = await ask(connection, scope.access.tenant, scope.question(Key.PROCEDURE))
+    answer = await _ask(connection, scope, scope.question(Key.PROCEDURE))
     procedures = scope.access.catalogue.procedures
     field_of = {str(code): procedure.field or UNKNOWN for code, procedure in procedures.items()}
     names = {known.field: known.field_name or known.field for known in procedures.values() if known.field is not None}
@@ -127,7 +148,7 @@ async def by_field(connection: "DriverConnection", scope: Scope) -> Table:
 
 async def by_channel(connection: "DriverConnection", scope: Scope) -> Table:
     """The three channels, all of them always, unless the scope has one."""
-    answer = await ask(connection, scope.access.tenant, scope.question(Key.CHANNEL))
+    answer = await _ask(connection, scope, scope.question(Key.CHANNEL))
     channels = tuple(Channel) if scope.channel is None else (scope.channel,)
     sums: dict[str, Sums] = dict.fromkeys((channel.value for channel in channels), Sums())
     for code, of_code in _by_key(answer).items():
@@ -145,7 +166,7 @@ async def by_time(connection: "DriverConnection", scope: Scope, by: Cut) -> Tabl
     if scope.period.days > MAX_PIECES * _SHORTEST_DAYS[by]:
         raise InvalidInput.of("/from", "too_many_pieces", f"a period of at most {MAX_PIECES} pieces")
     buckets = cut(scope.period, by)
-    answer = await ask(connection, scope.access.tenant, scope.question(pieces=[bucket.period for bucket in buckets]))
+    answer = await _ask(connection, scope, scope.question(pieces=[bucket.period for bucket in buckets]))
     rows = [
         Row(bucket.key, bucket.key, sums[TOTAL], bucket.period) for bucket, sums in zip(buckets, answer.pieces, strict=True)
     ]

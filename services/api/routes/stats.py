@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import orjson
@@ -12,6 +13,8 @@ from services.api.auth import Caller, requires
 from services.api.auth import Scope as Right
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
+from services.api.past_listing import listed_then
+from services.api.pasts import View
 from services.api.routes.dossiers import DossierReader, Paging, listed
 from services.api.schemas.dossiers import DossierList
 from services.api.schemas.parameters import LocalDate
@@ -86,6 +89,15 @@ class Filters(BaseModel):
         LocalDate | None,
         Field(description="The date whose agency tree is used (cây cơ quan ngày); default: the period's last day."),
     ] = None
+    as_of: Annotated[
+        str | None,
+        Field(
+            max_length=40,
+            description="The figures as they stood then (số liệu tại thời điểm): a date, for its local end of day (today:"
+            " now), or an RFC 3339 instant. Counts the events recorded by then, with the catalogues as then known.",
+            examples=["2018-12-14"],
+        ),
+    ] = None
     min_position: Annotated[
         int | None,
         Field(
@@ -117,6 +129,8 @@ async def answered(context: Context, caller: Caller, asked: Filters, ask: Ask) -
     """Ask once; again where an agency is new to us, or it has just become another day."""
     if asked.min_position:
         await wait_until_counted(context, caller, asked.min_position)
+    if asked.as_of is not None:
+        return await context.pasts.look(caller, asked.as_of, partial(_answered_then, asked=asked, ask=ask))
     scope = await scope_of(context, caller, asked)
     async with driver_session(context.engine) as connection:
         table = await ask(connection, scope)
@@ -128,6 +142,27 @@ async def answered(context: Context, caller: Caller, asked: Filters, ask: Ask) -
         async with driver_session(context.engine) as connection:
             table = await ask(connection, scope)
     return scope, table
+
+
+def past_scope_of(view: View, asked: Filters) -> Scope:
+    """What the caller asks about, as of an earlier instant."""
+    period = read_period(asked.period, asked.from_, asked.to).until(view.on)
+    return Scope(
+        access=view.then,
+        period=period,
+        tree_on=asked.tree_on or period.to_on,
+        agency=view.scope(asked.agency),
+        field=asked.field,
+        procedure=asked.procedure,
+        channel=asked.channel,
+        past=view.past,
+        visible=view.visible,
+    )
+
+
+async def _answered_then(connection: "DriverConnection", view: View, *, asked: Filters, ask: Ask) -> tuple[Scope, Table]:
+    scope = past_scope_of(view, asked)
+    return scope, await ask(connection, scope)
 
 
 async def wait_until_counted(context: Context, caller: Caller, position: int) -> None:
@@ -170,6 +205,16 @@ async def summary_dossiers(
     """List the dossiers of one figure."""
     if asked.min_position:
         await wait_until_counted(context, caller, asked.min_position)
+    if asked.as_of is not None:
+        return await listed_then(
+            request,
+            context,
+            caller,
+            scope_of=partial(past_scope_of, asked=asked),
+            as_of=asked.as_of,
+            figure=asked.figure,
+            asked=asked,
+        )
     scope = await scope_of(context, caller, asked)
     question = scope.question()
     selection = Selection(
@@ -193,7 +238,8 @@ def _json(answer: dict[str, Any]) -> Response:
     summary="The figures of a period",
     description="""The columns of form II.06 (biểu II.06a, Thông tư 01/2020/TT-VPCP) for a period and a scope: received
 (tiếp nhận), resolved (đã giải quyết), open (đang giải quyết), with the four named rates (tỷ lệ) and the identities that hold
-between them. By local date, in the zone Asia/Ho_Chi_Minh. `as_of` says which events are counted.""",
+between them. By local date, in the zone Asia/Ho_Chi_Minh. `as_of` in the answer says which events are counted; asked as of
+an earlier instant, these are the events recorded by then, and the answer never changes.""",
     response_model=SummaryOut,
     responses=error_answers(),
 )
