@@ -127,8 +127,8 @@ async def _ranges(context: Context, caller: Caller) -> tuple[dict[str, DueRange]
     "/v1/overdue",
     summary="Open dossiers by age, and coming due",
     description="""How many open dossiers (hồ sơ đang giải quyết) that do not wait for the applicant are due today,
-late by 1-3, 4-10 and over 10 working days (ngày làm việc), or come due within 24 hours and 3 days, by agency. Late by local
-date: the three late figures together are column 13 of form II.06 for today.""",
+late by 1-3, 4-10 and over 10 working days (ngày làm việc), or come due within 24 hours and 3 days, by agency. Late by
+local date: the three late figures together are column 13 of form II.06 for today.""",
     response_model=AgeingAnswer,
     responses=error_answers(),
 )
@@ -173,8 +173,8 @@ def _buckets(counted: Counter[str]) -> dict[str, Any]:
 @router.get(
     "/v1/overdue/dossiers",
     summary="Open dossiers of one age",
-    description="""The dossiers (hồ sơ) behind one figure of `/v1/overdue`, named by `bucket`: exactly as many, as pages
-or as CSV, the earliest due date (hạn) first.""",
+    description="""The dossiers (hồ sơ) behind one figure of `/v1/overdue`, named by `bucket`: exactly as many, as
+pages or as CSV, the earliest due date (hạn) first.""",
     response_model=DossierList,
     responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
@@ -191,9 +191,9 @@ async def ageing_dossiers(
 @router.get(
     "/v1/overdue/apologies",
     summary="Letters of apology",
-    description="""Who owes a letter of apology with a new date (văn bản xin lỗi và hẹn lại ngày trả, điều 19 Nghị định
-61/2018/NĐ-CP), who sent it before the term ended, who sent it late, who not: counts by agency, over the dossiers that are
-open now or ended in the period. Folded from the log: it takes the longer, the more dossiers are late.""",
+    description="""Who owes a letter of apology with a new date (văn bản xin lỗi và hẹn lại ngày trả, điều 19 Nghị
+định 61/2018/NĐ-CP), who sent it before the term ended, who sent it late, who not: counts by agency, over the dossiers
+that are open now or ended in the period. Folded from the log: it takes the longer, the more dossiers are late.""",
     response_model=ApologiesAnswer,
     responses=error_answers(),
 )
@@ -227,8 +227,8 @@ async def apologies(context: RequestContext, caller: StatsCaller, asked: Annotat
 @router.get(
     "/v1/overdue/apologies/dossiers",
     summary="Dossiers that owe or owed a letter",
-    description="""The dossiers (hồ sơ) behind `/v1/overdue/apologies`, by code: what became of the letter (văn bản xin lỗi),
-when it was sent, and the reason for lateness (lý do trễ hạn) that the agency gives.""",
+    description="""The dossiers (hồ sơ) behind `/v1/overdue/apologies`, by code: what became of the letter (văn bản
+xin lỗi), when it was sent, and the reason for lateness (lý do trễ hạn) that the agency gives.""",
     response_model=ApologyList,
     responses=error_answers(),
 )
@@ -259,9 +259,9 @@ async def apology_dossiers(
 @router.get(
     "/v1/overdue/reasons",
     summary="Reasons for lateness",
-    description="""Reasons (lý do trễ hạn) that agencies give for dossiers that ended late in the period (column 10) or are
-overdue today (column 13), tallied, the most frequent first; the latest `processed` or `overdue` of the agency that gives one
-counts.""",
+    description="""Reasons (lý do trễ hạn) that agencies give for dossiers that ended late in the period (column 10)
+or are overdue today (column 13), tallied, the most frequent first; the latest `processed` or `overdue` of the agency
+that gives one counts.""",
     response_model=ReasonsAnswer,
     responses=error_answers(),
 )

@@ -62,8 +62,8 @@ class RowQuestion(Filters, Paging):
 @router.get(
     "/v1/stats/by/{by}/dossiers",
     summary="The dossiers behind a figure of a row",
-    description="""The dossiers (hồ sơ) that one figure of one row of `stats/by/{by}` counts, asked with the same filters:
-exactly as many, as pages or as CSV. The row `unknown` is opened too.""",
+    description="""The dossiers (hồ sơ) that one figure of one row of `stats/by/{by}` counts, asked with the same
+filters: exactly as many, as pages or as CSV. The row `unknown` is opened too.""",
     response_model=DossierList,
     responses=error_answers() | _LIST,
 )
@@ -96,8 +96,8 @@ class AnomalyQuestion(Filters, Paging):
 @router.get(
     "/v1/stats/anomalies",
     summary="Anomalies by kind and agency",
-    description="""How many dossiers (hồ sơ) are strange (bất thường) in which way, by agency (cơ quan), and their share of
-the dossiers that column 3 of form II.06 counts for the period; without a period of all dossiers ever told.""",
+    description="""How many dossiers (hồ sơ) are strange (bất thường) in which way, by agency (cơ quan), and their
+share of the dossiers that column 3 of form II.06 counts for the period; without a period of all dossiers ever told.""",
     response_model=AnomalyAnswer,
     responses=error_answers(),
 )
@@ -153,8 +153,8 @@ def _link(scope: Scope, *, everything: bool) -> str:
 @router.get(
     "/v1/stats/anomalies/dossiers",
     summary="The dossiers with an anomaly",
-    description="""The dossiers (hồ sơ) behind one figure of `stats/anomalies`, named by `anomaly`, asked with the same
-filters: exactly as many, as pages or as CSV.""",
+    description="""The dossiers (hồ sơ) behind one figure of `stats/anomalies`, named by `anomaly`, asked with the
+same filters: exactly as many, as pages or as CSV.""",
     response_model=DossierList,
     responses=error_answers() | _LIST,
 )
@@ -201,8 +201,8 @@ class _Times:
     summary="Working time to resolve",
     description="""Mean, median and 90th percentile (trung bình, trung vị, bách phân vị 90) of the office hours from
 reception (tiếp nhận) to the end (kết thúc) of the dossiers that column 7 of form II.06 counts. Waiting for the
-applicant is included. Dossiers that need a year whose days off nobody has confirmed (năm chưa xác nhận lịch nghỉ) are left out
-and told. Computed from each dossier when asked: a whole province's year takes seconds.""",
+applicant is included. Dossiers that need a year whose days off nobody has confirmed (năm chưa xác nhận lịch nghỉ) are
+left out and told. Computed from each dossier when asked: a whole province's year takes seconds.""",
     response_model=WorkingTimeAnswer,
     responses=error_answers(),
 )

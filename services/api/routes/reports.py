@@ -68,12 +68,13 @@ def _format(request: Request, asked: ReportFormat | None) -> ReportFormat:
 @router.get(
     "/v1/reports/II.06",
     summary="Form II.06",
-    description="""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình hình,
-kết quả giải quyết thủ tục hành chính), by agency, field or procedure, for any period, those of Decree 09/2019 (Nghị định
-09/2019/NĐ-CP) among them. Columns 3-13 are by local date; the four rates stand apart from the form, each by its name.
+    description="""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
+hình, kết quả giải quyết thủ tục hành chính), by agency, field or procedure, for any period, those of Decree 09/2019
+(Nghị định 09/2019/NĐ-CP) among them. Columns 3-13 are by local date; the four rates stand apart from the form, each
+by its name.
 
-As JSON; as CSV with a byte order mark, which Excel reads as UTF-8; as a workbook (xlsx) that looks like the form: landscape
-A4, headings repeated on each page, a second sheet for what is no part of the form.""",
+As JSON; as CSV with a byte order mark, which Excel reads as UTF-8; as a workbook (xlsx) that looks like the form:
+landscape A4, headings repeated on each page, a second sheet for what is no part of the form.""",
     response_model=FormII06Out,
     responses=error_answers()
     | {
