@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
   command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin/
 
-.PHONY: help install run test check format bench faults reset
+.PHONY: help install install-for-running run test check format bench faults reset
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -13,8 +13,12 @@ install:
 	@$(if $(PYTHON),,$(error motcua needs Python 3.11 or newer on the PATH, or named: make run PYTHON=/path/to/python3))
 	@$(PYTHON) deploy/install.py
 
+install-for-running:
+	@$(if $(PYTHON),,$(error motcua needs Python 3.11 or newer on the PATH, or named: make run PYTHON=/path/to/python3))
+	@$(PYTHON) deploy/install.py run
+
 ## make run      everything on this machine: servers, API, worker, mock portal; Ctrl-C stops it
-run: install
+run: install-for-running
 	@$(VENV)python -m deploy.local run
 
 ## make test     the whole test suite, on servers of its own
@@ -43,5 +47,5 @@ faults: install
 	@$(VENV)python -m tests.faults
 
 ## make reset    stop the run and empty the data folder, after asking (MOTCUA_YES=1 answers)
-reset: install
+reset: install-for-running
 	@$(VENV)python -m deploy.local reset

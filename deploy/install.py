@@ -1,6 +1,7 @@
 """Installs motcua and everything it needs into `.venv`, from the hash-locked list; run by any Python >= 3.11.
 
-Standard library only, for it runs before anything is installed. It does nothing when the present lock is installed.
+``install.py run`` leaves out what only tests and checks need: a newcomer's first start is sooner ready. Standard library
+only, for it runs before anything is installed. It does nothing when the present lock is installed.
 """
 
 import fcntl
@@ -15,23 +16,29 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-STAMP = VENV / "installed"
-INPUTS = ("requirements.lock", "pyproject.toml")
+EVERYTHING = "requirements.lock"
+FOR_RUNNING = "deploy/image.lock"
 OLDEST = (3, 11)
 
 
-def wanted() -> str:
+def stamp(lock: str) -> Path:
+    """The file that says which state of ``lock`` is installed."""
+    return VENV / f"installed-{Path(lock).stem}"
+
+
+def wanted(lock: str) -> str:
     """What the stamp says when the present state of the inputs is installed in this place."""
     digest = hashlib.sha256(str(ROOT).encode())  # a moved folder breaks the scripts and the editable install
-    for name in INPUTS:
+    for name in (lock, "pyproject.toml"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
 
-def is_installed() -> bool:
-    """Whether there is nothing to do."""
+def is_installed(lock: str) -> bool:
+    """Whether there is nothing to do. What has everything has what running needs."""
+    locks = {lock, EVERYTHING}
     try:
-        return STAMP.read_text() == wanted() and PYTHON.exists()
+        return PYTHON.exists() and any(stamp(one).exists() and stamp(one).read_text() == wanted(one) for one in locks)
     except OSError:
         return False
 
@@ -71,7 +78,7 @@ def pip(*arguments: str) -> None:
     if subprocess.run([PYTHON, "-m", "pip", "install", *quiet, *arguments], cwd=ROOT, check=False).returncode != 0:
         fail(
             "The packages could not be installed; the reason stands above. motcua needs a package index that holds what"
-            " requirements.lock names, the first time only."
+            " the lock file names, the first time only."
         )
 
 
@@ -85,18 +92,21 @@ def main() -> None:
     if sys.version_info < OLDEST:
         version = ".".join(map(str, sys.version_info[:3]))
         fail(f"motcua needs Python 3.11 or newer; {sys.executable} is {version}. Name another: make run PYTHON=python3.12.")
-    if is_installed():
+    lock = FOR_RUNNING if sys.argv[1:] == ["run"] else EVERYTHING
+    if is_installed(lock):
         return
-    with (ROOT / ".venv.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_installed():
+    with (ROOT / ".venv.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if is_installed(lock):
             return
         print("Installing into .venv (only the first time, and when the lock file changes) …", file=sys.stderr, flush=True)
-        STAMP.unlink(missing_ok=True)
+        for one in (EVERYTHING, FOR_RUNNING):
+            stamp(one).unlink(missing_ok=True)
         make_environment()
-        pip("--require-hashes", "-r", "requirements.lock")
-        pip("--no-deps", "--no-build-isolation", "-e", ".")
-        STAMP.write_text(wanted())
+        # what is imported is compiled then; compiling all of it beforehand takes as long as installing it
+        pip("--no-compile", "--require-hashes", "-r", lock)
+        pip("--no-compile", "--no-deps", "--no-build-isolation", "-e", ".")
+        stamp(lock).write_text(wanted(lock))
 
 
 if __name__ == "__main__":
