@@ -195,7 +195,7 @@ def _attempt(row: dict[str, Any]) -> dict[str, Any]:
     summary="Send again",
     description="Sends dossiers again (gửi lại): those named, all that failed with an error class, or all whose changes are"
     " of a time range. Answers a job. A key with an agency subtree names its dossiers.",
-    responses=error_answers(404),
+    responses=error_answers(400, 404),
 )
 async def replay(context: RequestContext, caller: Manager, asked: ReplayBody, response: Response) -> JobOut:
     """Queue a replay."""
