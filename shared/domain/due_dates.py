@@ -146,6 +146,16 @@ def due_sets(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> tu
     return (*desk.withdrawn, *desk.decided)
 
 
+def may_ask(events: Iterable[Event]) -> bool:
+    """Whether any of the events could ask the clock for a date; if not, no almanac need be read."""
+    return any(
+        (event.name is EventName.RECEIVED and "due_at" not in event.data)
+        or (event.name is EventName.SUPPLEMENTED and "new_due_at" not in event.data)
+        or event.name is EventName.PAID
+        for event in events
+    )
+
+
 def uncomputed(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> Uncomputed | None:
     """Why the dossier lacks a date that the clock should set; None: it lacks none, or a later date was told."""
     history = _History.of(code, events)

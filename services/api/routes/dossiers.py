@@ -12,7 +12,7 @@ from services.api.auth import Caller, Scope, requires
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
 from services.api.schemas import cursors, sheets
-from services.api.schemas.dossier_answers import ITEM_FIELDS, detail, item, masked_applicant
+from services.api.schemas.dossier_answers import ITEM_FIELDS, detail, due_uncomputed, item, masked_applicant
 from services.api.schemas.dossiers import ApplicantOut, DossierDetail, DossierList
 from services.api.schemas.parameters import Format, LocalDate, wants_csv
 from shared.db import applicant_readings, dossiers, event_log, projections
@@ -25,6 +25,7 @@ from shared.db.selection import Selection
 from shared.domain.anomalies import Anomaly, AnomalyCode
 from shared.domain.codes import is_dossier_code
 from shared.domain.dossier import Dossier, fold, timeline
+from shared.domain.due_dates import may_ask, uncomputed
 from shared.domain.errors import NotFound
 from shared.domain.events import Channel, DossierCode, Event
 from shared.domain.voids import absent_void_targets, void_problems
@@ -207,8 +208,13 @@ async def get_dossier(context: RequestContext, caller: DossierReader, code: Code
         carrier = dossier.applicant_event
         data = await applicant_readings.masked(connection, caller.tenant, carrier)
         sync = await read_sync(connection, caller.tenant, dossier.code)
+        owed = None
+        if may_ask(events):
+            almanac, _ = await context.almanacs.of(connection, caller.tenant)
+            owed = uncomputed(dossier.code, events, almanac)
     answer = detail(dossier, timeline(events), problems, access)
     answer["applicant"] = masked_applicant(carrier, data)
+    answer["due_uncomputed"] = due_uncomputed(owed)
     answer["sync"] = sync
     return _json(answer)
 

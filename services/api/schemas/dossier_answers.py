@@ -1,15 +1,15 @@
 """A folded dossier as the answer of ``GET /v1/dossiers/{code}``, and a listed one as an item."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from services.api.schemas.dossiers import STATUS_NAMES
 from shared.db.access import Access
 from shared.db.applicant_readings import ApplicantData
-from shared.db.catalogues import Catalogue
 from shared.db.dossiers import ListedDossier, anomalies_of
 from shared.domain.anomalies import Anomaly, AnomalyCode
 from shared.domain.dossier import Dossier
+from shared.domain.due_dates import Uncomputed, UncomputedReason
 from shared.domain.events import Event, EventName
 from shared.domain.facts import DueSetting, TimelineEntry
 from shared.domain.figures import contributions, covers
@@ -19,10 +19,11 @@ ITEM_FIELDS: Final = (
     *("open", "overdue", "paused", "last_event_at", "anomalies"),
 )
 
-_UNCOMPUTED: Final = {
-    "unknown_procedure": "no catalogue knows the procedure, so its time limit is not known",
-    "procedure_without_limit": "the procedure has no time limit in the catalogue",
-    "not_computed": "the due date has not been computed",
+_UNCOMPUTED: Final[Mapping[UncomputedReason, str]] = {
+    UncomputedReason.UNKNOWN_PROCEDURE: "no catalogue knows the procedure, so its time limit is not known",
+    UncomputedReason.PROCEDURE_WITHOUT_LIMIT: "the procedure has no time limit in the catalogue",
+    UncomputedReason.UNCONFIRMED_YEAR: "the term reaches into a year whose days off nobody has confirmed",
+    UncomputedReason.NOT_COMPUTED: "the due date is about to be computed",
 }
 
 
@@ -50,7 +51,7 @@ def item(listed: ListedDossier, access: Access) -> dict[str, Any]:
 def detail(
     dossier: Dossier, timeline: Sequence[TimelineEntry], void_problems: Iterable[Anomaly], access: Access
 ) -> dict[str, Any]:
-    """Everything that the events of one dossier tell; the applicant and the portal's side are added by the caller."""
+    """What the events of one dossier tell; the caller adds the applicant, the clock's side and the portal's."""
     catalogue = access.catalogue
     counted = contributions(dossier)
     procedure = None if dossier.procedure_code is None else catalogue.procedures.get(dossier.procedure_code)
@@ -80,7 +81,6 @@ def detail(
         "paused": counted is not None and covers(counted.paused, access.today),
         "last_event_at": dossier.last_event_at,
         "due_dates": _due_dates(dossier),
-        "due_uncomputed": _due_uncomputed(dossier, catalogue),
         "pauses": [{"from": pause.begun_at, "until": pause.until} for pause in dossier.pauses],
         "anomalies": [_anomaly(one) for one in (*dossier.anomalies, *unknown, *void_problems)],
         "timeline": [_entry(entry) for entry in timeline],
@@ -156,15 +156,16 @@ def _due_dates(dossier: Dossier) -> dict[str, Any]:
     }
 
 
-def _due_uncomputed(dossier: Dossier, catalogue: Catalogue) -> dict[str, str] | None:
-    if not dossier.due_uncomputed:
+def due_uncomputed(uncomputed: Uncomputed | None) -> dict[str, Any] | None:
+    """Why the clock has not set a date that it should set; None: it owes none."""
+    if uncomputed is None:
         return None
-    procedure = None if dossier.procedure_code is None else catalogue.procedures.get(dossier.procedure_code)
-    if procedure is None:
-        reason = "unknown_procedure"
-    else:
-        reason = "procedure_without_limit" if procedure.limit_value is None else "not_computed"
-    return {"reason": reason, "detail": _UNCOMPUTED[reason]}
+    return {
+        "reason": uncomputed.reason.value,
+        "detail": _UNCOMPUTED[uncomputed.reason],
+        "year": uncomputed.year,
+        "event": _reference(uncomputed.event),
+    }
 
 
 def _entry(entry: TimelineEntry) -> dict[str, Any]:

@@ -110,10 +110,12 @@ class DueDates(BaseModel):
 
 
 class DueUncomputed(BaseModel):
-    """Why there is no due date."""
+    """Why there is no due date: a term of the procedure that cannot be, or is not yet, computed (chưa tính được hạn)."""
 
-    reason: Literal["unknown_procedure", "procedure_without_limit", "not_computed"]
+    reason: Literal["unknown_procedure", "procedure_without_limit", "unconfirmed_year", "not_computed"]
     detail: str
+    year: int | None = Field(description="The unconfirmed year, where that is the reason.")
+    event: EventReference = Field(description="The event that asks for the date.")
 
 
 class PauseOut(BaseModel):
@@ -247,7 +249,7 @@ class DossierDetail(_Dossier):
     returned_at: datetime | None
     original_due_at: datetime | None = Field(description="The first date that was set (hạn ban đầu).")
     due_dates: DueDates
-    due_uncomputed: DueUncomputed | None = Field(description="Why there is no due date; null: there is one, or none is due.")
+    due_uncomputed: DueUncomputed | None = Field(description="Why there is no due date; null: the clock owes none.")
     pauses: list[PauseOut]
     anomalies: list[AnomalyOut] = Field(description="What is strange about it (bất thường), each with its event.")
     timeline: list[TimelineOut]
