@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "61aec02eb0a7"
+revision = "1b5fd623ef1e"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -185,6 +185,27 @@ def upgrade() -> None:
         ),
         postgresql_with={"fillfactor": "70"},
     )
+    op.create_table(
+        "frozen_report",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("freeze_id", sa.Text(), nullable=False),
+        sa.Column("from_on", sa.Date(), nullable=False),
+        sa.Column("to_on", sa.Date(), nullable=False),
+        sa.Column("agency", sa.Text(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=True),
+        sa.Column("procedure", sa.Text(), nullable=True),
+        sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("tree_on", sa.Date(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=True),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("key_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False),
+        sa.Column("checksum", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "freeze_id", name=op.f("pk_frozen_report")),
+    )
+    op.create_index("ix_frozen_report_tenant_as_of", "frozen_report", ["tenant", "as_of", "freeze_id"], unique=False)
     op.create_table(
         "index_input",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -451,6 +472,8 @@ def downgrade() -> None:
     op.drop_index("ix_job_unfinished", table_name="job", postgresql_where=sa.text("state IN ('queued', 'running')"))
     op.drop_table("job")
     op.drop_table("index_input")
+    op.drop_index("ix_frozen_report_tenant_as_of", table_name="frozen_report")
+    op.drop_table("frozen_report")
     op.drop_table("figure_sum")
     op.drop_index("ix_event_log_tenant_dossier_code", table_name="event_log")
     op.drop_table("event_log")

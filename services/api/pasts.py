@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -94,7 +94,7 @@ class Pasts:
         async with driver_session(self._engine) as connection:
             prefix = await recorded_by(connection, caller.tenant, instant)
             past = await self._past(connection, prefix)
-            known = await self._known_at(connection, caller.tenant, prefix.as_of)
+            known = await self.known_at(connection, caller.tenant, prefix.as_of)
             present = await self._catalogues.of(caller.tenant)
 
             async def answered() -> _T:
@@ -102,8 +102,8 @@ class Pasts:
                 view = View(
                     prefix,
                     past,
-                    Access.of(_with_seen(known, seen), caller.agency, local_date(prefix.as_of)),
-                    Access.of(_with_seen(present, seen), caller.agency, self._catalogues.today()),
+                    Access.of(with_seen(known, seen), caller.agency, local_date(prefix.as_of)),
+                    Access.of(with_seen(present, seen), caller.agency, self._catalogues.today()),
                 )
                 return await answer(connection, view)
 
@@ -129,7 +129,8 @@ class Pasts:
             self._pasts.popitem(last=False)
         return past
 
-    async def _known_at(self, connection: "DriverConnection", tenant: Tenant, at: datetime) -> Catalogue:
+    async def known_at(self, connection: "DriverConnection", tenant: Tenant, at: datetime) -> Catalogue:
+        """The catalogue as it was known at an instant that has passed, without the codes that dossiers have had."""
         counts = await connection.fetchrow(_KNOWN, tenant, at)
         assert counts is not None
         key = (tenant, counts["agencies"], counts["procedures"])
@@ -143,5 +144,6 @@ class Pasts:
         return known
 
 
-def _with_seen(catalogue: Catalogue, seen: list[str]) -> Catalogue:
+def with_seen(catalogue: Catalogue, seen: Iterable[str]) -> Catalogue:
+    """The same catalogue with the codes that dossiers have had."""
     return Catalogue(catalogue.agencies, catalogue.procedures, seen)

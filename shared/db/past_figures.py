@@ -5,7 +5,7 @@ what they counted for then. The first two come from one snapshot, the third from
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -95,6 +95,24 @@ async def visible_dossiers(connection: "DriverConnection", past: Past, visible: 
         if (dossier.row.agency if behind or row is None else row["agency"]) in visible:
             found.append(dossier)
     return found
+
+
+def counted_by(question: Question) -> Callable[[PastDossier], bool]:
+    """Whether the question counts a dossier, if any of its figures does."""
+    agencies = None if question.agencies is None else frozenset(question.agencies)
+    procedures = None if question.procedures is None else frozenset(question.procedures)
+    others = frozenset(question.other_procedures or ())
+
+    def is_counted(dossier: PastDossier) -> bool:
+        row = dossier.row
+        return (
+            (agencies is None or row.agency in agencies)
+            and (procedures is None or row.procedure in procedures)
+            and row.procedure not in others
+            and (question.channel is None or row.channel == question.channel)
+        )
+
+    return is_counted
 
 
 def _now(question: Question, visible: Collection[str] | None) -> Question:

@@ -9,9 +9,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.dossiers import ListedDossier, Mark, Sort, SortKey
-from shared.db.figures import Question
 from shared.db.past import Past, PastDossier, at_position
-from shared.db.past_figures import stored_elsewhere, visible_dossiers
+from shared.db.past_figures import counted_by, stored_elsewhere, visible_dossiers
 from shared.db.selection import Conditions, Selection
 from shared.db.statistics import Scope
 from shared.domain.anomalies import AnomalyCode
@@ -120,24 +119,12 @@ def _placed(value: datetime | None, code: str, sort: Sort) -> tuple[bool, Any]:
 
 async def _reckoned(connection: "DriverConnection", behind: Behind) -> list[ListedDossier]:
     scope = behind.scope
-    question = scope.question()
-    codes = None if question.agencies is None else frozenset(question.agencies)
+    is_counted = counted_by(scope.question())
     return [
         _listed(dossier, behind.on)
         for dossier in await visible_dossiers(connection, behind.past, scope.visible)
-        if _is_asked(dossier, question, codes)
-        and behind.figure in places(dossier.contributed, dossier.row.channel, scope.period)
+        if is_counted(dossier) and behind.figure in places(dossier.contributed, dossier.row.channel, scope.period)
     ]
-
-
-def _is_asked(dossier: PastDossier, question: Question, agencies: Collection[str] | None) -> bool:
-    row = dossier.row
-    return (
-        (agencies is None or row.agency in agencies)
-        and (question.procedures is None or row.procedure in question.procedures)
-        and (question.other_procedures is None or row.procedure not in question.other_procedures)
-        and (question.channel is None or row.channel == question.channel)
-    )
 
 
 def _listed(dossier: PastDossier, on: date) -> ListedDossier:

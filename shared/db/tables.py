@@ -381,6 +381,32 @@ waiting_void = Table(
     PrimaryKeyConstraint("tenant", "source", "id", "dossier_code"),
 )
 
+frozen_report = Table(
+    "frozen_report",
+    metadata,
+    _tenant(),
+    _required("freeze_id", Text),
+    _required("from_on", Date),
+    _required("to_on", Date),
+    # what was counted; `agency` is the one whose subtree was, `root` that of the key (null: the whole tenant)
+    _required("agency", Text),
+    Column("field", Text),
+    Column("procedure", Text),
+    Column("channel", Text),
+    _required("tree_on", Date),
+    Column("root", Text),
+    # by which events: up to `position`, all that were recorded by `as_of`, with the catalogues as known then
+    _required("position", BigInteger),
+    _required("as_of", Instant),
+    _required("key_id", Text),
+    _required("reason", Text),
+    # the JSON as it was answered, and its SHA-256
+    _required("report", Text),
+    _required("checksum", Text),
+    PrimaryKeyConstraint("tenant", "freeze_id"),
+    Index("ix_frozen_report_tenant_as_of", "tenant", "as_of", "freeze_id"),
+)
+
 # --- the portal ---
 
 sync_ledger = Table(

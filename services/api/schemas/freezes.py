@@ -1,0 +1,180 @@
+"""Frozen reports at the edge."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.schemas.parameters import LocalDate
+from services.api.schemas.stats import PeriodOut, ScopeOut, SummaryOut, TableOut
+from shared.cloudevents.content import cloudevent_of
+from shared.db.freezes import Difference, Freeze
+from shared.domain.events import Channel
+from shared.domain.report import Figure
+
+_EXAMPLE: Final[dict[str, Any]] = {"period": "2018-Q3", "agency": "H51.12", "reason": "Báo cáo quý III trình UBND tỉnh"}
+
+
+class FreezeIn(BaseModel):
+    """What to freeze (chốt số liệu): a period, a scope, and why."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+
+    reason: Annotated[
+        str,
+        Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$", description="Why (lý do)."),
+    ]
+    period: Annotated[str | None, Field(max_length=20, description="Short form of a period (kỳ báo cáo).")] = None
+    from_: Annotated[LocalDate | None, Field(alias="from", description="First local date (từ ngày).")] = None
+    to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày).")] = None
+    agency: Annotated[str | None, Field(max_length=200, description="Whose subtree (cơ quan); default: the key's.")] = None
+    field: Annotated[str | None, Field(max_length=200, description="Only this field (lĩnh vực).")] = None
+    procedure: Annotated[str | None, Field(max_length=200, description="Only this procedure (thủ tục).")] = None
+    channel: Annotated[Channel | None, Field(description="Only this channel (kênh).")] = None
+    tree_on: Annotated[LocalDate | None, Field(description="The date whose agency tree is used (cây cơ quan ngày).")] = None
+
+    def asked(self) -> dict[str, Any]:
+        """The question as parameters of the figures."""
+        return self.model_dump(by_alias=True, exclude={"reason"}, exclude_none=True, mode="json")
+
+
+class FreezeItem(BaseModel):
+    """A frozen report (báo cáo đã chốt), without its figures."""
+
+    id: str
+    period: PeriodOut
+    scope: ScopeOut
+    position: int = Field(description="The events up to this log position are counted.")
+    as_of: datetime = Field(description="All events recorded by then, with the catalogues as known then (thời điểm chốt).")
+    key_id: str = Field(description="The key that froze it (khóa).")
+    reason: str = Field(description="Why (lý do).")
+    checksum: str = Field(description="SHA-256 of the report as it is kept.")
+
+
+class FreezeList(BaseModel):
+    """Frozen reports, the newest first."""
+
+    items: list[FreezeItem]
+    next_cursor: str | None
+
+
+class ReportOut(BaseModel):
+    """The figures as they were answered."""
+
+    summary: SummaryOut
+    by_agency: TableOut
+
+
+class FreezeOut(FreezeItem):
+    """A frozen report."""
+
+    checksum_holds: bool = Field(description="The report still has this checksum.")
+    report: ReportOut
+
+
+class FigureDifference(BaseModel):
+    """One figure, frozen and now: ``now - frozen = by_events + by_catalogue``."""
+
+    figure: str = Field(description="Its path (chỉ tiêu).", examples=["resolved.late"])
+    frozen: int = Field(description="As it was frozen (đã chốt).")
+    now: int = Field(description="As it is now (hiện tại).")
+    by_events: int = Field(description="The change by events recorded since: that of the dossiers listed.")
+    by_catalogue: int = Field(description="The change by what was told of agencies and procedures since.")
+
+
+class DossierDifference(BaseModel):
+    """A dossier (hồ sơ) that counts otherwise than it did."""
+
+    code: str
+    left: list[str] = Field(description="Figures that counted it and count it no longer (ra khỏi chỉ tiêu).")
+    entered: list[str] = Field(description="Figures that count it now (vào chỉ tiêu).")
+    events: list[dict[str, Any]] = Field(description="Its events recorded since: `position`, `recorded_at`, `event`.")
+
+
+class DifferencePage(BaseModel):
+    """Which page of the dossiers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    until: Annotated[
+        int | None, Field(ge=0, le=2**63 - 1, description="`position` that the first page answered: compare with that.")
+    ] = None
+    cursor: Annotated[str | None, Field(max_length=400, description="`next_cursor` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=500, description="Dossiers a page.")] = 50
+
+
+class FreezeDifference(BaseModel):
+    """A frozen report against the same report of now."""
+
+    freeze: FreezeItem
+    position: int = Field(description="The log position of now; give it as `until` to go on with the same.")
+    figures: list[FigureDifference]
+    items: list[DossierDifference]
+    hidden: int = Field(description="Dossiers of this page that this key may not see: they are not listed.")
+    next_cursor: str | None
+
+
+def freeze_item(freeze: Freeze) -> dict[str, Any]:
+    """A frozen report without its figures."""
+    return {
+        "id": freeze.freeze_id,
+        "period": {"from": freeze.from_on, "to": freeze.to_on},
+        "scope": {
+            "agency": freeze.agency,
+            "field": freeze.field,
+            "procedure": freeze.procedure,
+            "channel": freeze.channel,
+            "tree_on": freeze.tree_on,
+        },
+        "position": freeze.position,
+        "as_of": freeze.as_of,
+        "key_id": freeze.key_id,
+        "reason": freeze.reason,
+        "checksum": freeze.checksum,
+    }
+
+
+def freeze_answer(freeze: Freeze) -> dict[str, Any]:
+    """A frozen report, its figures as the text that is kept."""
+    return freeze_item(freeze) | {
+        "checksum_holds": freeze.checksum_holds,
+        "report": orjson.Fragment(freeze.report),
+    }
+
+
+def frozen_figures(freeze: Freeze) -> dict[Figure, int]:
+    """The figures of the frozen report."""
+    summary = orjson.loads(freeze.report)["summary"]
+    found: dict[Figure, int] = {}
+    for figure in Figure:
+        value: Any = summary
+        for step in figure.value.split("."):
+            value = value[step]
+        found[figure] = int(value)
+    return found
+
+
+def figure_difference(figure: Figure, frozen: int, same: Mapping[Figure, int], now: Mapping[Figure, int]) -> dict[str, Any]:
+    """A figure frozen, with today's events alone (``same``), and now."""
+    return {
+        "figure": figure.value,
+        "frozen": frozen,
+        "now": now[figure],
+        "by_events": same[figure] - frozen,
+        "by_catalogue": now[figure] - same[figure],
+    }
+
+
+def difference_answer(one: Difference) -> dict[str, Any]:
+    """A dossier that counts otherwise."""
+    return {
+        "code": one.code,
+        "left": [figure.value for figure in one.left],
+        "entered": [figure.value for figure in one.entered],
+        "events": [
+            {"position": event.position, "recorded_at": event.recorded_at, "event": cloudevent_of(event)}
+            for event in one.events
+        ],
+    }
