@@ -6,10 +6,11 @@ The operator's table of these stands in ``docs/operating.md``; a test holds the 
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOCAL_TENANT = "H51"
+ONLINE_POINTS = 12
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -55,6 +56,18 @@ class Settings(BaseSettings):
     time_scale: Annotated[float, Field(ge=1)] = Field(
         1.0, description="Divides every retry delay; for tests of long outages."
     )
+
+    # the sources do not say how they are shared: by default all are on 3.3, which is measured here (a choice)
+    index_online_points: Annotated[str, Field(pattern=r"^\d{1,2},\d{1,2},\d{1,2}$")] = Field(
+        "0,0,12", description="How the indicators 3.1, 3.2 and 3.3 of Decision 766 share their 12 points."
+    )
+
+    @field_validator("index_online_points")
+    @classmethod
+    def _makes_up_the_group(cls, text: str) -> str:
+        if sum(int(part) for part in text.split(",")) != ONLINE_POINTS:
+            raise ValueError(f"three whole numbers that add up to {ONLINE_POINTS}")
+        return text
 
     @property
     def listens_beyond_loopback(self) -> bool:

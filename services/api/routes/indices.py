@@ -1,0 +1,117 @@
+"""The national index set: Decision 766/QĐ-TTg, and the figures that dossiers do not feed."""
+
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Body, Depends, Query, Response
+from pydantic import Field
+
+from services.api.auth import Caller, requires
+from services.api.auth import Scope as Right
+from services.api.context import Context, RequestContext
+from services.api.openapi import error_answers
+from services.api.routes.stats import Filters, StatsCaller, scope_of, wait_until_counted
+from services.api.schemas.catalogues import Change
+from services.api.schemas.indices import IndexOut, InputItem, Inputs, index_answer, inputs_answer
+from shared.db import index_766, index_inputs
+from shared.db.access import Access
+from shared.db.engine import driver_session
+from shared.db.index_766 import Reading
+from shared.db.statistics import Scope
+from shared.domain.index_766 import online_points
+from shared.domain.local_time import local_date
+from shared.domain.periods import read_period
+
+router = APIRouter(tags=["figures"])
+
+MAX_INPUTS: Final = 5_000
+
+Admin = Annotated[Caller, Depends(requires(Right.ADMIN))]
+
+
+class IndexFilters(Filters):
+    """What the index can be asked for."""
+
+    as_of: Annotated[None, Field(description="Not for the index yet: refused.")] = None
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
+
+
+async def _read(context: Context, caller: Caller, asked: IndexFilters) -> tuple[Scope, Reading]:
+    """One question, from one snapshot."""
+    scope = await scope_of(context, caller, asked)
+    covered = read_period(asked.period, asked.from_, asked.to)
+    async with (
+        driver_session(context.engine) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        return scope, await index_766.read(connection, scope, covered)
+
+
+@router.get(
+    "/v1/indices/766",
+    summary="The national index set",
+    description="""The indicators of Decision 766/QĐ-TTg (bộ chỉ số phục vụ người dân, doanh nghiệp) of a period and scope,
+each with numerator (tử số), denominator (mẫu số), value, points (điểm), the most points (điểm tối đa) and the formula with
+the date it is valid from. What dossiers feed is computed: sync rate 1.4 (tỷ lệ đồng bộ) live from the portal ledger,
+progress 2.1 (đúng hạn) by instant and against the promise, mean time 2.2, online services, payment, digitisation and the
+dossier part of satisfaction 5.4. What others feed says `no_data` until it is given for the same agency and period. 3.1, 3.2
+and 3.3 share 12 points by `MOTCUA_INDEX_ONLINE_POINTS`. `as_of` says which events are counted.""",
+    response_model=IndexOut,
+    responses=error_answers(),
+)
+async def read_index(context: RequestContext, caller: StatsCaller, asked: Annotated[IndexFilters, Query()]) -> Response:
+    """Answer the set; again where an agency is new to us, or it has just become another day."""
+    if asked.min_position:
+        await wait_until_counted(context, caller, asked.min_position)
+    scope, reading = await _read(context, caller, asked)
+    limited = caller.agency is not None or asked.agency is not None
+    agency_is_new = limited and reading.stamp.seen_agencies != len(scope.access.catalogue.seen)
+    if agency_is_new or local_date(reading.stamp.answered_at) != scope.access.today:
+        context.catalogues.forget(caller.tenant)
+        scope, reading = await _read(context, caller, asked)
+    return _json(index_answer(scope, reading, online_points(context.settings.index_online_points)))
+
+
+@router.get(
+    "/v1/indices/766/inputs",
+    summary="The given figures",
+    description="The newest version of every figure (số liệu cung cấp) given for the indicators of Decision 766 that"
+    " dossiers do not feed, of the agencies that the key may see.",
+    response_model=Inputs,
+    responses=error_answers(),
+)
+async def read_inputs(context: RequestContext, caller: StatsCaller) -> Response:
+    """List what was given."""
+    access = await _access(context, caller)
+    async with driver_session(context.engine) as connection:
+        given = await index_inputs.read_given(connection, caller.tenant)
+    return _json(inputs_answer(one for one in given if access.sees(one.agency)))
+
+
+@router.put(
+    "/v1/indices/766/inputs",
+    summary="Give figures",
+    description="""Gives figures (cung cấp số liệu) of the indicators that dossiers do not feed, each with the paper it
+stands in and that paper's date. They count where the index is asked for the same agency and the same period. A figure given
+again is a new version; earlier ones are kept. Given again unchanged, nothing is written.""",
+    responses=error_answers(),
+)
+async def put_inputs(
+    context: RequestContext,
+    caller: Admin,
+    told: Annotated[list[InputItem], Body(max_length=MAX_INPUTS, description="The figures.")],
+) -> Change:
+    """Take figures."""
+    access = await _access(context, caller)
+    given = [item.told(access.scope(item.agency) or access.top) for item in told]
+    async with driver_session(context.engine) as connection, connection.transaction():
+        change = await index_inputs.put_given(connection, caller.tenant, given)
+    return Change.model_validate(change, from_attributes=True)
+
+
+async def _access(context: Context, caller: Caller) -> Access:
+    catalogue = await context.catalogues.of(caller.tenant)
+    return Access.of(catalogue, caller.agency, context.catalogues.today())
