@@ -4,7 +4,6 @@ from array import array
 from collections import Counter
 from datetime import date
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -17,7 +16,7 @@ from services.api.routes.dossiers import DossierReader, Paging, listed
 from services.api.routes.stats import By, Filters, StatsCaller, scope_of, wait_until_counted
 from services.api.schemas.dossiers import DossierList
 from services.api.schemas.quality import AnomalyAnswer, WorkingTimeAnswer
-from services.api.schemas.stats import head_answer
+from services.api.schemas.stats import head_answer, link_answer
 from shared.db import row_selection
 from shared.db.agency_rows import AgencyRows
 from shared.db.almanacs import read_almanac
@@ -123,7 +122,7 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
                 if found or key in rows.children
             ],
             "total": _share(list(counted.values())),
-            "dossiers": f"/v1/stats/anomalies/dossiers?{_link(scope, everything=everything)}&anomaly={{anomaly}}",
+            "dossiers": link_answer(scope, "/v1/stats/anomalies/dossiers", with_period=not everything, anomaly="{anomaly}"),
         }
     )
 
@@ -140,14 +139,6 @@ def _share(counted: list[AnomalyCounts]) -> dict[str, Any]:
         "share": percent(strange, dossiers),
         "kinds": {kind.value: kinds[kind.value] for kind in AnomalyCode if kinds[kind.value]},
     }
-
-
-def _link(scope: Scope, *, everything: bool) -> str:
-    period = scope.period
-    days = {} if everything else {"from": str(period.from_on), "to": str(period.to_on)}
-    filters = {"agency": scope.agency, "field": scope.field, "procedure": scope.procedure, "channel": scope.channel}
-    filters["tree_on"] = str(scope.tree_on)
-    return urlencode(days | {name: str(value) for name, value in filters.items() if value is not None})
 
 
 @router.get(

@@ -11,7 +11,16 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.schemas.stats import AsOfOut, CheckOut, PeriodOut, RatesOut, ScopeOut, head_answer, stamp_answer
+from services.api.schemas.stats import (
+    AsOfOut,
+    CheckOut,
+    PeriodOut,
+    RatesOut,
+    ScopeOut,
+    head_answer,
+    stamp_answer,
+    table_links,
+)
 from shared.db.statistics import UNKNOWN, Scope, Table
 from shared.domain.report import Figure, RateKey, Sums, report
 
@@ -260,6 +269,8 @@ class FormII06Out(BaseModel):
                     "total": {"number": None, "key": None, "name": TOTAL, **_LINE_EXAMPLE},
                     "checks": [{"identity": "3=4+5+6", "holds": True}],
                     "as_of": {"position": 412, "recorded_at": "2018-09-30T09:00:00Z", "lag_seconds": 0.0},
+                    "dossiers": "/v1/stats/summary/dossiers?from=2018-07-01&to=2018-09-30&figure={figure}",
+                    "row_dossiers": "/v1/stats/by/field/dossiers?from=2018-07-01&to=2018-09-30&figure={figure}&row={row}",
                 }
             ]
         }
@@ -278,6 +289,11 @@ class FormII06Out(BaseModel):
     total: LineOut
     checks: list[CheckOut]
     as_of: AsOfOut
+    dossiers: str = Field(description="Template of the list behind a figure of the total: `{figure}` is one of a column's.")
+    row_dossiers: str | None = Field(
+        description="Template of the list behind a figure of a row: `{row}` is its key, percent-encoded. Null: as of an"
+        " earlier instant, rows are not opened."
+    )
 
 
 def _line_answer(line: Line) -> dict[str, Any]:
@@ -307,4 +323,5 @@ def form_answer(form: FormII06) -> dict[str, Any]:
         "total": _line_answer(form.total),
         "checks": (*report(form.table.total).checks, *form.table.checks),
         "as_of": stamp_answer(form.table.stamp),
+        **table_links(form.scope, form.by),
     }

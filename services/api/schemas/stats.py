@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +32,7 @@ _FIGURES_EXAMPLE: Final[dict[str, Any]] = {
     },
     "checks": [{"identity": identity, "holds": True} for identity in ("3=4+5+6", "7=8+9+10", "11=12+13", "3=7+11")],
 }
+_LINK_EXAMPLE: Final = "from=2018-01-01&to=2018-12-31&tree_on=2018-12-31&agency=H51&figure={figure}"
 _AS_OF_EXAMPLE: Final[dict[str, Any]] = {"position": 412, "recorded_at": "2018-12-31T09:00:00Z", "lag_seconds": 0.0}
 
 
@@ -137,9 +139,19 @@ class SummaryOut(FiguresOut):
     period: PeriodOut
     scope: ScopeOut
     as_of: AsOfOut
+    dossiers: str = Field(description="Template of the list behind each figure: `{figure}` is the figure's path.")
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{**_HEAD_EXAMPLE, **_FIGURES_EXAMPLE, "as_of": _AS_OF_EXAMPLE}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    **_HEAD_EXAMPLE,
+                    **_FIGURES_EXAMPLE,
+                    "as_of": _AS_OF_EXAMPLE,
+                    "dossiers": f"/v1/stats/summary/dossiers?{_LINK_EXAMPLE}",
+                }
+            ]
+        }
     )
 
 
@@ -163,6 +175,8 @@ class TableOut(BaseModel):
                     "rows": [{"key": "H51.12", "name": "Sở Tài nguyên và Môi trường", **_FIGURES_EXAMPLE}],
                     "total": _FIGURES_EXAMPLE,
                     "as_of": _AS_OF_EXAMPLE,
+                    "dossiers": f"/v1/stats/summary/dossiers?{_LINK_EXAMPLE}",
+                    "row_dossiers": f"/v1/stats/by/agency/dossiers?{_LINK_EXAMPLE}&row={{row}}",
                 }
             ]
         }
@@ -174,6 +188,11 @@ class TableOut(BaseModel):
     rows: list[RowOut]
     total: FiguresOut
     as_of: AsOfOut
+    dossiers: str = Field(description="Template of the list behind each figure of `total`: `{figure}` is its path.")
+    row_dossiers: str | None = Field(
+        description="Template of the list behind each figure of a row: `{row}` is the row's key, percent-encoded. Null: as"
+        " of an earlier instant, rows are not opened."
+    )
 
 
 def nested(sums: Sums, more_checks: Iterable[Check] = ()) -> dict[str, Any]:
@@ -234,6 +253,26 @@ def stamp_answer(stamp: Stamp) -> dict[str, Any]:
     return {"position": stamp.position, "recorded_at": stamp.recorded_at, "lag_seconds": round(stamp.lag_seconds, 3)}
 
 
+def link_answer(scope: Scope, path: str, *, with_period: bool = True, **more: str) -> str:
+    """A link to dossiers of the scope: everything that the answer was asked with is in it."""
+    filters = {"agency": scope.agency, "field": scope.field, "procedure": scope.procedure, "channel": scope.channel}
+    days = {"from": scope.period.from_on, "to": scope.period.to_on} if with_period else {}
+    told: dict[str, Any] = {**days, "tree_on": scope.tree_on, **filters}
+    if scope.past is not None:
+        told["as_of"] = scope.past.prefix.as_of.isoformat()
+    query = urlencode({name: str(value) for name, value in told.items() if value is not None})
+    return "&".join([f"{quote(path)}?{query}", *(f"{name}={template}" for name, template in more.items())])
+
+
+def table_links(scope: Scope, by: str) -> dict[str, str | None]:
+    """The links of a table: to the dossiers of its total and of its rows."""
+    row = link_answer(scope, f"/v1/stats/by/{by}/dossiers", figure="{figure}", row="{row}")
+    return {
+        "dossiers": link_answer(scope, "/v1/stats/summary/dossiers", figure="{figure}"),
+        "row_dossiers": row if scope.past is None else None,
+    }
+
+
 def _row(row: Row) -> dict[str, Any]:
     head: dict[str, Any] = {"key": row.key, "name": row.name}
     if row.period is not None:
@@ -243,7 +282,8 @@ def _row(row: Row) -> dict[str, Any]:
 
 def summary_answer(scope: Scope, table: Table) -> dict[str, Any]:
     """The answer of ``stats/summary``."""
-    return head_answer(scope) | nested(table.total, table.checks) | {"as_of": stamp_answer(table.stamp)}
+    answer = head_answer(scope) | nested(table.total, table.checks) | {"as_of": stamp_answer(table.stamp)}
+    return answer | {"dossiers": link_answer(scope, "/v1/stats/summary/dossiers", figure="{figure}")}
 
 
 def table_answer(scope: Scope, by: str, table: Table) -> dict[str, Any]:
@@ -254,4 +294,5 @@ def table_answer(scope: Scope, by: str, table: Table) -> dict[str, Any]:
         "rows": [_row(row) for row in table.rows],
         "total": nested(table.total, table.checks),
         "as_of": stamp_answer(table.stamp),
+        **table_links(scope, by),
     }
