@@ -93,6 +93,10 @@ class AgencyTree:
             parent = self.parent(parent)
         return tuple(above)
 
+    def successors(self, code: str) -> tuple[AgencyCode, ...]:
+        """The agencies of this tree that an abolished one passed into; itself while it stands."""
+        return tuple(self._successors(self.resolve(code)))
+
     def children(self, code: str) -> tuple[AgencyCode, ...]:
         """The agencies of this tree right below, sorted; unknown codes that hang there are not among them."""
         return tuple(self._children.get(self.resolve(code), ()))
