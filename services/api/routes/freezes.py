@@ -71,7 +71,7 @@ def _json(answer: Any, status: int = 200, headers: dict[str, str] | None = None)
 until this moment is counted, none that is recorded later. Kept with the key, the reason, the log position, the figures as
 they were answered (whole and by agency) and their checksum; never changed, never deleted. Needs the scope `admin`.""",
     response_model=FreezeOut,
-    responses=error_answers(),
+    responses=error_answers(400),
 )
 async def freeze(context: RequestContext, caller: Admin, told: FreezeIn) -> Response:
     """Reckon, keep and answer a report."""

@@ -97,7 +97,7 @@ async def read_inputs(context: RequestContext, caller: StatsCaller) -> Response:
     description="""Gives figures (cung cấp số liệu) of the indicators that dossiers do not feed, each with the paper it
 stands in and that paper's date. They count where the index is asked for the same agency and the same period. A figure given
 again is a new version; earlier ones are kept. Given again unchanged, nothing is written.""",
-    responses=error_answers(),
+    responses=error_answers(400),
 )
 async def put_inputs(
     context: RequestContext,

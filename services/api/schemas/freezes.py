@@ -15,6 +15,7 @@ from shared.domain.events import Channel
 from shared.domain.report import Figure
 
 _EXAMPLE: Final[dict[str, Any]] = {"period": "2018-Q3", "agency": "H51.12", "reason": "Báo cáo quý III trình UBND tỉnh"}
+_PLAIN: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
 class FreezeIn(BaseModel):
@@ -29,9 +30,9 @@ class FreezeIn(BaseModel):
     period: Annotated[str | None, Field(max_length=20, description="Short form of a period (kỳ báo cáo).")] = None
     from_: Annotated[LocalDate | None, Field(alias="from", description="First local date (từ ngày).")] = None
     to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày).")] = None
-    agency: Annotated[str | None, Field(max_length=200, description="Whose subtree (cơ quan); default: the key's.")] = None
-    field: Annotated[str | None, Field(max_length=200, description="Only this field (lĩnh vực).")] = None
-    procedure: Annotated[str | None, Field(max_length=200, description="Only this procedure (thủ tục).")] = None
+    agency: Annotated[str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Whose subtree (cơ quan); default: the key's.")] = None
+    field: Annotated[str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this field (lĩnh vực).")] = None
+    procedure: Annotated[str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this procedure (thủ tục).")] = None
     channel: Annotated[Channel | None, Field(description="Only this channel (kênh).")] = None
     tree_on: Annotated[LocalDate | None, Field(description="The date whose agency tree is used (cây cơ quan ngày).")] = None
 
