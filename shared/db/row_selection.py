@@ -20,7 +20,8 @@ from shared.domain.report import Figure
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-PAGE: Final = 5_000
+PAGE: Final = 1_000
+"""Dossiers read at once: between two pages others get their turn."""
 
 _UNKNOWN_KINDS: Final = (AnomalyCode.UNKNOWN_PROCEDURE, AnomalyCode.UNKNOWN_AGENCY)
 

@@ -1,8 +1,11 @@
 """What stands behind the figures: anomalies with their share, working time to resolve, the dossiers of a table's row."""
 
+import asyncio
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 import orjson
@@ -193,7 +196,8 @@ class _Times:
     description="""Mean, median and 90th percentile (trung bình, trung vị, bách phân vị 90) of the office hours from
 reception (tiếp nhận) to the end (kết thúc) of the dossiers that column 7 of form II.06 counts. Waiting for the
 applicant is included. Dossiers that need a year whose days off nobody has confirmed (năm chưa xác nhận lịch nghỉ) are
-left out and told. Computed from each dossier when asked: a whole province's year takes seconds.""",
+left out and told. Computed from each dossier when asked: a whole province's year takes tens of seconds, while other
+requests go on.""",
     response_model=WorkingTimeAnswer,
     responses=error_answers(),
 )
@@ -219,18 +223,17 @@ async def working_time(
             else:
                 for times in told:
                     times.values.append(took)
-    return _json(
-        head_answer(scope)
-        | {
-            "measure": MEASURE,
-            "by": asked.by,
-            "rows": [
-                {"key": key, "name": _name(asked.by, key, scope, table), **times.answer()}
-                for key, times in sorted(rows.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))
-            ],
-            "total": total.answer(),
-        }
-    )
+    answer = head_answer(scope) | {"measure": MEASURE, "by": asked.by}
+    # sorting a year's dossiers takes longer than other requests may wait
+    return _json(answer | await asyncio.to_thread(_took, total, rows, partial(_name, asked.by, scope=scope, table=table)))
+
+
+def _took(total: _Times, rows: dict[str, _Times], name: Callable[[str], str | None]) -> dict[str, Any]:
+    ordered = sorted(rows.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))
+    return {
+        "rows": [{"key": key, "name": name(key), **times.answer()} for key, times in ordered],
+        "total": total.answer(),
+    }
 
 
 def _key(by: str, one: Resolved, scope: Scope, table: AgencyRows) -> str:
