@@ -30,9 +30,16 @@ class FreezeIn(BaseModel):
     period: Annotated[str | None, Field(max_length=20, description="Short form of a period (kỳ báo cáo).")] = None
     from_: Annotated[LocalDate | None, Field(alias="from", description="First local date (từ ngày).")] = None
     to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày).")] = None
-    agency: Annotated[str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Whose subtree (cơ quan); default: the key's.")] = None
-    field: Annotated[str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this field (lĩnh vực).")] = None
-    procedure: Annotated[str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this procedure (thủ tục).")] = None
+    agency: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, pattern=_PLAIN, description="Whose subtree (cơ quan); default: the key's."),
+    ] = None
+    field: Annotated[
+        str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this field (lĩnh vực).")
+    ] = None
+    procedure: Annotated[
+        str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this procedure (thủ tục).")
+    ] = None
     channel: Annotated[Channel | None, Field(description="Only this channel (kênh).")] = None
     tree_on: Annotated[LocalDate | None, Field(description="The date whose agency tree is used (cây cơ quan ngày).")] = None
 
