@@ -1,0 +1,49 @@
+"""Every table of motcua, by subject. The tenant (a province or ministry, ``H51``) stands first in every key."""
+
+from shared.db.tables.catalogue import agency, calendar_day, calendar_year, index_input, office_hours, procedure
+from shared.db.tables.columns import metadata
+from shared.db.tables.log import event_log, log_counter
+from shared.db.tables.people import api_key, applicant, applicant_reading, tenant
+from shared.db.tables.portal import portal_circuit, portal_session, sync_attempt, sync_ledger, sync_step
+from shared.db.tables.projection import (
+    MEASURES,
+    clock,
+    dossier,
+    figure_sum,
+    projection_cursor,
+    projection_failure,
+    seen_agency,
+    waiting_void,
+)
+from shared.db.tables.work import frozen_report, job
+
+__all__ = [
+    "MEASURES",
+    "agency",
+    "api_key",
+    "applicant",
+    "applicant_reading",
+    "calendar_day",
+    "calendar_year",
+    "clock",
+    "dossier",
+    "event_log",
+    "figure_sum",
+    "frozen_report",
+    "index_input",
+    "job",
+    "log_counter",
+    "metadata",
+    "office_hours",
+    "portal_circuit",
+    "portal_session",
+    "procedure",
+    "projection_cursor",
+    "projection_failure",
+    "seen_agency",
+    "sync_attempt",
+    "sync_ledger",
+    "sync_step",
+    "tenant",
+    "waiting_void",
+]

@@ -1,0 +1,147 @@
+"""The ledger of what the national portal should hold, was sent, and acknowledged."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+from shared.db.tables.columns import Instant, metadata, required, tenant_column
+
+sync_ledger = Table(
+    "sync_ledger",
+    metadata,
+    tenant_column(),
+    required("dossier_code", Text),
+    # pending | sent | parked | unsendable
+    required("state", Text),
+    # log positions: what the portal should hold (and since when it should), what was last put on the wire, and what
+    # the portal acknowledged for each step of the protocol
+    required("wanted_position", BigInteger),
+    required("wanted_at", Instant),
+    required("sent_position", BigInteger, server_default="0"),
+    required("dossier_position", BigInteger, server_default="0"),
+    required("progress_position", BigInteger, server_default="0"),
+    # of the body that the portal acknowledged; null: none, or not known for certain
+    Column("dossier_body_hash", LargeBinary),
+    # something older may have reached the portal after it: the newest version is sent once more
+    required("in_doubt", Boolean, server_default=text("false")),
+    # whether the portal knows the dossier as far as we know: decides create or update
+    required("known_there", Boolean, server_default=text("false")),
+    # shared.domain.sync_order: the lower the sooner; until live_until it goes before the backlog
+    required("priority", SmallInteger, server_default="0"),
+    Column("live_until", Instant),
+    required("next_try_at", Instant),
+    required("attempts", Integer, server_default="0"),
+    Column("error_class", Text),
+    Column("error_detail", Text),
+    # lease: who is sending, until when; the fence rises with every claim
+    required("fence", BigInteger, server_default="0"),
+    Column("leased_until", Instant),
+    Column("acknowledged_at", Instant),
+    PrimaryKeyConstraint("tenant", "dossier_code"),
+    Index(
+        "ix_sync_ledger_pending",
+        "tenant",
+        "priority",
+        "next_try_at",
+        "dossier_code",
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_sync_ledger_live",
+        "tenant",
+        "live_until",
+        postgresql_where=text("state = 'pending' AND live_until IS NOT NULL"),
+    ),
+    Index(
+        "ix_sync_ledger_parked",
+        "tenant",
+        "error_class",
+        "dossier_code",
+        postgresql_where=text("state IN ('parked', 'unsendable')"),
+    ),
+    postgresql_with={"fillfactor": "70"},
+)
+
+sync_step = Table(
+    "sync_step",
+    metadata,
+    tenant_column(),
+    required("dossier_code", Text),
+    # the natural key of a progress step at the portal, to its resolution of a second. `staff` is the officer's code, '' when
+    # the event names none; `officer` is the text that was sent for it and is never changed: an agency that is renamed
+    # between a send and its repetition must not make a second step of it
+    required("happened_at", Instant),
+    required("status", SmallInteger),
+    required("staff", Text),
+    required("officer", Text),
+    required("position", BigInteger),
+    required("recorded_at", Instant),
+    required("sent_at", Instant),
+    Column("acknowledged_at", Instant),
+    PrimaryKeyConstraint("tenant", "dossier_code", "happened_at", "status", "staff"),
+)
+
+sync_attempt = Table(
+    "sync_attempt",
+    metadata,
+    tenant_column(),
+    required("dossier_code", Text),
+    required("fence", BigInteger),
+    # dossier | progress
+    required("step", Text),
+    required("position", BigInteger),
+    Column("body_hash", LargeBinary),
+    # create | update | append
+    required("operation", Text),
+    required("started_at", Instant),
+    required("ended_at", Instant),
+    # accepted, already_there, unknown_there, or an error class of shared.domain.retry
+    required("outcome", Text),
+    Column("detail", Text),
+    PrimaryKeyConstraint("tenant", "dossier_code", "fence", "step", "started_at"),
+    Index("ix_sync_attempt_failed", "tenant", "ended_at", postgresql_where=text("outcome <> 'accepted'")),
+)
+
+portal_session = Table(
+    "portal_session",
+    metadata,
+    tenant_column(),
+    Column("session", Text),
+    required("generation", BigInteger, server_default="0"),
+    Column("opened_at", Instant),
+    # one worker at a time logs in; until then the others wait for the next generation
+    Column("renewing_until", Instant),
+    PrimaryKeyConstraint("tenant"),
+)
+
+portal_circuit = Table(
+    "portal_circuit",
+    metadata,
+    tenant_column(),
+    # a CircuitState of shared.domain.circuit
+    required("state", Text, server_default="closed"),
+    required("failures", Integer, server_default="0"),
+    required("openings", Integer, server_default="0"),
+    Column("reason", Text),
+    Column("opened_at", Instant),
+    Column("retry_at", Instant),
+    # share of the pace from that instant on, doubling to the whole: after an outage or when the portal asked for less
+    required("ramp_share", Float, server_default="1"),
+    Column("ramp_from", Instant),
+    # the call after the last one that was let go may start now
+    Column("paced_until", Instant),
+    # rises with every change: changes are made by compare and set
+    required("version", BigInteger, server_default="0"),
+    PrimaryKeyConstraint("tenant"),
+)

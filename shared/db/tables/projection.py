@@ -1,0 +1,157 @@
+"""What is derived from the log and can be recomputed at any time."""
+
+from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, Integer, PrimaryKeyConstraint, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, INT8MULTIRANGE
+
+from shared.db.tables.columns import Instant, metadata, required, tenant_column
+
+projection_cursor = Table(
+    "projection_cursor",
+    metadata,
+    tenant_column(),
+    required("projection", Text),
+    required("position", BigInteger, server_default="0"),
+    required("moved_at", Instant, server_default=text("now()")),
+    # when a worker last moved it or found nothing to move: the sign of life of the projection
+    required("checked_at", Instant, server_default=text("now()")),
+    # how often the sums were corrected by other means than the events: a correction reckoned before another one is void
+    required("corrections", BigInteger, server_default="0"),
+    PrimaryKeyConstraint("tenant", "projection"),
+)
+
+projection_failure = Table(
+    "projection_failure",
+    metadata,
+    tenant_column(),
+    required("dossier_code", Text),
+    required("position", BigInteger),
+    required("reason", Text),
+    required("attempts", Integer),
+    required("failed_at", Instant),
+    # null: no further try by itself, only with its next event or on demand
+    Column("next_try_at", Instant),
+    PrimaryKeyConstraint("tenant", "dossier_code"),
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    tenant_column(),
+    # newest `known_from` of the calendar, the office hours and the procedures by which the dossiers were last examined, and
+    # the last one examined by it; null: all are
+    Column("version", Instant),
+    Column("examined_code", Text),
+    # dossiers up to this (due_at, code) were looked at after the day of their due date was over
+    required("passed_at", Instant),
+    required("passed_code", Text, server_default=""),
+    PrimaryKeyConstraint("tenant"),
+)
+
+dossier = Table(
+    "dossier",
+    metadata,
+    tenant_column(),
+    required("code", Text),
+    # last log position that this row has seen of its dossier
+    required("position", BigInteger),
+    Column("status", SmallInteger),
+    Column("agency", Text),
+    Column("procedure", Text),
+    Column("channel", Text),
+    Column("received_at", Instant),
+    Column("due_at", Instant),
+    Column("promised_at", Instant),
+    Column("ended_at", Instant),
+    Column("end_kind", Text),
+    # of the last effective event (null: all are voided), and of the last one that the product did not write itself
+    Column("last_event_at", Instant),
+    Column("touched_at", Instant),
+    required("anomalies", ARRAY(Text), server_default="{}"),
+    # what the figures count, rules section 6: local dates
+    Column("received_on", Date),
+    Column("ended_on", Date),
+    Column("resolution", Text),
+    required("within_days", DATEMULTIRANGE, server_default="{}"),
+    required("overdue_days", DATEMULTIRANGE, server_default="{}"),
+    required("paused_days", DATEMULTIRANGE, server_default="{}"),
+    # what the national index counts, rules section 8 (shared.domain.index_facts): spans in microseconds since 1970
+    Column("handled_at", Instant),
+    Column("promised_from", Instant),
+    required("late_instants", INT8MULTIRANGE, server_default="{}"),
+    required("waits", INT8MULTIRANGE, server_default="{}"),
+    required("marks", Integer, server_default="0"),
+    PrimaryKeyConstraint("tenant", "code"),
+    Index("ix_dossier_tenant_received_at", "tenant", "received_at", "code"),
+    Index("ix_dossier_tenant_due_at", "tenant", "due_at", "code"),
+    Index("ix_dossier_tenant_agency", "tenant", "agency", "received_at", "code"),
+    Index("ix_dossier_tenant_procedure", "tenant", "procedure", "received_at", "code"),
+    Index("ix_dossier_tenant_status", "tenant", "status", "received_at", "code"),
+    Index("ix_dossier_tenant_ended_on", "tenant", "ended_on", "code"),
+    Index(
+        "ix_dossier_open_received",
+        "tenant",
+        "received_at",
+        "code",
+        postgresql_where=text("received_on IS NOT NULL AND ended_on IS NULL"),
+    ),
+    Index(
+        "ix_dossier_open",
+        "tenant",
+        "agency",
+        "due_at",
+        "code",
+        postgresql_where=text("received_on IS NOT NULL AND ended_on IS NULL"),
+    ),
+    Index("ix_dossier_anomalies", "anomalies", postgresql_using="gin"),
+)
+
+MEASURES = (
+    "received",
+    "resolved_early",
+    "resolved_on_time",
+    "resolved_late",
+    "withdrawn",
+    "stopped",
+    "within",
+    "overdue",
+    "paused",
+)
+"""Columns of figure_sum: six flows counted on their day, then three stocks as signed changes on the day they change."""
+
+figure_sum = Table(
+    "figure_sum",
+    metadata,
+    tenant_column(),
+    # which keys are kept apart: 'agency', 'procedure' or 'cell' (agency and procedure); the others are ''
+    required("cut", Text),
+    # 'year', 'month' or 'day', with its first day
+    required("grain", Text),
+    required("starts_on", Date),
+    required("agency", Text),
+    required("procedure", Text),
+    required("channel", Text),
+    *(required(measure, BigInteger, server_default="0") for measure in MEASURES),
+    PrimaryKeyConstraint("tenant", "cut", "grain", "starts_on", "agency", "procedure", "channel"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+seen_agency = Table(
+    "seen_agency",
+    metadata,
+    tenant_column(),
+    # every agency that some dossier has had, known to the catalogue or not
+    required("agency", Text),
+    PrimaryKeyConstraint("tenant", "agency"),
+)
+
+waiting_void = Table(
+    "waiting_void",
+    metadata,
+    tenant_column(),
+    # the event that a void names and that its own dossier does not have
+    required("source", Text),
+    required("id", Text),
+    # the dossier of the void
+    required("dossier_code", Text),
+    PrimaryKeyConstraint("tenant", "source", "id", "dossier_code"),
+)
