@@ -25,6 +25,9 @@ _A4: Final = 9
 _LAST: Final = len(COLUMNS) + 1
 _HEADING_ROW: Final = 5
 _NUMBER_ROW: Final = 8
+_NAME_WIDTH: Final = 38
+_NAME_CHARACTERS: Final = 36
+_LINE_POINTS: Final = 15.5
 _FORMULA: Final = re.compile(r"^[=+\-@\t\r]")
 
 _FONT: Final[dict[str, Any]] = {"font_name": "Times New Roman", "font_size": 11, "valign": "vcenter"}
@@ -130,6 +133,13 @@ class _Sheet:
         else:
             self._sheet.write_number(self._row, column, value, self._formats[form])
 
+    def _label(self, line: Line) -> None:
+        """Columns 1 and 2; the row as high as the name needs, which LibreOffice does not see to by itself."""
+        lines = -(-len(line.name) // _NAME_CHARACTERS) or 1
+        self._sheet.set_row(self._row, _LINE_POINTS * lines)
+        self._cell(0, line.number, "ordinal")
+        self._cell(1, line.name, "name")
+
     def _wide(self, first: int, last: int, value: Any, form: str) -> None:
         """One cell over several columns of the present row."""
         self._cells([value, *[None] * (last - first)], form, first)
@@ -159,13 +169,12 @@ class _FormSheet(_Sheet):
     def fill(self, form: FormII06) -> None:
         """Write all of it."""
         self._sheet.set_column(0, 0, 6)
-        self._sheet.set_column(1, 1, 38)
+        self._sheet.set_column(1, 1, _NAME_WIDTH)
         self._sheet.set_column(2, _LAST, 11.5)
         self._head(form)
         self._headings(form)
         for line in form.lines():
-            self._cell(0, line.number, "ordinal")
-            self._cell(1, line.name, "name")
+            self._label(line)
             self._cells(line.columns, "count", 2)
             self._row += 1
         self._wide(0, 1, form.total.name, "total_name")
@@ -248,7 +257,7 @@ class _ApartSheet(_Sheet):
         labels = [label for _, label in BESIDE.values()]
         last = len(labels) + len(RATES) + 1
         self._sheet.set_column(0, 0, 6)
-        self._sheet.set_column(1, 1, 38)
+        self._sheet.set_column(1, 1, _NAME_WIDTH)
         self._sheet.set_column(2, last, 15)
         self._wide(0, last, f"Số liệu và tỷ lệ ngoài biểu {form_words.CODE}", "title")
         self._row += 1
@@ -258,8 +267,7 @@ class _ApartSheet(_Sheet):
         self._cells(["STT", NAME_HEADINGS[form.by], *labels, *RATES.values()], "heading")
         self._row += 1
         for line in form.lines():
-            self._cell(0, line.number, "ordinal")
-            self._cell(1, line.name, "name")
+            self._label(line)
             self._figures(line, "count", "rate")
             self._row += 1
         self._wide(0, 1, form.total.name, "total_name")
