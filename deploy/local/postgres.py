@@ -50,8 +50,9 @@ _SETTINGS = {
     "maintenance_work_mem": "128MB",
     "wal_compression": "on",
     "min_wal_size": "128MB",
-    "max_wal_size": "2GB",
-    "checkpoint_timeout": "15min",
+    # what a start after kill -9 has to read again: more of it would keep everybody waiting for longer than seconds
+    "max_wal_size": "512MB",
+    "checkpoint_timeout": "2min",
     # a first import makes tables of a million rows in a minute: their statistics must not wait for the next one
     "autovacuum_naptime": "10s",
     "random_page_cost": "1.1",

@@ -21,15 +21,22 @@ class SampleProcedure:
 
 
 PROCEDURES: Final = (
-    SampleProcedure("1.001193", "Đăng ký khai sinh", "Hộ tịch", 3),
-    SampleProcedure("1.000894", "Đăng ký kết hôn", "Hộ tịch", 5),
-    SampleProcedure("2.000815", "Chứng thực bản sao từ bản chính", "Chứng thực", 2, has_fee=True),
-    SampleProcedure("1.005129", "Cấp giấy phép hoạt động", "Hoạt động xây dựng", 15, has_fee=True),
-    SampleProcedure("2.001610", "Đăng ký thành lập doanh nghiệp", "Doanh nghiệp", 7, has_fee=True),
-    SampleProcedure("1.004193", "Đăng ký biến động quyền sử dụng đất", "Đất đai", 21, has_fee=True),
-    SampleProcedure("2.000488", "Cấp phiếu lý lịch tư pháp", "Lý lịch tư pháp", 14, has_fee=True),
-    SampleProcedure("1.003003", "Giải quyết chế độ ưu đãi", "Người có công", 10, document=False),
+    SampleProcedure("1.001193", "Đăng ký khai sinh", "G15-HT05", 3),
+    SampleProcedure("1.000894", "Đăng ký kết hôn", "G15-HT05", 5),
+    SampleProcedure("1.000656", "Đăng ký khai tử", "G15-HT05", 3),
+    SampleProcedure("2.000815", "Chứng thực bản sao từ bản chính", "G15-CT01", 2, has_fee=True),
+    SampleProcedure("1.009122", "Cấp giấy phép xây dựng nhà ở riêng lẻ", "G17-XD04", 15, has_fee=True),
+    SampleProcedure("1.001612", "Đăng ký thành lập hộ kinh doanh", "G05-KD02", 7, has_fee=True),
+    SampleProcedure("1.004193", "Tách thửa hoặc hợp thửa đất", "G10-DD01", 21, has_fee=True),
 )
+
+FIELD_NAMES: Final = {
+    "G05-KD02": "Thành lập và hoạt động của doanh nghiệp",
+    "G10-DD01": "Đất đai",
+    "G15-CT01": "Chứng thực",
+    "G15-HT05": "Hộ tịch",
+    "G17-XD04": "Hoạt động xây dựng",
+}
 
 
 def agencies(table: UnitTable) -> list[dict[str, Any]]:
@@ -45,6 +52,7 @@ def procedures() -> list[dict[str, Any]]:
             "code": procedure.code,
             "name": procedure.name,
             "field": procedure.field,
+            "field_name": FIELD_NAMES[procedure.field],
             "limit": {"value": procedure.term_days, "unit": "calendar_days"},
             "supplement_policy": "pause",
             "payment_pauses": False,

@@ -1,5 +1,6 @@
 """Loads a table into a running motcua through its HTTP API, as an agency's software would, and compares the figures."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from services.sample.table import UnitTable
 
 LINES_A_CHUNK: Final = 500
 COUNTING_DEADLINE_SECONDS: Final = 600.0
+LINE_EVERY_SECONDS: Final = 10.0
 
 
 class ReplayError(Exception):
@@ -35,7 +37,7 @@ def replay(client: httpx.Client, table: UnitTable, console: Console) -> list[Com
     _put(client, "/v1/agencies", catalogue.agencies(table))
     _put(client, "/v1/procedures", catalogue.procedures())
     _put(client, "/v1/calendar", catalogue.calendar())
-    with _progress(console) as progress:
+    with _progress(console) as progress, _told_in_lines(console, progress):
         last_position = _send(client, table, progress)
         _wait_until_counted(client, table, last_position, progress)
     return compare(table, figures(client, table))
@@ -52,6 +54,29 @@ def _progress(console: Console) -> Iterator[Progress]:
     columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         yield progress
+
+
+@contextmanager
+def _told_in_lines(console: Console, progress: Progress) -> Iterator[None]:
+    """Where there is no terminal to draw a bar on, say from time to time how far it is."""
+    if console.is_terminal:
+        yield
+        return
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(LINE_EVERY_SECONDS):
+            for task in progress.tasks:
+                if not task.finished:
+                    console.print(f"{task.description}: {task.completed:.0f} of {task.total:.0f}", highlight=False)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 def _send(client: httpx.Client, table: UnitTable, progress: Progress) -> int:
