@@ -81,7 +81,7 @@ def _worked(us: str, spans: int) -> str:
 def _statement(conditions: str, spans: int) -> str:
     waits = "FROM unnest(c.waits) AS w WHERE lower(w) < c.until"
     return f"""
-WITH chosen AS (
+WITH chosen AS MATERIALIZED ( -- or the instants would be reckoned again in every place that names them
     SELECT coalesce(u.unit, '') AS unit, coalesce(o.office, 1) AS office, d.waits,
            {_us("d.received_at")} AS since, {_us("d.handled_at")} AS until
     FROM dossier d
@@ -91,7 +91,7 @@ WITH chosen AS (
       AND d.handled_at >= d.received_at{conditions}
 ), timed AS (
     SELECT c.unit, c.office, CASE WHEN c.unit LIKE 'working%' THEN
-        CASE WHEN ($9::int[])[{_day("c.since")}] = ($9::int[])[{_day("c.until")}] THEN
+        CASE WHEN nullif(($9::int[])[{_day("c.since")}], 0) = ($9::int[])[{_day("c.until")}] THEN
             {_worked("c.until", spans)} - {_worked("c.since", spans)} - coalesce((
                 SELECT sum({_worked("least(upper(w), c.until)", spans)} - {_worked("lower(w)", spans)}) {waits}), 0)
         END ELSE c.until - c.since - coalesce((SELECT sum(least(upper(w), c.until) - lower(w)) {waits}), 0)
@@ -157,10 +157,10 @@ def _offices(almanac: Almanac, agencies: Sequence[str]) -> Mapping[OfficeHours, 
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """Days as arrays from ``first_day`` (days since 1970) on; ``runs``: confirmed years without a gap, null: unconfirmed."""
+    """Days as arrays from ``first_day`` (days since 1970) on; ``runs``: confirmed years without a gap, 0: unconfirmed."""
 
     first_day: int
-    runs: list[int | None]
+    runs: list[int]
     before: list[list[int]]
     worked: list[list[int]]
     openings: list[list[int]]
@@ -174,11 +174,11 @@ class _Tables:
         confirmed = almanac.calendar(None).confirmed_years
         begin = min(max(first, date(min(confirmed, default=last.year), 1, 1)), last)
         days = [date.fromordinal(ordinal) for ordinal in range(begin.toordinal(), last.toordinal() + 2)]
-        runs: list[int | None] = []
+        runs: list[int] = []
         run = 1
         for on in days:
             run += on.year not in confirmed
-            runs.append(run if on.year in confirmed else None)
+            runs.append(run if on.year in confirmed else 0)
         spans = max(len(hours.spans) for hours in offices)
         before, worked, openings, closings, lengths = [], [], [], [], []
         for hours in offices:
