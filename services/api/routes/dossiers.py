@@ -37,7 +37,7 @@ MAX_LIMIT: Final = 500
 
 DossierReader = Annotated[Caller, Depends(requires(Scope.DOSSIERS_READ))]
 ApplicantReader = Annotated[Caller, Depends(requires(Scope.APPLICANTS_READ))]
-Code = Annotated[str, Path(description="Dossier code (mã hồ sơ).", examples=["H51.12-260512-0003"])]
+Code = Annotated[str, Path(description="Dossier code (mã hồ sơ).", examples=["H51.12-180302-00100"])]
 
 _CSV_HEADINGS: Final = ITEM_FIELDS
 

@@ -72,18 +72,16 @@ class Filters(BaseModel):
         ),
     ] = None
     from_: Annotated[
-        LocalDate | None, Field(alias="from", description="First local date (từ ngày).", examples=["2018-01-01"])
+        LocalDate | None, Field(alias="from", description="First local date (từ ngày), such as 2018-01-01.")
     ] = None
-    to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày).", examples=["2018-12-31"])] = (
-        None
-    )
+    to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày), such as 2018-12-31.")] = None
     agency: Annotated[
         str | None, _text("Only this agency (cơ quan) and what is below it; default: all that the key may see.", "H51.12")
     ] = None
     field: Annotated[
-        str | None, _text("Only procedures of this field (lĩnh vực); `unknown`: those that have none.", "Hộ tịch")
+        str | None, _text("Only procedures of this field (lĩnh vực); `unknown`: those that have none.", "G15-HT05")
     ] = None
-    procedure: Annotated[str | None, _text("Only this procedure (mã thủ tục).", "1.005129")] = None
+    procedure: Annotated[str | None, _text("Only this procedure (mã thủ tục).", "1.001193")] = None
     channel: Annotated[Channel | None, Field(description="Only this channel (kênh tiếp nhận).")] = None
     tree_on: Annotated[
         LocalDate | None,
@@ -94,8 +92,7 @@ class Filters(BaseModel):
         Field(
             max_length=40,
             description="The figures as they stood then (số liệu tại thời điểm): a date, for its local end of day (today:"
-            " now), or an RFC 3339 instant. Counts the events recorded by then, with the catalogues as then known.",
-            examples=["2018-12-14"],
+            " now), or an RFC 3339 instant such as 2026-01-31T17:00:00+07:00. Counts the events recorded by then, with the catalogues as then known.",
         ),
     ] = None
     min_position: Annotated[

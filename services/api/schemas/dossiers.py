@@ -23,7 +23,7 @@ STATUS_NAMES: Final[Mapping[Status, str]] = {
 """The national statuses in the words of the national portal."""
 
 ITEM_EXAMPLE: Final[dict[str, Any]] = {
-    "code": "H51.12-260512-0003",
+    "code": "H51.12-180302-00100",
     "status": 4,
     "agency": "H51.12",
     "procedure": "1.005129",
@@ -264,7 +264,7 @@ class ApplicantOut(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "dossier": "H51.12-260512-0003",
+                    "dossier": "H51.12-180302-00100",
                     "kind": "citizen",
                     "name": "Nguyễn Văn An",
                     "id_type": "cccd",

@@ -126,7 +126,7 @@ class ApologiesAnswer(BaseModel):
 
 
 _ITEM_EXAMPLE: Final[dict[str, Any]] = {
-    "code": "H51.12-260512-0003",
+    "code": "H51.12-180302-00100",
     "agency": "H51.12",
     "procedure": "1.005129",
     "received_at": "2026-05-12T01:30:00Z",
