@@ -92,8 +92,8 @@ WITH chosen AS MATERIALIZED ( -- or the instants would be reckoned again in ever
 ), timed AS (
     SELECT c.unit, c.office, CASE WHEN c.unit LIKE 'working%' THEN
         CASE WHEN nullif(($9::int[])[{_day("c.since")}], 0) = ($9::int[])[{_day("c.until")}] THEN
-            {_worked("c.until", spans)} - {_worked("c.since", spans)} - coalesce((
-                SELECT sum({_worked("least(upper(w), c.until)", spans)} - {_worked("lower(w)", spans)}) {waits}), 0)
+            {_worked("c.until", spans)} - {_worked("c.since", spans)} - CASE WHEN isempty(c.waits) THEN 0 ELSE coalesce((
+                SELECT sum({_worked("least(upper(w), c.until)", spans)} - {_worked("lower(w)", spans)}) {waits}), 0) END
         END ELSE c.until - c.since - coalesce((SELECT sum(least(upper(w), c.until) - lower(w)) {waits}), 0)
     END AS us
     FROM chosen c
