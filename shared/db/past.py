@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
 MOST_DOSSIERS: Final = 200_000
-"""An as-of question that would have to reckon more is refused: some twenty seconds of work."""
+"""An as-of question that would have to reckon more is refused: half a minute of folding alone."""
 
 MOST_IN_SNAPSHOT: Final = 100
 PAGE_DOSSIERS: Final = 500
