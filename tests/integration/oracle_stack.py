@@ -111,12 +111,34 @@ def shipments(events: Sequence[Event], chance: random.Random, most: int) -> list
 
 
 @dataclass
-class Stack:
-    """A tenant, clients of it, and its projector."""
+class Reader:
+    """A tenant, and a client that may read all of it."""
 
-    api: Served
     tenant: Tenant
     client: httpx.AsyncClient
+
+    async def get(self, path: str, *, client: httpx.AsyncClient | None = None, **parameters: Any) -> Any:
+        named = {key.rstrip("_"): value for key, value in parameters.items() if value is not None}
+        answer = await (client or self.client).get(path, params=named)
+        assert answer.status_code == 200, f"{path} {named}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    async def pages(self, path: str, *, client: httpx.AsyncClient | None = None, **parameters: Any) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = await self.get(path, client=client, cursor=cursor, **parameters)
+            items.extend(page["items"])
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return items
+
+
+@dataclass
+class Stack(Reader):
+    """The whole stack in process."""
+
+    api: Served
     projector: Projector
     positions: dict[Identity, int] = field(default_factory=dict)
     accepted: int = 0
@@ -134,22 +156,6 @@ class Stack:
     async def project(self) -> None:
         while await self.projector.work(self.tenant):
             pass
-
-    async def get(self, path: str, *, client: httpx.AsyncClient | None = None, **parameters: Any) -> Any:
-        named = {key.rstrip("_"): value for key, value in parameters.items() if value is not None}
-        answer = await (client or self.client).get(path, params=named)
-        assert answer.status_code == 200, f"{path} {named}: {answer.status_code} {answer.text}"
-        return answer.json()
-
-    async def pages(self, path: str, *, client: httpx.AsyncClient | None = None, **parameters: Any) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            page = await self.get(path, client=client, cursor=cursor, **parameters)
-            items.extend(page["items"])
-            cursor = page["next_cursor"]
-            if cursor is None:
-                return items
 
     async def key(self, *scopes: Scope, agency: str) -> httpx.AsyncClient:
         return await self.api.key(*scopes, tenant=self.tenant, agency=agency)
@@ -265,15 +271,24 @@ async def stack_of(api: Served, tenant: str) -> Stack:
     async with driver_session(api.engine) as connection:
         await tenants.create(connection, tenant)
     client = await api.key(Scope.ADMIN, tenant=Tenant(tenant))
+    await tell_catalogues(client, tenant)
+    return Stack(Tenant(tenant), client, api, Projector(api.engine))
+
+
+async def tell_catalogues(client: httpx.AsyncClient, tenant: str) -> None:
+    """Some of the agencies and procedures of the histories; the others stay unknown."""
     agencies = [
-        {"code": of(code, tenant), "name": f"Cơ quan {of(code, tenant)}"} | parent_of(code, tenant)
+        {"code": of(code, tenant), "name": name_of(of(code, tenant))} | parent_of(code, tenant)
         for code in sorted(KNOWN_AGENCIES)
     ]
     procedures = [{"code": code, "name": f"Thủ tục {code}", "field": named} for code, named in FIELDS.items()]
     for path, items in (("/v1/agencies", agencies), ("/v1/procedures", procedures)):
         answer = await client.put(path, json=items)
         assert answer.status_code == 200, answer.text
-    return Stack(api, Tenant(tenant), client, Projector(api.engine))
+
+
+def name_of(agency: str) -> str:
+    return f"Cơ quan {agency}"
 
 
 def of(code: str, tenant: str) -> str:
