@@ -80,8 +80,10 @@ async def sync_rate(
     return row["synced"], row["received"]
 
 
+# What needed no call, because the portal held it already, counts as sent: nobody waits for it.
 _LIST_COLUMNS: Final = """
-l.dossier_code, l.state, l.wanted_position, l.wanted_at, l.sent_position, l.dossier_position, l.progress_position,
+l.dossier_code, l.state, l.wanted_position, l.wanted_at,
+greatest(l.sent_position, l.dossier_position, l.progress_position) AS sent_position, l.dossier_position, l.progress_position,
 l.dossier_body_hash, l.known_there, l.priority, l.attempts, l.next_try_at, l.error_class, l.error_detail, l.acknowledged_at,
 l.leased_until
 """

@@ -11,6 +11,7 @@ from shared.db import ledger_lists
 from shared.db.engine import driver_session
 from shared.db.jobs import Job, JobState
 from shared.domain.errors import InvalidInput
+from shared.domain.events import DossierCode
 from tests.integration.sync_side import TENANT, Side, both_sides, practice_portal
 
 AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
@@ -121,6 +122,21 @@ async def test_replay_by_error_dossier_and_time(side: Side) -> None:
     await side.agree(*codes)
     with pytest.raises(InvalidInput):
         await run(side, "replay")
+
+
+async def test_a_version_that_needed_no_call_counts_as_sent(side: Side) -> None:
+    [code] = await side.bulk(1)
+    await side.drain()
+    calls = len(await side.calls())
+    last = await side.tell(code, "rated", AT + timedelta(days=3), satisfied=True)
+    assert await side.drain() == {"sent": 1}
+    assert len(await side.calls()) == calls
+    async with driver_session(side.engine) as connection:
+        one = await ledger_lists.dossier(connection, TENANT, DossierCode(code))
+        [listed] = await ledger_lists.dossiers(connection, TENANT)
+    assert one is not None
+    for row in (one.ledger, listed):
+        assert {row[f"{name}_position"] for name in ("wanted", "sent", "dossier", "progress")} == {last}
 
 
 async def test_counts_lists_and_one_dossiers_versions(side: Side) -> None:

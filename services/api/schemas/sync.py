@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from services.api.schemas.stats import PeriodOut, RateOut
 from shared.domain.retry import ErrorClass
 
-_POSITION = "Position in the log of the version that"
+_POSITION: Final = "Position in the log of the newest version that"
 
 
 class CircuitOut(BaseModel):
@@ -66,7 +66,7 @@ class SyncSummary(BaseModel):
 
 
 _LEDGER_EXAMPLE: Final[dict[str, Any]] = {
-    "dossier": "H51.12-260512-0003",
+    "dossier": "H51.12-180302-00100",
     "state": "parked",
     "wanted_position": 18,
     "wanted_at": "2026-05-12T01:30:00Z",
@@ -88,11 +88,19 @@ class LedgerItem(BaseModel):
 
     dossier: str
     state: str
-    wanted_position: int = Field(description=f"{_POSITION} the portal should hold.")
+    wanted_position: int = Field(description=f"{_POSITION} the portal should hold: the dossier's last event.")
     wanted_at: datetime
-    sent_position: int = Field(description=f"{_POSITION} was last put on the wire.")
-    dossier_position: int = Field(description=f"{_POSITION} it acknowledged.")
-    progress_position: int = Field(description=f"{_POSITION} it acknowledged with its steps.")
+    sent_position: int = Field(
+        description=f"{_POSITION} was put on the wire, or needed no call because the portal holds it already."
+        " Never below what is acknowledged; above it: a call is under way, failed, or was refused."
+    )
+    dossier_position: int = Field(
+        description=f"{_POSITION} the portal holds for certain, acknowledged or unchanged there (0: none), steps apart."
+    )
+    progress_position: int = Field(
+        description=f"{_POSITION} the portal holds with all progress steps (tiến độ)."
+        " Equal to `wanted_position`: everything is there."
+    )
     body_hash: str | None = Field(description="SHA-256 of the acknowledged body.")
     known_there: bool
     attempts: int
@@ -162,7 +170,7 @@ class ReplayBody(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"error": "rejected"}, {"dossiers": ["H51.12-260512-0003"]}]},
+        json_schema_extra={"examples": [{"error": "rejected"}, {"dossiers": ["H51.12-180302-00100"]}]},
     )
 
     dossiers: list[str] | None = Field(None, min_length=1, max_length=10_000, description="Dossier codes (mã hồ sơ).")
