@@ -1,7 +1,8 @@
 """Request bodies: what kind they are, read within limits, decompressed and cut into lines as they arrive."""
 
+import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import Any, Final
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ from starlette.requests import Request
 
 from services.api import messages
 from services.api.problems import InvalidFields, Refused
+from shared.cloudevents.content import parsed
 
 MOST_BYTES: Final = 32 * 2**20
 """Limit of any body but lines."""
@@ -121,7 +123,46 @@ def from_headers(request: Request, body: bytes) -> bytes:
             event["data"] = orjson.loads(body)
         except orjson.JSONDecodeError:
             raise Refused(messages.MALFORMED) from None
-    return orjson.dumps(event)
+    try:
+        return orjson.dumps(event)
+    except orjson.JSONEncodeError:  # deeper than it can write
+        raise Refused(messages.MALFORMED) from None
+
+
+def items_of(body: bytes, most: int) -> list[bytes]:
+    """Each item of an array, as JSON again; one that cannot be written again as nothing, which is no event either.
+
+    Raises:
+        InvalidFields: no array, or one of more than ``most`` items.
+        Refused: 400, the body is not JSON.
+    """
+    written: Callable[[Any], bytes] = orjson.dumps
+    try:
+        items = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # orjson refuses the whole for one number that no double can be; the other parser lets that item be refused alone
+        try:
+            items = parsed(body)
+        except ValueError:
+            raise Refused(messages.MALFORMED) from None
+        written = _with_any_number
+    if not isinstance(items, list):
+        raise InvalidFields.of("", "list_type")
+    if len(items) > most:
+        raise InvalidFields.of("", "too_many", limit=most)
+    return [_item(item, written) for item in items]
+
+
+def _item(item: Any, written: Callable[[Any], bytes]) -> bytes:
+    try:
+        return written(item)
+    except (TypeError, ValueError, RecursionError):  # too deep
+        return b""
+
+
+def _with_any_number(item: Any) -> bytes:
+    # orjson would write NaN and Infinity as null, which is the same as absent
+    return json.dumps(item, ensure_ascii=False).encode()
 
 
 class TruncatedError(Exception):

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from services.api import messages
 from services.api.faults import Fault, faults_of
 from services.api.ingest import AppendResult
 from services.api.messages import Kind, Language
 from services.api.problems import problem_body
-from shared.cloudevents.content import InvalidEventError, Told
+from shared.cloudevents.content import InvalidEventError, Told, parsed
 from shared.cloudevents.fields import LONGEST_ID, LONGEST_SOURCE
 from shared.db.event_log import Outcome
 
@@ -66,12 +64,17 @@ def unreadable(raw: bytes, error: InvalidEventError) -> Receipt:
     rejection = Rejection(kind, tuple(faults_of(error.errors)))
     if error.malformed:
         return Receipt(None, None, rejection=rejection)
-    content = orjson.loads(raw)
+    content = parsed(raw)
     if not isinstance(content, Mapping):
         return Receipt(None, None, rejection=rejection)
     return Receipt(
         _short_text(content.get("id"), LONGEST_ID), _short_text(content.get("source"), LONGEST_SOURCE), rejection=rejection
     )
+
+
+def failed() -> Receipt:
+    """The receipt of an event at which we failed."""
+    return Receipt(None, None, rejection=Rejection(messages.UNEXPECTED))
 
 
 def _short_text(value: Any, longest: int) -> str | None:

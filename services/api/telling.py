@@ -15,6 +15,7 @@ from shared.db import told
 from shared.db.access import Access
 from shared.db.engine import driver_session
 from shared.db.event_log import Appended, NewEvent, Outcome
+from shared.observability import failure_of, get_logger
 
 _EVENTS_AT_ONCE: Final = 100
 """Validated before the event loop gets its turn: a few milliseconds."""
@@ -33,13 +34,20 @@ class Teller:
         key = await self.context.intake.content_key(self.caller.tenant)
         answers: list[Told | Receipt] = []
         for index, raw in enumerate(raws, start=1):
-            try:
-                answers.append(read_event(raw, self.caller.tenant, key))
-            except InvalidEventError as error:
-                answers.append(receipts.unreadable(raw, error))
+            answers.append(self._read_one(raw, key))
             if index % _EVENTS_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return answers
+
+    def _read_one(self, raw: bytes, key: bytes) -> Told | Receipt:
+        try:
+            try:
+                return read_event(raw, self.caller.tenant, key)
+            except InvalidEventError as error:
+                return receipts.unreadable(raw, error)
+        except Exception as error:  # noqa: BLE001 - one item never stops the others
+            get_logger().error("event_missed", tenant=self.caller.tenant, **failure_of(error))
+            return receipts.failed()
 
     async def record(self, read: Sequence[Told | Receipt]) -> list[Receipt]:
         """The receipts of what `read` answered, in the same order; durable when it returns.

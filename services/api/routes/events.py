@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.api import bodies, feed, messages
+from services.api import bodies, feed
 from services.api.auth import Caller, Scope, requires
 from services.api.bodies import BodyKind
 from services.api.context import RequestContext
@@ -73,15 +73,7 @@ async def _take_one(request: Request, teller: Teller, raw: bytes) -> Response:
 
 
 async def _take_array(request: Request, teller: Teller, body: bytes) -> Response:
-    try:
-        items = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Refused(messages.MALFORMED) from None
-    if not isinstance(items, list):
-        raise InvalidFields.of("", "list_type")
-    if len(items) > MOST_EVENTS:
-        raise InvalidFields.of("", "too_many", limit=MOST_EVENTS)
-    receipts = await teller.record(await teller.read([orjson.dumps(item) for item in items]))
+    receipts = await teller.record(await teller.read(bodies.items_of(body, MOST_EVENTS)))
     sums = _sums(receipts)
     note(**sums)
     language = language_of(request)

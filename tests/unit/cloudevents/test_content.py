@@ -207,6 +207,11 @@ def test_nul_is_refused_anywhere(place: str) -> None:
     assert type_ in {"nul", "string_pattern_mismatch", "literal_error"}
 
 
+def test_nul_beside_a_number_that_is_none() -> None:
+    raw = orjson.dumps(example("assigned", traceparent="?", data__department="a\0b")).replace(b'"?"', b"NaN")
+    assert refusal(raw) == ("data/department", "nul")
+
+
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     assert r"a\\u0000b" in read(example(data__officer="a\\u0000b")).event.data
 
