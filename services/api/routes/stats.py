@@ -92,7 +92,8 @@ class Filters(BaseModel):
         Field(
             max_length=40,
             description="The figures as they stood then (số liệu tại thời điểm): a date, for its local end of day (today:"
-            " now), or an RFC 3339 instant such as 2026-01-31T17:00:00+07:00. Counts the events recorded by then, with the catalogues as then known.",
+            " now), or an RFC 3339 instant such as 2026-01-31T17:00:00+07:00. Counts the events recorded by"
+            " then, with the catalogues as then known.",
         ),
     ] = None
     min_position: Annotated[

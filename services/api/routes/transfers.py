@@ -43,6 +43,12 @@ class TransferIn(BaseModel):
 class TransferOut(BaseModel):
     """What a transfer did."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"agency": "H51.30", "to": "H51.201", "transferred": 57, "unchanged": 0, "more": False}]
+        }
+    )
+
     agency: str = Field(description="The abolished agency (cơ quan đã giải thể).")
     to: str = Field(description="Its successor.")
     transferred: int = Field(description="Dossiers that passed to the successor (số hồ sơ đã chuyển).")

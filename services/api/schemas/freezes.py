@@ -48,8 +48,27 @@ class FreezeIn(BaseModel):
         return self.model_dump(by_alias=True, exclude={"reason"}, exclude_none=True, mode="json")
 
 
+_ITEM_EXAMPLE: Final[dict[str, Any]] = {
+    "id": "0b9f4f0c5d1e4f5c9d3a2b1c0d9e8f7a",
+    "period": {"from": "2018-07-01", "to": "2018-09-30"},
+    "scope": {"agency": "H51.12", "field": None, "procedure": None, "channel": None, "tree_on": "2018-09-30"},
+    "position": 384_864,
+    "as_of": "2026-11-22T01:30:00Z",
+    "key_id": "7d1f0c2a",
+    "reason": "Báo cáo quý III trình UBND tỉnh",
+    "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+}
+
+
+def _example_of(model: type[BaseModel]) -> Any:
+    extra: Any = model.model_config["json_schema_extra"]
+    return extra["examples"][0]
+
+
 class FreezeItem(BaseModel):
     """A frozen report (báo cáo đã chốt), without its figures."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ITEM_EXAMPLE]})
 
     id: str
     period: PeriodOut
@@ -64,6 +83,8 @@ class FreezeItem(BaseModel):
 class FreezeList(BaseModel):
     """Frozen reports, the newest first."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_ITEM_EXAMPLE], "next_cursor": None}]})
+
     items: list[FreezeItem]
     next_cursor: str | None
 
@@ -77,6 +98,18 @@ class ReportOut(BaseModel):
 
 class FreezeOut(FreezeItem):
     """A frozen report."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_ITEM_EXAMPLE,
+                    "checksum_holds": True,
+                    "report": {"summary": _example_of(SummaryOut), "by_agency": _example_of(TableOut)},
+                }
+            ]
+        }
+    )
 
     checksum_holds: bool = Field(description="The report still has this checksum.")
     report: ReportOut
@@ -115,6 +148,31 @@ class DifferencePage(BaseModel):
 
 class FreezeDifference(BaseModel):
     """A frozen report against the same report of now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "freeze": _ITEM_EXAMPLE,
+                    "position": 384_870,
+                    "figures": [
+                        {"figure": "resolved.late", "frozen": 12, "now": 13, "by_events": 1, "by_catalogue": 0},
+                        {"figure": "open.overdue", "frozen": 4, "now": 3, "by_events": -1, "by_catalogue": 0},
+                    ],
+                    "items": [
+                        {
+                            "code": "H51.12-180302-00100",
+                            "left": ["open.total", "open.overdue"],
+                            "entered": ["resolved.total", "resolved.late"],
+                            "events": [],
+                        }
+                    ],
+                    "hidden": 0,
+                    "next_cursor": None,
+                }
+            ]
+        }
+    )
 
     freeze: FreezeItem
     position: int = Field(description="The log position of now; give it as `until` to go on with the same.")
