@@ -106,6 +106,8 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "recorded already with other content, at position {position}",
         "đã được ghi với nội dung khác, tại vị trí {position}",
     ),
+    "conflict_unseen": _words("conflict", "recorded already with other content", "đã được ghi với nội dung khác"),
+    "staff_code": _words("pattern", "a staff code, not a name", "phải là mã cán bộ, không phải họ tên"),
     "too_many": _words("too_many", "at most {limit} items", "nhiều nhất {limit} phần tử"),
     "line_too_long": _words("line_too_long", "at most {limit} bytes a line", "mỗi dòng nhiều nhất {limit} byte"),
     "percent_encoding": _words(

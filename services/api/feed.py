@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from services.api import gate
 from services.api.context import Context
 from services.api.keyring import Caller
-from shared.db import event_log, told
+from shared.db import event_log
 from shared.db.access import Access
 from shared.db.engine import driver_session
-from shared.domain.dossier import fold
-from shared.domain.events import DossierCode, Event
+from shared.domain.events import Event
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -86,15 +86,8 @@ async def found(context: Context, caller: Caller, source: str, id_: str) -> Even
 
 
 async def _visible(connection: "DriverConnection", access: Access | None, events: list[Event]) -> list[Event]:
-    """Those of dossiers whose present agency the caller may see; folded where the projected row is behind the log."""
+    """Those of dossiers whose present agency the caller may see."""
     if access is None:
         return events
-    codes = {event.dossier_code for event in events}
-    standings = await told.standings(connection, access.tenant, codes)
-    agencies: dict[DossierCode, str | None] = {code: standing.agency for code, standing in standings.items()}
-    behind = [code for code, standing in standings.items() if not standing.is_current]
-    if behind:
-        histories = await event_log.of_dossiers(connection, access.tenant, behind)
-        agencies.update({code: fold(code, history).agency_code for code, history in histories.items()})
-    seen = {agency: access.sees(agency) for agency in set(agencies.values())}
-    return [event for event in events if seen[agencies[event.dossier_code]]]
+    seen = await gate.seen(connection, access, {event.dossier_code for event in events})
+    return [event for event in events if event.dossier_code in seen]

@@ -6,7 +6,7 @@ stands at the request; a transfer that commits in the same moment is not seen.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -47,6 +47,18 @@ class _Place:
         self.refold()
 
 
+async def seen(connection: "DriverConnection", access: Access, codes: Collection[DossierCode]) -> set[DossierCode]:
+    """Those of recorded dossiers that the caller may see now; folded where the projected row is behind the log."""
+    standings = await told.standings(connection, access.tenant, codes)
+    agencies: dict[DossierCode, str | None] = {code: standing.agency for code, standing in standings.items()}
+    behind = [code for code, standing in standings.items() if not standing.is_current]
+    if behind:
+        histories = await event_log.of_dossiers(connection, access.tenant, behind)
+        agencies.update({code: fold(code, history).agency_code for code, history in histories.items()})
+    visible = {agency: access.sees(agency) for agency in set(agencies.values())}
+    return {code for code, agency in agencies.items() if visible[agency]}
+
+
 async def refused(connection: "DriverConnection", access: Access, events: Sequence[Told]) -> set[int]:
     """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it."""
     codes = Counter(new.event.dossier_code for new in events)
@@ -62,12 +74,12 @@ async def refused(connection: "DriverConnection", access: Access, events: Sequen
         place = places[code] = _Place(code, standing.agency if standing else None, histories.get(code, []))
         if place.history:
             place.refold()
-    seen: dict[str, bool] = {}
+    known: dict[str, bool] = {}
 
     def sees(agency: str) -> bool:
-        if agency not in seen:
-            seen[agency] = access.sees(agency)
-        return seen[agency]
+        if agency not in known:
+            known[agency] = access.sees(agency)
+        return known[agency]
 
     outside: set[int] = set()
     for index, new in enumerate(events):

@@ -81,8 +81,8 @@ def _short_text(value: Any, longest: int) -> str | None:
     return value if isinstance(value, str) and len(value) <= longest else None
 
 
-def appended(told: Told, result: AppendResult) -> Receipt:
-    """The receipt of an event that was given to the log."""
+def appended(told: Told, result: AppendResult, *, sees_first: bool = True) -> Receipt:
+    """The receipt of an event that was given to the log. ``sees_first``: the caller may see what has its identity."""
     event = told.event
     if isinstance(result, Exception):
         return Receipt(event.id, event.source, rejection=Rejection(messages.UNEXPECTED))
@@ -91,7 +91,8 @@ def appended(told: Told, result: AppendResult) -> Receipt:
     if result.outcome is Outcome.DUPLICATE:
         return Receipt(event.id, event.source, result.position, duplicate=True)
     if result.outcome is Outcome.CONFLICT:
-        fault = Fault("/id", "conflict", {"position": result.position})
+        seen = Fault("/id", "conflict", {"position": result.position})
+        fault = seen if sees_first else Fault("/id", "conflict_unseen", {})
         return Receipt(event.id, event.source, rejection=Rejection(messages.CONFLICT, (fault,)))
     return Receipt(event.id, event.source, rejection=Rejection(messages.INVALID, (Fault("/time", "future", {}),)))
 

@@ -22,6 +22,14 @@ _EVENTS_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What a key with an agency subtree may not tell (indices), and which recorded identities it may see."""
+
+    refused: set[int]
+    seen: set[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Teller:
     """One caller's events on their way in. With ``dry_run`` nothing is stored."""
 
@@ -57,15 +65,20 @@ class Teller:
         """
         answers: dict[int, Receipt] = {index: item for index, item in enumerate(read) if isinstance(item, Receipt)}
         allowed = [(index, item) for index, item in enumerate(read) if isinstance(item, Told)]
+        bounds: _Bounds | None = None
         if self.caller.agency is not None and allowed:
-            refused = await self._refused([item for _, item in allowed])
-            answers.update({allowed[number][0]: receipts.outside(allowed[number][1]) for number in refused})
-            allowed = [pair for number, pair in enumerate(allowed) if number not in refused]
+            bounds = await self._bounds([item for _, item in allowed])
+        if bounds is not None:
+            answers.update({allowed[number][0]: receipts.outside(allowed[number][1]) for number in bounds.refused})
+            allowed = [pair for number, pair in enumerate(allowed) if number not in bounds.refused]
         if allowed:
             events = [item.event for _, item in allowed]
             results = await (self._rehearse(events) if self.dry_run else self._append(events))
             for (index, item), result in zip(allowed, results, strict=True):
-                answers[index] = receipts.appended(item, result)
+                identity = (item.event.source, item.event.id)
+                if bounds is not None and isinstance(result, Appended) and result.outcome is Outcome.ACCEPTED:
+                    bounds.seen.add(identity)
+                answers[index] = receipts.appended(item, result, sees_first=bounds is None or identity in bounds.seen)
         for receipt in answers.values():
             self.context.metrics.events.labels(self.caller.tenant, receipt.status).inc()
         return [answers[index] for index in range(len(read))]
@@ -73,13 +86,32 @@ class Teller:
     async def _append(self, events: Sequence[NewEvent]) -> list[AppendResult]:
         return await self.context.intake.record(self.caller.tenant, events)
 
-    async def _refused(self, events: Sequence[Told]) -> set[int]:
+    async def _bounds(self, events: Sequence[Told]) -> _Bounds | None:
         catalogue = await self.context.catalogues.of(self.caller.tenant)
         access = Access.of(catalogue, self.caller.agency, self.context.catalogues.today())
         if access.root is None:
-            return set()
+            return None
+        identities = [(new.event.source, new.event.id) for new in events]
         async with driver_session(self.context.engine) as connection:
-            return await gate.refused(connection, access, events)
+            first = await told.recorded(connection, access.tenant, identities)
+            # what is recorded is told again, wherever its dossier has gone since: it moves nothing and asks for no access
+            fresh = [
+                number
+                for number, new in enumerate(events)
+                if identities[number] not in first or first[identities[number]].content_hash != new.event.content_hash
+            ]
+            outside = await gate.refused(connection, access, [events[number] for number in fresh])
+            recorded = {identities[number] for number in fresh} & first.keys()
+            visible = await gate.seen(connection, access, {first[one].dossier_code for one in recorded})
+        refused = {fresh[number] for number in outside}
+        passed: set[tuple[tuple[str, str], bytes]] = set()
+        for number, new in enumerate(events):
+            content = (identities[number], new.event.content_hash)
+            if number not in refused:
+                passed.add(content)
+            elif content in passed:  # this request told it before it moved the dossier away
+                refused.discard(number)
+        return _Bounds(refused, {one for one in recorded if first[one].dossier_code in visible})
 
     async def _rehearse(self, events: Sequence[NewEvent]) -> list[AppendResult]:
         """What an append would answer now; an accepted event gets no position."""

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An identity of the log: where it stands and the hash of what it says."""
+    """An identity of the log: where it stands, the hash of what it says, and the dossier that it is of."""
 
     position: int
     content_hash: bytes
+    dossier_code: DossierCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,17 @@ async def recorded(
     """Those of the (source, id) that are in the log."""
     pairs = list(identities)
     rows = await connection.fetch(
-        "SELECT l.source, l.id, l.position, l.content_hash FROM unnest($2::text[], $3::text[]) AS i(source, id)"
+        "SELECT l.source, l.id, l.position, l.content_hash, l.dossier_code"
+        " FROM unnest($2::text[], $3::text[]) AS i(source, id)"
         " JOIN event_log l ON l.tenant = $1 AND l.source = i.source AND l.id = i.id",
         tenant,
         [source for source, _ in pairs],
         [id_ for _, id_ in pairs],
     )
-    return {(row["source"], row["id"]): Recorded(row["position"], row["content_hash"]) for row in rows}
+    return {
+        (row["source"], row["id"]): Recorded(row["position"], row["content_hash"], DossierCode(row["dossier_code"]))
+        for row in rows
+    }
 
 
 async def latest_time(connection: "DriverConnection") -> datetime:

@@ -144,3 +144,38 @@ async def test_a_key_on_the_root_sees_all(api: Served, whole: httpx.AsyncClient)
         "accepted",
     ]
     assert len((await feed(root))["items"]) == 2
+
+
+async def test_told_again_after_the_dossier_moved_is_a_duplicate(
+    whole: httpx.AsyncClient, bounded: httpx.AsyncClient
+) -> None:
+    first = received(OURS, "H51.12")
+    assert await statuses(bounded, first) == ["accepted"]
+    assert await statuses(whole, transferred(OURS, "H51.13")) == ["accepted"]
+    for parameters in ({}, {"dry_run": "true"}):
+        again = await bounded.post("/v1/events", json=first, params=parameters)
+        assert (again.status_code, again.json()["status"], again.json()["position"]) == (202, "duplicate", 1)
+    *receipts, sums = read_lines(await bounded.post("/v1/events", content=lines(first), headers=LINES))
+    assert (sums["duplicates"], receipts[0]["position"]) == (1, 1)
+    assert await statuses(bounded, event("assigned", subject=OURS), first) == ["rejected", "duplicate"]
+    changed = await bounded.post("/v1/events", json=first | {"time": "2018-01-02T09:00:00+07:00"})
+    assert changed.status_code == 403
+
+
+async def test_a_conflict_tells_nothing_of_what_the_key_may_not_see(
+    whole: httpx.AsyncClient, bounded: httpx.AsyncClient
+) -> None:
+    theirs, ours = received(THEIRS, "H51.13"), received(OURS, "H51.12")
+    await statuses(whole, ours, theirs)
+    for parameters in ({}, {"dry_run": "true"}):
+        for own in (received(OURS, "H51.12", id=theirs["id"]), [received(OURS, "H51.12", id=theirs["id"])]):
+            answer = await bounded.post("/v1/events", json=own, params=parameters)
+            problem = answer.json()["results"][0]["problem"] if isinstance(own, list) else answer.json()
+            assert (problem["status"], problem["errors"][0]["code"]) == (409, "conflict")
+            assert problem["errors"][0]["detail"] == "recorded already with other content"
+            assert "position 2" not in answer.text
+        seen = await bounded.post("/v1/events", json=ours | {"time": "2018-01-02T09:00:00+07:00"}, params=parameters)
+        assert "position 1" in seen.json()["errors"][0]["detail"]
+    new = received(OURS, "H51.12")
+    batch = await bounded.post("/v1/events", json=[new, new | {"time": "2018-01-02T09:00:00+07:00"}])
+    assert "position 3" in batch.json()["results"][1]["problem"]["errors"][0]["detail"]
