@@ -17,6 +17,7 @@ import orjson
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from shared.cloudevents.data import Data
 from shared.cloudevents.events import MODELS, TOLD_EVENT, Envelope
 from shared.db.event_log import APPLICANT_FIELDS, NewEvent
 from shared.domain.codes import tenant_of_agency, tenant_of_dossier
@@ -160,7 +161,19 @@ def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
     if first["type"].startswith("union_tag_"):
         return InvalidEventError([{**first, "loc": ("type",)}])
     # the first part of a location is the type that the union chose
-    return InvalidEventError([{**detail, "loc": detail["loc"][1:]} for detail in details])
+    return InvalidEventError([{**told, "loc": told["loc"][1:]} for detail in details for told in _without_data(detail)])
+
+
+def _without_data(detail: Any) -> list[Mapping[str, Any]]:
+    """A fault as it is, but for absent data: it is the empty object, so what is missing are the fields that it must have."""
+    if detail["loc"][1:] != ("data",) or not (detail["type"] == "missing" or detail["input"] is None):
+        return [detail]
+    type_ = detail["loc"][0]
+    part = MODELS[type_].model_fields["data"].annotation
+    assert isinstance(part, type)
+    assert issubclass(part, Data)
+    required = [name for name, field in part.model_fields.items() if field.is_required()]
+    return [{"type": "missing", "loc": (type_, "data", name)} for name in required]
 
 
 def _refuse_nul(value: Any, location: tuple[int | str, ...]) -> None:

@@ -16,6 +16,7 @@ from shared.cloudevents.fields import (
     ProcedureCodeText,
     Score,
     Source,
+    StaffCode,
     Text,
     Truth,
 )
@@ -35,7 +36,7 @@ class _Part(BaseModel):
 class Data(_Part):
     """What every event's data may carry."""
 
-    officer: Code | None = Field(None, description="Staff code (mã cán bộ), not a name.", examples=["CB-0042"])
+    officer: StaffCode | None = Field(None, description="Staff code (mã cán bộ), not a name.", examples=["CB-0042"])
 
 
 class Applicant(_Part):

@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, PlainValidator, Strict, StringConstraints
+from pydantic import AfterValidator, Field, PlainValidator, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from shared.domain.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
@@ -61,6 +61,24 @@ AgencyCodeText = Annotated[
 ]
 ProcedureCodeText = Annotated[
     str, Strict(), StringConstraints(min_length=1, max_length=50, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")
+]
+
+_STAFF_CODE: Final = r"[A-Za-z0-9._/-]+"
+
+
+def _staff_code(text: str) -> str:
+    # people's names have blanks or letters beyond ASCII: the log is for ever and takes none
+    if not re.fullmatch(_STAFF_CODE, text):
+        raise PydanticCustomError("staff_code", "a staff code, not a name")
+    return text
+
+
+StaffCode = Annotated[
+    str,
+    Strict(),
+    StringConstraints(min_length=1, max_length=50),
+    AfterValidator(_staff_code),
+    Field(json_schema_extra={"pattern": f"^{_STAFF_CODE}$"}),
 ]
 
 Code = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=100)]

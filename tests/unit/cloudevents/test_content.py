@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.api.faults import faults_of
+from services.api.messages import Language
 from shared.cloudevents.content import InvalidEventError, Told, cloudevent_of, read_event, system_event
 from shared.cloudevents.events import MODELS
 from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
@@ -85,7 +87,26 @@ def test_exactly_the_required_fields_are_required(name: EventName) -> None:
 @pytest.mark.parametrize("name", TOLD)
 def test_an_officer_is_a_code_and_unknown_fields_are_refused(name: EventName) -> None:
     assert '"officer":"CB-1"' in read(example(name, data__officer="CB-1")).event.data
+    for person in ("Lê Thị Cán Bộ", "Le Thi Can Bo", "Lê", "CB 1", "CB-1\n"):
+        assert refusal(example(name, data__officer=person)) == ("data/officer", "staff_code")
+    assert refusal(example(name, data__officer="C" * 51)) == ("data/officer", "string_too_long")
+    assert '"H51.12/CB_00-7"' in read(example(name, data__officer="H51.12/CB_00-7")).event.data
     assert refusal(example(name, data__citizen_name="A")) == ("data/citizen_name", "extra_forbidden")
+
+
+@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("change", [{}, {"data": None}, {"data": {}}])
+def test_absent_data_is_the_empty_object(name: EventName, change: dict[str, Any]) -> None:
+    event = example(name)
+    del event["data"]
+    required = REQUIRED.get(name.value, set())
+    if not required:
+        assert read(event | change).event.data == "{}"
+        return
+    with pytest.raises(InvalidEventError) as caught:
+        read(event | change)
+    assert {"/".join(error["loc"]) for error in caught.value.errors} == {f"data/{field}" for field in required}
+    assert {fault.told(Language.ENGLISH).code for fault in faults_of(caught.value.errors)} == {"missing"}
 
 
 NOT_INSTANTS = [
@@ -204,7 +225,7 @@ def test_what_is_no_object(raw: bytes) -> None:
 def test_nul_is_refused_anywhere(place: str) -> None:
     pointer, type_ = refusal(example(**{place: "a\0b"}))
     assert pointer == place.replace("__", "/")
-    assert type_ in {"nul", "string_pattern_mismatch", "literal_error"}
+    assert type_ in {"nul", "string_pattern_mismatch", "literal_error", "staff_code"}
 
 
 def test_nul_beside_a_number_that_is_none() -> None:
@@ -213,7 +234,7 @@ def test_nul_beside_a_number_that_is_none() -> None:
 
 
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
-    assert r"a\\u0000b" in read(example(data__officer="a\\u0000b")).event.data
+    assert r"a\\u0000b" in read(example("assigned", data__department="a\\u0000b")).event.data
 
 
 def test_every_fault_is_named() -> None:
