@@ -114,7 +114,7 @@ def write_letter(
         version=max(dossier.last_position, claim.wanted_position),
         body=body,
         body_hash=wire.body_hash(body),
-        priority=priority_of(dossier, now),
+        priority=priority_of(dossier, now, followed=claim.known_there or claim.dossier_position > 0),
         pages=pages,
         unsent=unsent,
         updating=claim.known_there,

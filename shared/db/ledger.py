@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.domain.circuit import Lane
 from shared.domain.events import DossierCode, Tenant
 from shared.domain.retry import ErrorClass
-from shared.domain.sync_order import Want
+from shared.domain.sync_order import MOST_LIVE_WAITING, Want, in_lanes
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -63,15 +63,31 @@ WHERE l.wanted_position < excluded.wanted_position
 """
 
 
+_FOLLOWED: Final = """
+SELECT dossier_code FROM sync_ledger
+WHERE tenant = $1 AND dossier_code = ANY($2::text[]) AND (known_there OR dossier_position > 0)
+"""
+
+# no further than the rule asks: a full lane is not counted to its end
+_LIVE_WAITING: Final = f"""
+SELECT count(*) FROM (SELECT FROM sync_ledger WHERE tenant = $1 AND state = 'pending' AND live_until > clock_timestamp()
+                      LIMIT {MOST_LIVE_WAITING}) AS waiting
+"""
+
+
 async def want(connection: "DriverConnection", tenant: Tenant, wants: Iterable[Want]) -> None:
     """Tell the ledger, in the caller's transaction, which versions the portal should hold from now on.
 
     Each becomes pending at once, a parked one too. A position that is not above the known one changes nothing, so that a
-    rebuild may tell everything again. ``wants`` names each dossier once.
+    rebuild may tell everything again. ``wants`` names each dossier once, and is a whole batch: its size tells an import
+    from events told late (`in_lanes`).
     """
     rows = sorted(wants, key=lambda want: want.dossier_code)
     if not rows:
         return
+    followed = await connection.fetch(_FOLLOWED, tenant, [row.dossier_code for row in rows])
+    live_waiting: int = await connection.fetchval(_LIVE_WAITING, tenant)
+    rows = in_lanes(rows, {row["dossier_code"] for row in followed}, live_waiting)
     await connection.execute(
         _WANT,
         tenant,

@@ -14,7 +14,7 @@ from shared.db.event_log import NewEvent
 from shared.db.ledger import SyncState
 from shared.domain.circuit import Lane
 from shared.domain.events import DossierCode, EventName
-from shared.domain.sync_order import Want
+from shared.domain.sync_order import MOST_LIVE_WAITING, Priority, Want
 from tests.integration.sync_side import TENANT, Side, both_sides, data, new_sync, practice_portal
 
 CODE = "H51.12-180102-0001"
@@ -165,7 +165,7 @@ async def test_a_late_answer_of_an_expired_lease_overwrites_nothing_and_the_newe
     await received(side)
     async with driver_session(side.engine) as connection:
         now = await ledger.clock(connection)
-        [stale] = await ledger.claim(connection, TENANT, Lane.BACKLOG, limit=10, now=now, lease_seconds=-1)
+        [stale] = await ledger.claim(connection, TENANT, Lane.LIVE, limit=10, now=now, lease_seconds=-1)
     await side.tell(CODE, "assigned", AT + timedelta(hours=1))
     assert await side.drain() == {"sent": 1}
     before = await side.row(CODE)
@@ -186,7 +186,7 @@ async def test_wanted_while_under_way_stays_pending(side: Side) -> None:
     await received(side)
     async with driver_session(side.engine) as connection:
         now = await ledger.clock(connection)
-        [claim] = await ledger.claim(connection, TENANT, Lane.BACKLOG, limit=10, now=now, lease_seconds=60)
+        [claim] = await ledger.claim(connection, TENANT, Lane.LIVE, limit=10, now=now, lease_seconds=60)
         await side.tell(CODE, "assigned", AT + timedelta(hours=1))
         for state in (SyncState.SENT, SyncState.PARKED):
             await ledger_records.record(
@@ -197,14 +197,61 @@ async def test_wanted_while_under_way_stays_pending(side: Side) -> None:
 
 async def test_live_work_goes_before_the_backlog_and_due_before_ended(side: Side) -> None:
     await side.bulk(30)  # long ended
-    await side.tell("H51.12-180102-9001", "received", AT, **data("received"))  # open, overdue
+    [overdue, *_] = await side.bulk(30, steps=1, prefix="H51.12-180103")
     live = datetime.now(UTC) - timedelta(minutes=1)
     await side.tell("H51.12-180102-9002", "received", live, **data("received", due_at="2099-01-01T00:00:00Z"))
     async with driver_session(side.engine) as connection:
         now = await ledger.clock(connection)
         [first] = await ledger.claim(connection, TENANT, Lane.LIVE, limit=10, now=now, lease_seconds=60)
         [second] = await ledger.claim(connection, TENANT, Lane.BACKLOG, limit=1, now=now, lease_seconds=60)
-    assert (first.dossier_code, second.dossier_code) == ("H51.12-180102-9002", "H51.12-180102-9001")
+    assert (first.dossier_code, second.dossier_code) == ("H51.12-180102-9002", overdue)
+
+
+async def claimed(side: Side, lane: Lane, limit: int = 1000) -> list[str]:
+    async with driver_session(side.engine) as connection:
+        now = await ledger.clock(connection)
+        claims = await ledger.claim(connection, TENANT, lane, limit=limit, now=now, lease_seconds=60)
+    return [claim.dossier_code for claim in claims]
+
+
+async def test_what_the_portal_follows_goes_live_however_far_back_it_happened(side: Side) -> None:
+    [followed] = await side.bulk(1, prefix="H51.12-180101")
+    await side.drain()
+    await side.bulk(300)
+    await side.tell(followed, "rated", AT + timedelta(days=3), satisfied=True)
+    assert await claimed(side, Lane.LIVE) == [followed]
+
+
+async def test_a_followed_dossier_told_within_an_import_goes_live_alone(side: Side) -> None:
+    [followed] = await side.bulk(1, steps=3)
+    await side.drain()
+    # the same first dossier, its fourth event among those of 300 others
+    await side.bulk(300)
+    assert await claimed(side, Lane.LIVE) == [followed]
+
+
+async def test_a_new_dossier_told_late_does_not_wait_behind_an_import(side: Side) -> None:
+    await side.bulk(300)
+    assert await claimed(side, Lane.LIVE) == []
+    await received(side, "H51.12-180102-9001")
+    assert await claimed(side, Lane.LIVE) == ["H51.12-180102-9001"]
+
+
+async def test_an_import_of_what_the_portal_follows_stays_backlog_before_the_first_syncs(side: Side) -> None:
+    followed = await side.bulk(150, steps=3, prefix="H51.12-180109")
+    await side.drain()
+    await side.bulk(300)
+    await side.bulk(150, prefix="H51.12-180109")
+    assert await claimed(side, Lane.LIVE) == []
+    assert await claimed(side, Lane.BACKLOG, 150) == followed
+
+
+async def test_an_import_event_by_event_does_not_flood_the_live_lane(side: Side) -> None:
+    wants = [Want(DossierCode(f"H51.12-180102-{n:05}"), n, datetime.now(UTC), Priority.LONG_ENDED) for n in range(1, 231)]
+    async with driver_session(side.engine) as connection:
+        for want in wants:
+            await ledger.want(connection, TENANT, [want])
+    assert len(await claimed(side, Lane.LIVE)) == MOST_LIVE_WAITING
 
 
 async def test_a_live_event_is_there_soon_while_a_backlog_drains(side: Side) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain import circuit
+from shared.domain import circuit, sync_order
 from shared.domain.retry import RETRY_TABLE, SUSPECT_TRIES, ErrorClass
 
 DOC = Path(__file__).parents[3] / "docs" / "delivery.md"
@@ -40,7 +40,15 @@ def circuit_text() -> str:
 | a `Retry-After` is believed up to | {circuit.MOST_RETRY_AFTER_SECONDS:g} s |"""
 
 
-SECTIONS = {"retry table": retry_table, "circuit": circuit_text}
+def lanes_text() -> str:
+    return f"""| a change is live when | |
+|---|---|
+| it is recorded within {sync_order.LIVE_AGE.days} day of happening | always |
+| it is told later, and the portal follows the dossier | unless a batch has more than {sync_order.MOST_LATE_FOLLOWED} such dossiers: an import |
+| it is told later, of a dossier new to the portal | unless a batch has more than {sync_order.MOST_LATE_NEW} such dossiers, or more than {sync_order.MOST_LIVE_WAITING} would wait in the live lane |"""
+
+
+SECTIONS = {"retry table": retry_table, "circuit": circuit_text, "lanes": lanes_text}
 
 
 def _section(name: str) -> re.Pattern[str]:
