@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from services.api.context import context_of
 from services.api.keyring import Caller
 from services.api.problems import Unauthenticated
+from services.api.query_names import refuse_unknown
 from shared.db.keys import Scope
 from shared.domain.errors import Forbidden
 from shared.observability import note
@@ -29,12 +30,7 @@ bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
-async def any_caller(request: Request, credentials: Credentials) -> Caller:
-    """The caller, whatever the scopes of the key.
-
-    Raises:
-        Unauthenticated: no key, or not a valid one.
-    """
+async def _caller(request: Request, credentials: Credentials) -> Caller:
     if credentials is None:
         raise Unauthenticated
     caller = await context_of(request).keys.caller(credentials.credentials)
@@ -44,13 +40,31 @@ async def any_caller(request: Request, credentials: Credentials) -> Caller:
     return caller
 
 
-def requires(scope: Scope | str) -> Callable[[Caller], Awaitable[Caller]]:
-    """A dependency that answers the caller if the key has this scope, and refuses with 401 or 403 if not."""
+Known = Annotated[Caller, Security(_caller)]
+
+
+async def any_caller(request: Request, caller: Known) -> Caller:
+    """The caller, whatever the scopes of the key.
+
+    Raises:
+        Unauthenticated: no key, or not a valid one.
+        InvalidFields: a query parameter that the operation does not have.
+    """
+    refuse_unknown(request)
+    return caller
+
+
+def requires(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
+    """A dependency that answers the caller if the key has this scope, and refuses with 401 or 403 if not.
+
+    Like `any_caller` it refuses query parameters that the operation does not have.
+    """
     required = Scope(scope)
 
-    async def caller_with_scope(caller: Annotated[Caller, Security(any_caller)]) -> Caller:
+    async def caller_with_scope(request: Request, caller: Known) -> Caller:
         if not caller.may(required):
             raise Forbidden(f"the key lacks the scope {required.value}")
+        refuse_unknown(request)
         return caller
 
     return caller_with_scope
