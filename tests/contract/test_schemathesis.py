@@ -104,6 +104,7 @@ def line(filled: tuple[str, str]) -> Iterator[None]:
     LINE.app = create_app(settings(*filled))
     with pytest.MonkeyPatch.context() as patch:  # nothing moves on here: what waits would wait in vain
         patch.setattr("services.api.routes.stats.WAIT_SECONDS", 0.05)
+        patch.setattr("services.api.routes.stream.LONGEST_SECONDS", 0)
         patch.setattr(feed, "page_after", hasty(feed.page_after))
         with asgi.get_client(LINE):
             yield
