@@ -30,6 +30,9 @@ LOOK_UP_PAGE: Final = 100
 
 EXAMPLES_KEPT: Final = 100
 
+COUNTED_EVERY_PAGES: Final = 20
+"""After so many pages what remains is counted anew: meanwhile dossiers have been sent, and are compared too."""
+
 _PAUSE_SECONDS: Final = 1.0
 
 
@@ -67,7 +70,9 @@ def _instant(text: str | None) -> datetime | None:
 
 
 class Reconcile:
-    """The handler of ``reconcile`` jobs: every dossier that needs nothing by our ledger is looked up at the portal.
+    """The handler of ``reconcile`` jobs: dossiers of which nothing is under way are looked up at the portal.
+
+    Parameters as for a replay; none of them: every dossier that needs nothing by our ledger.
 
     What is missing or differs there is sent again. A look-up that fails says nothing and is repeated. One that is late (F17)
     makes us create what exists, which the portal answers with "exists" and the sender with an update: both sides then agree.
@@ -79,8 +84,14 @@ class Reconcile:
 
     async def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         """Compare, page by page, in the backlog's part of the pace."""
-        async with driver_session(self._engine) as connection:
-            total = await ledger_checks.settled_count(connection, job.tenant)
+        asked = job.parameters
+        scope = ledger_checks.Scope(
+            codes=asked.get("dossiers"),
+            error=asked.get("error"),
+            first_at=_instant(asked.get("from")),
+            before=_instant(asked.get("to")),
+        )
+        total = pages = 0
         counts: Counter[str] = Counter()
         fields: Counter[str] = Counter()
         examples: list[dict[str, str]] = []
@@ -88,9 +99,13 @@ class Reconcile:
         post = self._portal.post(job.tenant)
         while True:
             async with driver_session(self._engine) as connection:
-                page = await ledger_checks.settled_page(connection, job.tenant, after, LOOK_UP_PAGE)
+                if pages % COUNTED_EVERY_PAGES == 0:
+                    remaining = await ledger_checks.settled_count(connection, job.tenant, scope, after)
+                    total = counts["looked_up"] + remaining
+                page = await ledger_checks.settled_page(connection, job.tenant, scope, after, LOOK_UP_PAGE)
             if not page:
                 break
+            pages += 1
             after = page[-1].dossier_code
             found = await self._compare(post, page)
             async with driver_session(self._engine) as connection:
@@ -105,7 +120,9 @@ class Reconcile:
                 fields.update(one.fields)
                 if len(examples) < EXAMPLES_KEPT:
                     examples.append({"dossier": one.settled.dossier_code, "reason": reason, "fields": ", ".join(one.fields)})
-            await report({"looked_up": counts["looked_up"], "of": total, "reopened": len(examples)})
+            total = max(total, counts["looked_up"])
+            reopened_so_far = counts["missing_there"] + counts["differs_there"]
+            await report({"looked_up": counts["looked_up"], "of": total, "reopened": reopened_so_far})
             if reopened:
                 self._portal.ring(job.tenant)
         result = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A dossier that the portal should hold as of log position ``position``, by our ledger."""
+    """A dossier that the portal should hold as of log position ``position``, by our ledger; nothing of it is under way."""
 
     dossier_code: DossierCode
     position: int
@@ -29,21 +29,64 @@ class Discrepancy:
     fields: tuple[str, ...]
 
 
-_PAGE: Final = """
-SELECT dossier_code, dossier_position, fence FROM sync_ledger
-WHERE tenant = $1 AND dossier_code > $2 AND state = 'sent' ORDER BY dossier_code LIMIT $3
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to compare: these dossiers, all that failed with ``error``, or all changed in [first_at, before); else all.
+
+    Parked dossiers are compared when they are named or their error is; what is pending is on its way anyhow.
+    """
+
+    codes: Sequence[str] | None = None
+    error: str | None = None
+    first_at: datetime | None = None
+    before: datetime | None = None
+
+
+_IN_SCOPE: Final = """
+FROM sync_ledger
+WHERE tenant = $1 AND dossier_code > $2
+  AND (state = 'sent' OR (state = 'parked' AND ($3::text[] IS NOT NULL OR $4::text IS NOT NULL)))
+  AND ($3::text[] IS NULL OR dossier_code = ANY($3)) AND ($4::text IS NULL OR error_class = $4)
+  AND ($5::timestamptz IS NULL OR wanted_at >= $5) AND ($6::timestamptz IS NULL OR wanted_at < $6)
+"""
+
+_PAGE: Final = f"""
+SELECT dossier_code, fence, CASE WHEN state = 'sent' THEN dossier_position ELSE wanted_position END AS position
+{_IN_SCOPE} ORDER BY dossier_code LIMIT $7
+"""
+
+_COUNT: Final = f"SELECT count(*) {_IN_SCOPE}"
+
+
+async def settled_page(
+    connection: "DriverConnection", tenant: Tenant, scope: Scope, after: str, limit: int
+) -> list[Settled]:
+    """The next dossiers of ``scope``, by code, of which nothing is under way."""
+    asked = (scope.codes, scope.error, scope.first_at, scope.before)
+    rows = await connection.fetch(_PAGE, tenant, after, *asked, limit)
+    return [Settled(row["dossier_code"], row["position"], row["fence"]) for row in rows]
+
+
+async def settled_count(connection: "DriverConnection", tenant: Tenant, scope: Scope, after: str) -> int:
+    """How many dossiers of ``scope``, of codes above ``after``, have nothing under way."""
+    asked = (scope.codes, scope.error, scope.first_at, scope.before)
+    found: int = await connection.fetchval(_COUNT, tenant, after, *asked)
+    return found
+
+
+_WHOLE_UNDER_WAY: Final = """
+SELECT EXISTS (SELECT FROM job WHERE tenant = $1 AND kind = 'reconcile' AND state IN ('queued', 'running')
+                 AND NOT parameters ?| ARRAY['dossiers', 'error', 'from'])
 """
 
 
-async def settled_page(connection: "DriverConnection", tenant: Tenant, after: str, limit: int) -> list[Settled]:
-    """The next dossiers, by code, that need nothing by our reckoning."""
-    rows = await connection.fetch(_PAGE, tenant, after, limit)
-    return [Settled(row["dossier_code"], row["dossier_position"], row["fence"]) for row in rows]
+async def whole_under_way(connection: "DriverConnection", tenant: Tenant) -> bool:
+    """Whether a comparison of everything is queued or running.
 
-
-async def settled_count(connection: "DriverConnection", tenant: Tenant) -> int:
-    """How many dossiers need nothing by our reckoning."""
-    found: int = await connection.fetchval("SELECT count(*) FROM sync_ledger WHERE tenant = $1 AND state = 'sent'", tenant)
+    The answer holds until the end of the caller's transaction: whoever else asks waits for it.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('reconcile ' || $1, 0))", tenant)
+    found: bool = await connection.fetchval(_WHOLE_UNDER_WAY, tenant)
     return found
 
 
@@ -55,7 +98,7 @@ WITH given AS MATERIALIZED (
 ), held AS MATERIALIZED (
     SELECT l.dossier_code, g.fence, g.position, g.missing, g.detail
     FROM sync_ledger l JOIN given g ON l.dossier_code = g.dossier_code AND l.fence = g.fence
-    WHERE l.tenant = $1 AND l.state = 'sent' AND l.dossier_code = ANY($2::text[])
+    WHERE l.tenant = $1 AND l.state IN ('sent', 'parked') AND l.dossier_code = ANY($2::text[])
     ORDER BY l.dossier_code
     FOR UPDATE OF l
 ), reopened AS (

@@ -102,6 +102,42 @@ async def test_a_failed_look_up_says_nothing(side: Side) -> None:
     assert (result["looked_up"], result["missing_there"]) == (6, 0)
 
 
+async def test_only_what_is_asked_for_is_compared(side: Side) -> None:
+    codes = await side.bulk(7)
+    await side.faults({"fault": "F12", "service": "DongBoHoSoMC", "dossier": ONE})
+    await side.drain()
+    await side.faults()
+    await side.portal.post("/_portal/reset", params={"part": "data"})
+
+    result = await run(side, "reconcile", dossiers=codes[:2])
+    assert (result["looked_up"], result["missing_there"]) == (2, 2)
+    assert [await side.held(code) is not None for code in codes[:3]] == [True, True, False]
+    result = await run(side, "reconcile", error="rejected")
+    assert [example["dossier"] for example in result["examples"]] == [ONE]
+    assert await side.states() == {"sent": 7}
+    span = {"from": "2020-01-01T00:00:00+00:00", "to": "2020-01-02T00:00:00+00:00"}
+    assert (await run(side, "reconcile", **span))["looked_up"] == 0
+    span["to"] = "2999-01-01T00:00:00+00:00"
+    assert (await run(side, "reconcile", **span))["missing_there"] == 4
+    await side.agree(*codes)
+
+
+async def test_progress_is_consistent_while_dossiers_are_sent_meanwhile(side: Side) -> None:
+    await side.bulk(130)
+    await side.drain()
+    told: list[Mapping[str, Any]] = []
+
+    async def report(progress: Mapping[str, Any]) -> None:
+        told.append(progress)
+        if len(told) == 1:
+            await side.bulk(150, prefix="H51.12-180103")
+            await side.drain()
+
+    await Reconcile(side.engine, side.sync)(job("reconcile"), report)
+    assert told[-1]["looked_up"] == told[-1]["of"] == 280
+    assert all(progress["looked_up"] <= progress["of"] for progress in told)
+
+
 async def test_replay_by_error_dossier_and_time(side: Side) -> None:
     codes = await side.bulk(7)
     await side.faults({"fault": "F12", "service": "DongBoHoSoMC", "dossier": ONE})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import date
 from random import Random
@@ -153,6 +155,65 @@ async def test_a_replay_of_nothing_clear_is_refused(api: Served, body: Any, poin
     assert response.json()["errors"][0]["pointer"] == pointer
 
 
+async def test_reconcile_takes_the_same_bodies_and_without_one_compares_everything(api: Served) -> None:
+    await tell(api, HISTORY)
+    client = await api.key(Scope.SYNC_MANAGE)
+    bodies = [{"dossiers": [CODE]}, {"error": "rejected"}, {"from": "2026-05-01", "to": "2026-05-31"}]
+    for body in bodies:
+        response = await client.post("/v1/sync/reconcile", json=body)
+        assert response.status_code == 202, response.text
+        assert response.json()["kind"] == "reconcile"
+    assert (await client.post("/v1/sync/reconcile")).status_code == 202
+    async with driver_session(api.engine) as connection:
+        told = [row["parameters"] for row in await connection.fetch("SELECT parameters FROM job ORDER BY created_at")]
+    assert [sorted(set(one) - {"requested_by"}) for one in told] == [["dossiers"], ["error"], ["from", "to"], []]
+    assert told[0]["dossiers"] == [CODE]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"error": "rejected", "dossiers": [CODE]}, ""),
+        ({"from": "2026-05-01"}, "/to"),
+        ({"from": "2026-05-02", "to": "2026-05-01"}, "/to"),
+        ({"dossiers": ["x"]}, "/dossiers/0"),
+        ({"error": "bad luck"}, "/error"),
+        ({"surprise": 1}, "/surprise"),
+        ([], ""),
+    ],
+)
+async def test_a_comparison_of_nothing_clear_is_refused(api: Served, body: Any, pointer: str) -> None:
+    response = await (await api.key(Scope.SYNC_MANAGE)).post("/v1/sync/reconcile", json=body)
+    assert response.status_code == 422, response.text
+    assert response.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_one_comparison_of_everything_at_a_time(api: Served) -> None:
+    await tell(api, HISTORY)
+    client = await api.key(Scope.SYNC_MANAGE)
+    assert (await client.post("/v1/sync/reconcile", json={"dossiers": [CODE]})).status_code == 202
+    answers = await asyncio.gather(*(client.post("/v1/sync/reconcile", json={}) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 5
+    assert (await client.post("/v1/sync/reconcile")).status_code == 409
+    assert (await client.post("/v1/sync/reconcile", json={"dossiers": [CODE]})).status_code == 202
+    async with driver_session(api.engine) as connection:
+        await connection.execute("UPDATE job SET state = 'done'")
+    assert (await client.post("/v1/sync/reconcile")).status_code == 202
+
+
+@pytest.mark.parametrize("path", ["/v1/sync/replay", "/v1/sync/reconcile"])
+async def test_both_bodies_have_examples(api: Served, path: str) -> None:
+    description = (await (await api.key(Scope.SYNC_MANAGE)).get("/openapi.json")).json()
+    body = description["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    [name] = re.findall(r"#/components/schemas/(\w+)", str(body))
+    examples = description["components"]["schemas"][name]["examples"]
+    assert {frozenset(example) for example in examples} >= {
+        frozenset({"dossiers"}),
+        frozenset({"error"}),
+        frozenset({"from", "to"}),
+    }
+
+
 async def test_rights(api: Served) -> None:
     await tell(api, HISTORY)
     own = await api.key(Scope.SYNC_MANAGE, agency="H51.12")
@@ -160,6 +221,9 @@ async def test_rights(api: Served) -> None:
     assert (await own.post("/v1/sync/replay", json={"dossiers": [CODE]})).status_code == 202
     assert (await own.post("/v1/sync/replay", json={"error": "rejected"})).status_code == 403
     assert (await foreign.post("/v1/sync/replay", json={"dossiers": [CODE]})).status_code == 404
+    assert (await own.post("/v1/sync/reconcile", json={"dossiers": [CODE]})).status_code == 202
+    assert (await own.post("/v1/sync/reconcile")).status_code == 403
+    assert (await foreign.post("/v1/sync/reconcile", json={"dossiers": [CODE]})).status_code == 404
     reader = await api.key(Scope.DOSSIERS_READ)
     for path in ("/v1/sync", "/v1/sync/dossiers", f"/v1/sync/dossiers/{CODE}"):
         assert (await reader.get(path)).status_code == 403

@@ -1,22 +1,23 @@
 """The portal ledger: how far the national portal is, what failed, and sending again."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.auth import Caller, Scope, requires
-from services.api.context import RequestContext
+from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
 from services.api.routes.dossiers import Code, access_of, visible
-from services.api.routes.jobs import queued
+from services.api.routes.jobs import REQUESTED_BY, queued
 from services.api.schemas import cursors
 from services.api.schemas.jobs import JobOut
 from services.api.schemas.parameters import LocalDate, read_known_at
-from services.api.schemas.sync import LedgerDetail, LedgerList, ReplayBody, SyncSummary
-from shared.db import event_log, ledger_lists, ledger_reading, portal_circuit
+from services.api.schemas.sync import LedgerDetail, LedgerList, ReconcileBody, ReplayBody, SyncSelection, SyncSummary
+from shared.db import event_log, jobs, ledger_checks, ledger_lists, ledger_reading, portal_circuit
 from shared.db.access import any_of
 from shared.db.dossiers import Mark
 from shared.db.engine import driver_session
@@ -25,12 +26,13 @@ from shared.db.ledger import SyncState
 from shared.domain.circuit import CircuitState
 from shared.domain.codes import is_dossier_code
 from shared.domain.dossier import fold
-from shared.domain.errors import FieldError, Forbidden, InvalidInput, NotFound
+from shared.domain.errors import Busy, FieldError, Forbidden, InvalidInput, NotFound
 from shared.domain.events import DossierCode
 from shared.domain.local_time import start_of_day
 from shared.domain.periods import read_period
 from shared.domain.report import percent
 from shared.domain.retry import ErrorClass
+from shared.queue import Topic
 
 router = APIRouter(tags=["portal sync"])
 
@@ -200,15 +202,7 @@ def _attempt(row: dict[str, Any]) -> dict[str, Any]:
 async def replay(context: RequestContext, caller: Manager, asked: ReplayBody, response: Response) -> JobOut:
     """Queue a replay."""
     parameters = _parameters(asked)
-    if caller.agency is not None and asked.dossiers is None:
-        raise Forbidden("a key with an agency subtree names the dossiers")
-    if asked.dossiers is not None and caller.agency is not None:
-        access = await access_of(context, caller)
-        async with driver_session(context.engine) as connection:
-            histories = await event_log.of_dossiers(connection, caller.tenant, asked.dossiers)
-        for code in asked.dossiers:
-            if code not in histories or not access.sees(fold(DossierCode(code), histories[DossierCode(code)]).agency_code):
-                raise NotFound
+    await _admit(context, caller, asked.dossiers)
     return await queued(context, caller, JobKind.REPLAY, parameters, response)
 
 
@@ -216,18 +210,59 @@ async def replay(context: RequestContext, caller: Manager, asked: ReplayBody, re
     "/v1/sync/reconcile",
     status_code=202,
     summary="Compare with the portal",
-    description="Looks every settled dossier up at the national portal (đối soát) and sends again what is missing or"
-    " differs there. Answers a job. Only for keys of the whole province.",
-    responses=error_answers(),
+    description="Looks dossiers up at the national portal (đối soát) and sends again what is missing or differs there: those"
+    " named, all parked with an error class, or all whose changes are of a time range. Without a body, or with an empty one:"
+    " every dossier that is sent, one such comparison at a time, 409 while another one runs. What is pending is on its way"
+    " and not looked up. Answers a job; its progress has `looked_up` of `of` dossiers. A key with an agency subtree names"
+    " its dossiers.",
+    responses=error_answers(400, 404, 409),
 )
-async def reconcile(context: RequestContext, caller: Manager, response: Response) -> JobOut:
-    """Queue a reconciliation of everything."""
-    if caller.agency is not None:
-        raise Forbidden("a key of the whole province is needed")
-    return await queued(context, caller, JobKind.RECONCILE, {}, response)
+async def reconcile(
+    context: RequestContext,
+    caller: Manager,
+    response: Response,
+    asked: Annotated[ReconcileBody | None, Body(description="What to compare; absent or empty: everything.")] = None,
+) -> JobOut:
+    """Queue a reconciliation."""
+    if asked is None or asked == ReconcileBody():
+        await _admit(context, caller, None)
+        return await _queued_whole(context, caller, response)
+    parameters = _parameters(asked)
+    await _admit(context, caller, asked.dossiers)
+    return await queued(context, caller, JobKind.RECONCILE, parameters, response)
 
 
-def _parameters(asked: ReplayBody) -> dict[str, Any]:
+async def _queued_whole(context: Context, caller: Caller, response: Response) -> JobOut:
+    """Queue a reconciliation of everything, unless there is one."""
+    async with driver_session(context.engine) as connection, connection.transaction():
+        if await ledger_checks.whole_under_way(connection, caller.tenant):
+            raise Busy(f"a reconcile of tenant {caller.tenant} is queued or running already")
+        job = await jobs.create(connection, caller.tenant, JobKind.RECONCILE, {REQUESTED_BY: caller.key_id})
+    context.doorbell.ring(Topic.JOBS, caller.tenant)
+    response.headers["location"] = f"/v1/jobs/{job.job_id}"
+    return JobOut.of(job)
+
+
+async def _admit(context: Context, caller: Caller, codes: Sequence[str] | None) -> None:
+    """Let a key of the whole province pass, and one with an agency subtree that names dossiers it sees.
+
+    Raises:
+        Forbidden: a key with an agency subtree names none.
+        NotFound: it does not see one of them.
+    """
+    if caller.agency is None:
+        return
+    if codes is None:
+        raise Forbidden("a key with an agency subtree names the dossiers")
+    access = await access_of(context, caller)
+    async with driver_session(context.engine) as connection:
+        histories = await event_log.of_dossiers(connection, caller.tenant, codes)
+    for code in codes:
+        if code not in histories or not access.sees(fold(DossierCode(code), histories[DossierCode(code)]).agency_code):
+            raise NotFound
+
+
+def _parameters(asked: SyncSelection) -> dict[str, Any]:
     """What the worker is told.
 
     Raises:

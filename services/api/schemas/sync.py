@@ -165,13 +165,17 @@ class LedgerDetail(LedgerItem):
     steps: list[StepOut]
 
 
-class ReplayBody(BaseModel):
-    """What to send again: exactly one of dossiers, error class, or a time range of the changes."""
+_ASKED: Final[list[Any]] = [
+    {"error": "rejected"},
+    {"dossiers": ["H51.12-180302-00100"]},
+    {"from": "2026-05-01", "to": "2026-05-31"},
+]
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"error": "rejected"}, {"dossiers": ["H51.12-180302-00100"]}]},
-    )
+
+class SyncSelection(BaseModel):
+    """Dossiers of the ledger: by code, by error class, or by a time range of the changes."""
+
+    model_config = ConfigDict(extra="forbid")
 
     dossiers: list[str] | None = Field(None, min_length=1, max_length=10_000, description="Dossier codes (mã hồ sơ).")
     error: ErrorClass | None = Field(None, description="All that failed with this error class (loại lỗi).")
@@ -183,3 +187,15 @@ class ReplayBody(BaseModel):
     def _without_nulls(cls, value: Any) -> Any:
         # null is the same as absent
         return {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else value
+
+
+class ReplayBody(SyncSelection):
+    """What to send again: exactly one of dossiers, error class, or a time range of the changes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": _ASKED})
+
+
+class ReconcileBody(SyncSelection):
+    """What to compare: at most one of dossiers, error class, or a time range of the changes; nothing: everything."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [*_ASKED, {}]})
