@@ -72,6 +72,14 @@ def _components(named: Sequence[type[BaseModel]]) -> dict[str, Any]:
     return components
 
 
+def _add_malformed(schema: dict[str, Any]) -> None:
+    """Whatever takes a body answers 400 where it cannot be read: nobody need remember to say so."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            if "requestBody" in operation:
+                operation["responses"].setdefault("400", error_answers(400, public=True)[400])
+
+
 def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
     """Describe ``app`` completely: FastAPI's own description, with events and the ``named`` schemas beside it."""
 
@@ -87,6 +95,7 @@ def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
                 separate_input_output_schemas=app.separate_input_output_schemas,
             )
             schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))
+            _add_malformed(schema)
             app.openapi_schema = schema
         described: dict[str, Any] = app.openapi_schema
         return described
