@@ -10,10 +10,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +91,12 @@ async def redis_url(servers: Servers) -> str:
     async with Redis.from_url(url) as link:
         await link.flushdb()
     return url
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty folder that every user may pass through (pytest's own are closed to the servers' user)."""
+    folder = Path(tempfile.mkdtemp(prefix="motcua-run-", dir=memory_folder()))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

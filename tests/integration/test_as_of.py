@@ -52,6 +52,7 @@ class PastJudge(Judge):
 
     def __init__(self, stack: Stack, told: list[Any], seed: int | str, as_of: datetime, now: dict[str, Reckoning]) -> None:
         super().__init__(stack, told, seed)
+        self.stack = stack
         self.as_of = as_of.isoformat()
         self.now = now
 

@@ -116,13 +116,9 @@ async def test_what_others_leave_in_the_queue_stops_nothing(redis_url: str) -> N
         await until(lambda: heard == [(Topic.LEDGER, H51)])
 
 
-async def test_valkey_restarts(tmp_path: Path) -> None:
-    for part in (tmp_path, *tmp_path.parents[:2]):
-        part.chmod(part.stat().st_mode | 0o011)
-    folder = tmp_path / "valkey"
-    server = Valkey(
-        folder, tmp_path / "valkey.log", free_port(), ordinary_account(folder), keep_secrets(tmp_path / "s.json")
-    )
+async def test_valkey_restarts(place: Path) -> None:
+    folder = place / "valkey"
+    server = Valkey(folder, place / "valkey.log", free_port(), ordinary_account(folder), keep_secrets(place / "s.json"))
     server.create()
     async with listening(server.url()) as heard, doorbell(server.url()) as bell:
         started = time.monotonic()

@@ -252,12 +252,10 @@ async def test_a_stopped_process_holds_nobody_up(database_url: str, tmp_path: Pa
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Postgres:
-    folder = tmp_path / "postgres"
-    for part in (tmp_path, *tmp_path.parents[:2]):
-        part.chmod(part.stat().st_mode | 0o011)
+def own_postgres(place: Path) -> Postgres:
+    folder = place / "postgres"
     account = ordinary_account(folder)
-    server = Postgres(folder, tmp_path / "postgres.log", free_port(), account, keep_secrets(tmp_path / "secrets.json"))
+    server = Postgres(folder, place / "postgres.log", free_port(), account, keep_secrets(place / "secrets.json"))
     server.create()
     return server
 

@@ -1,24 +1,12 @@
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.servers import memory_folder
 from tests.system.local_run import LocalRun
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """An empty folder that every user may pass through (pytest's own are closed to the servers' user)."""
-    folder = Path(tempfile.mkdtemp(prefix="motcua-run-", dir=memory_folder()))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

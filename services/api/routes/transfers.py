@@ -63,7 +63,7 @@ class TransferOut(BaseModel):
 hồ sơ của cơ quan đã giải thể): one `transferred` event each, of the source `{TRANSFER_SOURCE}`, timed at the midnight that
 ended the agency's last day. At most {_MOST} a call. Repeated or called twice at once, each dossier passes once. Ended
 dossiers stay with the abolished agency, and its figures are summed on today's tree. Needs the scope `admin`.""",
-    responses=error_answers(),
+    responses=error_answers(400),
 )
 async def transfer(
     context: RequestContext,
