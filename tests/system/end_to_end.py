@@ -9,9 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import orjson
 from tests.integration.oracle_answers import Judge
 from tests.integration.oracle_stack import KNOWN_AGENCIES, Identity, Reader, Shipment, identity, name_of, packed
 from tests.oracle.histories import AGENCIES, CHANNELS, PROCEDURES, Event, event, written
-from tests.oracle.log import LOCAL
+from tests.oracle.log import LOCAL, local_date
 from tests.oracle.reckoning import Reckoning
 from tests.system.local_run import KEY, ROOT, LocalRun
 
@@ -29,6 +29,11 @@ TENANT = "H51"
 SYSTEM = "urn:motcua:system"
 COME_AGAIN = (429, 500, 502, 503, 504)  # 500 is a defect; it is counted apart
 STEP_NAMES = ("transferred", "extended")
+LIMITED = "1.005129"
+"""The procedure whose dates the clock computes: two working days."""
+
+QUIET_SECONDS = 2.5
+"""Longer than the sweep: the clock has looked once more."""
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str, pause: float = 0.2) -> float:
@@ -54,18 +59,21 @@ def tidy_life(chance: random.Random, serial: int, first: datetime) -> list[Event
         events.append(event(name, code, written(moment, 420), "urn:desk", f"{serial}-{len(events)}", **data))
         moment += timedelta(minutes=chance.randint(1, 9), seconds=chance.randint(1, 59))
 
+    procedure = chance.choice(PROCEDURES)
+    left_to_the_clock = procedure == LIMITED and chance.random() < 0.7
+    due_at = None if left_to_the_clock else written(first + timedelta(days=chance.randint(0, 3)), 420)
     tell(
         "received",
-        procedure_code=chance.choice(PROCEDURES),
+        procedure_code=procedure,
         agency_code=chance.choice(AGENCIES),
         channel=chance.choice(CHANNELS),
-        due_at=written(first + timedelta(days=chance.randint(0, 3)), 420),
+        due_at=due_at,
         applicant={"kind": "citizen", "name": f"Người {serial}", "phone": "0900000001"},
     )
     tell("assigned", department="Phòng Một cửa")
     if chance.random() < 0.4:
         tell("supplement_requested", content="Bổ sung bản sao")
-        tell("supplemented", new_due_at=written(moment + timedelta(days=2), 420))
+        tell("supplemented", new_due_at=None if left_to_the_clock else written(moment + timedelta(days=2), 420))
     if chance.random() < 0.3:
         tell("transferred", agency_code=chance.choice(AGENCIES))
     if chance.random() < 0.3:
@@ -213,17 +221,19 @@ class Product:
         return items
 
     async def settled(self, seconds: float = 60.0) -> None:
-        """Everything is counted, and nothing waits for the portal."""
+        """Everything is counted, nothing waits for the portal, and the clock has no more to say."""
+        quiet_since, events = time.monotonic(), 0
 
         async def counted_and_sent() -> bool:
+            nonlocal quiet_since, events
             try:
                 ready = (await self.client.get("/readyz")).json()
             except httpx.TransportError:
                 return False
-            lags = [lag for lag in ready["lags"] if lag["tenant"] == TENANT]
-            return bool(lags) and all(
-                lag["events"] > 0 and lag["events_not_projected"] == lag["dossiers_not_synced"] == 0 for lag in lags
-            )
+            (lag,) = [lag for lag in ready["lags"] if lag["tenant"] == TENANT] or [None]
+            if lag is None or lag["events"] != events or lag["events_not_projected"] or lag["dossiers_not_synced"]:
+                quiet_since, events = time.monotonic(), lag["events"] if lag else 0
+            return events > 0 and time.monotonic() - quiet_since > QUIET_SECONDS
 
         await until(counted_and_sent, seconds, "all is counted and sent")
 
@@ -241,21 +251,23 @@ class Product:
 
     # ---- the judgement
 
-    async def judged(self, agencies: Agencies, *, tidy: Iterable[str], seed: int | str = 0) -> dict[str, Reckoning]:
+    async def judged(self, agencies: Agencies, *, tidy: set[str], seed: int | str = 0) -> dict[str, Reckoning]:
         """Log, states, figures and portal are what the oracle says; what was acknowledged is in the log, once."""
         items = await self.log()
         logged = {identity(item["event"]): item["position"] for item in items}
         assert len(logged) == len(items)
         assert {one: logged.get(one) for one in agencies.positions} == agencies.positions
         foreign = {one for one in logged if one[0] != SYSTEM} ^ {identity(told) for told in agencies.told}
-        assert foreign == set(), "the log holds what was told, and nothing else"
+        assert foreign == set(), "the log holds what was told, and what the clock says of it, and nothing else"
+        by_clock = {item["event"]["type"].split(".")[3] for item in items if item["event"]["source"] == SYSTEM}
+        assert by_clock <= {"due_set"}, by_clock
         judge = Judge(Reader(TENANT, self.client), [item["event"] for item in items], seed)  # type: ignore[arg-type]
         await judge.every_dossier()
         await judge.whole_list()
         await judge.figures(6)
         await judge.tables(1)
         held = await self.held()
-        differing = portal_differences(judge.oracle, held, tidy=set(tidy))
+        differing = portal_differences(judge.oracle, held, tidy=tidy)
         assert not differing, "\n".join(differing[:20])
         counts = (await self.get("/v1/sync"))["counts"]
         sendable = [dossier for dossier in judge.dossiers if is_sendable(dossier)]
@@ -266,7 +278,34 @@ class Product:
             "unsendable": len(judge.dossiers) - len(sendable),
         }
         assert len(held) == len(sendable)
+        left_to_the_clock = [
+            (local_date(dossier.reception.time), dossier.original_due_at)
+            for dossier in judge.dossiers
+            if dossier.code in tidy and dossier.reception is not None and dossier.reception.moment_in("due_at") is None
+        ]
+        for received_on, due_at in left_to_the_clock:
+            assert due_at is not None, "the clock computes a date"
+            assert local_date(due_at) == working_days_after(received_on, 2)
         return judge.oracle
+
+
+def working_days_after(day: date, count: int) -> date:
+    """Monday to Friday: no days off are told."""
+    while count:
+        day += timedelta(days=1)
+        count -= day.weekday() < 5
+    return day
+
+
+async def tell_terms(client: httpx.AsyncClient) -> None:
+    """What the clock goes by: a procedure with a time limit, and years of which the days off are known."""
+    limited = [
+        {"code": LIMITED, "name": "Thủ tục có hạn", "field": "Hộ tịch", "limit": {"value": 2, "unit": "working_days"}}
+    ]
+    calendar = {"days": [], "confirmed_years": list(range(2018, datetime.now(UTC).year + 2))}
+    for path, told in (("/v1/procedures", limited), ("/v1/calendar", calendar)):
+        answer = await client.put(path, json=told)
+        assert answer.status_code == 200, answer.text
 
 
 def is_sendable(dossier: Reckoning) -> bool:

@@ -19,7 +19,7 @@ import pytest
 
 from tests.integration.oracle_stack import Shipment, tell_catalogues
 from tests.oracle.histories import Event, seeded_tenant
-from tests.system.end_to_end import Agencies, Product, tidy_lives, until
+from tests.system.end_to_end import Agencies, Product, tell_terms, tidy_lives, until
 from tests.system.local_run import KEY, LocalRun
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -42,6 +42,7 @@ async def started(run: LocalRun, **settings: str) -> AsyncIterator[Product]:
         httpx.AsyncClient(base_url=portal, timeout=20, trust_env=False) as inspector,
     ):
         await tell_catalogues(client, "H51")
+        await tell_terms(client)
         yield Product(run, client, inspector)
         assert run.process is not None
         assert run.process.poll() is None, run.said
