@@ -152,6 +152,8 @@ async def loaded(api: Served, today: date, number: int) -> list[tuple[Dossier, l
     async with driver_session(api.engine) as connection:
         await event_log.append(connection, H51, [new_event(event) for event in posted])
     await project(api.engine)
+    # an agency that no catalogue names and that was just seen is known to these lists within the cache's second
+    api.app.state.context.catalogues.forget(H51)
     async with driver_session(api.engine) as connection:
         found = await event_log.of_dossiers(connection, H51, {event["subject"] for event in posted})
     return [(fold(code, events), events) for code, events in found.items()]
