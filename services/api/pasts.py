@@ -119,7 +119,7 @@ class Pasts:
         now = time.monotonic()
         key = (prefix.tenant, prefix.position)
         found = self._pasts.pop(key, None)
-        past = await past_dossiers.begin(connection, prefix) if found is None or found.until < now else found.past
+        past = await past_dossiers.begin(connection, prefix) if found is None or found.until < now else found.past.at(prefix)
         self._pasts[key] = _Remembered(past, now + REMEMBERED_SECONDS)
         for old in [key for key, one in self._pasts.items() if one.until < now]:
             del self._pasts[old]

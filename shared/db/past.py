@@ -8,7 +8,7 @@ counted then is what it counts now.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -76,6 +76,10 @@ class Past:
     def tenant(self) -> Tenant:
         """Whose dossiers they are."""
         return self.prefix.tenant
+
+    def at(self, prefix: Prefix) -> "Past":
+        """The same dossiers, asked about at another instant of the same position; what is reckoned is shared."""
+        return replace(self, prefix=prefix)
 
 
 _CHANGED: Final = """

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
@@ -138,3 +139,15 @@ async def test_a_report_frozen_beside_appends_is_of_one_prefix(api: Served) -> N
         again = await stack.get("/v1/stats/summary", period="2018", as_of=one["as_of"])
         summary = one["report"]["summary"]
         assert again == summary
+
+
+async def test_reports_frozen_at_one_position_each_say_their_own_instant(api: Served) -> None:
+    stack = await stack_of(api, "H51")
+    await stack.tell(unique(seeded_tenant("instants", 3, http=True)), random.Random(3))
+    made = [(await stack.client.post("/v1/freezes", json={"period": "2018", "reason": "Thử"})).json() for _ in range(2)]
+    assert made[0]["position"] == made[1]["position"]
+    assert made[0]["as_of"] < made[1]["as_of"]
+    for one in made:
+        summary = one["report"]["summary"]
+        assert parse_qs(urlsplit(summary["dossiers"]).query)["as_of"] == [one["as_of"].replace("Z", "+00:00")]
+        assert await stack.get("/v1/stats/summary", period="2018", as_of=one["as_of"]) == summary
