@@ -1,5 +1,6 @@
 """Both sides of a sync for a test: our database with a log and ledger, and a practice portal of the test's own."""
 
+import asyncio
 import contextlib
 import hashlib
 import threading
@@ -19,6 +20,7 @@ from services.portal.app import create_app
 from services.portal.drops import DroppingProtocol
 from services.portal.portal import Portal
 from services.portal.settings import Settings as PortalSettings
+from services.worker.portal_gate import REMEMBERED_SECONDS
 from services.worker.portal_sync import PortalSync
 from shared.db import event_log, ledger
 from shared.db.catalogue_cache import CatalogueCache
@@ -159,8 +161,15 @@ class Side:
         return await self.states()
 
     async def close_circuit(self) -> None:
+        """No call has to wait any more; a gate that remembers otherwise has forgotten it by then."""
         async with driver_session(self.engine) as connection:
-            await connection.execute("UPDATE portal_circuit SET retry_at = NULL, ramp_share = 1 WHERE tenant = $1", TENANT)
+            changed = await connection.execute(
+                "UPDATE portal_circuit SET retry_at = NULL, ramp_share = 1, version = version + 1"
+                " WHERE tenant = $1 AND (retry_at IS NOT NULL OR ramp_share < 1)",
+                TENANT,
+            )
+        if changed != "UPDATE 0":
+            await asyncio.sleep(REMEMBERED_SECONDS)
 
     # --- the portal's side ---
 
