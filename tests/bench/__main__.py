@@ -1,7 +1,57 @@
-"""`make bench`: not built yet, and it says so."""
+"""`make bench`: how fast it is, as ratios in one run on the embedded servers. Exit 1 only when a hard ceiling is broken."""
 
+from __future__ import annotations
+
+import argparse
+import os
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import ingest
+from tests.bench.ingest import Bench
+from tests.bench.report import Report
+from tests.bench.sizes import SETTINGS
+from tests.bench.stack import servers
+
+BENCHMARKS: dict[str, Callable[[Bench], None]] = {
+    "single": ingest.single,
+    "batch": ingest.batch,
+    "lines": ingest.lines,
+    "library": ingest.library,
+}
+SEED = 20_261_122
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, help="measure this only (may be repeated)")
+    parser.add_argument("--setting", choices=SETTINGS, default=os.environ.get("MOTCUA_BENCH", "default"))
+    parser.add_argument("--folder", type=Path, default=Path(os.environ.get("MOTCUA_BENCH_DIR", "var-bench")))
+    told = parser.parse_args()
+    folder = told.folder.expanduser().resolve()
+    report = Report(told.setting, SEED)
+    failed: list[str] = []
+    with servers(folder / f"servers-{os.getpid()}") as stack:
+        bench = Bench(stack, SETTINGS[told.setting], report, SEED)
+        for name, measure in BENCHMARKS.items():
+            if told.only and name not in told.only:
+                continue
+            begun = time.monotonic()
+            print(f"{name} …", flush=True)
+            try:
+                measure(bench)
+            except Exception as error:
+                failed.append(name)
+                report.remark(f"{name} FAILED: {error!r}"[:1500])
+            print(f"  ({time.monotonic() - begun:.0f} s)", flush=True)
+    file = report.write(folder)
+    print(f"\n{report.text()}\nwritten to {file}")
+    for row in report.broken:
+        print(f"motcua: hard ceiling broken: {row.name}", file=sys.stderr)
+    return 1 if report.broken or failed else 0
+
 
 if __name__ == "__main__":
-    print("motcua: `make bench` is not built yet; nothing was measured and nothing was shown.", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(main())
