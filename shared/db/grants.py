@@ -36,9 +36,14 @@ PRIVILEGES: Final[Mapping[str, str]] = {
     "sync_ledger": "SELECT, INSERT, UPDATE",
     "sync_step": "SELECT, INSERT, UPDATE",
     "sync_attempt": DERIVED,
+    "sync_difference": DERIVED,
+    "sync_alarm": DERIVED,
     "portal_session": "SELECT, INSERT, UPDATE",
     "portal_circuit": "SELECT, INSERT, UPDATE",
     "job": "SELECT, INSERT, UPDATE",
+    "audit": "SELECT, INSERT, UPDATE",
+    "audit_alarm": "SELECT, INSERT, UPDATE",
+    "audit_finding": APPEND_ONLY,
 }
 
 

@@ -1,10 +1,19 @@
 """Every table of motcua, by subject. The tenant (a province or ministry, ``H51``) stands first in every key."""
 
+from shared.db.tables.audit import audit, audit_alarm, audit_finding
 from shared.db.tables.catalogue import agency, calendar_day, calendar_year, index_input, office_hours, procedure
 from shared.db.tables.columns import metadata
 from shared.db.tables.log import event_log, log_counter
 from shared.db.tables.people import api_key, applicant, applicant_reading, tenant
-from shared.db.tables.portal import portal_circuit, portal_session, sync_attempt, sync_ledger, sync_step
+from shared.db.tables.portal import (
+    portal_circuit,
+    portal_session,
+    sync_alarm,
+    sync_attempt,
+    sync_difference,
+    sync_ledger,
+    sync_step,
+)
 from shared.db.tables.projection import (
     MEASURES,
     clock,
@@ -23,6 +32,9 @@ __all__ = [
     "api_key",
     "applicant",
     "applicant_reading",
+    "audit",
+    "audit_alarm",
+    "audit_finding",
     "calendar_day",
     "calendar_year",
     "clock",
@@ -41,7 +53,9 @@ __all__ = [
     "projection_cursor",
     "projection_failure",
     "seen_agency",
+    "sync_alarm",
     "sync_attempt",
+    "sync_difference",
     "sync_ledger",
     "sync_step",
     "tenant",
