@@ -89,6 +89,8 @@ sync_step = Table(
     required("recorded_at", Instant),
     required("sent_at", Instant),
     Column("acknowledged_at", Instant),
+    # when it was acknowledged before somebody asked to send it again; null: `acknowledged_at` is the first
+    Column("acknowledged_before_at", Instant),
     PrimaryKeyConstraint("tenant", "dossier_code", "happened_at", "status", "staff"),
 )
 
@@ -111,6 +113,34 @@ sync_attempt = Table(
     Column("detail", Text),
     PrimaryKeyConstraint("tenant", "dossier_code", "fence", "step", "started_at"),
     Index("ix_sync_attempt_failed", "tenant", "ended_at", postgresql_where=text("outcome <> 'accepted'")),
+)
+
+sync_difference = Table(
+    "sync_difference",
+    metadata,
+    tenant_column(),
+    # what a comparison (a job) found
+    required("job_id", Text),
+    required("dossier_code", Text),
+    # a DifferenceKind of shared.domain.reconciliation
+    required("kind", Text),
+    # the fields that differ, or in what the steps do; never a value
+    required("detail", Text),
+    required("found_at", Instant),
+    # whether it was sent again; what is missing here, or more there than here, cannot be
+    required("reopened", Boolean),
+    PrimaryKeyConstraint("tenant", "job_id", "dossier_code", "kind"),
+    Index("ix_sync_difference_found", "tenant", "found_at"),
+)
+
+sync_alarm = Table(
+    "sync_alarm",
+    metadata,
+    tenant_column(),
+    # an Alarm of shared.domain.alarms that is raised; the row goes when it is over
+    required("alarm", Text),
+    required("raised_at", Instant),
+    PrimaryKeyConstraint("tenant", "alarm"),
 )
 
 portal_session = Table(
