@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
   command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin/
 
-.PHONY: help install install-for-running run test check format bench faults reset
+.PHONY: help install install-for-running run test check format bench faults proof reset
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -45,6 +45,10 @@ bench: install
 ## make faults   the fault campaign
 faults: install
 	@$(VENV)python -m tests.faults
+
+## make proof    what is too large for the tests: the headline of 2022, the oracle, freshness, mutants
+proof: install
+	@$(VENV)python -m tests.proof $(ARGS)
 
 ## make reset    stop the run and empty the data folder, after asking (MOTCUA_YES=1 answers)
 reset: install-for-running

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from services.cli.api import add_api_options, api_client, refusal
 from services.cli.errors import CommandError
-from services.sample.comparison import compare, print_comparison
-from services.sample.replay import ReplayError, figures, replay
+from services.sample.comparison import Comparison, compare, print_comparison
+from services.sample.headline import headline, print_headline
+from services.sample.replay import ReplayError, figures, replay, summary, sync, wait_until_synced
 from services.sample.table import CSV_HEADINGS, UnitTable, published_table, read_table
 from shared.settings import Settings
 
@@ -30,6 +31,9 @@ def register(commands: Any) -> None:
     )
     command.add_argument("--year", type=int, help="the year of your own table; it must be over")
     command.add_argument("--compare", action="store_true", help="load nothing, only compare")
+    command.add_argument(
+        "--wait-sync", action="store_true", help="compare only when the national portal has answered for every dossier"
+    )
     add_api_options(command, scope="admin rights")
     command.set_defaults(run=_sample)
 
@@ -42,9 +46,19 @@ def _sample(arguments: argparse.Namespace) -> int:
         table = _table(arguments, _tenant(client))
         try:
             rows = compare(table, figures(client, table)) if arguments.compare else replay(client, table, console)
+            if arguments.wait_sync:
+                wait_until_synced(client, table, console)
+            agrees = _compared(console, client, table, rows)
         except ReplayError as error:
             raise CommandError(str(error)) from error
-    return 0 if print_comparison(console, table, rows) else 1
+    return 0 if agrees else 1
+
+
+def _compared(console: Console, client: httpx.Client, table: UnitTable, rows: list[Comparison]) -> bool:
+    if table.totals is None:
+        return print_comparison(console, table, rows)
+    synced = sync(client, table)
+    return print_headline(console, table, headline(table, rows[0], summary(client, table), synced), synced)
 
 
 def _tenant(client: httpx.Client) -> str:

@@ -30,6 +30,14 @@ PROCEDURES: Final = (
     SampleProcedure("1.004193", "Tách thửa hoặc hợp thửa đất", "G10-DD01", 21, has_fee=True),
 )
 
+NOT_INTEGRATED: Final = (
+    SampleProcedure("2.000884", "Chứng thực chữ ký trong các giấy tờ, văn bản", "G15-CT01", 2, has_fee=True),
+    SampleProcedure("2.000635", "Cấp bản sao trích lục hộ tịch", "G15-HT05", 2, has_fee=True),
+    SampleProcedure("1.004873", "Cấp giấy xác nhận tình trạng hôn nhân", "G15-HT05", 3),
+)
+"""Procedures that stand in for those not integrated into the national portal (817 services were in 2022): the practice
+portal's catalogue does not have them, and where it insists on its catalogue it refuses their dossiers."""
+
 FIELD_NAMES: Final = {
     "G05-KD02": "Thành lập và hoạt động của doanh nghiệp",
     "G10-DD01": "Đất đai",
@@ -40,13 +48,14 @@ FIELD_NAMES: Final = {
 
 
 def agencies(table: UnitTable) -> list[dict[str, Any]]:
-    """Bodies of ``PUT /v1/agencies``: the root, then each unit as its direct child."""
+    """Bodies of ``PUT /v1/agencies``: the root, then each unit as its direct child (a whole province is the root)."""
     root = {"code": table.tenant, "name": f"UBND {table.place}", "parent": None}
-    return [root, *({"code": u.code, "name": u.name, "parent": table.tenant} for u in table.units)]
+    return [root, *({"code": u.code, "name": u.name, "parent": table.tenant} for u in table.units if u.code != table.tenant)]
 
 
-def procedures() -> list[dict[str, Any]]:
-    """Bodies of ``PUT /v1/procedures``."""
+def procedures(table: UnitTable) -> list[dict[str, Any]]:
+    """Bodies of ``PUT /v1/procedures``; those not integrated only where the table says how many dossiers were synced."""
+    others = NOT_INTEGRATED if any(unit.synced is not None for unit in table.units) else ()
     return [
         {
             "code": procedure.code,
@@ -60,7 +69,7 @@ def procedures() -> list[dict[str, Any]]:
             "has_fee": procedure.has_fee,
             "online_level": "partial",
         }
-        for procedure in PROCEDURES
+        for procedure in (*PROCEDURES, *others)
     ]
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from enum import Enum, auto
 from typing import Any, Final
 
-from services.sample.catalogue import PROCEDURES, SampleProcedure
+from services.sample.catalogue import NOT_INTEGRATED, PROCEDURES, SampleProcedure
 from services.sample.table import Unit, UnitTable
 from shared.domain.events import EventName
 
@@ -39,6 +39,20 @@ class _Life:
     ended_on: date | None
 
 
+@dataclass(slots=True)
+class _Share:
+    """``chosen`` of the ``left`` dossiers to come, spread at random: in the end it is exactly so many."""
+
+    chosen: int
+    left: int
+
+    def draw(self, chance: random.Random) -> bool:
+        taken = chance.randrange(self.left) < self.chosen
+        self.left -= 1
+        self.chosen -= taken
+        return taken
+
+
 def history(table: UnitTable) -> Iterator[dict[str, Any]]:
     """All events of the table as CloudEvents, dossier by dossier, unit by unit."""
     for unit in table.units:
@@ -54,10 +68,12 @@ def _unit_history(table: UnitTable, unit: Unit) -> Iterator[dict[str, Any]]:
     chance = random.Random(f"{table.id}/{unit.code}")  # noqa: S311 - a repeatable history, not a secret
     fates = [Fate.ON_TIME] * unit.on_time + [Fate.LATE] * unit.late + [Fate.WITHIN] * unit.within
     chance.shuffle(fates)
+    online = None if unit.online is None else _Share(unit.online, unit.dossiers)
+    synced = None if unit.synced is None else _Share(unit.synced, unit.dossiers)
     for number, fate in enumerate(fates, start=1):
-        procedure = chance.choice(PROCEDURES)
+        procedure = chance.choice(PROCEDURES if synced is None or synced.draw(chance) else NOT_INTEGRATED)
         life = _life(chance, table.year, procedure, fate)
-        yield from _dossier_events(chance, table, unit, number=number, procedure=procedure, life=life)
+        yield from _dossier_events(chance, table, unit, number=number, procedure=procedure, life=life, online=online)
 
 
 def _life(chance: random.Random, year: int, procedure: SampleProcedure, fate: Fate) -> _Life:
@@ -89,10 +105,20 @@ def _instant(day: date, seconds_of_day: int) -> str:
 
 
 def _dossier_events(
-    chance: random.Random, table: UnitTable, unit: Unit, *, number: int, procedure: SampleProcedure, life: _Life
+    chance: random.Random,
+    table: UnitTable,
+    unit: Unit,
+    *,
+    number: int,
+    procedure: SampleProcedure,
+    life: _Life,
+    online: _Share | None,
 ) -> Iterator[dict[str, Any]]:
     code = f"{unit.code}-{life.received_on:%y%m%d}-{number:05d}"
-    channel = chance.choices(("direct", "online", "postal"), (88, 9, 3))[0]
+    if online is None:
+        channel = chance.choices(("direct", "online", "postal"), (88, 9, 3))[0]
+    else:
+        channel = "online" if online.draw(chance) else chance.choices(("direct", "postal"), (97, 3))[0]
     morning = 7 * 3600 + 1800
     received: dict[str, Any] = {
         "procedure_code": procedure.code,
@@ -129,6 +155,6 @@ def _applicant(unit: Unit, number: int) -> dict[str, str]:
         "kind": "citizen",
         "name": f"Người Nộp Thử {number}",
         "id_type": "cccd",
-        "id_number": f"094{int(unit.code.rsplit('.', 1)[1]):03d}{number:06d}",
+        "id_number": f"094{int(unit.code.partition('.')[2] or 0):03d}{number:06d}",
         "phone": f"0900{number:06d}",
     }

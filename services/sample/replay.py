@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any, Final
 
 import httpx
@@ -17,7 +18,14 @@ from services.sample.history import event_count, history
 from services.sample.table import UnitTable
 
 LINES_A_CHUNK: Final = 500
-COUNTING_DEADLINE_SECONDS: Final = 600.0
+EVENTS_A_REQUEST: Final = 500_000
+"""A larger history goes in several requests, so that what is cut off is begun again from its last request."""
+
+LEAST_DEADLINE_SECONDS: Final = 600.0
+SLOWEST_A_SECOND: Final = 1_000.0
+"""Events a second that the slowest machine worth waiting for takes in, counts, or brings to the portal as steps."""
+
+STEPS_A_DOSSIER: Final = 4
 LINE_EVERY_SECONDS: Final = 10.0
 
 
@@ -35,7 +43,7 @@ def replay(client: httpx.Client, table: UnitTable, console: Console) -> list[Com
         httpx.HTTPError: the API cannot be reached.
     """
     _put(client, "/v1/agencies", catalogue.agencies(table))
-    _put(client, "/v1/procedures", catalogue.procedures())
+    _put(client, "/v1/procedures", catalogue.procedures(table))
     _put(client, "/v1/calendar", catalogue.calendar())
     with _progress(console) as progress, _told_in_lines(console, progress):
         last_position = _send(client, table, progress)
@@ -79,44 +87,88 @@ def _told_in_lines(console: Console, progress: Progress) -> Iterator[None]:
         teller.join()
 
 
-def _send(client: httpx.Client, table: UnitTable, progress: Progress) -> int:
-    task = progress.add_task("events in", total=event_count(table))
+def deadline_seconds(count: int) -> float:
+    """How long ``count`` events or dossiers may take: the time of a small table, and more for what is large."""
+    return LEAST_DEADLINE_SECONDS + count / SLOWEST_A_SECOND
 
+
+def _send(client: httpx.Client, table: UnitTable, progress: Progress) -> int:
+    """Upload the history, ``EVENTS_A_REQUEST`` a request; the last position it got. Holds one chunk at a time."""
+    task = progress.add_task("events in", total=event_count(table))
+    events = history(table)
+    last_position = 0
+    for first in events:
+        part = chain((first,), islice(events, EVENTS_A_REQUEST - 1))
+        last_position = max(last_position, _send_part(client, part, lambda count: progress.advance(task, count)))
+    return last_position
+
+
+def _send_part(client: httpx.Client, events: Iterable[dict[str, Any]], sent: Callable[[int], None]) -> int:
     def body() -> Iterator[bytes]:
         lines: list[bytes] = []
-        for event in history(table):
+        for event in events:
             lines.append(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE))
             if len(lines) == LINES_A_CHUNK:
                 yield b"".join(lines)
-                progress.advance(task, len(lines))
+                sent(len(lines))
                 lines.clear()
         yield b"".join(lines)
-        progress.advance(task, len(lines))
+        sent(len(lines))
 
     headers = {"content-type": "application/x-ndjson"}
-    response = client.post("/v1/events", content=body(), headers=headers, timeout=COUNTING_DEADLINE_SECONDS)
-    if not response.is_success:
-        raise ReplayError(f"POST /v1/events: {response.status_code} {response.text[:2000]}")
-    lines = response.text.splitlines()
-    totals: dict[str, Any] = orjson.loads(lines[-1])
+    timeout = deadline_seconds(EVENTS_A_REQUEST)
+    with client.stream("POST", "/v1/events", content=body(), headers=headers, timeout=timeout) as response:
+        if not response.is_success:
+            raise ReplayError(f"POST /v1/events: {response.status_code} {response.read()[:2000].decode(errors='replace')}")
+        first = last = ""
+        for line in response.iter_lines():
+            first, last = first or line, line
+    totals: dict[str, Any] = orjson.loads(last)
     if totals["rejected"] or totals.get("problem"):
-        raise ReplayError(f"the API rejected {totals['rejected']} events; first: {lines[0]}; {totals.get('problem')}")
+        raise ReplayError(f"the API rejected {totals['rejected']} events; first: {first}; {totals.get('problem')}")
     return int(totals["last_position"])
 
 
 def _wait_until_counted(client: httpx.Client, table: UnitTable, position: int, progress: Progress) -> None:
     task = progress.add_task("counted", total=position)
-    deadline = time.monotonic() + COUNTING_DEADLINE_SECONDS
+    patience = deadline_seconds(position)
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        response = client.get("/v1/stats/summary", params={"period": str(table.year)})
-        if not response.is_success:
-            raise ReplayError(f"GET /v1/stats/summary: {response.status_code} {response.text}")
-        counted = response.json()["as_of"]["position"]
+        counted = summary(client, table)["as_of"]["position"]
         progress.update(task, completed=min(counted, position))
         if counted >= position:
             return
         time.sleep(0.25)
-    raise ReplayError(f"position {position} was not counted within {COUNTING_DEADLINE_SECONDS:.0f} s: is the worker alive?")
+    raise ReplayError(f"position {position} was not counted within {patience:.0f} s: is the worker alive?")
+
+
+def wait_until_synced(client: httpx.Client, table: UnitTable, console: Console) -> None:
+    """Wait until the portal has answered for every dossier: none is pending.
+
+    Raises:
+        ReplayError: an answer other than expected, or not within the deadline of so many dossiers.
+    """
+    patience = deadline_seconds(STEPS_A_DOSSIER * table.dossiers)
+    deadline = time.monotonic() + patience
+    with _progress(console) as progress, _told_in_lines(console, progress):
+        task = progress.add_task("at portal", total=table.dossiers)
+        while time.monotonic() < deadline:
+            counts = sync(client, table)["counts"]
+            answered = sum(counts.values()) - counts["pending"]
+            progress.update(task, completed=min(answered, table.dossiers))
+            if counts["pending"] == 0 and answered >= table.dossiers:
+                return
+            time.sleep(1.0)
+    raise ReplayError(f"the portal did not answer for every dossier within {patience:.0f} s; see GET /v1/sync")
+
+
+def sync(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
+    """The answer of ``GET /v1/sync`` for the table's year: the ledger by state, and indicator 1.4.
+
+    Raises:
+        ReplayError: an answer other than expected.
+    """
+    return _asked(client, "/v1/sync", {"period": str(table.year)})
 
 
 def figures(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
@@ -125,11 +177,22 @@ def figures(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
     Raises:
         ReplayError: an answer other than expected.
     """
-    response = client.get(
-        "/v1/stats/by/agency",
-        params={"from": f"{table.year}-01-01", "to": f"{table.year}-12-31", "agency": table.tenant},
-    )
+    period = {"from": f"{table.year}-01-01", "to": f"{table.year}-12-31"}
+    return _asked(client, "/v1/stats/by/agency", period | {"agency": table.tenant})
+
+
+def summary(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
+    """The answer of ``GET /v1/stats/summary`` for the table's year.
+
+    Raises:
+        ReplayError: an answer other than expected.
+    """
+    return _asked(client, "/v1/stats/summary", {"period": str(table.year)})
+
+
+def _asked(client: httpx.Client, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    response = client.get(path, params=parameters)
     if not response.is_success:
-        raise ReplayError(f"GET /v1/stats/by/agency: {response.status_code} {response.text}")
+        raise ReplayError(f"GET {path}: {response.status_code} {response.text}")
     answer: dict[str, Any] = response.json()
     return answer

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from shared.domain.errors import FieldError, InvalidInput
 
-SAMPLES: Final = {"soctrang-2018": "soctrang_2018_by_unit"}
+SAMPLES: Final = {"soctrang-2018": "soctrang_2018_by_unit", "soctrang-2022": "soctrang_2022"}
 """Names that ``MOTCUA_SAMPLE`` and ``motcua sample`` know, with the report's id in ``published.json``."""
 
 RATE: Final = re.compile(r"(\d{1,3}(\.\d{1,2})?)?")
@@ -22,7 +22,10 @@ CSV_HEADINGS: Final = ("name", "received", "on_time", "in_progress_within", "lat
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One printed row. ``received`` and ``rate_pct`` are quoted as printed and may contradict the parts."""
+    """One printed row. ``received`` and ``rate_pct`` are quoted as printed and may contradict the parts.
+
+    ``online`` and ``synced``: how many of its dossiers came in online and reached the national portal; None: not printed.
+    """
 
     code: str
     name: str
@@ -32,6 +35,8 @@ class Unit:
     within: int
     late: int
     rate_pct: Decimal | None
+    online: int | None = None
+    synced: int | None = None
 
     @property
     def dossiers(self) -> int:
@@ -40,8 +45,20 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """What a report prints beside the counts of a whole province: two shares, and misprints of figures not counted here."""
+
+    late_rate_pct: Decimal
+    online_pct: Decimal
+    misprints: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class UnitTable:
-    """A table of one calendar year of one tenant; the units are direct children of the tenant's root agency."""
+    """A table of one calendar year of one tenant; the units are direct children of the tenant's root agency.
+
+    With ``totals`` it has one row, the province as a whole, under the root itself.
+    """
 
     id: str
     tenant: str
@@ -50,6 +67,7 @@ class UnitTable:
     year: int
     headline_rate_pct: Decimal | None
     units: Sequence[Unit]
+    totals: Totals | None = None
 
     @property
     def dossiers(self) -> int:
@@ -71,6 +89,10 @@ def published_table(name: str, tenant: str) -> UnitTable:
         raise InvalidInput.of("/sample", "unknown_sample", f"expected one of {', '.join(sorted(SAMPLES))}, or none")
     document = json.loads(files("services.sample").joinpath("published.json").read_text(encoding="utf-8"))
     report: dict[str, Any] = next(report for report in document["reports"] if report["id"] == SAMPLES[name])
+    return _by_unit(name, tenant, report) if "units" in report else _whole_province(name, tenant, report)
+
+
+def _by_unit(name: str, tenant: str, report: dict[str, Any]) -> UnitTable:
     return UnitTable(
         id=name,
         tenant=tenant,
@@ -92,6 +114,48 @@ def published_table(name: str, tenant: str) -> UnitTable:
             for number, unit in enumerate(report["units"], start=1)
         ],
     )
+
+
+def _whole_province(name: str, tenant: str, report: dict[str, Any]) -> UnitTable:
+    counts, online = report["dossiers"], report["online_services"]
+    province = Unit(
+        code=tenant,
+        name=report["place"],
+        group="",
+        received=counts["received"],
+        on_time=counts["resolved_early_or_on_time"],
+        within=counts["in_progress"],
+        late=counts["late"],
+        rate_pct=_decimal(counts["on_time_rate_pct"]),
+        online=online["online_dossiers"],
+        synced=report["sync"]["dossiers_status_synced_to_dvcqg"],
+    )
+    totals = Totals(
+        late_rate_pct=Decimal(str(counts["late_rate_pct"])),
+        online_pct=Decimal(str(online["online_dossiers_pct"])),
+        misprints=[
+            ": ".join(str(misprint[key]) for key in ("field", "published", "note") if key in misprint)
+            for misprint in report["known_misprints"]
+            if "recomputed" not in misprint
+        ],
+    )
+    return UnitTable(name, tenant, report["place"], report["issuer"], report["period"]["year"], None, [province], totals)
+
+
+def scaled(table: UnitTable, divisor: int) -> UnitTable:
+    """The same table with every count divided, rounded down: a quick run of the same mechanism, no printed rate."""
+    if divisor == 1:
+        return table
+
+    def part(count: int | None) -> int | None:
+        return None if count is None else count // divisor
+
+    units = []
+    for unit in table.units:
+        on_time, within, late = unit.on_time // divisor, unit.within // divisor, unit.late // divisor
+        small = replace(unit, on_time=on_time, within=within, late=late, received=on_time + within + late, rate_pct=None)
+        units.append(replace(small, online=part(unit.online), synced=part(unit.synced)))
+    return replace(table, id=f"{table.id}-{divisor}", headline_rate_pct=None, units=units)
 
 
 def read_table(path: Path, *, tenant: str, year: int) -> UnitTable:
