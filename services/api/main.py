@@ -19,6 +19,7 @@ from services.api.schemas.events import BatchReceipt, Receipt
 from shared.db.almanacs import Almanacs
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import create_engine
+from shared.db.kill_points import kill_point
 from shared.observability import new_registry
 from shared.queue import Doorbell
 from shared.settings import Settings
@@ -40,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
             application="motcua-api-intake",
             pool_size=_WRITE_CONNECTIONS,
             statement_timeout_seconds=_WRITE_TIMEOUT_SECONDS,
+            passed=kill_point(),
         )
         doorbell = Doorbell(settings.effective_redis_url)
         metrics = Metrics(new_registry())

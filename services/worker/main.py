@@ -20,6 +20,7 @@ from services.worker.rebuild import Rebuild
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import create_engine
 from shared.db.jobs import JobKind
+from shared.db.kill_points import Passed, kill_point
 from shared.domain.events import Tenant
 from shared.observability import configure_logging, failure_of, get_logger
 from shared.queue import Topic, run_worker
@@ -51,8 +52,8 @@ class Worked(Protocol):
 class Worker:
     """The pumps of one process."""
 
-    def __init__(self, engine: AsyncEngine, settings: Settings, faults: FailPoints) -> None:
-        self.portal = PortalSync(engine, CatalogueCache(engine), settings)
+    def __init__(self, engine: AsyncEngine, settings: Settings, faults: FailPoints, passed: Passed | None = None) -> None:
+        self.portal = PortalSync(engine, CatalogueCache(engine), settings, passed=passed)
         self.projector = Projector(engine, faults=faults, counted=self._counted)
         handlers: dict[JobKind, Handler] = {
             JobKind.REBUILD: Rebuild(engine, faults=faults),
@@ -133,15 +134,17 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for received in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(received, stopping.set)
+    passed = kill_point()
     engine = create_engine(
         settings.effective_database_url(),
         application="motcua-worker",
         pool_size=CONNECTIONS,
         statement_timeout_seconds=STATEMENT_SECONDS,
+        passed=passed,
     )
     try:
         get_logger().info("worker_started")
-        await Worker(engine, settings, FailPoints.from_environment()).run(stopping)
+        await Worker(engine, settings, FailPoints.from_environment(), passed).run(stopping)
         get_logger().info("worker_stopped")
     finally:
         await engine.dispose()

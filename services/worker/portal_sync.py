@@ -21,6 +21,7 @@ from services.worker.pump import pause_seconds
 from shared.db import ledger
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import driver_session
+from shared.db.kill_points import Passed
 from shared.db.ledger import Claim
 from shared.db.outage import is_outage
 from shared.domain.circuit import Lane, Pace
@@ -76,7 +77,13 @@ class PortalSync:
     """One for a process: rung with `ring`, running in `run`, ended with `stop`."""
 
     def __init__(
-        self, engine: AsyncEngine, cache: CatalogueCache, settings: Settings, *, deadlines: Deadlines | None = None
+        self,
+        engine: AsyncEngine,
+        cache: CatalogueCache,
+        settings: Settings,
+        *,
+        deadlines: Deadlines | None = None,
+        passed: Passed | None = None,
     ) -> None:
         self._engine = engine
         self._cache = cache
@@ -84,6 +91,7 @@ class PortalSync:
         self._pace = Pace(settings.portal_calls_per_minute, settings.time_scale)
         self._sweep_seconds = settings.sweep_seconds
         self._deadlines = deadlines or Deadlines()
+        self._passed = passed
         self._clock = DatabaseClock()
         self._posts: dict[Tenant, Post] = {}
         self._senders: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
@@ -149,7 +157,7 @@ class PortalSync:
         post = self._posts.get(tenant)
         if post is None:
             gate = Gate(self._engine, tenant, self._pace, self._clock)
-            client = PortalClient(self._access, SharedSessions(self._engine, tenant), self._deadlines)
+            client = PortalClient(self._access, SharedSessions(self._engine, tenant), self._deadlines, self._passed)
             post = Post(tenant, client, gate, PortalNames(self._cache, tenant, client, gate))
             self._posts[tenant] = post
         return post

@@ -8,6 +8,8 @@ import orjson
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from shared.db.kill_points import Passed, counted_connection
+
 if TYPE_CHECKING:
     import asyncpg
 
@@ -25,8 +27,17 @@ def _json_text(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def create_engine(url: str, *, application: str, pool_size: int = 10, statement_timeout_seconds: float = 30) -> AsyncEngine:
+def create_engine(
+    url: str,
+    *,
+    application: str,
+    pool_size: int = 10,
+    statement_timeout_seconds: float = 30,
+    passed: Passed | None = None,
+) -> AsyncEngine:
     """An engine on ``postgresql://…`` whose sessions carry the process's name and bounded waits.
+
+    ``passed`` is told of every commit (fault campaigns only, see `shared.db.kill_points`).
 
     The pool pings before it hands out a connection: after a restart of PostgreSQL the first request succeeds.
     """
@@ -47,6 +58,7 @@ def create_engine(url: str, *, application: str, pool_size: int = 10, statement_
                 "statement_timeout": str(int(statement_timeout_seconds * 1000)),
             },
             "timeout": 5,
+            **({} if passed is None else {"connection_class": counted_connection(passed)}),
         },
     )
 

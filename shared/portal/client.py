@@ -89,10 +89,17 @@ class Sessions(Protocol):
 
 
 class PortalClient:
-    """Use as an async context manager; safe for concurrent calls."""
+    """Use as an async context manager; safe for concurrent calls. ``passed`` is told of each call (fault campaigns only)."""
 
-    def __init__(self, access: PortalAccess, sessions: Sessions, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self,
+        access: PortalAccess,
+        sessions: Sessions,
+        deadlines: Deadlines | None = None,
+        passed: Callable[[str], None] | None = None,
+    ) -> None:
         self._access = access
+        self._passed = passed or (lambda _step: None)
         self._sessions = sessions
         self.deadlines = deadlines or Deadlines()
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
@@ -183,6 +190,7 @@ class PortalClient:
     async def _post(
         self, path: str, body: Body, read: Callable[[bytes], T | Throttled | Failure]
     ) -> T | Throttled | Failure:
+        self._passed("before-call")
         try:
             response = await self._http.post(path, content=orjson.dumps(body))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -190,6 +198,7 @@ class PortalClient:
         except httpx.TransportError as error:
             # sent, at least in part; what the message says may hold parts of the body
             return Ambiguous(f"no answer: {type(error).__name__}")
+        self._passed("after-call")
         return _refused_at_door(response) or read(response.content)
 
 
