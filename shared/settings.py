@@ -3,6 +3,7 @@
 The operator's table of these stands in ``docs/operating.md``; a test holds the two together.
 """
 
+from datetime import time
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,27 @@ class Settings(BaseSettings):
     portal_calls_per_minute: Annotated[float, Field(ge=1, le=60_000)] = Field(
         600.0, description="Calls that the portal allows in any minute; all workers together stay below it."
     )
+    portal_access_file: Path | None = Field(
+        None, description="JSON file with the access to the portal of each tenant; the settings above for the others."
+    )
+    portal_list_path: str | None = Field(
+        None, description="Path at the portal that lists what it holds; the mock's own when the portal is the mock."
+    )
+    reconcile_at: Annotated[str, Field(pattern=r"^(never|([01]\d|2[0-3]):[0-5]\d)$")] = Field(
+        "02:00", description="Local time of the nightly comparison with the portal; `never` for none."
+    )
+    sync_kept_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
+        90, description="Days that failed attempts at the portal, and differences found there, are kept."
+    )
+    sync_lag_limit_seconds: Annotated[float, Field(gt=0)] = Field(
+        900.0, description="Age of the oldest change that the portal does not have, beyond which there is an alarm."
+    )
+    circuit_open_limit_seconds: Annotated[float, Field(gt=0)] = Field(
+        300.0, description="Time without calls to a portal in trouble, beyond which there is an alarm."
+    )
+    worker_metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        0, description="Loopback port of the worker's metrics, of the next ones for further workers; 0 for none."
+    )
     sample: str = Field("soctrang-2018", description="Sample replayed on an empty database; `none` for nothing.")
     api_processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="API processes.")
     worker_processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Worker processes.")
@@ -68,6 +90,18 @@ class Settings(BaseSettings):
         if sum(int(part) for part in text.split(",")) != ONLINE_POINTS:
             raise ValueError(f"three whole numbers that add up to {ONLINE_POINTS}")
         return text
+
+    @property
+    def effective_portal_list_path(self) -> str | None:
+        """Where the portal lists what it holds; None: nowhere."""
+        if self.portal_list_path is not None or self.portal_url is not None:
+            return self.portal_list_path
+        return "/_portal/dossiers"
+
+    @property
+    def reconcile_time(self) -> time | None:
+        """The local time of the nightly comparison; None: there is none."""
+        return None if self.reconcile_at == "never" else time.fromisoformat(self.reconcile_at)
 
     @property
     def listens_beyond_loopback(self) -> bool:
