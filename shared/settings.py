@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     portal_list_path: str | None = Field(
         None, description="Path at the portal that lists what it holds; the mock's own when the portal is the mock."
     )
-    reconcile_at: Annotated[str, Field(pattern=r"^(never|([01]\d|2[0-3]):[0-5]\d)$")] = Field(
-        "02:00", description="Local time of the nightly comparison with the portal; `never` for none."
+    reconcile_at: Annotated[str, Field(pattern=r"^(off|([01]\d|2[0-3]):[0-5]\d)$")] = Field(
+        "02:00", description="Local time of the nightly comparison with the portal; `off` for none."
     )
     sync_kept_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
         90, description="Days that failed attempts at the portal, and differences found there, are kept."
@@ -79,6 +79,13 @@ class Settings(BaseSettings):
         1.0, description="Divides every retry delay; for tests of long outages."
     )
 
+    audit_at: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|off)$")] = Field(
+        "02:30", description="Local time at which the nightly audit begins; `off` for never."
+    )
+    audit_nights: Annotated[int, Field(ge=1, le=366)] = Field(
+        7, description="In so many nights the audit recounts every figure and every dossier from the log."
+    )
+
     # the sources do not say how they are shared: by default all are on 3.3, which is measured here (a choice)
     index_online_points: Annotated[str, Field(pattern=r"^\d{1,2},\d{1,2},\d{1,2}$")] = Field(
         "0,0,12", description="How the indicators 3.1, 3.2 and 3.3 of Decision 766 share their 12 points."
@@ -101,7 +108,7 @@ class Settings(BaseSettings):
     @property
     def reconcile_time(self) -> time | None:
         """The local time of the nightly comparison; None: there is none."""
-        return None if self.reconcile_at == "never" else time.fromisoformat(self.reconcile_at)
+        return None if self.reconcile_at == "off" else time.fromisoformat(self.reconcile_at)
 
     @property
     def listens_beyond_loopback(self) -> bool:

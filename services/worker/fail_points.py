@@ -10,6 +10,9 @@ passed (at most ``times``, with ``probability``); with ``!`` the process kills i
 ``mid-rebuild``            a page of a rebuild is compared
 ``before-swap``            a rebuild is reckoned, its corrections are not applied
 ``before-rebuild-commit``  the corrections are applied, nothing is committed
+``mid-audit``              a page of an audit is recounted
+``before-audit-repair``    an audit has kept an alarm, nothing is repaired
+``before-audit-commit``    it is repaired, nothing is committed
 ``before-clock-cursor``    the clock has appended what it had to say and not noted how far it looked
 =========================  ==========================================================================
 

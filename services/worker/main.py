@@ -8,11 +8,14 @@ from typing import Any, Final, Protocol, assert_never
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.worker.audit import Audits
+from services.worker.audit_schedule import AuditSchedule, audit_time
 from services.worker.clock import Clock, Examiner
 from services.worker.fail_points import FailPoints
 from services.worker.jobs import Handler, JobRunner
 from services.worker.overdue import OverdueTeller
-from services.worker.portal_jobs import Reconcile, Replay
+from services.worker.portal_jobs import Replay
+from services.worker.portal_reconcile import Reconcile
 from services.worker.portal_sync import PortalSync
 from services.worker.projector import Projector
 from services.worker.pump import Pump
@@ -68,6 +71,10 @@ class Worker:
         self.clock = Pump("clock", find=clock.tenants, work=clock.work, sweep_seconds=sweep)
         self.overdue = Pump("overdue", find=teller.tenants, work=teller.work, sweep_seconds=sweep)
         self.jobs = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2)
+        # an audit takes minutes: beside other jobs, not before them
+        auditing = JobRunner(engine, {JobKind.AUDIT: Audits(engine, nights=settings.audit_nights, faults=faults)})
+        schedule = AuditSchedule(engine, auditing, audit_time(settings.audit_at))
+        self.audits = Pump("audits", find=schedule.tenants, work=schedule.work, sweep_seconds=sweep, lanes=1)
         self._settings = settings
 
     @property
@@ -78,6 +85,7 @@ class Worker:
             self.clock: PATIENCE_SECONDS,
             self.overdue: PATIENCE_SECONDS,
             self.jobs: 0.0,
+            self.audits: 0.0,
             self.portal: PATIENCE_SECONDS,
         }
 
@@ -90,6 +98,7 @@ class Worker:
                 self.portal.ring(tenant)
             case Topic.JOBS:
                 self.jobs.ring(tenant)
+                self.audits.ring(tenant)
             case _:
                 assert_never(topic)
 

@@ -42,6 +42,7 @@ class JobKind(StrEnum):
     REBUILD = "rebuild"
     REPLAY = "replay"
     RECONCILE = "reconcile"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,21 @@ async def create(connection: "DriverConnection", tenant: Tenant, kind: JobKind, 
     return _job_of(row)
 
 
+async def create_once(
+    connection: "DriverConnection", tenant: Tenant, kind: JobKind, job_id: str, parameters: Mapping[str, Any]
+) -> bool:
+    """Queue the job ``job_id``; false: there is, or was, one of this id."""
+    made = await connection.fetchval(
+        "INSERT INTO job (tenant, job_id, kind, state, parameters) VALUES ($1, $2, $3, 'queued', $4::jsonb)"
+        " ON CONFLICT (tenant, job_id) DO NOTHING RETURNING job_id",
+        tenant,
+        job_id,
+        kind.value,
+        _text(parameters),
+    )
+    return made is not None
+
+
 async def find(connection: "DriverConnection", tenant: Tenant, job_id: str) -> Job | None:
     """The job with this id."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM job WHERE tenant = $1 AND job_id = $2", tenant, job_id)
@@ -158,7 +174,8 @@ async def claim(connection: "DriverConnection", tenant: Tenant, kinds: Collectio
             ORDER BY created_at, job_id LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         UPDATE job SET state = 'running', fence = fence + 1, leased_until = $4, started_at = coalesce(started_at, $3),
-                       progress = '{{}}'
+                       -- a comparison goes on from where it was; the others begin anew
+                       progress = CASE WHEN kind = 'reconcile' THEN progress ELSE '{{}}' END
         WHERE tenant = $1 AND job_id IN (SELECT job_id FROM due)
         RETURNING {_COLUMNS}
         """,

@@ -1,0 +1,299 @@
+"""The audit: recounts a part of the sums and dossier rows from the log, and tells what differs before it repairs anything.
+
+Each part is recounted in one snapshot, at one position of the log: the dossiers that may count in it, by the log or by their
+row, are folded from their events; their rows and the sums that they make up are compared with what is stored. A difference
+is kept as an alarm, with the stored and the recounted values and the dossiers behind them, and committed; only then it is
+repaired, under the cursor's lock. A killed audit goes on at the part it was at.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.worker.fail_points import NO_FAULTS, FailPoints
+from services.worker.jobs import Report
+from services.worker.projector import slices
+from services.worker.rebuild import SNAPSHOT_SECONDS
+from services.worker.reckoning import Reckoned, named_elsewhere, reckon
+from shared.db import audit_recount, audits, dossier_rows, event_log, jobs, ledger, projections, recount
+from shared.db.audits import Alarm, Audit, Finding, Recounted
+from shared.db.dossier_rows import DossierRow
+from shared.db.engine import driver_session
+from shared.db.jobs import Job
+from shared.domain.audit_plan import Part, buckets, grouped, slots_due
+from shared.domain.events import DossierCode, Event, Tenant
+from shared.observability import get_logger
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+PAGE_DOSSIERS: Final = 300
+MOST_FINDINGS: Final = 500
+"""So many dossiers with a wrong row are kept one by one in an alarm, beside as many sums; of more only the number."""
+DRAWN_SCOPES: Final = 3
+"""So many agencies and as many procedures are drawn each night beside those whose turn it is."""
+DRAWN_DOSSIERS: Final = 200
+MOST_TRIES: Final = 5
+
+
+class Outrun(Exception):  # noqa: N818 - named for what happened
+    """The sums were corrected by somebody else since the comparison, time and again."""
+
+
+def row_difference(
+    stored: DossierRow | None, recounted: DossierRow | None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The columns in which two rows of a dossier differ; all of them where there is one row only."""
+    if stored is None or recounted is None:
+        return (None if stored is None else stored._asdict()), (None if recounted is None else recounted._asdict())
+    names = [name for name in DossierRow._fields if getattr(stored, name) != getattr(recounted, name)]
+    return {name: getattr(stored, name) for name in names}, {name: getattr(recounted, name) for name in names}
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one look at a part found."""
+
+    part: Part
+    corrections: int
+    came: Recounted
+    findings: list[Finding]
+    is_right: bool
+
+
+class Audits:
+    """Handles jobs of the kind ``audit``. ``nights``: in how many nights everything is recounted."""
+
+    def __init__(self, engine: AsyncEngine, *, nights: int, faults: FailPoints = NO_FAULTS) -> None:
+        self._engine = engine
+        self._nights = nights
+        self._faults = faults
+
+    async def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
+        """Audit. Started again it goes on where it was."""
+        started = time.monotonic()
+        audit = await self._planned(job)
+        async with driver_session(self._engine) as connection:
+            await audit_recount.prepare(connection)
+            try:
+                for number in range(audit.parts_done, len(audit.parts)):
+                    await self._do_part(connection, job.tenant, audit, number)
+                    await report({"parts": len(audit.parts), "parts_done": number + 1})
+                await audits.end(connection, job.tenant, audit.audit_id, await jobs.clock(connection))
+            finally:
+                if not connection.is_closed():
+                    await audit_recount.drop(connection)
+            return await _result(connection, job.tenant, audit.audit_id, time.monotonic() - started)
+
+    async def _planned(self, job: Job) -> Audit:
+        """The audit's plan: made when it begins, the same when it begins again."""
+        async with driver_session(self._engine) as connection, connection.transaction():
+            await recount.bound_waits(connection, SNAPSHOT_SECONDS)
+            known = await audits.find(connection, job.tenant, job.job_id)
+            if known is None:
+                await audits.plan(connection, job.tenant, await self._plan(connection, job))
+                known = await audits.find(connection, job.tenant, job.job_id)
+        assert known is not None
+        return known
+
+    async def _plan(self, connection: "DriverConnection", job: Job) -> Audit:
+        asked = job.parameters
+        night = date.fromisoformat(asked["night"]) if "night" in asked else None
+        # of its id: the same audit draws the same dossiers whoever does it
+        seed = asked.get("seed", random.Random(f"{job.tenant} {job.job_id}").getrandbits(62))  # noqa: S311 - repeatable
+        now = await jobs.clock(connection)
+        if "agencies" in asked:
+            known = await audits.keys(connection, job.tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=seed)
+            parts = [Part(agencies=group) for group in grouped([one for one in known if one[0] in set(asked["agencies"])])]
+        else:
+            slots = None if asked.get("whole") else self._slots(await audits.last_night(connection, job.tenant), night, seed)
+            parts = await self._parts(connection, job.tenant, slots, seed)
+        limits = [date.fromisoformat(asked[name]) if name in asked else None for name in ("from", "to")]
+        return Audit(job.job_id, night, seed, parts, 0, limits[0], limits[1], 0, 0, 0, 0, 0, now, None)
+
+    def _slots(self, last: date | None, night: date | None, seed: int) -> tuple[int, ...]:
+        return (seed % self._nights,) if night is None else slots_due(last, night, self._nights)
+
+    async def _parts(
+        self, connection: "DriverConnection", tenant: Tenant, slots: Sequence[int] | None, seed: int
+    ) -> list[Part]:
+        """The scopes and dossiers of ``slots`` (None: all there are), and some that are drawn."""
+        drawn = 0 if slots is None else DRAWN_SCOPES
+        found: dict[str, list[tuple[str, int]]] = {
+            name: await audits.keys(connection, tenant, name, slots=slots, nights=self._nights, drawn=drawn, seed=seed)
+            for name in ("agency", "procedure")
+        }
+        parts = [Part(agencies=group) for group in grouped(found["agency"])]
+        parts += [Part(procedures=group) for group in grouped(found["procedure"])]
+        dossiers = await recount.dossier_count(connection, tenant)
+        due = range(self._nights) if slots is None else slots
+        parts += [Part(bucket=bucket) for bucket in buckets(dossiers, due, self._nights)]
+        return parts if slots is None else [*parts, Part(drawn=DRAWN_DOSSIERS)]
+
+    async def _do_part(self, connection: "DriverConnection", tenant: Tenant, audit: Audit, number: int) -> None:
+        alarm_id = f"{audit.audit_id}p{number}"
+        first: Recounted | None = None
+        for _ in range(MOST_TRIES):
+            look = await self._look(connection, tenant, audit, audit.parts[number])
+            first = first or look.came
+            now = await jobs.clock(connection)
+            if look.is_right:
+                async with connection.transaction():
+                    # told by a look that was cut off, and put right by somebody else since
+                    await audits.repaired(connection, tenant, alarm_id, now, look.came.position)
+                    await audits.part_done(connection, tenant, audit.audit_id, number, first)
+                return
+            await self._raise(connection, tenant, _alarm(alarm_id, audit, look, now), look.findings)
+            self._faults.passed("before-audit-repair")
+            if await self._repair(connection, tenant, look, alarm_id):
+                async with connection.transaction():
+                    await audits.part_done(connection, tenant, audit.audit_id, number, first)
+                return
+        raise Outrun(alarm_id)
+
+    async def _look(self, connection: "DriverConnection", tenant: Tenant, audit: Audit, part: Part) -> _Look:
+        async with connection.transaction(isolation="repeatable_read"):
+            await recount.bound_waits(connection, SNAPSHOT_SECONDS)
+            cursor = await recount.cursor_unlocked(connection, tenant)
+            from_on, to_on = audit.from_on, audit.to_on
+            while True:
+                dossiers = await audit_recount.candidates(connection, tenant, part, audit.seed, cursor.position)
+                wrong, number = await self._compare_rows(connection, tenant, cursor.position)
+                if not number:
+                    break
+                # a wrong row may count, or be missing, in other sums too: these are compared with the others
+                wider = part.with_scopes(*await audit_recount.touched_by_wrong(connection, tenant))
+                from_on = to_on = None
+                if wider == part:
+                    break
+                part = wider
+            compared, differing = await audit_recount.compare(connection, tenant, part, from_on, to_on)
+            findings = wrong + [
+                Finding("sum", one.key, one.stored, one.recounted, one.dossiers, one.dossiers_total)
+                for one in await audit_recount.differences(connection, tenant)
+            ]
+            is_right = not number and not await audit_recount.needs_correction(connection)
+        came = Recounted(cursor.position, compared, dossiers, differing, number)
+        return _Look(part, cursor.corrections, came, findings, is_right)
+
+    async def _compare_rows(
+        self, connection: "DriverConnection", tenant: Tenant, position: int
+    ) -> tuple[list[Finding], int]:
+        """Fold every candidate and note what it should be; answer the first wrong ones and how many there are."""
+        failing = await recount.failing(connection, tenant)
+        findings: list[Finding] = []
+        number = 0
+        after: str | None = None
+        while codes := await audit_recount.candidates_after(connection, after, PAGE_DOSSIERS):
+            after = codes[-1]
+            histories = await event_log.of_dossiers(connection, tenant, codes, position)
+            stored = await dossier_rows.read(connection, tenant, codes)
+            reckoned = await self._reckon(connection, tenant, histories, position)
+            # what is set aside is listed elsewhere and keeps the row it had
+            kept = failing | {failure.dossier_code for failure in reckoned.failures}
+            right = {row.code: row for row in reckoned.rows if row.code not in kept}
+            right |= {code: row for code, row in stored.items() if code in kept}
+            wrong = [code for code in codes if stored.get(code) != right.get(code)]
+            await audit_recount.note(connection, list(right.values()), wrong)
+            number += len(wrong)
+            findings += list(_row_findings(wrong[: MOST_FINDINGS - len(findings)], stored, right))
+            self._faults.passed("mid-audit")
+        return findings, number
+
+    async def _reckon(
+        self, connection: "DriverConnection", tenant: Tenant, histories: dict[DossierCode, list[Event]], up_to: int
+    ) -> Reckoned:
+        present = await projections.present(connection, tenant, named_elsewhere(histories), up_to)
+        reckoned = Reckoned()
+        for part in slices(histories):
+            reckoned.add(reckon(part, present, self._faults.folded))
+            await asyncio.sleep(0)
+        return reckoned
+
+    async def _raise(
+        self, connection: "DriverConnection", tenant: Tenant, alarm: Alarm, findings: Sequence[Finding]
+    ) -> None:
+        async with connection.transaction():
+            raised = await audits.raise_alarm(connection, tenant, alarm, findings)
+        if raised:
+            get_logger().error(
+                "audit_alarm_raised",
+                tenant=tenant,
+                alarm=alarm.alarm_id,
+                position=alarm.position,
+                sums=alarm.sums_differing,
+                dossiers=alarm.dossiers_differing,
+            )
+
+    async def _repair(self, connection: "DriverConnection", tenant: Tenant, look: _Look, alarm_id: str) -> bool:
+        """Correct the sums and store the right rows; false: the comparison is void, look again."""
+        async with connection.transaction():
+            cursor = await projections.lock(connection, tenant)
+            await recount.bound_waits(connection, SNAPSHOT_SECONDS)
+            if cursor.corrections != look.corrections:
+                return False
+            await audit_recount.correct_sums(connection, tenant)
+            ordinal = 0
+            while wrong := await audit_recount.wrong_codes(connection, ordinal, PAGE_DOSSIERS):
+                await self._store(connection, tenant, [code for _, code in wrong], cursor.position)
+                ordinal = wrong[-1][0]
+            await audit_recount.sweep(connection, tenant)
+            await projections.corrected(connection, tenant)
+            await audits.repaired(connection, tenant, alarm_id, await jobs.clock(connection), cursor.position)
+            self._faults.passed("before-audit-commit")
+        get_logger().warning("audit_alarm_repaired", tenant=tenant, alarm=alarm_id, position=cursor.position)
+        return True
+
+    async def _store(
+        self, connection: "DriverConnection", tenant: Tenant, codes: Sequence[DossierCode], position: int
+    ) -> None:
+        """Store what the dossiers are at ``position``; those without any event lose their row."""
+        histories = await event_log.of_dossiers(connection, tenant, codes, position)
+        reckoned = await self._reckon(connection, tenant, histories, position)
+        await dossier_rows.write(connection, tenant, reckoned.rows, [code for code in codes if code not in histories])
+        await projections.set_aside(connection, tenant, reckoned.failures)
+        await projections.await_targets(connection, tenant, reckoned.voids)
+        await ledger.want(connection, tenant, reckoned.wants)
+
+
+def _row_findings(
+    wrong: Sequence[DossierCode], stored: Mapping[DossierCode, DossierRow], right: Mapping[DossierCode, DossierRow]
+) -> Iterator[Finding]:
+    for code in wrong:
+        was, should = row_difference(stored.get(code), right.get(code))
+        yield Finding("dossier", {"dossier": code}, was, should, [code], 1)
+
+
+def _alarm(alarm_id: str, audit: Audit, look: _Look, now: datetime) -> Alarm:
+    return Alarm(
+        alarm_id,
+        audit.audit_id,
+        now,
+        look.came.position,
+        look.part.as_json(),
+        look.came.sums_differing,
+        look.came.dossiers_differing,
+        *(None,) * 5,
+    )
+
+
+async def _result(connection: "DriverConnection", tenant: Tenant, audit_id: str, seconds: float) -> dict[str, Any]:
+    done = await audits.find(connection, tenant, audit_id)
+    assert done is not None
+    raised = await audits.alarms(connection, tenant, audit_id=audit_id, limit=1_000)
+    return {
+        "position": done.position,
+        "parts": len(done.parts),
+        "sums_compared": done.sums_compared,
+        "dossiers_compared": done.dossiers_compared,
+        "sums_differing": done.sums_differing,
+        "dossiers_differing": done.dossiers_differing,
+        "alarms": [one.alarm_id for one in raised],
+        "seconds": round(seconds, 3),
+    }

@@ -1,0 +1,327 @@
+"""The audit: every corrupted figure and row is found with its dossiers, told, then repaired; nothing else ever is."""
+
+import asyncio
+from datetime import UTC, date, datetime, time, timedelta
+
+import asyncpg
+import pytest
+
+from services.worker.audit import Audits
+from services.worker.audit_schedule import AuditSchedule, nightly_id
+from services.worker.fail_points import FailPoints, Injected
+from services.worker.jobs import JobRunner
+from services.worker.projector import Projector
+from services.worker.pump import Pump
+from services.worker.rebuild import Rebuild
+from shared.db import audits, jobs, projections
+from shared.db.engine import create_engine, driver_session
+from shared.db.jobs import JobKind, JobState
+from shared.domain.audit_plan import night_of
+from tests.integration.projected import (
+    TENANT,
+    append,
+    assert_all_counted,
+    create_tenant,
+    messy,
+    parts,
+    project,
+    small_batches,
+    stored_rows,
+    stored_sums,
+)
+from tests.integration.test_rebuild import MISTAKES
+
+WHOLE = {"whole": True}
+
+
+@pytest.fixture
+async def engine(database_url):
+    engine = create_engine(database_url, application="test")
+    await create_tenant(engine)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def loaded(engine, monkeypatch):
+    monkeypatch.setattr("services.worker.audit.PAGE_DOSSIERS", 7)
+    await append(engine, messy("audit", 60))
+    await project(engine)
+    return engine
+
+
+def faults(point: str) -> FailPoints:
+    return FailPoints.from_environment({"MOTCUA_FAIL_POINT": point})
+
+
+async def spoil(engine, statement: str) -> None:
+    async with driver_session(engine) as link:
+        await link.execute(statement)
+
+
+def runner(engine, points: FailPoints | None = None, nights: int = 7) -> JobRunner:
+    handler = Audits(engine, nights=nights, faults=points) if points else Audits(engine, nights=nights)
+    return JobRunner(engine, {JobKind.AUDIT: handler})
+
+
+async def audited(engine, parameters=WHOLE, nights: int = 7):
+    """Queue an audit, do it as a worker would, and answer the job."""
+    async with driver_session(engine) as link:
+        job = await jobs.create(link, TENANT, JobKind.AUDIT, parameters)
+    assert await runner(engine, nights=nights).work(TENANT)
+    async with driver_session(engine) as link:
+        done = await jobs.find(link, TENANT, job.job_id)
+    assert done.state is JobState.DONE, done.error
+    return done
+
+
+async def raised(engine):
+    """Every alarm with its findings."""
+    async with driver_session(engine) as link:
+        found = await audits.alarms(link, TENANT, limit=1000)
+        return [(one, await audits.findings(link, TENANT, one.alarm_id, -1, 10_000)) for one in found]
+
+
+async def test_where_nothing_is_wrong_nothing_is_said_or_changed(loaded):
+    async with driver_session(loaded) as link:
+        versions = await link.fetch("SELECT xmin::text FROM dossier UNION ALL SELECT xmin::text FROM figure_sum")
+        head = (await projections.lag(link, TENANT)).head
+    done = await audited(loaded)
+    assert done.result["alarms"] == []
+    assert done.result["sums_differing"] == done.result["dossiers_differing"] == 0
+    assert done.result["position"] == head
+    # each sum once; each dossier as one of an agency, of a procedure, and of a bucket
+    assert done.result["sums_compared"] == len(await stored_sums(loaded))
+    assert done.result["dossiers_compared"] >= len(await stored_rows(loaded))
+    async with driver_session(loaded) as link:
+        assert versions == await link.fetch("SELECT xmin::text FROM dossier UNION ALL SELECT xmin::text FROM figure_sum")
+
+
+@pytest.mark.parametrize("mistake", [mistake for mistake in MISTAKES if "forgotten" not in mistake])
+async def test_every_mistake_is_found_told_and_repaired(loaded, mistake):
+    await spoil(loaded, MISTAKES[mistake])
+    done = await audited(loaded)
+    assert done.result["sums_differing"] + done.result["dossiers_differing"] > 0
+    await assert_all_counted(loaded)
+    alarms = await raised(loaded)
+    assert {one.alarm_id for one, _ in alarms} == set(done.result["alarms"])
+    assert alarms
+    for alarm, findings in alarms:
+        assert alarm.repaired_at >= alarm.raised_at
+        assert len(findings) == min(500, alarm.sums_differing) + min(500, alarm.dossiers_differing)
+    again = await audited(loaded)
+    assert again.result["alarms"] == []
+
+
+async def test_a_figure_is_told_with_both_values_and_exactly_its_dossiers(loaded):
+    sums = await stored_sums(loaded)
+    key = next(key for key, counts in sorted(sums.items()) if key[:2] == ("agency", "month") and counts[0] >= 2)
+    measure, right = "received", sums[key][0]
+    _, _, starts_on, agency, _, channel = key
+    await spoil(
+        loaded,
+        f"UPDATE figure_sum SET {measure} = {right + 3} WHERE cut = 'agency' AND grain = 'month'"
+        f" AND starts_on = '{starts_on}' AND agency = '{agency}' AND channel = '{channel}'",
+    )
+    await audited(loaded)
+    [(alarm, [finding])] = await raised(loaded)
+    assert (alarm.sums_differing, alarm.dossiers_differing) == (1, 0)
+    assert finding.kind == "sum"
+    assert finding.subject == {
+        "cut": "agency",
+        "grain": "month",
+        "starts_on": starts_on.isoformat(),
+        "agency": agency,
+        "procedure": "",
+        "channel": channel,
+    }
+    assert (finding.stored, finding.recounted) == ({measure: right + 3}, {measure: right})
+    async with driver_session(loaded) as link:
+        behind = await link.fetch(
+            "SELECT code FROM dossier WHERE agency = $1 AND coalesce(channel, '') = $2"
+            " AND date_trunc('month', received_on) = $3 ORDER BY code",
+            agency,
+            channel,
+            starts_on,
+        )
+    assert finding.dossiers == [row[0] for row in behind]
+    assert finding.dossiers_total == len(behind) == right
+
+
+async def test_a_row_is_told_with_the_columns_that_differ(loaded):
+    rows = await stored_rows(loaded)
+    code = next(code for code, row in rows.items() if row.agency is not None and row.received_on is not None)
+    await spoil(loaded, f"UPDATE dossier SET agency = 'H51.98', status = 10 WHERE code = '{code}'")
+    wrong = (await stored_rows(loaded))[code]
+    await audited(loaded)
+    found = [finding for _, findings in await raised(loaded) for finding in findings if finding.kind == "dossier"]
+    [finding] = found
+    assert finding.subject == {"dossier": code}
+    assert finding.stored["agency"] == "H51.98"
+    assert finding.recounted == {name: getattr(rows[code], name) for name in finding.stored}
+    assert set(finding.stored) == {name for name in wrong._fields if getattr(wrong, name) != getattr(rows[code], name)}
+    assert (await stored_rows(loaded)) == rows
+    await assert_all_counted(loaded)
+
+
+@pytest.mark.parametrize("mistake", ["a sum is changed", "bogus sums", "a dossier row is changed", "dossier rows are lost"])
+async def test_a_walk_of_nights_finds_everything(loaded, mistake):
+    await spoil(loaded, MISTAKES[mistake])
+    async with driver_session(loaded) as link:
+        tonight = (await jobs.clock(link)).date()
+    for back in range(3, 0, -1):
+        await audited(loaded, {"night": (tonight - timedelta(days=back)).isoformat()}, nights=3)
+    await assert_all_counted(loaded)
+
+
+async def test_nights_that_were_missed_are_made_up_for(loaded):
+    await audited(loaded, {"night": "2026-03-01"}, nights=5)
+    await spoil(loaded, MISTAKES["bogus sums"])
+    await spoil(loaded, MISTAKES["dossier rows are lost"])
+    await audited(loaded, {"night": "2026-03-09"}, nights=5)  # the 2nd to the 8th are missed: all slots are due
+    await assert_all_counted(loaded)
+
+
+async def test_an_audit_of_one_agency_covers_it_and_of_a_period_its_days(loaded):
+    sums = await stored_sums(loaded)
+    agency = next(key[3] for key in sorted(sums) if key[0] == "agency" and key[3])
+    other = next(key[3] for key in sorted(sums) if key[0] == "agency" and key[3] not in ("", agency))
+    await spoil(loaded, f"UPDATE figure_sum SET received = received + 1 WHERE agency IN ('{agency}', '{other}')")
+    spoilt = {key: counts for key, counts in (await stored_sums(loaded)).items() if sums.get(key) != counts}
+    day = min(key[2] for key in spoilt if key[1] == "day" and key[3] == agency)
+    await audited(loaded, {"agencies": [agency], "from": day.isoformat(), "to": day.isoformat()})
+    left = {key for key, counts in (await stored_sums(loaded)).items() if sums.get(key) != counts}
+    in_days = {"day": day, "month": day.replace(day=1), "year": day.replace(month=1, day=1)}
+    assert left == {key for key in spoilt if not (key[3] == agency and key[2] == in_days[key[1]])}
+    await audited(loaded, {"agencies": [agency]})
+    left = {key for key, counts in (await stored_sums(loaded)).items() if sums.get(key) != counts}
+    assert left == {key for key in spoilt if key[3] == other}
+
+
+async def test_nothing_is_repaired_before_it_is_told(loaded):
+    for mistake in ("a sum is changed", "a dossier row is changed"):
+        await spoil(loaded, MISTAKES[mistake])
+    rows, sums = await stored_rows(loaded), await stored_sums(loaded)
+    async with driver_session(loaded) as link:
+        await jobs.create(link, TENANT, JobKind.AUDIT, WHOLE)
+        job = await jobs.claim(link, TENANT, ["audit"], await jobs.clock(link))
+    with pytest.raises(Injected):
+        await Audits(loaded, nights=7, faults=faults("before-audit-repair:1"))(job, silent)
+    assert (rows, sums) == (await stored_rows(loaded), await stored_sums(loaded))
+    [(alarm, findings)] = await raised(loaded)
+    assert alarm.repaired_at is None
+    assert findings
+
+
+@pytest.mark.parametrize("point", ["mid-audit", "before-audit-repair", "before-audit-commit"])
+async def test_a_killed_audit_goes_on_and_tells_once(loaded, point):
+    for mistake in ("a sum is changed", "a dossier row is changed", "bogus dossier rows"):
+        await spoil(loaded, MISTAKES[mistake])
+    async with driver_session(loaded) as link:
+        queued = await jobs.create(link, TENANT, JobKind.AUDIT, WHOLE)
+        job = await jobs.claim(link, TENANT, ["audit"], await jobs.clock(link))
+    with pytest.raises(Injected):
+        await Audits(loaded, nights=7, faults=faults(f"{point}:1"))(job, silent)
+    told = await raised(loaded)
+    async with driver_session(loaded) as link:
+        await link.execute("UPDATE job SET leased_until = now() - interval '1 second'")  # its worker is dead
+    assert await runner(loaded).work(TENANT)
+    await assert_all_counted(loaded)
+    async with driver_session(loaded) as link:
+        done = await jobs.find(link, TENANT, queued.job_id)
+        audit = await audits.find(link, TENANT, queued.job_id)
+    assert done.state is JobState.DONE
+    assert audit.parts_done == len(audit.parts)
+    alarms = await raised(loaded)
+    assert all(alarm.repaired_at is not None for alarm, _ in alarms)
+    for was, findings in told:
+        assert [(now.raised_at, now.position, same == findings) for now, same in alarms if now.alarm_id == was.alarm_id] == [
+            (was.raised_at, was.position, True)
+        ]
+
+
+async def silent(_progress) -> None:
+    pass
+
+
+@pytest.mark.parametrize("mistake", ["none", "a sum is changed", "a dossier row is changed", "all dossier rows are lost"])
+async def test_it_is_right_while_events_are_projected_and_alarms_at_nothing(loaded, monkeypatch, mistake):
+    small_batches(monkeypatch, 9)
+    if mistake != "none":
+        await spoil(loaded, MISTAKES[mistake])
+    projector = Projector(loaded)
+    pump = Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02)
+    run = asyncio.create_task(pump.run())
+
+    async def more() -> None:
+        for part in parts(messy(f"more {mistake}", 50), 5, 15):
+            await append(loaded, part)
+            pump.ring(TENANT)
+            await asyncio.sleep(0.01)
+
+    coming = asyncio.create_task(more())
+    first = await audited(loaded)
+    while not coming.done():
+        later = await audited(loaded)
+        if mistake == "none":
+            assert later.result["alarms"] == []
+    await coming
+    assert (first.result["alarms"] == []) is (mistake == "none")
+    async with asyncio.timeout(30), driver_session(loaded) as link:
+        while (await projections.lag(link, TENANT)).oldest_uncounted_at is not None:
+            await asyncio.sleep(0.02)
+    await pump.stop(5)
+    await run
+    await audited(loaded)
+    await assert_all_counted(loaded)
+
+
+async def test_a_dossier_that_is_set_aside_is_no_alarm(loaded):
+    code = next(iter(await stored_rows(loaded)))
+    event = next(one for one in messy("audit", 60) if one.dossier_code == code)
+    await append(loaded, [event._replace(id="one-more", content_hash=b"other")])
+    poisoned = FailPoints.from_environment({"MOTCUA_POISON_DOSSIER": code})
+    await project(loaded, Projector(loaded, faults=poisoned))
+    assert (await audited(loaded)).result["alarms"] == []
+
+
+async def test_a_rebuild_meanwhile_voids_the_comparison(loaded):
+    await spoil(loaded, MISTAKES["a sum is changed"])
+    async with driver_session(loaded) as link:
+        await jobs.create(link, TENANT, JobKind.AUDIT, WHOLE)
+        job = await jobs.claim(link, TENANT, ["audit"], await jobs.clock(link))
+        await jobs.create(link, TENANT, JobKind.REBUILD, {})
+
+    class Rebuilding(Audits):
+        async def _raise(self, *told):
+            await super()._raise(*told)
+            await JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)}).work(TENANT)
+
+    await Rebuilding(loaded, nights=7)(job, silent)
+    await assert_all_counted(loaded)
+    assert all(alarm.repaired_at is not None for alarm, _ in await raised(loaded))
+
+
+async def test_two_workers_begin_one_audit_a_night_and_only_for_who_had_events(loaded, migration_database_url):
+    at = time(2, 30)
+    schedules = [AuditSchedule(loaded, runner(loaded), at) for _ in range(2)]
+    assert await schedules[0].tenants() == []  # its first event came after the hour struck
+    owner = await asyncpg.connect(migration_database_url)
+    await owner.execute("UPDATE event_log SET recorded_at = recorded_at - interval '2 days'")
+    await owner.close()
+    assert await schedules[0].tenants() == [TENANT]
+    done = await asyncio.gather(*(schedule.work(TENANT) for schedule in schedules))
+    assert sorted(done) in ([False, True], [True, True])
+    assert await schedules[1].tenants() == []
+    async with driver_session(loaded) as link:
+        found = await link.fetch("SELECT job_id, state FROM job")
+        night = night_of(await jobs.clock(link), at)
+        assert await audits.last_night(link, TENANT) == night
+    assert [tuple(row) for row in found] == [(nightly_id(night), "done")]
+    assert await AuditSchedule(loaded, runner(loaded), None).tenants() == []
+
+
+def test_a_night_begins_when_its_hour_strikes():
+    at = time(2, 30)
+    assert night_of(datetime(2026, 3, 1, 19, 29, tzinfo=UTC), at) == date(2026, 3, 1)
+    assert night_of(datetime(2026, 3, 1, 19, 30, tzinfo=UTC), at) == date(2026, 3, 2)
