@@ -1,0 +1,158 @@
+"""How old a figure is: from the moment an event is due to be told, at a steady rate, until an answer counts it.
+
+Real processes (API, worker, PostgreSQL with fsync, the portal beside them), on top of the sample of 2018. The client asks
+for figures all the time and notes which position each answer counts; an event's age is that of the first answer that
+counts it, the time of asking included. Nothing is taken from what the product says of itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from tests.oracle.histories import Event, event, written
+from tests.proof.settings import ProofSettings
+from tests.system.local_run import KEY, LocalRun
+
+PROMISE_SECONDS = 0.5
+"""docs/operating.md: p99 at 200 events a second."""
+
+ASK_EVERY_SECONDS = 0.02
+LAST_SECONDS = 30.0
+SAMPLE = "soctrang-2018"
+LIFE = ("received", "assigned", "processed")
+
+
+@dataclass
+class Freshness:
+    """What was seen; seconds on the client's clock."""
+
+    due: dict[int, float] = field(default_factory=dict)
+    """When each event, by its position, was due to be told."""
+    acknowledged: dict[int, float] = field(default_factory=dict)
+    answers: list[tuple[int, float]] = field(default_factory=list)
+    """Position counted by each answer, and when the answer was there."""
+    largest_lag: float = 0.0
+    """The largest age that an answer said of itself."""
+    dishonest: int = 0
+    """Answers that said they are not behind, though an event acknowledged before they were asked for is missing."""
+
+    def ages(self, begun: dict[int, float]) -> list[float]:
+        """The age of each event when an answer first counted it, sorted."""
+        positions = [position for position, _ in self.answers]
+        return sorted(self.answers[bisect_left(positions, position)][1] - at for position, at in begun.items())
+
+
+def percentile(ages: list[float], share: float) -> float:
+    """The smallest age that this share of the events does not exceed."""
+    return ages[max(0, ceil(len(ages) * share) - 1)]
+
+
+def freshness_run(folder: Path, settings: ProofSettings, console: Console) -> bool:
+    """True if p99 keeps the promise, and the figures in the end are what was told."""
+    return measured(folder, console, rate=settings.rate, seconds=settings.seconds, sample=SAMPLE) < PROMISE_SECONDS
+
+
+def measured(folder: Path, console: Console, *, rate: int, seconds: float, sample: str) -> float:
+    """The 99th percentile, in seconds; raises if the figures are not exactly what was told."""
+    run = LocalRun(folder / "freshness")
+    try:
+        run.start(MOTCUA_SAMPLE=sample).wait_ready(600)
+        found = asyncio.run(_measured(run, rate, seconds))
+        run.stop()
+    finally:
+        run.clean()
+    told, acknowledged = found.ages(found.due), found.ages(found.acknowledged)
+    for name, ages in (("told", told), ("acknowledged", acknowledged)):
+        shown = ", ".join(f"p{share * 100:.0f} {percentile(ages, share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99))
+        console.print(f"from {name} to counted: {shown}, worst {ages[-1] * 1000:.0f} ms", highlight=False)
+    console.print(
+        f"{len(told)} events at {rate} a second, {len(found.answers)} answers meanwhile, the oldest"
+        f" {found.largest_lag * 1000:.0f} ms behind by its own word",
+        highlight=False,
+    )
+    assert not found.dishonest, f"{found.dishonest} answers said that they count everything, and did not"
+    return percentile(told, 0.99)
+
+
+def _life(serial: int, now: datetime) -> list[Event]:
+    """A dossier of today, received and processed within minutes, all of it in the past."""
+    code = f"H51.12-{now.astimezone(UTC) + timedelta(hours=7):%y%m%d}-{serial:06}"
+    told = []
+    for step, name in enumerate(LIFE):
+        data = {
+            "received": {"procedure_code": "1.001193", "agency_code": "H51.12", "channel": "online"},
+            "assigned": {"department": "Bộ phận chuyên môn"},
+            "processed": {"outcome": "approved"},
+        }[name]
+        moment = written(now - timedelta(minutes=len(LIFE) - step))
+        told.append(event(name, code, moment, "urn:proof:freshness", f"{code}/{name}", **data))
+    return told
+
+
+async def _measured(run: LocalRun, rate: int, seconds: float) -> Freshness:
+    found = Freshness()
+    headers = {"authorization": f"Bearer {KEY}"}
+    over = asyncio.Event()
+    dossiers = max(1, int(rate * seconds) // len(LIFE))
+    now = datetime.now(UTC)
+    asked = {"from": f"{now - timedelta(days=1):%Y-%m-%d}", "to": f"{now + timedelta(hours=7):%Y-%m-%d}"}
+    limits = httpx.Limits(max_connections=64)
+    async with (
+        httpx.AsyncClient(base_url=run.api, headers=headers, timeout=30, trust_env=False, limits=limits) as client,
+        httpx.AsyncClient(base_url=run.api, headers=headers, timeout=30, trust_env=False) as reader,
+    ):
+        before = (await _summary(reader, asked))["received"]["new"]["total"]
+        asking = asyncio.create_task(_ask(reader, asked, found, over))
+        begun = time.perf_counter() + 0.2
+        telling = []
+        lives = (_life(serial, now) for serial in range(1, dossiers + 1))
+        for number, told in enumerate(itertools.chain.from_iterable(lives)):
+            due = begun + number / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            telling.append(asyncio.create_task(_tell(client, told, due, found)))
+        await asyncio.gather(*telling)
+        limit = time.perf_counter() + LAST_SECONDS
+        while not found.answers or found.answers[-1][0] < max(found.due):
+            assert time.perf_counter() < limit, f"not counted after {LAST_SECONDS} s: {max(found.due)}"
+            await asyncio.sleep(0.05)
+        over.set()
+        await asking
+        answer = await _summary(reader, asked)
+    assert answer["received"]["new"]["total"] - before == dossiers
+    assert answer["as_of"]["lag_seconds"] == 0
+    return found
+
+
+async def _tell(client: httpx.AsyncClient, told: Event, due: float, found: Freshness) -> None:
+    answer = await client.post("/v1/events", json=told)
+    assert answer.status_code == 202, answer.text
+    position = answer.json()["position"]
+    found.due[position] = due
+    found.acknowledged[position] = time.perf_counter()
+
+
+async def _ask(client: httpx.AsyncClient, asked: dict[str, str], found: Freshness, over: asyncio.Event) -> None:
+    while not over.is_set():
+        known = max(found.acknowledged, default=0)
+        stamp = (await _summary(client, asked))["as_of"]
+        found.answers.append((stamp["position"], time.perf_counter()))
+        found.largest_lag = max(found.largest_lag, stamp["lag_seconds"])
+        found.dishonest += stamp["lag_seconds"] == 0 and stamp["position"] < known
+        await asyncio.sleep(ASK_EVERY_SECONDS)
+
+
+async def _summary(client: httpx.AsyncClient, asked: dict[str, str]) -> dict[str, Any]:
+    answer = await client.get("/v1/stats/summary", params=asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
