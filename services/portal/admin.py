@@ -83,11 +83,12 @@ def inspection_routes(portal: Portal) -> APIRouter:
         after: Annotated[str, Query(description="a dossier code")] = "",
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         full: Annotated[bool, Query(description="with all versions and steps")] = False,
+        steps: Annotated[bool, Query(description="with the natural keys of the steps")] = False,
     ) -> Response:
         """Give a page in the order of the codes; `next` is the `after` of the next page, or null."""
         return _json(
             await portal.store.read(
-                lambda connection: inspection.dossiers(connection, after=after, limit=limit, full=full),
+                lambda connection: inspection.dossiers(connection, after=after, limit=limit, full=full, steps=steps),
             ),
         )
 

@@ -82,8 +82,11 @@ def dossier(connection: sqlite3.Connection, code: str) -> dict[str, Any] | None:
     return _held(row[0]) | history
 
 
-def dossiers(connection: sqlite3.Connection, *, after: str, limit: int, full: bool) -> dict[str, Any]:
-    """Give a page of dossiers in the order of their codes; `full` adds what each of them accepted."""
+def dossiers(connection: sqlite3.Connection, *, after: str, limit: int, full: bool, steps: bool = False) -> dict[str, Any]:
+    """Give a page of dossiers in the order of their codes.
+
+    `full` adds what each of them accepted, `steps` the natural keys of its progress steps alone.
+    """
     rows = connection.execute(
         "SELECT d.code, d.version, d.first_us, v.accepted_us, v.body, "
         "(SELECT count(*) FROM steps s WHERE s.code = d.code) "
@@ -91,14 +94,23 @@ def dossiers(connection: sqlite3.Connection, *, after: str, limit: int, full: bo
         (after, limit + 1),
     ).fetchall()
     items = []
-    for code, version, first_us, accepted_us, body, steps in rows[:limit]:
+    for code, version, first_us, accepted_us, body, count in rows[:limit]:
         item = _held(body) | {
             "version_count": version,
-            "progress_count": steps,
+            "progress_count": count,
             "first_accepted_at": instant(first_us),
             "accepted_at": instant(accepted_us),
         }
         items.append(item | _history(connection, code) if full else item)
+    if steps and not full and items:
+        by_code: dict[str, list[dict[str, str]]] = {item["MaHoSo"]: item.setdefault("progress", []) for item in items}
+        keys = connection.execute(
+            "SELECT code, at, status, officer FROM steps WHERE code > ? AND code <= ? ORDER BY seq",
+            (after, rows[:limit][-1][0]),
+        )
+        for code, at, status, officer in keys:
+            if code in by_code:
+                by_code[code].append({"ThoiDiemXuLy": at, "TrangThai": status, "NguoiXuLy": officer})
     return {"items": items, "next": rows[limit - 1][0] if len(rows) > limit else None}
 
 

@@ -25,6 +25,7 @@ from shared.portal.outcomes import (
     Failure,
     Found,
     Garbled,
+    Listed,
     LoggedIn,
     LoginOutcome,
     Refused,
@@ -114,11 +115,11 @@ class Gate:
             await asyncio.sleep(wait)
 
     async def report(
-        self, outcome: Answered | Found | Throttled | Failure, admission: Admission, *, suspect: bool = False
+        self, outcome: Answered | Found | Listed | Throttled | Failure, admission: Admission, *, suspect: bool = False
     ) -> None:
         """Tell the circuit how the call ended. ``suspect``: its dossiers failed before, it is no evidence by itself."""
         if (
-            isinstance(outcome, Answered | Found)
+            isinstance(outcome, Answered | Found | Listed)
             and not admission.probe
             and self._last is not None
             and self._last.circuit.state is CircuitState.CLOSED
@@ -136,10 +137,16 @@ class Gate:
                 return
 
     def _after(
-        self, circuit: Circuit, outcome: Answered | Found | Throttled | Failure, now: datetime, *, probe: bool, suspect: bool
+        self,
+        circuit: Circuit,
+        outcome: Answered | Found | Listed | Throttled | Failure,
+        now: datetime,
+        *,
+        probe: bool,
+        suspect: bool,
     ) -> Circuit:
         match outcome:
-            case Answered() | Found():
+            case Answered() | Found() | Listed():
                 return rules.succeeded(circuit, now, probe=probe)
             case Throttled(seconds):
                 return rules.throttled(circuit, now, seconds, self._pace, probe=probe)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.worker.portal_access import Accounts
 from services.worker.portal_delivery import Delivery, Tally
 from services.worker.portal_gate import PATIENCE_SECONDS, DatabaseClock, Gate, SharedSessions
 from services.worker.portal_names import PortalNames
@@ -28,7 +29,8 @@ from shared.domain.circuit import Lane, Pace
 from shared.domain.events import Tenant
 from shared.domain.retry import SUSPECT_TRIES
 from shared.observability import failure_of, get_logger
-from shared.portal.client import Deadlines, PortalAccess, PortalClient
+from shared.portal import wire
+from shared.portal.client import Deadlines, PortalClient
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,17 +64,6 @@ class Post:
     names: PortalNames
 
 
-def portal_access(settings: Settings) -> PortalAccess:
-    """Where the portal is, from the settings."""
-    return PortalAccess(
-        url=settings.effective_portal_url,
-        username=settings.portal_username,
-        password=settings.portal_password.get_secret_value(),
-        dstcode=settings.portal_dstcode,
-        unit=settings.portal_madonvi,
-    )
-
-
 class PortalSync:
     """One for a process: rung with `ring`, running in `run`, ended with `stop`."""
 
@@ -87,8 +78,9 @@ class PortalSync:
     ) -> None:
         self._engine = engine
         self._cache = cache
-        self._access = portal_access(settings)
-        self._pace = Pace(settings.portal_calls_per_minute, settings.time_scale)
+        wire.demand_total_tables()
+        self._accounts = Accounts.of(settings)
+        self._time_scale = settings.time_scale
         self._sweep_seconds = settings.sweep_seconds
         self._deadlines = deadlines or Deadlines()
         self._passed = passed
@@ -148,6 +140,10 @@ class PortalSync:
         """The tenant's client, gate and names, for jobs that talk to the portal too."""
         return self._post(tenant)
 
+    def calls_per_minute(self, tenant: Tenant) -> float:
+        """The calls that the portal allows the tenant in any minute."""
+        return self._accounts.for_tenant(tenant).calls_per_minute
+
     @property
     def clock(self) -> DatabaseClock:
         """The database's clock as seen from here."""
@@ -156,8 +152,10 @@ class PortalSync:
     def _post(self, tenant: Tenant) -> Post:
         post = self._posts.get(tenant)
         if post is None:
-            gate = Gate(self._engine, tenant, self._pace, self._clock)
-            client = PortalClient(self._access, SharedSessions(self._engine, tenant), self._deadlines, self._passed)
+            account = self._accounts.for_tenant(tenant)
+            pace = Pace(account.calls_per_minute, self._time_scale)
+            gate = Gate(self._engine, tenant, pace, self._clock)
+            client = PortalClient(account.access, SharedSessions(self._engine, tenant), self._deadlines, self._passed)
             post = Post(tenant, client, gate, PortalNames(self._cache, tenant, client, gate))
             self._posts[tenant] = post
         return post
@@ -216,7 +214,7 @@ class PortalSync:
                 return 0
             if len(claims) == CLAIM_LIMITS[lane]:
                 self._start_sender(post.tenant, lane)  # there is more than one sender's work
-            notebook = Notebook(self._engine, connection, post.tenant, claims, self._clock, time_scale=self._pace.time_scale)
+            notebook = Notebook(self._engine, connection, post.tenant, claims, self._clock, time_scale=self._time_scale)
             delivery = Delivery(
                 connection,
                 post.tenant,

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from shared.db.ledger_steps import StepKey
 from shared.domain.events import DossierCode, Tenant
+from shared.domain.reconciliation import DifferenceKind
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -22,11 +24,15 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """What the portal's look-up says otherwise. ``fields`` is empty for a dossier that is missing there."""
+    """What the portal says otherwise. ``detail``: the fields, or in what the steps differ; never a value.
+
+    ``steps``: the steps that are missing there, by happened_at, status and staff.
+    """
 
     settled: Settled
-    missing: bool
-    fields: tuple[str, ...]
+    kind: DifferenceKind
+    detail: str = ""
+    steps: Sequence[StepKey] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +96,40 @@ async def whole_under_way(connection: "DriverConnection", tenant: Tenant) -> boo
     return found
 
 
-# Only what still stands as it was read: a dossier that was sent meanwhile is not what was looked up.
+# Only what still stands as it was read: a dossier that was sent meanwhile is not what was looked up. Of a dossier that is
+# there and lacks steps, these alone are sent.
 _REOPEN: Final = """
 WITH given AS MATERIALIZED (
-    SELECT * FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bool[], $6::text[])
-        AS g(dossier_code, fence, position, missing, detail)
+    SELECT * FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+        AS g(dossier_code, fence, position, kind, detail)
 ), held AS MATERIALIZED (
-    SELECT l.dossier_code, g.fence, g.position, g.missing, g.detail
+    SELECT l.dossier_code, g.fence, g.position, g.kind, g.detail
     FROM sync_ledger l JOIN given g ON l.dossier_code = g.dossier_code AND l.fence = g.fence
     WHERE l.tenant = $1 AND l.state IN ('sent', 'parked') AND l.dossier_code = ANY($2::text[])
     ORDER BY l.dossier_code
     FOR UPDATE OF l
 ), reopened AS (
-    UPDATE sync_ledger l SET state = 'pending', wanted_at = $7, next_try_at = $7, attempts = 0, dossier_body_hash = NULL,
-                             known_there = NOT h.missing
+    UPDATE sync_ledger l SET
+        state = 'pending', wanted_at = $7, next_try_at = $7, attempts = 0,
+        dossier_body_hash = CASE WHEN h.kind = 'steps_missing' THEN l.dossier_body_hash ELSE NULL END,
+        known_there = h.kind <> 'missing_there'
     FROM held h WHERE l.tenant = $1 AND l.dossier_code = h.dossier_code AND l.dossier_code = ANY($2::text[])
 ), forgotten AS (
-    UPDATE sync_step s SET acknowledged_at = NULL
-    WHERE s.tenant = $1 AND s.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held WHERE missing))
+    UPDATE sync_step s SET acknowledged_at = NULL, acknowledged_before_at = NULL
+    WHERE s.tenant = $1 AND s.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held WHERE kind = 'missing_there'))
+), lacking AS (
+    UPDATE sync_step s SET acknowledged_at = NULL, acknowledged_before_at = NULL
+    FROM unnest($9::text[], $10::timestamptz[], $11::smallint[], $12::text[]) AS g(dossier_code, happened_at, status, staff)
+    WHERE s.tenant = $1 AND s.dossier_code = g.dossier_code AND s.happened_at = g.happened_at AND s.status = g.status
+      AND s.staff = g.staff AND s.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held WHERE kind = 'steps_missing'))
 ), noted AS (
     INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, operation, started_at, ended_at, outcome, detail)
-    SELECT $1, dossier_code, fence, 'reconciliation', position, 'look_up', $7, $7,
-           CASE WHEN missing THEN 'missing_there' ELSE 'differs_there' END, detail
+    SELECT $1, dossier_code, fence, 'reconciliation', position, 'look_up', $7, $7, kind, detail
     FROM held
+    ON CONFLICT DO NOTHING
+), kept AS (
+    INSERT INTO sync_difference (tenant, job_id, dossier_code, kind, detail, found_at, reopened)
+    SELECT $1, $8, dossier_code, kind, detail, $7, true FROM held
     ON CONFLICT DO NOTHING
 )
 SELECT dossier_code FROM held
@@ -120,17 +137,24 @@ SELECT dossier_code FROM held
 
 
 async def reopen(
-    connection: "DriverConnection", tenant: Tenant, found: Sequence[Discrepancy], now: datetime
+    connection: "DriverConnection", tenant: Tenant, job_id: str, found: Sequence[Discrepancy], now: datetime
 ) -> set[DossierCode]:
-    """Have these sent again: as a create with all steps where missing, as an update else. Answers those that were."""
+    """Have these sent again and keep why: one difference of each dossier, of a kind that sending repairs.
+
+    As a create with all steps where missing, as an update where it differs, the steps alone where only they are missing.
+    Answers those that were; the others have changed meanwhile and are on their way anyhow.
+    """
+    lacking = [(one.settled.dossier_code, *step) for one in found for step in one.steps]
     rows = await connection.fetch(
         _REOPEN,
         tenant,
         [one.settled.dossier_code for one in found],
         [one.settled.fence for one in found],
         [one.settled.position for one in found],
-        [one.missing for one in found],
-        [", ".join(one.fields) for one in found],
+        [one.kind for one in found],
+        [one.detail for one in found],
         now,
+        job_id,
+        *([step[number] for step in lacking] for number in range(4)),
     )
     return {row["dossier_code"] for row in rows}

@@ -190,7 +190,8 @@ WITH chosen AS MATERIALIZED (
         in_doubt = l.in_doubt OR $9, dossier_body_hash = CASE WHEN $9 THEN NULL ELSE l.dossier_body_hash END
     WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM chosen))
 ), forgotten AS (
-    UPDATE sync_step s SET acknowledged_at = NULL
+    UPDATE sync_step s SET acknowledged_before_at = coalesce(s.acknowledged_before_at, s.acknowledged_at),
+                           acknowledged_at = NULL
     WHERE $9 AND s.tenant = $1 AND s.dossier_code = ANY(ARRAY(SELECT dossier_code FROM chosen))
 )
 SELECT count(*) AS dossiers, max(dossier_code) AS last FROM chosen

@@ -10,12 +10,15 @@ from typing import Any, Final
 
 import orjson
 
+from shared.portal import wire
 from shared.portal.outcomes import (
     Answered,
     Found,
     Garbled,
+    Held,
     ItemKind,
     ItemRefusal,
+    Listed,
     LoggedIn,
     LoginOutcome,
     LookUpOutcome,
@@ -161,6 +164,21 @@ def read_rows(text: bytes) -> LookUpOutcome:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return Garbled("look-up without a list of rows")
     return Found(rows)
+
+
+def read_list(text: bytes) -> Listed | Garbled:
+    """Read a page of the portal's own list."""
+    try:
+        content = orjson.loads(text)
+        items, following = content["items"], content["next"]
+        rows = [wire.held(item) for item in items]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return Garbled("list without its items")
+    if following is not None and not isinstance(following, str):
+        return Garbled("list with a next page that is none")
+    if following is not None and not rows:
+        return Garbled("list with a next page after nothing")
+    return Listed([Held(*row) for row in rows if row is not None], following)
 
 
 def _call_failure(answer: Answer) -> Throttled | SessionLost | Refused | Garbled:

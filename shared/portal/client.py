@@ -6,7 +6,7 @@ notice; the session is shared with all workers of the tenant through a `Sessions
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -22,6 +22,7 @@ from shared.portal.outcomes import (
     Ambiguous,
     Failure,
     Garbled,
+    ListOutcome,
     LoggedIn,
     LoginOutcome,
     LookUpOutcome,
@@ -61,7 +62,7 @@ class PortalAccess:
 
     url: str
     username: str
-    password: str
+    password: str = field(repr=False)
     dstcode: str
     unit: str
     login_path: str = "/mapi/login"
@@ -73,7 +74,7 @@ class Session:
     """A session and its generation, which rises with every renewal."""
 
     generation: int
-    token: str
+    token: str = field(repr=False)
 
 
 class Sessions(Protocol):
@@ -147,6 +148,17 @@ class PortalClient:
     async def procedure(self, code: str) -> LookUpOutcome:
         """``LayThuTuc``: one procedure in full, no row if the portal does not know it."""
         return await self._call(Service.PROCEDURE, {"maTTHC": code}, answers.read_rows)
+
+    async def held(self, path: str, after: str, limit: int) -> ListOutcome:
+        """A page of the portal's own list, where it offers one: dossiers by code, above ``after``."""
+        parameters = {"after": after, "limit": str(limit), "steps": "true"}
+        try:
+            async with self._places, asyncio.timeout(self.deadlines.total_seconds):
+                response = await self._http.get(path, params=parameters)
+        except (TimeoutError, httpx.TransportError) as error:
+            # nothing is changed by asking
+            return Unavailable(f"list: {type(error).__name__}")
+        return _refused_at_door(response) or answers.read_list(response.content)
 
     async def _call(
         self, service: str, fields: Mapping[str, Any], read: Callable[[bytes], T | Throttled | Failure]

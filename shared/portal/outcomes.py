@@ -4,6 +4,7 @@ Outcome
 ├── Answered       the portal took the call: item by item accepted, or refused with its reason
 ├── LoggedIn       a session
 ├── Found          the rows of a look-up, complete
+├── Listed         a page of what the portal holds
 ├── Throttled      slow down, everybody
 └── Failure
     ├── Unavailable   nothing was done: not reached, or the adapter says 5xx
@@ -62,6 +63,22 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A dossier in the portal's own list. ``steps``: the natural keys of its progress steps; None: the list has none."""
+
+    code: str
+    steps: frozenset[tuple[str, str, str]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of what the portal holds, by code; ``next``: after which the next page begins, None: it was the last."""
+
+    items: Sequence[Held]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Throttled:
     """HTTP 429 or ``-7``."""
 
@@ -108,3 +125,4 @@ Failure: TypeAlias = Unavailable | Ambiguous | Garbled | SessionLost | Refused
 Outcome: TypeAlias = Answered | Throttled | Failure
 LoginOutcome: TypeAlias = LoggedIn | Throttled | Failure
 LookUpOutcome: TypeAlias = Found | Throttled | Failure
+ListOutcome: TypeAlias = Listed | Throttled | Failure

@@ -5,7 +5,7 @@ strings, an instant is ``yyyyMMddHHmmss`` of Asia/Ho_Chi_Minh. The same dossier 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,9 +15,10 @@ import orjson
 
 from shared.domain.applicant import Applicant
 from shared.domain.dossier import Dossier
-from shared.domain.events import Event, EventName
+from shared.domain.events import Channel, Event, EventName, Status
 from shared.domain.facts import ProgressStep, Supplement
 from shared.domain.folding import instant
+from shared.domain.lifecycle import PROGRESS_BEARING
 from shared.domain.local_time import LOCAL_ZONE
 from shared.domain.portal_status import (
     APPLICANT_KIND_CODES,
@@ -104,6 +105,26 @@ class StepLetter:
     status: int
     staff: str
     agency_code: str | None
+
+
+def demand_total_tables() -> None:
+    """Refuse to begin with a value of ours that has no code there: it would be sent as nothing, or fail in the middle.
+
+    Raises:
+        LookupError: such a value, with its table.
+    """
+    tables: list[tuple[str, Mapping[Any, str], Iterable[Any]]] = [
+        ("TrangThaiHoSo", STATUS_CODES, Status),
+        ("KenhThucHien", CHANNEL_CODES, Channel),
+        ("LoaiDoiTuong", APPLICANT_KIND_CODES, ApplicantKind),
+        ("HinhThuc", RETURN_METHOD_CODES, ReturnMethod),
+        ("DuocThanhToanTrucTuyen", PAYMENT_CODES, Gateway),
+        ("NoiDungXuLy", STEP_TEXTS, PROGRESS_BEARING),
+    ]
+    for name, table, values in tables:
+        for value in values:
+            if not table.get(value):
+                raise LookupError(f"{name}: no code for {value}")
 
 
 def unsendable(dossier: Dossier) -> Unsendable | None:
@@ -260,8 +281,10 @@ def step_body(letter: StepLetter, officer: str) -> Body:
     }
 
 
+STATUS_FIELD: Final = "TrangThaiHoSo"
+
 LOOKED_UP: Final[Mapping[str, str]] = {
-    "TrangThaiHoSo": "TRANGTHAIHOSO",
+    STATUS_FIELD: "TRANGTHAIHOSO",
     "NgayTiepNhan": "NGAYTIEPNHAN",
     "NgayHenTra": "NGAYHENTRA",
     "NgayKetThucXuLy": "NGAYKETTHUCXULY",
@@ -273,6 +296,21 @@ LOOKED_UP: Final[Mapping[str, str]] = {
 def differences(body: Body, held: Mapping[str, Any]) -> list[str]:
     """The fields in which a row of ``TraCuuHoSo`` differs from ours; one that it leaves out does not."""
     return [ours for ours, theirs in LOOKED_UP.items() if theirs in held and str(held[theirs] or "") != body[ours]]
+
+
+def held(item: Mapping[str, Any]) -> tuple[str, frozenset[tuple[str, str, str]] | None] | None:
+    """A row of the portal's own list: code and natural keys of its steps (None: not told); None: no such row."""
+    code, progress = item.get("MaHoSo"), item.get("progress")
+    if not isinstance(code, str):
+        return None
+    if not isinstance(progress, list) or not all(isinstance(step, dict) for step in progress):
+        return code, None
+    return code, frozenset((str(s["ThoiDiemXuLy"]), str(s["TrangThai"]), str(s["NguoiXuLy"])) for s in progress)
+
+
+def step_key(happened_at: datetime, status: int, officer: str) -> tuple[str, str, str]:
+    """The natural key of a step as the portal's own list has it."""
+    return local_text(happened_at), str(status), officer
 
 
 def _flag(value: bool) -> str:

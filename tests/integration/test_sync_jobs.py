@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from services.worker.portal_jobs import Reconcile, Replay
+from services.worker.portal_jobs import Replay
+from services.worker.portal_reconcile import Reconcile
 from shared.db import ledger_lists
 from shared.db.engine import driver_session
 from shared.db.jobs import Job, JobState
@@ -31,7 +33,7 @@ async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
 
 
 def job(kind: str, **parameters: Any) -> Job:
-    return Job(TENANT, "j", kind, JobState.RUNNING, parameters, {}, None, None, AT, AT, None, 1)
+    return Job(TENANT, uuid4().hex, kind, JobState.RUNNING, parameters, {}, None, None, AT, AT, None, 1)
 
 
 async def nowhere(_: Mapping[str, Any]) -> None:

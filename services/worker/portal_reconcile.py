@@ -1,0 +1,295 @@
+"""Comparing both sides: what the portal holds by its look-up, and by its own list where it offers one, with our ledger.
+
+What sending again repairs is sent again; the rest is kept for a person. Every difference is kept with its dossier.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.worker.jobs import Report
+from services.worker.portal_gate import DatabaseClock
+from services.worker.portal_sync import PortalSync, Post
+from shared.db import event_log, ledger, ledger_checks, ledger_differences
+from shared.db.engine import driver_session
+from shared.db.jobs import Job
+from shared.db.ledger_checks import Discrepancy, Scope, Settled
+from shared.db.ledger_differences import EXAMPLES_KEPT, Told
+from shared.db.ledger_steps import StepKey
+from shared.domain.applicant import NOBODY
+from shared.domain.circuit import Lane
+from shared.domain.codes import is_dossier_code, tenant_of_dossier
+from shared.domain.dossier import fold
+from shared.domain.events import DossierCode, Event
+from shared.domain.reconciliation import DifferenceKind, spacing
+from shared.observability import get_logger
+from shared.portal import wire
+from shared.portal.outcomes import Failure, Found, Held, Listed, Throttled
+from shared.portal.wire import Body, ProcedureNames
+
+T = TypeVar("T", Found, Listed)
+
+LOOK_UP_PAGE: Final = 100
+"""Codes of a ``TraCuuHoSo``."""
+
+LIST_PAGE: Final = 500
+"""Dossiers of a page of the portal's own list."""
+
+COUNTED_EVERY_PAGES: Final = 20
+"""After so many pages what remains is counted anew: meanwhile dossiers have been sent, and are compared too."""
+
+_PAUSE_SECONDS: Final = 1.0
+_JUST_NOW: Final = timedelta(seconds=2)
+"""What was acknowledged so shortly before a list was asked for may not be in it, by whatever clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a comparison is; what its job shows as progress, and from where another worker goes on.
+
+    ``after``: the last code that was looked up; ``listed_after``: the last code of the list, None while looking up.
+    """
+
+    looked_up: int = 0
+    of: int = 0
+    listed: int = 0
+    reopened: int = 0
+    after: str = ""
+    listed_after: str | None = None
+
+    @classmethod
+    def of_progress(cls, progress: Mapping[str, Any]) -> "Reached":
+        """Where the worker before had come to."""
+        return cls(**{name: progress[name] for name in cls.__slots__ if name in progress})
+
+
+class Reconcile:
+    """The handler of ``reconcile`` jobs: dossiers of which nothing is under way are compared with the portal.
+
+    Parameters as for a replay; none of them: every dossier that needs nothing by our ledger, and, where the portal offers a
+    list, everything in it. It keeps to its own share of the pace, and goes on from where a worker that died had come to.
+
+    A look-up that fails says nothing and is repeated. One that is late (F17) makes us create what exists, which the portal
+    answers with "exists" and the sender with an update: both sides then agree.
+    """
+
+    def __init__(self, engine: AsyncEngine, portal: PortalSync, *, list_path: str | None = None) -> None:
+        self._engine = engine
+        self._portal = portal
+        self._list_path = list_path
+
+    async def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
+        """Compare, page by page, in the backlog's part of the pace."""
+        return await _Comparison(self._engine, self._portal, job, report).run(self._list_path)
+
+
+class _Comparison:
+    """One job's course."""
+
+    def __init__(self, engine: AsyncEngine, portal: PortalSync, job: Job, report: Report) -> None:
+        self._engine = engine
+        self._portal = portal
+        self._post = portal.post(job.tenant)
+        self._turns = Turns(portal.clock, spacing(portal.calls_per_minute(job.tenant)))
+        self._job = job
+        self._report = report
+
+    async def run(self, list_path: str | None) -> Mapping[str, Any]:
+        """Go on from where the job is to its end; its result."""
+        scope = scope_of(self._job.parameters)
+        reached = Reached.of_progress(self._job.progress)
+        if reached.listed_after is None:
+            reached = await self._look_all_up(scope, reached)
+        if list_path is not None and scope == Scope():
+            await self._read_list(list_path, reached)
+        return await self._result(reached.looked_up)
+
+    async def _look_all_up(self, scope: Scope, reached: Reached) -> Reached:
+        tenant = self._job.tenant
+        pages = 0
+        while True:
+            async with driver_session(self._engine) as connection:
+                if pages % COUNTED_EVERY_PAGES == 0:
+                    remaining = await ledger_checks.settled_count(connection, tenant, scope, reached.after)
+                    reached = replace(reached, of=reached.looked_up + remaining)
+                page = await ledger_checks.settled_page(connection, tenant, scope, reached.after, LOOK_UP_PAGE)
+            if not page:
+                return reached
+            pages += 1
+            reopened = await self._reopen(await self._compare(page))
+            looked_up = reached.looked_up + len(page)
+            reached = replace(
+                reached,
+                looked_up=looked_up,
+                of=max(reached.of, looked_up),
+                reopened=reached.reopened + reopened,
+                after=page[-1].dossier_code,
+            )
+            await self._report(asdict(reached))
+
+    async def _compare(self, page: Sequence[Settled]) -> list[Discrepancy]:
+        codes = [settled.dossier_code for settled in page]
+        answer = await self._turns.ask(self._post, lambda: self._post.client.look_up(codes))
+        rows = {row["MAHOSO"]: row for row in answer.rows if isinstance(row.get("MAHOSO"), str)}
+        bodies = await self._bodies(page)
+        found: list[Discrepancy] = []
+        for settled in page:
+            body = bodies.get(settled.dossier_code)
+            if body is None:
+                continue
+            held = rows.get(settled.dossier_code)
+            if held is None:
+                found.append(Discrepancy(settled, DifferenceKind.MISSING_THERE))
+            elif fields := wire.differences(body, held):
+                by_status = wire.STATUS_FIELD in fields
+                kind = DifferenceKind.STATUS_DIFFERS if by_status else DifferenceKind.DATES_DIFFER
+                found.append(Discrepancy(settled, kind, ", ".join(fields)))
+        return found
+
+    async def _bodies(self, page: Sequence[Settled]) -> dict[str, Body]:
+        """What the portal should say of each dossier: as of the version that it acknowledged."""
+        async with driver_session(self._engine) as connection:
+            codes = [settled.dossier_code for settled in page]
+            histories = await event_log.of_dossiers(connection, self._job.tenant, codes)
+        bodies: dict[str, Body] = {}
+        for settled in page:
+            code = settled.dossier_code
+            events: list[Event] = [event for event in histories.get(code, []) if event.position <= settled.position]
+            dossier = fold(code, events)
+            if wire.unsendable(dossier) is None:
+                bodies[code] = wire.dossier_body(dossier, NOBODY, _NoNames())
+        return bodies
+
+    # The portal's own list
+
+    async def _read_list(self, path: str, reached: Reached) -> None:
+        after: str | None = reached.listed_after or ""
+        while after is not None:
+            async with driver_session(self._engine) as connection:
+                before = await ledger.clock(connection) - _JUST_NOW
+            page = await self._page(path, after)
+            reopened = await self._compare_list(page.items, before)
+            after = page.next
+            reached = replace(
+                reached, listed=reached.listed + len(page.items), reopened=reached.reopened + reopened, listed_after=after
+            )
+            await self._report(asdict(reached))
+
+    async def _page(self, path: str, after: str) -> Listed:
+        return await self._turns.ask(self._post, lambda: self._post.client.held(path, after, LIST_PAGE))
+
+    async def _compare_list(self, items: Sequence[Held], before: datetime) -> int:
+        """What we told the portal of a page's dossiers, against the page; the number sent again."""
+        job = self._job
+        async with driver_session(self._engine) as connection:
+            told = await ledger_differences.told_of(connection, job.tenant, [item.code for item in items], before)
+        lacking: list[Discrepancy] = []
+        kept: list[tuple[str, DifferenceKind, str]] = []
+        for item in items:
+            ours = told.get(DossierCode(item.code))
+            if item.code not in told:
+                if is_dossier_code(item.code) and tenant_of_dossier(item.code) == job.tenant:
+                    kept.append((item.code, DifferenceKind.MISSING_HERE, ""))
+            elif ours is not None and item.steps is not None:
+                missing, beyond = _steps_between(ours, item.steps)
+                if missing:
+                    lacking.append(
+                        Discrepancy(
+                            ours.settled, DifferenceKind.STEPS_MISSING, f"{len(missing)} of {len(ours.steps)}", missing
+                        )
+                    )
+                if beyond:
+                    kept.append((item.code, DifferenceKind.STEPS_BEYOND, f"{beyond} beyond {len(ours.steps)}"))
+        if kept:
+            async with driver_session(self._engine) as connection:
+                await ledger_differences.keep(connection, job.tenant, job.job_id, kept, await ledger.clock(connection))
+        return await self._reopen(lacking)
+
+    async def _reopen(self, found: Sequence[Discrepancy]) -> int:
+        if not found:
+            return 0
+        job = self._job
+        async with driver_session(self._engine) as connection:
+            now = await ledger.clock(connection)
+            reopened = await ledger_checks.reopen(connection, job.tenant, job.job_id, found, now)
+        if reopened:
+            self._portal.ring(job.tenant)
+        return len(reopened)
+
+    async def _result(self, looked_up: int) -> Mapping[str, Any]:
+        job = self._job
+        async with driver_session(self._engine) as connection:
+            found = await ledger_differences.found_by(connection, job.tenant, job.job_id)
+            kept = await ledger_differences.page(connection, job.tenant, job.job_id, limit=EXAMPLES_KEPT)
+        kinds = {kind.value: found.kinds.get(kind, 0) for kind in DifferenceKind}
+        if any(kinds.values()):
+            get_logger().warning("portal_differed", tenant=job.tenant, reopened=found.reopened, **kinds)
+        return {
+            "looked_up": looked_up,
+            "differences": sum(kinds.values()),
+            **kinds,
+            "differs_there": kinds[DifferenceKind.STATUS_DIFFERS] + kinds[DifferenceKind.DATES_DIFFER],
+            "reopened": found.reopened,
+            "fields": dict(found.fields),
+            "examples": [{"dossier": one["dossier_code"], "reason": one["kind"], "fields": one["detail"]} for one in kept],
+        }
+
+
+def scope_of(asked: Mapping[str, Any]) -> Scope:
+    """What a job is to compare."""
+    return Scope(
+        codes=asked.get("dossiers"),
+        error=asked.get("error"),
+        first_at=_instant(asked.get("from")),
+        before=_instant(asked.get("to")),
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _steps_between(ours: Told, theirs: frozenset[tuple[str, str, str]]) -> tuple[list[StepKey], int]:
+    """The steps of ours that the portal's list lacks, and how many it has beyond ours."""
+    told = {wire.step_key(key[0], key[1], officer): key for key, officer in ours.steps.items()}
+    return [key for words, key in told.items() if words not in theirs], len(theirs - told.keys())
+
+
+class Turns:
+    """Calls of a comparison, apart from each other by its share of the pace."""
+
+    def __init__(self, clock: DatabaseClock, apart: timedelta) -> None:
+        self._clock = clock
+        self._apart = apart
+        self._next: datetime | None = None
+
+    async def ask(self, post: Post, call: Callable[[], Awaitable[T | Throttled | Failure]]) -> T:
+        """The answer to a question, asked until there is one."""
+        while True:
+            now = self._clock.now()
+            start = max(self._next or now, now)
+            self._next = start + self._apart
+            await asyncio.sleep((start - now).total_seconds())
+            admission = await post.gate.admit(Lane.BACKLOG)
+            if admission is not None:
+                outcome = await call()
+                await post.gate.report(outcome, admission)
+                if isinstance(outcome, Found | Listed):
+                    return outcome
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+class _NoNames:
+    """A look-up tells no names: none are needed."""
+
+    def procedure(self, code: str) -> ProcedureNames:  # noqa: ARG002 - the port's signature
+        """None."""
+        return ProcedureNames()
+
+    def agency(self, code: str | None) -> str:
+        """The code."""
+        return code or ""
