@@ -1,6 +1,6 @@
-"""The dossiers behind a figure as of an earlier instant, as pages or as CSV."""
+"""Dossiers as of an earlier instant, as pages or as CSV."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -15,15 +15,17 @@ from services.api.routes.dossiers import DEFAULT_LIMIT, Paging
 from services.api.schemas import cursors, sheets
 from services.api.schemas.dossier_answers import ITEM_FIELDS, item
 from services.api.schemas.parameters import wants_csv
-from shared.db import past_lists
+from shared.db import dossiers, past_lists
 from shared.db.dossiers import PAGE_OF_STREAM, Mark
-from shared.db.statistics import Scope
-from shared.domain.report import Figure
+from shared.db.selection import Selection
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
 _HEADINGS: Final = ITEM_FIELDS
+
+Select = Callable[["DriverConnection", View], Awaitable[Selection]]
+"""What is listed, in the transaction of a look at the past."""
 
 
 class _Page(NamedTuple):
@@ -38,23 +40,21 @@ async def listed_then(
     context: Context,
     caller: Caller,
     *,
-    scope_of: Callable[[View], Scope],
+    select: Select,
     as_of: str,
-    figure: Figure,
     asked: Paging,
 ) -> Response:
-    """The page that is asked for, or all of it as CSV: as the dossiers stood then."""
+    """The page of what ``select`` answers that is asked for, or all of it as CSV: as the dossiers stood then."""
     filters = asked.model_dump(exclude={"cursor", "limit", "count", "format"}, mode="json")
     digest = cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
     after = cursors.read(asked.cursor, digest)
 
     async def page(as_of: str | datetime, after: Mark | None, limit: int, *, with_count: bool = False) -> _Page:
         async def answer(connection: "DriverConnection", view: View) -> _Page:
-            scope, instant = scope_of(view), view.prefix.as_of
-            behind = past_lists.Behind(scope, instant, figure)
-            found, mark = await past_lists.page(connection, behind, asked.order, after, limit)
-            total = await past_lists.count(connection, behind) if with_count else None
-            return _Page([item(one, view.then) for one in found], mark, instant, total)
+            selection = await select(connection, view)
+            found, mark = await past_lists.page(connection, view.past, selection, sort=asked.order, after=after, limit=limit)
+            total = await dossiers.count(connection, selection) if with_count else None
+            return _Page([item(one, view.then) for one in found], mark, view.prefix.as_of, total)
 
         return await context.pasts.look(caller, as_of, answer)
 

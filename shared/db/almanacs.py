@@ -32,23 +32,25 @@ async def newest_fact(connection: "DriverConnection", tenant: Tenant) -> datetim
     return known_from
 
 
-async def read_almanac(connection: "DriverConnection", tenant: Tenant) -> Almanac:
-    """All that is and was known."""
+async def read_almanac(connection: "DriverConnection", tenant: Tenant, known_by: datetime | None = None) -> Almanac:
+    """All that is and was known; with ``known_by`` all that was known by then."""
+    known = "tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2)"
     days = await connection.fetch(
-        "SELECT known_from, date, kind, removed FROM calendar_day WHERE tenant = $1 ORDER BY known_from, date", tenant
+        f"SELECT known_from, date, kind, removed FROM calendar_day WHERE {known} ORDER BY known_from, date", tenant, known_by
     )
     years = await connection.fetch(
-        "SELECT known_from, year, confirmed FROM calendar_year WHERE tenant = $1 ORDER BY known_from, year", tenant
+        f"SELECT known_from, year, confirmed FROM calendar_year WHERE {known} ORDER BY known_from, year", tenant, known_by
     )
     hours = await connection.fetch(
-        "SELECT known_from, agency, spans, weekdays, removed FROM office_hours WHERE tenant = $1"
-        " ORDER BY known_from, agency",
+        f"SELECT known_from, agency, spans, weekdays, removed FROM office_hours WHERE {known} ORDER BY known_from, agency",
         tenant,
+        known_by,
     )
     procedures = await connection.fetch(
         "SELECT code, known_from, limit_value, limit_unit, supplement_policy, payment_pauses, removed FROM procedure"
-        " WHERE tenant = $1 ORDER BY code, known_from",
+        f" WHERE {known} ORDER BY code, known_from",
         tenant,
+        known_by,
     )
     versions: dict[str, list[TermsVersion]] = {}
     for row in procedures:

@@ -84,7 +84,8 @@ async def page(
         where = Conditions(selection)
         where.add(f"{sort.key} IS NULL")
         rest = after if after is not None and after.value is None else None
-        rows += await _fetch(connection, where, replace(sort, key=SortKey.CODE), rest, wanted - len(rows))
+        by_code = replace(sort, key=SortKey.CODE)
+        rows += await _fetch(connection, where, by_code, rest, wanted - len(rows))
     listed = [ListedDossier(*row) for row in rows[:limit]]
     if len(rows) < wanted:
         return listed, None
@@ -110,15 +111,18 @@ async def _fetch(connection: "DriverConnection", where: Conditions, sort: Sort, 
         else:
             where.add(f"({sort.key}, code) {beyond} ({{}}::timestamptz, {{}}::text)", after.value, after.code)
     statement = f"SELECT {_COLUMNS} FROM dossier WHERE {where} ORDER BY {order} LIMIT {limit:d}"
-    return await _planned(connection, statement, where.values)
+    return await _planned(connection, statement, where)
 
 
-async def _planned(connection: "DriverConnection", statement: str, values: Sequence[Any]) -> list[Any]:
+async def _planned(connection: "DriverConnection", statement: str, where: Conditions) -> list[Any]:
     """Run a statement that is planned for these very values.
 
     A statement that is kept gets, after some runs, one plan for all values: right for a common procedure, seconds for a
     rare one.
     """
+    values = where.values
+    if where.rows is not None:
+        statement, values = where.rows.over(statement, values)
     prepared = await connection.prepare(statement)
     return list(await prepared.fetch(*values))
 
@@ -128,7 +132,7 @@ async def count(connection: "DriverConnection", selection: Selection) -> int:
     where = Conditions(await resolved(connection, selection))
     # names $2 even where no condition does
     statement = f"SELECT count(*) FROM dossier WHERE {where} AND $2::date IS NOT NULL"
-    return int((await _planned(connection, statement, where.values))[0][0])
+    return int((await _planned(connection, statement, where))[0][0])
 
 
 async def stream(

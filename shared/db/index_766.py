@@ -15,6 +15,8 @@ from shared.db.catalogues import Procedure
 from shared.db.figures import Stamp, read_stamp
 from shared.db.index_inputs import Given, given_for
 from shared.db.index_times import MeanTime, mean_times
+from shared.db.past_figures import counted_by, stamp_of
+from shared.db.past_rows import PastRows, fetch, rows_then
 from shared.db.statistics import Scope
 from shared.domain.almanac import Almanac
 from shared.domain.calendar import UnconfirmedYear
@@ -38,18 +40,30 @@ class Reading:
     shares: Mapping[str, Share]
     means: Sequence[MeanTime]
     given: Mapping[str, Given]
+    own_received: int
+    """Dossiers received in the period: the denominator of 1.4, unless it is larger elsewhere or empty here."""
 
 
 def _marked(mark: Mark) -> str:
-    return f"d.marks & {mark.value} <> 0"
+    return f"marks & {mark.value} <> 0"
 
 
-_COUNTED: Final = {
+SYNCED: Final = "l.dossier_position > 0 AND l.known_there"
+"""Whether the portal holds the dossier, now, as the ledger ``l`` has it."""
+
+# accepted calls are kept for ever; what was found missing there since is told by calls that are kept for a while
+SYNCED_THEN: Final = f"""(({SYNCED} AND l.acknowledged_at <= {{0}}::timestamptz) OR coalesce((
+    SELECT a.outcome = 'accepted' FROM sync_attempt a
+    WHERE a.tenant = l.tenant AND a.dossier_code = l.dossier_code AND a.ended_at <= {{0}}::timestamptz
+      AND (a.step = 'dossier' AND a.outcome = 'accepted' OR a.outcome IN ('missing_there', 'unknown_there'))
+    ORDER BY a.ended_at DESC LIMIT 1), false))"""
+"""Whether the portal held it at an instant."""
+
+COUNTED: Final = {
     "received": "true",
-    "online": "d.channel = 'online'",
-    "synced": "l.dossier_position > 0 AND l.known_there",
+    "online": "channel = 'online'",
     "linked": _marked(Mark.RESULT_LINK),
-    "online_linked": f"d.channel = 'online' AND {_marked(Mark.RESULT_LINK)}",
+    "online_linked": f"channel = 'online' AND {_marked(Mark.RESULT_LINK)}",
     "digitised": _marked(Mark.COMPONENTS_DIGITISED),
     "digitised_linked": f"{_marked(Mark.COMPONENTS_DIGITISED)} AND {_marked(Mark.RESULT_LINK)}",
     "reused": _marked(Mark.COMPONENTS_REUSED),
@@ -60,23 +74,29 @@ _COUNTED: Final = {
     "paid_online": _marked(Mark.PAID_ONLINE),
     "paid_online_charged": f"{_marked(Mark.PAID_ONLINE)} AND NOT {_marked(Mark.FEES_ALL_ZERO)}",
 }
+"""What is counted of the dossiers received in a period, as conditions on their rows."""
+
+# {synced}: SYNCED, or of an instant
 _RECEIVED: Final = f"""
-SELECT d.procedure, {", ".join(f"count(*) FILTER (WHERE {what}) AS {name}" for name, what in _COUNTED.items())}
+SELECT d.procedure, {", ".join(f"count(*) FILTER (WHERE {what}) AS {name}" for name, what in COUNTED.items())},
+       count(*) FILTER (WHERE {{synced}}) AS synced
 FROM dossier d LEFT JOIN sync_ledger l ON l.tenant = d.tenant AND l.dossier_code = d.code
 WHERE d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3"""
 
+_LATE: Final = "late_instants @> $4::bigint"
+DISLIKED: Final = _marked(Mark.DISLIKED)
 _IN_HAND: Final = f"""
-SELECT d.procedure, count(*) AS in_hand, count(*) FILTER (WHERE d.late_instants @> $4::bigint) AS late,
-       count(*) FILTER (WHERE d.late_instants @> $4::bigint OR {_marked(Mark.DISLIKED)}) AS late_or_disliked
+SELECT d.procedure, count(*) AS in_hand, count(*) FILTER (WHERE {_LATE}) AS late,
+       count(*) FILTER (WHERE {_LATE} OR {DISLIKED}) AS late_or_disliked
 FROM dossier d
 WHERE d.tenant = $1 AND d.received_at <= $3 AND (d.handled_at IS NULL OR d.handled_at >= $2)"""
 
 # without a promise at $3: none yet while it was open, none at all when it was handled
 _UNPROMISED: Final = f"""
-SELECT d.agency, d.procedure, d.received_at, d.handled_at, d.waits, {_marked(Mark.DISLIKED)} AS disliked
+SELECT d.code, d.agency, d.procedure, d.received_at, d.handled_at, d.waits, {DISLIKED} AS disliked
 FROM dossier d
 WHERE d.tenant = $1 AND d.received_at <= $3 AND (d.handled_at IS NULL OR d.handled_at >= $2)
-  AND d.procedure = ANY($5::text[]) AND NOT d.late_instants @> $4::bigint
+  AND d.procedure = ANY($5::text[]) AND NOT {_LATE}
   AND (d.promised_from IS NULL OR (d.promised_from > $3 AND (d.handled_at IS NULL OR d.handled_at > $3)))"""
 
 _LAST_YEAR: Final = """
@@ -105,56 +125,112 @@ class Conditions:
         return "".join(f" AND {condition.format(number)}" for number, (condition, _) in enumerate(self._given, start=first))
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The instants of a period: it begins at ``begin`` and is over at ``until``; ``at`` is the last one that counts.
+
+    That is the present one, or the one that is asked about, where the period had not ended.
+    """
+
+    begin: datetime
+    until: datetime
+    at: datetime
+
+    @classmethod
+    def of(cls, period: Period, now: datetime) -> "Window":
+        """The window of a period as seen at ``now``."""
+        until = end_of_day(period.to_on)
+        return cls(_begin(period), until, min(until - timedelta(microseconds=1), now))
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A question to the index: the scope, its dossiers as of then (None: now), the calendar, the window of its period."""
+
+    scope: Scope
+    rows: PastRows | None
+    almanac: Almanac
+    window: Window
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The instant that is asked about; None: now."""
+        return None if self.scope.past is None else self.scope.past.prefix.as_of
+
+    async def fetch(
+        self, connection: "DriverConnection", statement: str, *values: object, end: str = ""
+    ) -> "list[asyncpg.Record]":
+        """Run a statement that ends in its conditions, with those of the scope, and ``end``."""
+        where = Conditions(self.scope)
+        text = statement + where.sql(len(values) + 2) + end
+        return await fetch(connection, self.rows, text, self.scope.access.tenant, *values, *where.values)
+
+
+async def look(connection: "DriverConnection", scope: Scope, now: datetime) -> Looking:
+    """Begin a question; ``now`` is the instant that is asked about. In the caller's transaction: one snapshot."""
+    rows = None
+    if scope.past is not None:
+        rows = await rows_then(connection, scope.past, scope.visible, counted_by(scope.question()))
+    known_by = None if scope.past is None else now
+    almanac = await read_almanac(connection, scope.access.tenant, known_by)
+    return Looking(scope, rows, almanac, Window.of(scope.period, now))
+
+
 async def read(connection: "DriverConnection", scope: Scope, covered: Period) -> Reading:
     """Read the index of a scope, in the caller's transaction: one snapshot.
 
     ``covered`` is the period as it was asked, before today cut it: what given figures are of.
     """
-    tenant = scope.access.tenant
-    stamp = await read_stamp(connection, tenant)
-    where = Conditions(scope)
-    bounds = (_begin(scope.period), end_of_day(scope.period.to_on))
-    # its last instant; the present one where it has not ended
-    at = min(bounds[1] - timedelta(microseconds=1), stamp.answered_at)
-    almanac = await read_almanac(connection, tenant)
-
-    async def fetch(statement: str, *values: object, end: str = " GROUP BY d.procedure") -> "Sequence[asyncpg.Record]":
-        first = len(values) + 2
-        return await connection.fetch(statement + where.sql(first) + end, tenant, *values, *where.values)
-
+    tenant, past = scope.access.tenant, scope.past
+    stamp = await (read_stamp(connection, tenant) if past is None else stamp_of(connection, past))
+    looking = await look(connection, scope, stamp.answered_at if past is None else past.prefix.as_of)
+    window = looking.window
     tallies: dict[str | None, Tally] = {}
-    for row in await fetch(_RECEIVED, *bounds):
-        tallies[row["procedure"]] = Tally(**{name: row[name] for name in _COUNTED})
-    for row in await fetch(_IN_HAND, bounds[0], at, microseconds(at)):
+    # the instant is ours, not a caller's text
+    synced = SYNCED if past is None else SYNCED_THEN.format("$4")
+    instants = (window.begin, window.until) if past is None else (window.begin, window.until, past.prefix.as_of)
+    for row in await looking.fetch(connection, _RECEIVED.format(synced=synced), *instants, end=" GROUP BY d.procedure"):
+        tallies[row["procedure"]] = Tally(**{name: row[name] for name in (*COUNTED, "synced")})
+    hand = (window.begin, window.at, microseconds(window.at))
+    for row in await looking.fetch(connection, _IN_HAND, *hand, end=" GROUP BY d.procedure"):
         counts = Tally(in_hand=row["in_hand"], late=row["late"], late_or_disliked=row["late_or_disliked"])
         tallies[row["procedure"]] = tallies.get(row["procedure"], Tally()) + counts
-    procedures = _procedures(scope)
-    terms = {code: term for code, known in procedures.items() if (term := _term(known)) is not None}
-    for row in await fetch(_UNPROMISED, bounds[0], at, microseconds(at), list(terms), end=""):
-        if _beyond_term(row, terms[row["procedure"]], almanac, at):
-            tally = tallies[row["procedure"]]
-            tallies[row["procedure"]] = replace(
-                tally, late=tally.late + 1, late_or_disliked=tally.late_or_disliked + (not row["disliked"])
-            )
+    for row in await beyond_term(connection, looking):
+        tally = tallies[row["procedure"]]
+        tallies[row["procedure"]] = replace(
+            tally, late=tally.late + 1, late_or_disliked=tally.late_or_disliked + (not row["disliked"])
+        )
     given = await _given(connection, scope, covered)
     own = sum(tally.received for tally in tallies.values())
     national = given.get(NATIONAL_RECEIVED)
     last_year = 0
     if not own and not (national and national.denominator):
         before = year_before(scope.period)
-        rows = await fetch(_LAST_YEAR, _begin(before), end_of_day(before.to_on), end="")
+        rows = await looking.fetch(connection, _LAST_YEAR, _begin(before), end_of_day(before.to_on))
         last_year = rows[0][0]
     denominator = sync_denominator(own, national.denominator if national else None, last_year, scope.period)
+    procedures = procedures_of(scope)
     traits = {code: Traits(known.has_fee, known.result_is_document) for code, known in procedures.items()}
-    means = await mean_times(connection, scope, almanac, where, bounds)
-    return Reading(stamp, measured(tallies, traits, denominator), means, given)
+    received = (window.begin, window.until)
+    means = await mean_times(connection, scope, looking.almanac, Conditions(scope), received, rows=looking.rows)
+    return Reading(stamp, measured(tallies, traits, denominator), means, given, own)
+
+
+async def beyond_term(connection: "DriverConnection", looking: Looking) -> "list[asyncpg.Record]":
+    """The dossiers in hand without a promise that are beyond their procedure's maximum term."""
+    terms = {code: term for code, known in procedures_of(looking.scope).items() if (term := _term(known)) is not None}
+    window = looking.window
+    hand = (window.begin, window.at, microseconds(window.at), list(terms))
+    rows = await looking.fetch(connection, _UNPROMISED, *hand)
+    return [row for row in rows if _beyond_term(row, terms[row["procedure"]], looking.almanac, window.at)]
 
 
 async def _given(connection: "DriverConnection", scope: Scope, covered: Period) -> dict[str, Given]:
     """What is given of the very agency and period; nobody gives a figure of a field, a procedure or a channel."""
     if (scope.field, scope.procedure, scope.channel) != (None, None, None):
         return {}
-    return await given_for(connection, scope.access.tenant, scope.top, covered)
+    known_by = None if scope.past is None else scope.past.prefix.as_of
+    return await given_for(connection, scope.access.tenant, scope.top, covered, known_by)
 
 
 def _begin(period: Period) -> datetime:
@@ -162,7 +238,7 @@ def _begin(period: Period) -> datetime:
     return start_of_day(period.from_on) if period.from_on > date.min else datetime.min.replace(tzinfo=UTC)
 
 
-def _procedures(scope: Scope) -> dict[str, Procedure]:
+def procedures_of(scope: Scope) -> dict[str, Procedure]:
     """The procedures of the catalogue that the scope is about."""
     question = scope.question()
     chosen, others = question.procedures, question.other_procedures

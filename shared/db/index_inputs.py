@@ -40,18 +40,21 @@ _COLUMNS: Final = "indicator, agency, from_on, to_on, numerator, denominator, so
 _NEWEST: Final = f"""
 SELECT DISTINCT ON (indicator, agency, from_on, to_on) {_COLUMNS} FROM index_input
 WHERE tenant = $1 AND ($2::text IS NULL OR (agency = $2 AND from_on = $3 AND to_on = $4))
+  AND ($5::timestamptz IS NULL OR known_from <= $5)
 ORDER BY indicator, agency, from_on, to_on, known_from DESC"""
 
 
-async def given_for(connection: "DriverConnection", tenant: Tenant, agency: AgencyCode, period: Period) -> dict[str, Given]:
-    """What is given of this very agency and period, by indicator: the newest version of each."""
-    rows = await connection.fetch(_NEWEST, tenant, agency, period.from_on, period.to_on)
+async def given_for(
+    connection: "DriverConnection", tenant: Tenant, agency: AgencyCode, period: Period, known_by: datetime | None = None
+) -> dict[str, Given]:
+    """What is given of this very agency and period, by indicator: the newest version of each, of those known by then."""
+    rows = await connection.fetch(_NEWEST, tenant, agency, period.from_on, period.to_on, known_by)
     return {row["indicator"]: _given(row) for row in rows}
 
 
 async def read_given(connection: "DriverConnection", tenant: Tenant) -> list[Given]:
     """The newest version of everything that was given."""
-    return [_given(row) for row in await connection.fetch(_NEWEST, tenant, None, None, None)]
+    return [_given(row) for row in await connection.fetch(_NEWEST, tenant, None, None, None, None)]
 
 
 async def put_given(connection: "DriverConnection", tenant: Tenant, told: Sequence[Given]) -> CatalogueChange:

@@ -18,6 +18,8 @@ from shared.db.tables import MEASURES
 from shared.domain.events import Channel, DossierCode
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from shared.db.engine import DriverConnection
 
 _RECEIVED: Final = MEASURES.index("received")
@@ -63,16 +65,22 @@ async def ask(
         now = _now(question, visible)
         _add(by_label, now, await _stored_cells(connection, past, codes, tuple(state)[1:4]))
         _add_counts(by_label, await counted(connection, past.tenant, now))
+    return answer_of(_stamp(past, state), by_label)
+
+
+async def stamp_of(connection: "DriverConnection", past: Past) -> Stamp:
+    """The point of the log that a past stands for."""
+    state = await connection.fetchrow(_STATE, past.tenant, DOSSIERS)
+    assert state is not None
+    return _stamp(past, state)
+
+
+def _stamp(past: Past, state: "asyncpg.Record") -> Stamp:
     prefix = past.prefix
-    stamp = Stamp(
-        state["answered_at"],
-        prefix.position,
-        prefix.recorded_at,
-        prefix.position,
-        prefix.recorded_at if past.failed else None,
-        state["seen_agencies"],
+    waiting_since = prefix.recorded_at if past.failed else None
+    return Stamp(
+        state["answered_at"], prefix.position, prefix.recorded_at, prefix.position, waiting_since, state["seen_agencies"]
     )
-    return answer_of(stamp, by_label)
 
 
 def stored_elsewhere(past: Past) -> list[DossierCode]:

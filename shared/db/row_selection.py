@@ -1,19 +1,22 @@
 """The dossiers of a scope of figures, of one row of a table, and how anomalies are spread over them."""
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from shared.db.agency_rows import AgencyRows
-from shared.db.engine import driver_session
+from shared.db.past import PastDossier
+from shared.db.past_figures import counted_by
+from shared.db.past_rows import fetch, rows_then
 from shared.db.selection import Conditions, Selection
 from shared.db.statistics import UNKNOWN, Scope
 from shared.domain.anomalies import AnomalyCode
 from shared.domain.errors import InvalidInput
 from shared.domain.events import Channel
+from shared.domain.figure_places import places
 from shared.domain.periods import Cut, cut
 from shared.domain.report import Figure
 
@@ -27,7 +30,10 @@ _UNKNOWN_KINDS: Final = (AnomalyCode.UNKNOWN_PROCEDURE, AnomalyCode.UNKNOWN_AGEN
 
 
 def selection_of(scope: Scope, now: datetime, figure: Figure | None) -> Selection:
-    """The dossiers of a scope: those that one figure of its period counts, or all (None)."""
+    """The dossiers of a scope: those that one figure of its period counts, or all (None).
+
+    ``now``: of a scope as of an earlier instant that instant; `as_then` then adds the dossiers as they stood.
+    """
     question = scope.question()
     return Selection(
         access=scope.access,
@@ -40,9 +46,42 @@ def selection_of(scope: Scope, now: datetime, figure: Figure | None) -> Selectio
     )
 
 
-def with_anomaly(selection: Selection, anomaly: AnomalyCode) -> Selection:
+async def as_then(connection: "DriverConnection", scope: Scope, selection: Selection) -> Selection:
+    """``selection``, a part of ``scope``, over the dossiers as they stood in the scope's past; without a past the same.
+
+    In a transaction of one snapshot for which the past is reckoned.
+    """
+    if scope.past is None:
+        return selection
+    is_counted, counted_in = counted_by(scope.question()), selection.figure
+
+    def may_count(dossier: PastDossier) -> bool:
+        if counted_in is None:
+            return is_counted(dossier)
+        figure, period = counted_in
+        return is_counted(dossier) and figure in places(dossier.contributed, dossier.row.channel, period)
+
+    return replace(selection, rows=await rows_then(connection, scope.past, scope.visible, may_count))
+
+
+class Strange(StrEnum):
+    """What is asked of anomalies beside one kind of them."""
+
+    ANY = "any"
+    """With one anomaly or more."""
+    ALL = "all"
+    """With an anomaly or without."""
+
+
+def with_anomaly(selection: Selection, anomaly: AnomalyCode | Strange) -> Selection:
     """The part of ``selection`` with this anomaly."""
-    return replace(selection, anomaly=anomaly)
+    match anomaly:
+        case Strange.ALL:
+            return selection
+        case Strange.ANY:
+            return replace(selection, any_anomaly=True)
+        case _:
+            return replace(selection, anomaly=anomaly)
 
 
 def of_row(selection: Selection, scope: Scope, by: str, key: str) -> Selection:
@@ -61,14 +100,9 @@ def of_row(selection: Selection, scope: Scope, by: str, key: str) -> Selection:
         case "field":
             return _of_field(selection, scope, key)
         case "channel":
-            if key not in set(Channel) or scope.channel not in (None, key):
-                raise _no_row(key)
-            return replace(selection, channel=Channel(key))
+            return _of_channel(selection, scope, key)
         case _:
-            bucket = next((one for one in cut(scope.period, Cut(by)) if one.key == key), None)
-            if bucket is None or selection.figure is None:
-                raise _no_row(key)
-            return replace(selection, figure=(selection.figure[0], bucket.period))
+            return _of_time(selection, scope, Cut(by), key)
 
 
 def _of_agency(selection: Selection, scope: Scope, key: str) -> Selection:
@@ -87,6 +121,21 @@ def _of_field(selection: Selection, scope: Scope, key: str) -> Selection:
     return replace(selection, other_procedures=sorted(known | set(selection.other_procedures or ())))
 
 
+def _of_channel(selection: Selection, scope: Scope, key: str) -> Selection:
+    if key == UNKNOWN and scope.channel is None:
+        return replace(selection, no_channel=True)
+    if key not in set(Channel) or scope.channel not in (None, key):
+        raise _no_row(key)
+    return replace(selection, channel=Channel(key))
+
+
+def _of_time(selection: Selection, scope: Scope, by: Cut, key: str) -> Selection:
+    bucket = next((one for one in cut(scope.period, by) if one.key == key), None)
+    if bucket is None or selection.figure is None:
+        raise _no_row(key)
+    return replace(selection, figure=(selection.figure[0], bucket.period))
+
+
 def _no_row(key: str) -> InvalidInput:
     return InvalidInput.of("/row", "no_row", f"a key of a row, which {key!r} is not")
 
@@ -100,6 +149,7 @@ def _narrowed(selection: Selection, codes: Iterable[str]) -> Selection:
 class Resolved:
     """What is needed of a resolved dossier to say how long it took."""
 
+    code: str
     agency: str | None
     procedure: str | None
     channel: str | None
@@ -107,23 +157,44 @@ class Resolved:
     ended_at: datetime
 
 
-async def resolved(engine: AsyncEngine, selection: Selection) -> AsyncIterator[list[Resolved]]:
-    """The selected dossiers, which have all ended, in pages by code: no transaction stays open between them."""
-    after = ""
-    while True:
-        where = Conditions(selection)
-        where.add("ended_at IS NOT NULL")
-        where.add("code > {}::text", after)
-        async with driver_session(engine) as connection:
-            rows = await connection.fetch(
-                "SELECT code, agency, procedure, channel, received_at, ended_at FROM dossier"
-                f" WHERE {where} AND $2::date IS NOT NULL ORDER BY code LIMIT {PAGE}",
-                *where.values,
-            )
-        yield [Resolved(*row[1:]) for row in rows]
-        if len(rows) < PAGE:
-            return
-        after = rows[-1]["code"]
+async def resolved(connection: "DriverConnection", selection: Selection, after: str) -> list[Resolved]:
+    """Up to `PAGE` of the selected dossiers, which have all ended, by code from ``after`` on."""
+    where = Conditions(selection)
+    where.add("ended_at IS NOT NULL")
+    where.add("code > {}::text", after)
+    rows = await fetch(
+        connection,
+        where.rows,
+        "SELECT code, agency, procedure, channel, received_at, ended_at FROM dossier"
+        f" WHERE {where} AND $2::date IS NOT NULL ORDER BY code LIMIT {PAGE}",
+        *where.values,
+    )
+    return [Resolved(*row) for row in rows]
+
+
+_CONFIRMED: Final = "FROM unnest({}::date[], {}::date[]) AS run(low, high) WHERE received_on BETWEEN low AND high"
+_KNOWN: Final = f"(ended_at <= received_at OR EXISTS (SELECT {_CONFIRMED} AND ended_on <= high))"
+_LEFT_OUT_BY: Final = (
+    f"coalesce((SELECT extract(year FROM high) + 1 {_CONFIRMED}), extract(year FROM received_on)) = {{}}::int"
+)
+
+
+def timed(selection: Selection, confirmed_years: Collection[int], left_out_by: int | None = None) -> Selection:
+    """Of resolved dossiers those whose working time is known; ``left_out_by``: those it is not, because of that year.
+
+    As `WorkingTime.between` has it: the years from reception to the end must be confirmed without a gap.
+    """
+    runs = [
+        (date(first, 1, 1), date(last, 12, 31))
+        for first in sorted(confirmed_years)
+        if first - 1 not in confirmed_years
+        for last in [next(year for year in count(first) if year + 1 not in confirmed_years)]
+    ]
+    lows, highs = [low for low, _ in runs], [high for _, high in runs]
+    if left_out_by is None:
+        return replace(selection, more=[*selection.more, (_KNOWN, (lows, highs))])
+    left_out = (f"NOT {_KNOWN} AND {_LEFT_OUT_BY}", (lows, highs, lows, highs, left_out_by))
+    return replace(selection, more=[*selection.more, left_out])
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +211,9 @@ async def anomaly_counts(connection: "DriverConnection", selection: Selection) -
     dossiers = await _by_agency(connection, Conditions(selection))
     kinds: dict[str | None, dict[str, int]] = {}
     where = Conditions(selection)
-    rows = await connection.fetch(
+    rows = await fetch(
+        connection,
+        where.rows,
         "SELECT agency, kind, count(*) AS dossiers FROM dossier"
         " CROSS JOIN LATERAL (SELECT DISTINCT unnest(anomalies) AS kind) told"
         f" WHERE {where} AND $2::date IS NOT NULL GROUP BY agency, kind",
@@ -149,33 +222,19 @@ async def anomaly_counts(connection: "DriverConnection", selection: Selection) -
     for row in rows:
         kinds.setdefault(row["agency"], {})[row["kind"]] = row["dossiers"]
     for kind in _UNKNOWN_KINDS:
-        for agency, number in (await _by_agency(connection, Conditions(replace(selection, anomaly=kind)))).items():
+        unknown = Conditions(replace(selection, anomaly=kind))
+        for agency, number in (await _by_agency(connection, unknown)).items():
             kinds.setdefault(agency, {})[kind.value] = number
-    strange = await _strange(connection, selection)
+    strange = await _by_agency(connection, Conditions(replace(selection, any_anomaly=True)))
     return {
         agency: AnomalyCounts(number, strange.get(agency, 0), kinds.get(agency, {})) for agency, number in dossiers.items()
     }
 
 
-async def _strange(connection: "DriverConnection", selection: Selection) -> dict[str | None, int]:
-    """Dossiers with any anomaly: those with a stored one, and of the rest those that the catalogue does not know."""
-    stored = Conditions(selection)
-    stored.add("anomalies <> '{{}}'")
-    unknown_procedure = Conditions(replace(selection, anomaly=AnomalyCode.UNKNOWN_PROCEDURE))
-    unknown_procedure.add("anomalies = '{{}}'")
-    unknown_agency = Conditions(replace(selection, anomaly=AnomalyCode.UNKNOWN_AGENCY))
-    unknown_agency.add("anomalies = '{{}}'")
-    known = sorted(selection.access.catalogue.procedures)
-    unknown_agency.add("(procedure IS NULL OR procedure = '' OR procedure = ANY({}::text[]))", known)
-    found: dict[str | None, int] = {}
-    for where in (stored, unknown_procedure, unknown_agency):
-        for agency, number in (await _by_agency(connection, where)).items():
-            found[agency] = found.get(agency, 0) + number
-    return found
-
-
 async def _by_agency(connection: "DriverConnection", where: Conditions) -> dict[str | None, int]:
-    rows = await connection.fetch(
+    rows = await fetch(
+        connection,
+        where.rows,
         f"SELECT agency, count(*) AS dossiers FROM dossier WHERE {where} AND $2::date IS NOT NULL GROUP BY agency",
         *where.values,
     )

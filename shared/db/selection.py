@@ -1,6 +1,6 @@
 """Which dossiers: the filters of lists and the predicate behind every figure, as conditions on ``dossier``."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,7 @@ from shared.domain.report import Figure
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
+    from shared.db.past_rows import PastRows
 
 IS_OPEN: Final = "(received_on IS NOT NULL AND ended_on IS NULL)"
 
@@ -52,8 +53,10 @@ class Selection:
     """Which dossiers; all that is given must hold.
 
     ``agencies``: the codes that `Access` gave, None: no limit; ``other_procedures``: none of these; ``now``: the database's.
-    ``or_no_agency``, ``or_no_procedure``: those without one too, beside the codes given. ``due``: open and not paused at the
-    end of today, and due within; a range without an end holds those without a due date too.
+    ``or_no_agency``, ``or_no_procedure``: those without one too, beside the codes given; ``no_channel``: only those
+    without one. ``due``: open and not paused at the
+    end of today, and due within; a range without an end holds those without a due date too. ``more``: further conditions,
+    each with ``{}`` for its values. ``rows``: the dossiers as they stood then, None: as they are stored.
     """
 
     access: Access
@@ -66,6 +69,7 @@ class Selection:
     is_open: bool | None = None
     is_overdue: bool | None = None
     anomaly: AnomalyCode | None = None
+    any_anomaly: bool = False
     received_from: date | None = None
     received_to: date | None = None
     due_before: date | None = None
@@ -74,7 +78,10 @@ class Selection:
     figure: tuple[Figure, Period] | None = None
     or_no_agency: bool = False
     or_no_procedure: bool = False
+    no_channel: bool = False
     due: DueRange | None = None
+    more: Sequence[tuple[str, Sequence[Any]]] = ()
+    rows: "PastRows | None" = None
 
     @property
     def today(self) -> date:
@@ -107,7 +114,7 @@ WITH RECURSIVE used(code) AS (
 
 async def resolved(connection: "DriverConnection", selection: Selection) -> Selection:
     """The same selection, with the procedures named that no catalogue knows, where those are asked for."""
-    if selection.anomaly is not AnomalyCode.UNKNOWN_PROCEDURE:
+    if selection.anomaly is not AnomalyCode.UNKNOWN_PROCEDURE or selection.rows is not None:
         return selection
     access = selection.access
     rows = await connection.fetch(_PROCEDURES_IN_USE, access.tenant, any_of(access.catalogue.procedures))
@@ -120,6 +127,7 @@ class Conditions:
     """The WHERE of a statement and its parameters; $1 is the tenant, $2 the local date of today."""
 
     def __init__(self, selection: Selection) -> None:
+        self.rows: Final = selection.rows
         self.values: list[Any] = [selection.access.tenant, selection.today]
         self._texts = ["tenant = $1"]
         self._add_agencies(selection.agencies, or_none=selection.or_no_agency)
@@ -132,9 +140,13 @@ class Conditions:
         self._add_columns(selection)
         self._add_state(selection)
         if selection.anomaly is not None:
-            self._add_anomaly(selection.anomaly, selection.access)
+            self._texts.append(self._anomaly(selection.anomaly, selection.access))
+        if selection.any_anomaly:
+            self._texts.append(self._any_anomaly(selection.access))
         if selection.figure is not None:
             self._add_figure(*selection.figure)
+        for text, values in selection.more:
+            self.add(text, *values)
 
     def add(self, text: str, *values: Any) -> None:
         """Add a condition with ``{}`` for each value."""
@@ -169,6 +181,8 @@ class Conditions:
                 self.add(text, value)
 
     def _add_state(self, selection: Selection) -> None:
+        if selection.no_channel:
+            self.add("channel IS NULL")
         if selection.is_open is not None:
             self.add(IS_OPEN if selection.is_open else f"NOT {IS_OPEN}")
         if selection.untouched_days is not None:
@@ -201,16 +215,19 @@ class Conditions:
         named = {name: self._parameter(on) for name, on in days.items() if f"{{{name}}}" in condition}
         self._texts.append(condition.format(**named))
 
-    def _add_anomaly(self, anomaly: AnomalyCode, access: Access) -> None:
+    def _anomaly(self, anomaly: AnomalyCode, access: Access) -> str:
         if anomaly in _STORED_ANOMALIES:
-            self.add("anomalies @> ARRAY[{}::text]", anomaly.value)
-        elif anomaly is AnomalyCode.UNKNOWN_PROCEDURE:
+            return f"anomalies @> ARRAY[{self._parameter(anomaly.value)}::text]"
+        if anomaly is AnomalyCode.UNKNOWN_PROCEDURE:
             # `resolved` names them instead, which reads far less
-            self.add("NOT procedure = ANY({}::text[])", any_of(access.catalogue.procedures))
-        else:
-            self._add_unknown_agency(access)
+            return f"NOT procedure = ANY({self._parameter(any_of(access.catalogue.procedures))}::text[])"
+        return self._unknown_agency(access)
 
-    def _add_unknown_agency(self, access: Access) -> None:
+    def _any_anomaly(self, access: Access) -> str:
+        unknown = (self._anomaly(kind, access) for kind in (AnomalyCode.UNKNOWN_PROCEDURE, AnomalyCode.UNKNOWN_AGENCY))
+        return f"(anomalies <> '{{}}' OR {' OR '.join(f'coalesce({text}, false)' for text in unknown)})"
+
+    def _unknown_agency(self, access: Access) -> str:
         """Whether an agency is known depends on the day of reception, where it is not valid for ever."""
         catalogue = access.catalogue
         spans: list[tuple[str, date | None, date | None]] = []
@@ -221,11 +238,12 @@ class Conditions:
             spans.extend((code, v.valid_from, v.valid_to) for v in catalogue.agencies.versions if v.code == resolved)
         always = {code for code, valid_from, valid_to in spans if valid_from is None and valid_to is None}
         columns = [list(column) for column in zip(*spans, strict=True)] or [[], [], []]
-        self.add("agency = ANY({}::text[])", any_of(catalogue.seen - always))
-        self.add(
-            "NOT EXISTS (SELECT 1 FROM unnest({}::text[], {}::date[], {}::date[]) AS known(code, valid_from, valid_to)"
+        sometimes = self._parameter(any_of(catalogue.seen - always))
+        codes, begins, ends = (self._parameter(column) for column in columns)
+        return (
+            f"(agency = ANY({sometimes}::text[]) AND NOT EXISTS ("
+            f"SELECT 1 FROM unnest({codes}::text[], {begins}::date[], {ends}::date[]) AS known(code, valid_from, valid_to)"
             " WHERE known.code = dossier.agency"
             " AND (known.valid_from IS NULL OR known.valid_from <= coalesce(received_on, $2::date))"
-            " AND (known.valid_to IS NULL OR known.valid_to >= coalesce(received_on, $2::date)))",
-            *columns,
+            " AND (known.valid_to IS NULL OR known.valid_to >= coalesce(received_on, $2::date))))"
         )

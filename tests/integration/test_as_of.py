@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
@@ -102,6 +103,19 @@ class PastJudge(Judge):
                         assert figure_differences(wanted, rows[key]) == [], (key, by, asked)
                     else:
                         assert not any(figure(wanted, path) for path in PATHS), (key, by, asked)
+                await self._rows_behind(by, table, groups, (start, to), client)
+
+    async def _rows_behind(
+        self, by: str, table: Any, groups: dict[str, list[Reckoning]], period: tuple[date, date], client: Any
+    ) -> None:
+        for row in self.chance.sample(table["rows"], min(2, len(table["rows"]))):
+            path = self.chance.choice(PATHS)
+            link = table["row_dossiers"].format(figure=path, row=quote(row["key"]))
+            opened = urlsplit(link)
+            items = await self.stack.pages(opened.path, client=client, **dict(parse_qsl(opened.query)))
+            expected = dossiers_behind(groups.get(row["key"], []), *period, lambda _: True)[path]
+            assert sorted(item["code"] for item in items) == sorted(expected), (by, link)
+            assert len(items) == figure(row, path)
 
     async def _behind(self, asked: dict[str, Any], answer: Any, behind: dict[str, set[str]], client: Any) -> None:
         for path in self.chance.sample(PATHS, 3):

@@ -1,16 +1,16 @@
 """The national index set: Decision 766/QĐ-TTg, and the figures that dossiers do not feed."""
 
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Body, Depends, Query, Response
-from pydantic import Field
+from fastapi import APIRouter, Body, Depends, Response
 
 from services.api.auth import Caller, requires
 from services.api.auth import Scope as Right
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
-from services.api.routes.stats import Filters, StatsCaller, scope_of, wait_until_counted
+from services.api.pasts import View
+from services.api.routes.stats import FilterParameters, Filters, StatsCaller, past_scope_of, scope_of, wait_until_counted
 from services.api.schemas.catalogues import Change
 from services.api.schemas.indices import IndexOut, InputItem, Inputs, index_answer, inputs_answer
 from shared.db import index_766, index_inputs
@@ -22,6 +22,9 @@ from shared.domain.index_766 import online_points
 from shared.domain.local_time import local_date
 from shared.domain.periods import read_period
 
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
 router = APIRouter(tags=["figures"])
 
 MAX_INPUTS: Final = 5_000
@@ -29,20 +32,21 @@ MAX_INPUTS: Final = 5_000
 Admin = Annotated[Caller, Depends(requires(Right.ADMIN))]
 
 
-class IndexFilters(Filters):
-    """What the index can be asked for."""
-
-    as_of: Annotated[None, Field(description="Not for the index yet: refused.")] = None
-
-
 def _json(answer: dict[str, Any]) -> Response:
     return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
-async def _read(context: Context, caller: Caller, asked: IndexFilters) -> tuple[Scope, Reading]:
+async def _read(context: Context, caller: Caller, asked: Filters) -> tuple[Scope, Reading]:
     """One question, from one snapshot."""
-    scope = await scope_of(context, caller, asked)
     covered = read_period(asked.period, asked.from_, asked.to)
+    if asked.as_of is not None:
+
+        async def then(connection: "DriverConnection", view: View) -> tuple[Scope, Reading]:
+            scope = past_scope_of(view, asked)
+            return scope, await index_766.read(connection, scope, covered)
+
+        return await context.pasts.look(caller, asked.as_of, then)
+    scope = await scope_of(context, caller, asked)
     async with (
         driver_session(context.engine) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -58,18 +62,20 @@ each with numerator (tử số), denominator (mẫu số), value, points (điể
 the date it is valid from. What dossiers feed is computed: sync rate 1.4 (tỷ lệ đồng bộ) live from the portal ledger,
 progress 2.1 (đúng hạn) by instant and against the promise, mean time 2.2, online services, payment, digitisation and the
 dossier part of satisfaction 5.4. What others feed says `no_data` until it is given for the same agency and period. 3.1, 3.2
-and 3.3 share 12 points by `MOTCUA_INDEX_ONLINE_POINTS`. `as_of` says which events are counted.""",
+and 3.3 share 12 points by `MOTCUA_INDEX_ONLINE_POINTS`. `as_of` says which events are counted; asked as of an earlier
+instant, these are the events, catalogues, given figures and acknowledgements of the portal known by then.""",
     response_model=IndexOut,
     responses=error_answers(),
 )
-async def read_index(context: RequestContext, caller: StatsCaller, asked: Annotated[IndexFilters, Query()]) -> Response:
+async def read_index(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
     """Answer the set; again where an agency is new to us, or it has just become another day."""
     if asked.min_position:
         await wait_until_counted(context, caller, asked.min_position)
     scope, reading = await _read(context, caller, asked)
     limited = caller.agency is not None or asked.agency is not None
     agency_is_new = limited and reading.stamp.seen_agencies != len(scope.access.catalogue.seen)
-    if agency_is_new or local_date(reading.stamp.answered_at) != scope.access.today:
+    is_outdated = agency_is_new or local_date(reading.stamp.answered_at) != scope.access.today
+    if asked.as_of is None and is_outdated:
         context.catalogues.forget(caller.tenant)
         scope, reading = await _read(context, caller, asked)
     return _json(index_answer(scope, reading, online_points(context.settings.index_online_points)))

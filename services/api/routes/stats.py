@@ -22,6 +22,7 @@ from services.api.schemas.stats import SummaryOut, TableOut, summary_answer, tab
 from shared.db import projections, statistics
 from shared.db.access import Access
 from shared.db.engine import driver_session
+from shared.db.row_selection import as_then, selection_of
 from shared.db.selection import Selection
 from shared.db.statistics import Scope, Table
 from shared.domain.errors import NotYet
@@ -204,26 +205,14 @@ async def summary_dossiers(
     if asked.min_position:
         await wait_until_counted(context, caller, asked.min_position)
     if asked.as_of is not None:
-        return await listed_then(
-            request,
-            context,
-            caller,
-            scope_of=partial(past_scope_of, asked=asked),
-            as_of=asked.as_of,
-            figure=asked.figure,
-            asked=asked,
-        )
+
+        async def select(connection: "DriverConnection", view: View) -> Selection:
+            scope = past_scope_of(view, asked)
+            return await as_then(connection, scope, selection_of(scope, view.prefix.as_of, asked.figure))
+
+        return await listed_then(request, context, caller, select=select, as_of=asked.as_of, asked=asked)
     scope = await scope_of(context, caller, asked)
-    question = scope.question()
-    selection = Selection(
-        access=scope.access,
-        now=context.catalogues.now(),
-        agencies=question.agencies,
-        procedures=question.procedures,
-        other_procedures=question.other_procedures,
-        channel=scope.channel,
-        figure=(asked.figure, scope.period),
-    )
+    selection = selection_of(scope, context.catalogues.now(), asked.figure)
     return await listed(request, context, caller, selection, asked)
 
 

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.schemas.stats import PeriodOut, ScopeOut
+from services.api.schemas.stats import PeriodOut, ScopeOut, link_answer
+from shared.db.statistics import Scope
 
 _PERIOD: Final[dict[str, Any]] = {"from": "2018-01-01", "to": "2018-12-31"}
 _SCOPE: Final[dict[str, Any]] = {
@@ -14,6 +15,8 @@ _SCOPE: Final[dict[str, Any]] = {
     "channel": None,
     "tree_on": "2018-12-31",
 }
+_ANOMALIES: Final = "/v1/stats/anomalies/dossiers?from=2018-01-01&to=2018-12-31"
+_TIMES: Final = "/v1/stats/working-time/dossiers?from=2018-01-01&to=2018-12-31"
 _ROW: Final[dict[str, Any]] = {"key": "H51.12", "name": "Sở Tài nguyên và Môi trường"}
 _SHARE: Final[dict[str, Any]] = {"dossiers": 112, "with_anomaly": 7, "share": "6.25", "kinds": {"extended_twice": 5}}
 _TOOK: Final[dict[str, Any]] = {
@@ -52,7 +55,8 @@ class AnomalyAnswer(BaseModel):
                     "scope": _SCOPE,
                     "rows": [{**_ROW, **_SHARE}],
                     "total": _SHARE,
-                    "dossiers": "/v1/stats/anomalies/dossiers?from=2018-01-01&to=2018-12-31&anomaly={anomaly}",
+                    "dossiers": f"{_ANOMALIES}&anomaly={{anomaly}}",
+                    "row_dossiers": f"{_ANOMALIES}&anomaly={{anomaly}}&row={{row}}",
                 }
             ]
         }
@@ -62,7 +66,11 @@ class AnomalyAnswer(BaseModel):
     scope: ScopeOut
     rows: list[AnomalyRow]
     total: AnomalyShare
-    dossiers: str = Field(description="Template of the list behind each figure: `{anomaly}` is the kind.")
+    dossiers: str = Field(
+        description="Template of the list behind each figure of `total`: `{anomaly}` is the kind; `any` for `with_anomaly`,"
+        " `all` for `dossiers`."
+    )
+    row_dossiers: str = Field(description="The same of a row: `{row}` is its key, percent-encoded.")
 
 
 class Took(BaseModel):
@@ -97,6 +105,10 @@ class WorkingTimeAnswer(BaseModel):
                     "by": "agency",
                     "rows": [{**_ROW, **_TOOK}],
                     "total": _TOOK,
+                    "dossiers": _TIMES,
+                    "row_dossiers": f"{_TIMES}&by=agency&row={{row}}",
+                    "unconfirmed_dossiers": f"{_TIMES}&unconfirmed={{year}}",
+                    "row_unconfirmed_dossiers": f"{_TIMES}&by=agency&row={{row}}&unconfirmed={{year}}",
                 }
             ]
         }
@@ -110,3 +122,31 @@ class WorkingTimeAnswer(BaseModel):
     by: str | None
     rows: list[TookRow]
     total: Took
+    dossiers: str = Field(description="The list behind `dossiers` of `total`.")
+    row_dossiers: str | None = Field(description="Template of that of a row: `{row}` is its key, percent-encoded.")
+    unconfirmed_dossiers: str = Field(
+        description="Template of the list behind `unconfirmed` of `total`: `{year}` is the year."
+    )
+    row_unconfirmed_dossiers: str | None = Field(description="Template of that of a row, with both.")
+
+
+def anomaly_links(scope: Scope, *, with_period: bool) -> dict[str, str]:
+    """The links of ``stats/anomalies``."""
+    path = "/v1/stats/anomalies/dossiers"
+    return {
+        "dossiers": link_answer(scope, path, with_period=with_period, anomaly="{anomaly}"),
+        "row_dossiers": link_answer(scope, path, with_period=with_period, anomaly="{anomaly}", row="{row}"),
+    }
+
+
+def working_time_links(scope: Scope, by: str | None) -> dict[str, str | None]:
+    """The links of ``stats/working-time``."""
+    path = "/v1/stats/working-time/dossiers"
+    return {
+        "dossiers": link_answer(scope, path),
+        "row_dossiers": None if by is None else link_answer(scope, path, by=by, row="{row}"),
+        "unconfirmed_dossiers": link_answer(scope, path, unconfirmed="{year}"),
+        "row_unconfirmed_dossiers": None
+        if by is None
+        else link_answer(scope, path, by=by, row="{row}", unconfirmed="{year}"),
+    }

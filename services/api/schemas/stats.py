@@ -189,9 +189,8 @@ class TableOut(BaseModel):
     total: FiguresOut
     as_of: AsOfOut
     dossiers: str = Field(description="Template of the list behind each figure of `total`: `{figure}` is its path.")
-    row_dossiers: str | None = Field(
-        description="Template of the list behind each figure of a row: `{row}` is the row's key, percent-encoded. Null: as"
-        " of an earlier instant, rows are not opened."
+    row_dossiers: str = Field(
+        description="Template of the list behind each figure of a row: `{row}` is the row's key, percent-encoded."
     )
 
 
@@ -264,12 +263,11 @@ def link_answer(scope: Scope, path: str, *, with_period: bool = True, **more: st
     return "&".join([f"{quote(path)}?{query}", *(f"{name}={template}" for name, template in more.items())])
 
 
-def table_links(scope: Scope, by: str) -> dict[str, str | None]:
+def table_links(scope: Scope, by: str) -> dict[str, str]:
     """The links of a table: to the dossiers of its total and of its rows."""
-    row = link_answer(scope, f"/v1/stats/by/{by}/dossiers", figure="{figure}", row="{row}")
     return {
         "dossiers": link_answer(scope, "/v1/stats/summary/dossiers", figure="{figure}"),
-        "row_dossiers": row if scope.past is None else None,
+        "row_dossiers": link_answer(scope, f"/v1/stats/by/{by}/dossiers", figure="{figure}", row="{row}"),
     }
 
 

@@ -1,0 +1,84 @@
+"""Questions about a scope of figures that rows of dossiers answer: of now, or of an earlier instant."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from fastapi import Request, Response
+
+from services.api.context import Context
+from services.api.keyring import Caller
+from services.api.past_listing import listed_then
+from services.api.pasts import View
+from services.api.routes.dossiers import Paging, listed
+from services.api.routes.stats import Filters, past_scope_of, scope_of, wait_until_counted
+from shared.db import row_selection
+from shared.db.almanacs import read_almanac
+from shared.db.engine import driver_session
+from shared.db.past_rows import reckon_told_by_others
+from shared.db.selection import Selection
+from shared.db.statistics import Scope
+from shared.domain.almanac import Almanac
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+LIST_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
+"""What a list answers beside JSON."""
+
+Choose = Callable[[Scope, datetime, Almanac], Selection]
+"""The dossiers of a scope that are listed, at an instant and by the calendar as known then."""
+
+_T = TypeVar("_T")
+
+
+class ListQuestion(Filters, Paging):
+    """A scope of figures, and how its dossiers are listed."""
+
+
+async def present_scope(context: Context, caller: Caller, asked: Filters) -> Scope:
+    """The scope on present knowledge, once the events that are waited for are counted."""
+    if asked.min_position:
+        await wait_until_counted(context, caller, asked.min_position)
+    return await scope_of(context, caller, asked)
+
+
+async def asked_of(
+    context: Context,
+    caller: Caller,
+    asked: Filters,
+    answer: Callable[["DriverConnection", Scope, datetime], Awaitable[_T]],
+) -> _T:
+    """``answer(connection, scope, instant)`` of now, or of ``as_of`` in one snapshot with its past reckoned."""
+    if asked.as_of is None:
+        scope = await present_scope(context, caller, asked)
+        async with driver_session(context.engine) as connection:
+            return await answer(connection, scope, context.catalogues.now())
+
+    async def then(connection: "DriverConnection", view: View) -> _T:
+        return await answer(connection, past_scope_of(view, asked), view.prefix.as_of)
+
+    return await context.pasts.look(caller, asked.as_of, then)
+
+
+async def listed_of(
+    request: Request, context: Context, caller: Caller, asked: ListQuestion, choose: Choose, *, by_others: bool = False
+) -> Response:
+    """The dossiers that ``choose(scope, instant, almanac)`` selects, now or as of then.
+
+    ``by_others``: by anomalies, which events of other dossiers change.
+    """
+    if asked.as_of is None:
+        scope = await present_scope(context, caller, asked)
+        async with driver_session(context.engine) as connection:
+            almanac, _ = await context.almanacs.of(connection, caller.tenant)
+        return await listed(request, context, caller, choose(scope, context.catalogues.now(), almanac), asked)
+
+    async def then(connection: "DriverConnection", view: View) -> Selection:
+        if by_others:
+            await reckon_told_by_others(connection, view.past)
+        scope = past_scope_of(view, asked)
+        almanac = await read_almanac(connection, caller.tenant, view.prefix.as_of)
+        return await row_selection.as_then(connection, scope, choose(scope, view.prefix.as_of, almanac))
+
+    return await listed_then(request, context, caller, select=then, as_of=asked.as_of, asked=asked)

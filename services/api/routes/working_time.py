@@ -1,0 +1,227 @@
+"""Working time to resolve: how long dossiers took in office hours."""
+
+import asyncio
+from array import array
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+
+from services.api.context import RequestContext
+from services.api.openapi import error_answers
+from services.api.pasts import View
+from services.api.routes.dossiers import DossierReader
+from services.api.routes.scopes import LIST_ANSWERS, ListQuestion, listed_of, present_scope
+from services.api.routes.stats import Filters, StatsCaller, past_scope_of
+from services.api.schemas.dossiers import DossierList
+from services.api.schemas.quality import WorkingTimeAnswer, working_time_links
+from services.api.schemas.stats import head_answer
+from shared.db import row_selection
+from shared.db.agency_rows import AgencyRows
+from shared.db.almanacs import read_almanac
+from shared.db.engine import driver_session
+from shared.db.row_selection import Resolved
+from shared.db.selection import Selection
+from shared.db.statistics import UNKNOWN, Scope
+from shared.domain.almanac import Almanac
+from shared.domain.calendar import UnconfirmedYear
+from shared.domain.durations import durations, microseconds
+from shared.domain.events import ProcedureCode
+from shared.domain.report import Figure
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+router = APIRouter(tags=["figures"])
+
+TimesBy = Literal["agency", "procedure", "field", "channel"]
+
+MEASURE: Final = "received_to_ended/1"
+
+
+def _json(answer: Any) -> Response:
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
+
+
+class WorkingTimeQuestion(Filters):
+    """Which resolved dossiers."""
+
+    by: Annotated[
+        TimesBy | None,
+        Field(description="Also for each agency (cơ quan), procedure (thủ tục), field (lĩnh vực) or channel (kênh)."),
+    ] = None
+
+
+class WorkingTimeList(ListQuestion):
+    """Dossiers of a working-time answer, and how they are listed."""
+
+    by: Annotated[
+        TimesBy | None, Field(description="What the answer was cut by, for `row`: agency, procedure, field or channel.")
+    ] = None
+    row: Annotated[str | None, Field(max_length=200, description="Only those in this row, by its key.")] = None
+    unconfirmed: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=9999,
+            description="Those left out because nobody has confirmed the days off of this year (năm chưa xác nhận lịch"
+            " nghỉ); without it those whose working time is known.",
+        ),
+    ] = None
+
+
+@router.get(
+    "/v1/stats/working-time/dossiers",
+    summary="The dossiers behind working times",
+    description="""The resolved dossiers (hồ sơ đã giải quyết) whose working time `stats/working-time` reckons, or that it
+leaves out because of a year: exactly as many as it says, as pages or as CSV.""",
+    response_model=DossierList,
+    responses=error_answers() | LIST_ANSWERS,
+)
+async def working_time_dossiers(
+    request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[WorkingTimeList, Query()]
+) -> Response:
+    """List the dossiers of one figure of the working times."""
+
+    def choose(scope: Scope, now: datetime, almanac: Almanac) -> Selection:
+        selection = row_selection.selection_of(scope, now, Figure.RESOLVED)
+        if asked.row is not None:
+            selection = row_selection.of_row(selection, scope, asked.by or "agency", asked.row)
+        return row_selection.timed(selection, almanac.calendar(None).confirmed_years, asked.unconfirmed)
+
+    return await listed_of(request, context, caller, asked, choose)
+
+
+class _Times:
+    """Working times as they are gathered, and the years that left some out."""
+
+    def __init__(self) -> None:
+        self.values = array("q")
+        self.unconfirmed: Counter[int] = Counter()
+
+    def answer(self) -> dict[str, Any]:
+        took = durations(self.values)
+        left_out = {str(year): number for year, number in sorted(self.unconfirmed.items())}
+        return {
+            "dossiers": took.dossiers,
+            "mean_hours": took.mean_hours,
+            "median_hours": took.median_hours,
+            "p90_hours": took.p90_hours,
+            "unconfirmed": left_out,
+        }
+
+
+@router.get(
+    "/v1/stats/working-time",
+    summary="Working time to resolve",
+    description="""Mean, median and 90th percentile (trung bình, trung vị, bách phân vị 90) of the office hours from
+reception (tiếp nhận) to the end (kết thúc) of the dossiers that column 7 of form II.06 counts. Waiting for the
+applicant is included. Dossiers that need a year whose days off nobody has confirmed (năm chưa xác nhận lịch nghỉ) are
+left out and told (`unconfirmed`). `as_of`: as the dossiers and the calendar were known then. Computed from each
+dossier when asked: a whole province's year takes tens of seconds, while other requests go on.""",
+    response_model=WorkingTimeAnswer,
+    responses=error_answers(),
+)
+async def working_time(
+    context: RequestContext, caller: StatsCaller, asked: Annotated[WorkingTimeQuestion, Query()]
+) -> Response:
+    """Answer how long resolved dossiers took."""
+    if asked.as_of is None:
+        scope = await present_scope(context, caller, asked)
+        selection = row_selection.selection_of(scope, context.catalogues.now(), Figure.RESOLVED)
+        async with driver_session(context.engine) as connection:
+            almanac = await read_almanac(connection, caller.tenant)
+        gathered = _Gathered(asked.by, scope, almanac)
+        after: str | None = ""
+        while after is not None:
+            # no connection is held while the times of a page are reckoned
+            async with driver_session(context.engine) as connection:
+                page = await row_selection.resolved(connection, selection, after)
+            after = gathered.take(page)
+    else:
+
+        async def then(connection: "DriverConnection", view: View) -> _Gathered:
+            scope = past_scope_of(view, asked)
+            chosen = row_selection.selection_of(scope, view.prefix.as_of, Figure.RESOLVED)
+            chosen = await row_selection.as_then(connection, scope, chosen)
+            almanac = await read_almanac(connection, caller.tenant, view.prefix.as_of)
+            gathered = _Gathered(asked.by, scope, almanac)
+            after: str | None = ""
+            while after is not None:
+                after = gathered.take(await row_selection.resolved(connection, chosen, after))
+                await asyncio.sleep(0)
+            return gathered
+
+        gathered = await context.pasts.look(caller, asked.as_of, then)
+    # sorting a year's dossiers takes longer than other requests may wait
+    return _json(await asyncio.to_thread(gathered.answer))
+
+
+class _Gathered:
+    """Working times as pages come in: of all, and by row."""
+
+    def __init__(self, by: str | None, scope: Scope, almanac: Almanac) -> None:
+        self.by = by
+        self.scope = scope
+        self.almanac = almanac
+        self.table = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
+        self.total = _Times()
+        self.rows: dict[str, _Times] = {}
+
+    def take(self, page: Sequence[Resolved]) -> str | None:
+        """Take a page; answers where the next one begins, None: that was the last."""
+        for one in page:
+            told = [self.total]
+            if self.by is not None:
+                told.append(self.rows.setdefault(_key(self.by, one, self.scope, self.table), _Times()))
+            try:
+                office = self.almanac.working_time(one.agency or self.scope.access.top)
+                took = microseconds(office.between(one.received_at, one.ended_at))
+            except UnconfirmedYear as error:
+                for times in told:
+                    times.unconfirmed[error.year] += 1
+            else:
+                for times in told:
+                    times.values.append(took)
+        return page[-1].code if len(page) == row_selection.PAGE else None
+
+    def answer(self) -> dict[str, Any]:
+        """The answer of ``stats/working-time``."""
+        name = partial(_name, self.by, scope=self.scope, table=self.table)
+        head = head_answer(self.scope) | {"measure": MEASURE, "by": self.by}
+        return head | _took(self.total, self.rows, name) | working_time_links(self.scope, self.by)
+
+
+def _took(total: _Times, rows: dict[str, _Times], name: Callable[[str], str | None]) -> dict[str, Any]:
+    ordered = sorted(rows.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))
+    return {
+        "rows": [{"key": key, "name": name(key), **times.answer()} for key, times in ordered],
+        "total": total.answer(),
+    }
+
+
+def _key(by: str, one: Resolved, scope: Scope, table: AgencyRows) -> str:
+    match by:
+        case "agency":
+            return table.key(one.agency)
+        case "procedure":
+            return one.procedure or UNKNOWN
+        case "field":
+            procedure = scope.access.catalogue.procedures.get(ProcedureCode(one.procedure or ""))
+            return UNKNOWN if procedure is None else procedure.field or UNKNOWN
+        case _:
+            return one.channel or UNKNOWN
+
+
+def _name(by: str | None, key: str, scope: Scope, table: AgencyRows) -> str | None:
+    if by == "agency":
+        return table.name(key)
+    if by == "procedure":
+        procedure = scope.access.catalogue.procedures.get(ProcedureCode(key))
+        return None if procedure is None else procedure.name
+    return None if key == UNKNOWN else key
