@@ -21,7 +21,11 @@ SELECT h.tenant, h.position AS head, coalesce(c.position, 0) AS counted,
        (SELECT count(*) FROM sync_ledger l WHERE l.tenant = h.tenant AND l.state = 'unsendable') AS unsendable,
        coalesce(extract(epoch FROM clock_timestamp() - (
            SELECT min(l.wanted_at) FROM sync_ledger l WHERE l.tenant = h.tenant AND l.state = 'pending'
-       )), 0)::float8 AS sync_lag_seconds
+       )), 0)::float8 AS sync_lag_seconds,
+       (SELECT count(*) FROM audit_alarm a WHERE a.tenant = h.tenant AND a.acknowledged_at IS NULL) AS alarms,
+       extract(epoch FROM clock_timestamp() - (
+           SELECT max(a.ended_at) FROM audit a WHERE a.tenant = h.tenant
+       ))::float8 AS audit_age_seconds
 FROM log_counter h
 LEFT JOIN projection_cursor c ON c.tenant = h.tenant AND c.projection = $1
 ORDER BY h.tenant"""
@@ -29,7 +33,10 @@ ORDER BY h.tenant"""
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One tenant. ``silent_seconds``: since a worker last moved the projection or found nothing to move; None: never."""
+    """One tenant. ``silent_seconds``: since a worker last moved the projection or found nothing to move; None: never.
+
+    ``alarms``: of audits, not acknowledged; ``audit_age_seconds``: since the last audit ended, None: there was none.
+    """
 
     tenant: str
     head: int
@@ -41,6 +48,8 @@ class Standing:
     parked: int
     unsendable: int
     sync_lag_seconds: float
+    alarms: int
+    audit_age_seconds: float | None
 
 
 async def standings(connection: "DriverConnection") -> list[Standing]:

@@ -88,7 +88,8 @@ async def _database(context: Context) -> tuple[list[Dependency], list[Standing]]
     try:
         async with asyncio.timeout(LOOK_SECONDS), driver_session(context.engine) as connection:
             version = await health.schema_version(connection)
-            standings = [] if version is None else await health.standings(connection)
+            # a schema that is not ours may lack a table that is asked
+            standings = await health.standings(connection) if version == _expected_schema() else []
     # whatever it is, it is what we are asked about
     except Exception as error:  # noqa: BLE001
         get_logger().warning("database_not_ready", **failure_of(error))
@@ -162,6 +163,8 @@ _GAUGES: Final[dict[str, tuple[str, str]]] = {
     "motcua_projection_waiting_events": ("", "Events not yet counted."),
     "motcua_projection_lag_seconds": ("counting_lag_seconds", "Age of the oldest event that is not counted."),
     "motcua_projection_failed_dossiers": ("set_aside", "Dossiers that could not be projected."),
+    "motcua_audit_alarms": ("alarms", "Alarms of audits that nobody has acknowledged."),
+    "motcua_audit_age_seconds": ("audit_age_seconds", "Since the last audit ended; absent before the first."),
     "motcua_sync_lag_seconds": ("sync_lag_seconds", "Age of the oldest version that the portal does not have."),
 }
 _LEDGER: Final = ("pending", "parked", "unsendable")
@@ -173,7 +176,9 @@ def _gauges(standings: list[Standing]) -> CollectorRegistry:
     for name, (attribute, words) in _GAUGES.items():
         gauge = Gauge(name, words, ("tenant",), registry=registry)
         for one in standings:
-            gauge.labels(one.tenant).set(getattr(one, attribute) if attribute else one.head - one.counted)
+            value = getattr(one, attribute) if attribute else one.head - one.counted
+            if value is not None:
+                gauge.labels(one.tenant).set(value)
     ledger = Gauge("motcua_sync_dossiers", "Dossiers of the ledger by state.", ("tenant", "state"), registry=registry)
     for one in standings:
         for state in _LEDGER:
@@ -185,7 +190,8 @@ def _gauges(standings: list[Standing]) -> CollectorRegistry:
     "/metrics",
     summary="Metrics",
     description="Prometheus text. Counters and histograms are of the process that answers; the gauges `motcua_log_*`,"
-    " `motcua_projection_*` and `motcua_sync_*` come from the database and are the same whichever process answers.",
+    " `motcua_projection_*`, `motcua_sync_*` and `motcua_audit_*` come from the database and are the same whichever process"
+    " answers.",
     response_class=Response,
     responses={
         200: {

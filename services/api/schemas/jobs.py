@@ -30,7 +30,9 @@ class JobOut(BaseModel):
     )
 
     id: str = Field(description="Its id: ask for it at `GET /v1/jobs/{id}`.")
-    kind: str = Field(description="What it does: rebuild (tính lại), replay (gửi lại), reconcile (đối soát).")
+    kind: str = Field(
+        description="What it does: rebuild (tính lại), replay (gửi lại), reconcile (đối soát), audit (kiểm toán)."
+    )
     state: str = Field(description="queued, running, done, failed (chờ, đang chạy, xong, hỏng).")
     progress: dict[str, Any] = Field(description="How far it is (tiến độ); depends on the kind.")
     result: dict[str, Any] | None = Field(description="What came of it; null: not done.")
