@@ -6,7 +6,6 @@ is kept as an alarm, with the stored and the recounted values and the dossiers b
 repaired, under the cursor's lock. A killed audit goes on at the part it was at.
 """
 
-import asyncio
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
-from services.worker.projector import slices
+from services.worker.projector import reckon_page
 from services.worker.rebuild import SNAPSHOT_SECONDS
-from services.worker.reckoning import Reckoned, named_elsewhere, reckon
 from shared.db import audit_recount, audits, dossier_rows, event_log, jobs, ledger, projections, recount
 from shared.db.audits import Alarm, Audit, Finding, Recounted
 from shared.db.dossier_rows import DossierRow
 from shared.db.engine import driver_session
 from shared.db.jobs import Job
 from shared.domain.audit_plan import Part, buckets, grouped, slots_due
-from shared.domain.events import DossierCode, Event, Tenant
+from shared.domain.events import DossierCode, Tenant
 from shared.observability import get_logger
 
 if TYPE_CHECKING:
@@ -192,9 +190,9 @@ class Audits:
         after: str | None = None
         while codes := await audit_recount.candidates_after(connection, after, PAGE_DOSSIERS):
             after = codes[-1]
-            histories = await event_log.of_dossiers(connection, tenant, codes, position)
+            histories = await event_log.histories(connection, tenant, codes, position)
             stored = await dossier_rows.read(connection, tenant, codes)
-            reckoned = await self._reckon(connection, tenant, histories, position)
+            reckoned = await reckon_page(connection, tenant, histories, position, self._faults, shortly=False)
             # what is set aside is listed elsewhere and keeps the row it had
             kept = failing | {failure.dossier_code for failure in reckoned.failures}
             right = {row.code: row for row in reckoned.rows if row.code not in kept}
@@ -205,16 +203,6 @@ class Audits:
             findings += list(_row_findings(wrong[: MOST_FINDINGS - len(findings)], stored, right))
             self._faults.passed("mid-audit")
         return findings, number
-
-    async def _reckon(
-        self, connection: "DriverConnection", tenant: Tenant, histories: dict[DossierCode, list[Event]], up_to: int
-    ) -> Reckoned:
-        present = await projections.present(connection, tenant, named_elsewhere(histories), up_to)
-        reckoned = Reckoned()
-        for part in slices(histories):
-            reckoned.add(reckon(part, present, self._faults.folded))
-            await asyncio.sleep(0)
-        return reckoned
 
     async def _raise(
         self, connection: "DriverConnection", tenant: Tenant, alarm: Alarm, findings: Sequence[Finding]
@@ -254,8 +242,8 @@ class Audits:
         self, connection: "DriverConnection", tenant: Tenant, codes: Sequence[DossierCode], position: int
     ) -> None:
         """Store what the dossiers are at ``position``; those without any event lose their row."""
-        histories = await event_log.of_dossiers(connection, tenant, codes, position)
-        reckoned = await self._reckon(connection, tenant, histories, position)
+        histories = await event_log.histories(connection, tenant, codes, position)
+        reckoned = await reckon_page(connection, tenant, histories, position, self._faults, shortly=False)
         await dossier_rows.write(connection, tenant, reckoned.rows, [code for code in codes if code not in histories])
         await projections.set_aside(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)

@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
 LEAST_LIMIT: Final = 50
 FIRST_LIMIT: Final = 1_000
-LARGEST_LIMIT: Final = 10_000
+LARGEST_LIMIT: Final = 100_000
+"""Far behind, a batch is as large as it can be within `SLOW_SECONDS`: a dossier that many of its events touch is then
+written once, and so is the sum of a day."""
 QUICK_SECONDS: Final = 1.5
 SLOW_SECONDS: Final = 4.0
 
-SLICE: Final = 100
+PAGE: Final = 1_000
+"""The histories of so many dossiers are in memory at once."""
+
+SLICE: Final = 200
 """So many dossiers are folded before other tasks of the process have a turn (about 10 ms)."""
 
 RETRY_LIMIT: Final = 200
@@ -140,9 +145,9 @@ class Projector:
 
     async def _read(self, connection: "DriverConnection", tenant: Tenant, after: int) -> Batch:
         limit = self._limits.get(tenant, FIRST_LIMIT)
-        found = await projections.concerned(connection, tenant, after, limit)
-        reckoned = await self._reckon(connection, tenant, found.histories, found.until)
-        return Batch(after, found.until, limit, frozenset(found.histories), reckoned)
+        found = await projections.touched(connection, tenant, after, limit)
+        reckoned = await self._reckon(connection, tenant, found.codes, found.until)
+        return Batch(after, found.until, limit, frozenset(found.codes), reckoned)
 
     def _read_ahead(self, tenant: Tenant, after: int) -> None:
         async def read() -> Batch:
@@ -157,12 +162,14 @@ class Projector:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _reckon(self, connection: "DriverConnection", tenant: Tenant, histories: Histories, up_to: int) -> Reckoned:
-        present = await projections.present(connection, tenant, named_elsewhere(histories), up_to)
+    async def _reckon(
+        self, connection: "DriverConnection", tenant: Tenant, codes: Collection[DossierCode], up_to: int
+    ) -> Reckoned:
         reckoned = Reckoned()
-        for part in slices(histories):
-            reckoned.add(reckon(part, present, self._faults.folded))
-            await asyncio.sleep(0)
+        ordered = list(codes)
+        for start in range(0, len(ordered), PAGE):
+            histories = await event_log.histories(connection, tenant, ordered[start : start + PAGE], up_to)
+            reckoned.add(await reckon_page(connection, tenant, histories, up_to, self._faults))
         return reckoned
 
     async def _count(
@@ -180,8 +187,7 @@ class Projector:
         others.update(again)
         others -= batch.codes
         if others:
-            histories = await event_log.of_dossiers(connection, tenant, others, batch.until)
-            more = await self._reckon(connection, tenant, histories, batch.until)
+            more = await self._reckon(connection, tenant, others, batch.until)
             more.add(reckoned)
             reckoned = more
         if careful:
@@ -241,7 +247,23 @@ class Projector:
         )
 
 
-def slices(histories: Histories) -> list[Histories]:
-    """``histories`` in parts of at most ``SLICE`` dossiers."""
+async def reckon_page(
+    connection: "DriverConnection",
+    tenant: Tenant,
+    histories: Histories,
+    up_to: int,
+    faults: FailPoints,
+    *,
+    shortly: bool = True,
+) -> Reckoned:
+    """Reckon dossiers from all of their events up to a position, giving other tasks their turns.
+
+    ``shortly``: plain histories the short way; an audit folds every one.
+    """
+    present = await projections.present(connection, tenant, named_elsewhere(histories), up_to)
+    reckoned = Reckoned()
     items = list(histories.items())
-    return [dict(items[start : start + SLICE]) for start in range(0, len(items), SLICE)]
+    for start in range(0, len(items), SLICE):
+        reckoned.add(reckon(dict(items[start : start + SLICE]), present, faults.folded, shortly=shortly))
+        await asyncio.sleep(0)
+    return reckoned

@@ -6,7 +6,6 @@ up to where the cursor stands by then, and add the difference of the sums. Reade
 waits, the projection waits for the second part only, which lasts as long as there is something wrong (normally nothing).
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
-from services.worker.projector import slices
-from services.worker.reckoning import Reckoned, named_elsewhere, reckon
+from services.worker.projector import reckon_page
+from services.worker.reckoning import Reckoned
 from shared.db import dossier_rows, event_log, ledger, projections, recount
 from shared.db.dossier_rows import DossierRow
 from shared.db.engine import driver_session
 from shared.db.jobs import Job
-from shared.domain.events import DossierCode, Event, Tenant
+from shared.domain.events import DossierCode, Tenant
 from shared.domain.voids import Identity
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ class Rebuild:
         while True:
             page = await recount.page(connection, tenant, after, findings.position, PAGE_EVENTS)
             stored = await dossier_rows.read_range(connection, tenant, after, page.until)
-            reckoned = await self._reckon(connection, tenant, page.histories, findings.position)
+            reckoned = await reckon_page(connection, tenant, page.histories, findings.position, self._faults)
             wrong = differences(reckoned, stored, known)
             if wrong.codes:
                 await recount.note_wrong(connection, tenant, wrong.codes, wrong.fresh)
@@ -169,23 +168,13 @@ class Rebuild:
 
     async def _repair(self, connection: "DriverConnection", tenant: Tenant, codes: list[DossierCode], position: int) -> None:
         """Store what the dossiers are at ``position``; those without any event lose their row."""
-        histories = await event_log.of_dossiers(connection, tenant, codes, position)
-        reckoned = await self._reckon(connection, tenant, histories, position)
+        histories = await event_log.histories(connection, tenant, codes, position)
+        reckoned = await reckon_page(connection, tenant, histories, position, self._faults)
         bogus = [code for code in codes if code not in histories]
         await dossier_rows.write(connection, tenant, reckoned.rows, bogus)
         await projections.set_aside(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)
         await ledger.want(connection, tenant, reckoned.wants)
-
-    async def _reckon(
-        self, connection: "DriverConnection", tenant: Tenant, histories: dict[DossierCode, list[Event]], up_to: int
-    ) -> Reckoned:
-        present = await projections.present(connection, tenant, named_elsewhere(histories), up_to)
-        reckoned = Reckoned()
-        for part in slices(histories):
-            reckoned.add(reckon(part, present, self._faults.folded))
-            await asyncio.sleep(0)
-        return reckoned
 
 
 class _Progress:

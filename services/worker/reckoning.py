@@ -1,10 +1,12 @@
-"""From the events of some dossiers to their rows: no I/O, no clock. One dossier that cannot be folded harms no other."""
+"""From the log's rows of some dossiers to what they are: no I/O, no clock. One that cannot be folded harms no other."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from shared.db.dossier_rows import DossierRow, row_of
+from shared.db.event_log import Recorded, event_of_record
+from shared.db.plain_rows import plain_row
 from shared.db.projections import Failure, WaitingVoid
 from shared.domain.anomalies import AnomalyCode
 from shared.domain.dossier import fold
@@ -13,7 +15,8 @@ from shared.domain.figures import contributions
 from shared.domain.sync_order import Want, want_of
 from shared.domain.voids import Identity, absent_void_targets, void_problems, void_target
 
-Histories = Mapping[DossierCode, Sequence[Event]]
+Histories = Mapping[DossierCode, Sequence[Recorded]]
+"""All events of each dossier up to one position of the log, in log order."""
 
 _REASON_LENGTH: Final = 500
 
@@ -47,30 +50,38 @@ class Reckoned:
 def named_elsewhere(histories: Histories) -> frozenset[Identity]:
     """Identities that voids name and that are no events of their dossier: to be looked up in the log."""
     identities: set[Identity] = set()
-    for events in histories.values():
-        if any(event.name is EventName.VOIDED for event in events):
+    for recorded in histories.values():
+        if any(row[4] == EventName.VOIDED.value for row in recorded):
             try:
-                identities |= absent_void_targets(events)
+                identities |= absent_void_targets([event_of_record(row) for row in recorded])
             except (KeyError, TypeError):
                 continue  # the fold says what is wrong with it
     return frozenset(identities)
 
 
 def reckon(
-    histories: Histories, present_elsewhere: Collection[Identity], folded: Callable[[str], None] = lambda _: None
+    histories: Histories,
+    present_elsewhere: Collection[Identity],
+    folded: Callable[[str], None] = lambda _: None,
+    *,
+    shortly: bool = True,
 ) -> Reckoned:
     """Fold every dossier of ``histories`` (all of its events up to one position of the log).
 
     ``present_elsewhere``: those of `named_elsewhere` that the log holds at that position. ``folded`` is called with each
-    code before its fold and may raise, for tests.
+    code before its fold and may raise, for tests. ``shortly``: plain histories the short way (`shared.db.plain_rows`).
     """
     found = Reckoned()
-    for code, events in histories.items():
+    for code, recorded in histories.items():
         try:
             folded(code)
-            _reckon_one(found, code, events, present_elsewhere)
+            row = plain_row(code, recorded) if shortly else None
+            if row is None:
+                row = _fold(found, code, [event_of_record(row) for row in recorded], present_elsewhere)
+            found.rows.append(row)
+            found.wants.append(want_of(row, recorded[-1][1]))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one dossier, the others go on
-            found.failures.append(failure_of_dossier(code, events[-1].position, error))
+            found.failures.append(failure_of_dossier(code, recorded[-1][0], error))
     return found
 
 
@@ -80,19 +91,16 @@ def failure_of_dossier(code: DossierCode, position: int, error: BaseException) -
     return Failure(code, position, reason[:_REASON_LENGTH])
 
 
-def _reckon_one(
+def _fold(
     found: Reckoned, code: DossierCode, events: Sequence[Event], present_elsewhere: Collection[Identity]
-) -> None:
+) -> DossierRow:
     dossier = fold(code, events)
     problems = void_problems(events, present_elsewhere) if _has_void(events) else ()
     row = row_of(dossier, contributions(dossier), problems)
-    want = want_of(dossier, events[-1].recorded_at)
     waiting = {(problem.source, problem.event_id) for problem in problems if problem.code is AnomalyCode.VOID_WAITING}
-    voids = [WaitingVoid(void_target(event), code) for event in _with_identity(events, waiting)] if waiting else []
     # all or nothing: nothing above may fail half-way
-    found.rows.append(row)
-    found.wants.append(want)
-    found.voids += voids
+    found.voids += [WaitingVoid(void_target(event), code) for event in _with_identity(events, waiting)] if waiting else []
+    return row
 
 
 def _has_void(events: Iterable[Event]) -> bool:

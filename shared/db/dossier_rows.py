@@ -50,6 +50,16 @@ class DossierRow(NamedTuple):
     waits: str = NO_SPANS
     marks: int = 0
 
+    @property
+    def last_position(self) -> int:
+        """The same as ``position``: by the name that the fold has for it."""
+        return self.position
+
+    @property
+    def is_open(self) -> bool:
+        """Received and not ended."""
+        return self.received_at is not None and self.ended_at is None
+
 
 _TYPES: Final = {
     "code": "text",

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
+import orjson
 
 from shared.domain.events import DossierCode, Event, EventName, Tenant
 
@@ -34,8 +35,7 @@ class Outcome(StrEnum):
     FUTURE = "future"
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """A validated event on its way into the log.
 
     ``data`` is canonical JSON text without personal data; ``applicant`` holds the personal data, if the event carries
@@ -52,12 +52,17 @@ class NewEvent:
     applicant: dict[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """The outcome for one event; ``position`` is that of the first recording, None where nothing is recorded."""
 
     outcome: Outcome
     position: int | None
+
+
+_IDENTITY: Final = 2
+"""How many fields of a `NewEvent` make its identity; they come first."""
+
+_OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,8 @@ _APPEND: Final = f"""
 WITH incoming AS MATERIALIZED (
     SELECT i.*, l.position AS known_position, l.content_hash = i.content_hash AS same,
            l.position IS NULL AND i.time <= now() + interval '{FUTURE_TOLERANCE}' AS fresh
-    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::bytea[],
-                $9::bool[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
-        WITH ORDINALITY AS i(source, id, name, dossier_code, time, data, content_hash,
-                             personal, person_name, id_type, id_number, phone, email, address, ordinal)
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[])
+        WITH ORDINALITY AS i(source, id, name, dossier_code, time, data, content_hash, ordinal)
     -- one look into the index for each event (LIMIT keeps it so): a join would scan a log without statistics whole
     LEFT JOIN LATERAL (
         SELECT position, content_hash FROM event_log
@@ -96,14 +99,16 @@ WITH incoming AS MATERIALIZED (
 ), written AS (
     INSERT INTO event_log
         (tenant, position, recorded_at, source, id, name, dossier_code, time, data, content_hash)
-    SELECT $1, c.base + f.nth, c.recorded_at, f.source, f.id, f.name, f.dossier_code, f.time, f.data, f.content_hash
+    SELECT $1, c.base + f.nth, c.recorded_at, f.source, f.id, f.name, f.dossier_code, f.time, f.data::jsonb, f.content_hash
     FROM numbered f CROSS JOIN counter c
     WHERE f.fresh
 ), persons AS (
     INSERT INTO applicant (tenant, dossier_code, source, id, name, id_type, id_number, phone, email, address)
-    SELECT $1, dossier_code, source, id, person_name, id_type, id_number, phone, email, address
-    FROM numbered
-    WHERE fresh AND personal
+    SELECT $1, n.dossier_code, n.source, n.id, p.name, p.id_type, p.id_number, p.phone, p.email, p.address
+    FROM unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
+        AS p(ordinal, name, id_type, id_number, phone, email, address)
+    JOIN numbered n ON n.ordinal = p.ordinal
+    WHERE n.fresh
 )
 SELECT coalesce(n.known_position, CASE WHEN n.fresh THEN c.base + n.nth END) AS position,
        CASE WHEN n.known_position IS NOT NULL THEN CASE WHEN n.same THEN 'duplicate' ELSE 'conflict' END
@@ -123,6 +128,8 @@ async def append(connection: "DriverConnection", tenant: Tenant, events: Sequenc
     Raises:
         LookupError: the tenant does not exist.
     """
+    if len({event[:_IDENTITY] for event in events}) == len(events):
+        return await _append_distinct(connection, tenant, events)
     firsts: dict[tuple[str, str], int] = {}
     distinct: list[NewEvent] = []
     for event in events:
@@ -153,18 +160,13 @@ def _repeated(event: NewEvent, first: NewEvent, recorded: Appended) -> Appended:
 async def _append_distinct(connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent]) -> list[Appended]:
     if not events:
         return []
-    persons = [event.applicant or {} for event in events]
+    *columns, applicants = zip(*events, strict=True)
+    persons = [(ordinal, person) for ordinal, person in enumerate(applicants, start=1) if person]
     arguments = (
         tenant,
-        [event.source for event in events],
-        [event.id for event in events],
-        [event.name.value for event in events],
-        [event.dossier_code for event in events],
-        [event.time for event in events],
-        [event.data for event in events],
-        [event.content_hash for event in events],
-        [bool(person) for person in persons],
-        *([person.get(field) for person in persons] for field in APPLICANT_FIELDS),
+        *columns,
+        [ordinal for ordinal, _ in persons],
+        *([person.get(field) for _, person in persons] for field in APPLICANT_FIELDS),
     )
     for _ in range(MAX_APPEND_TRIES):
         try:
@@ -173,7 +175,7 @@ async def _append_distinct(connection: "DriverConnection", tenant: Tenant, event
             continue
         if rows[0]["outcome"] == Outcome.ACCEPTED and rows[0]["position"] is None:
             raise LookupError(f"tenant {tenant} does not exist")
-        return [Appended(Outcome(row["outcome"]), row["position"]) for row in rows]
+        return [Appended(_OUTCOMES[outcome], position) for position, outcome in rows]
     raise TimeoutError(f"the same identities kept arriving at once for tenant {tenant}")
 
 
@@ -181,11 +183,20 @@ _COLUMNS: Final = "position, recorded_at, source, id, name, dossier_code, time, 
 
 _NAMES: Final = {name.value: name for name in EventName}
 
+Recorded = Sequence[Any]
+"""An event as the log's row, with the columns of ``event_log`` up to ``data``, which is its JSON text, not read yet."""
+
 
 def event_of(row: Any) -> Event:
     """The domain's event of a row with the columns of ``event_log``."""
     position, recorded_at, source, id_, name, dossier_code, time, data = row
     return Event(position, recorded_at, source, id_, _NAMES[name], dossier_code, time, data)
+
+
+def event_of_record(recorded: Recorded) -> Event:
+    """The domain's event of a row whose ``data`` has not been read yet."""
+    position, recorded_at, source, id_, name, dossier_code, time, data = recorded
+    return Event(position, recorded_at, source, id_, _NAMES[name], dossier_code, time, orjson.loads(data))
 
 
 async def head(connection: "DriverConnection", tenant: Tenant) -> Head:
@@ -222,6 +233,36 @@ async def of_dossiers(
     for row in rows:
         histories.setdefault(row["dossier_code"], []).append(event_of(row))
     return histories
+
+
+# by the dossiers' index whatever the statistics say
+_HISTORIES: Final = """
+SELECT e.* FROM unnest($2::text[]) AS c(code) CROSS JOIN LATERAL (
+    SELECT position, recorded_at, source, id, name, dossier_code, time, data::text FROM event_log e
+    WHERE e.tenant = $1 AND e.dossier_code = c.code AND e.position <= $3
+    ORDER BY e.position OFFSET 0
+) e
+"""
+
+
+async def histories(
+    connection: "DriverConnection", tenant: Tenant, codes: Iterable[str], up_to: int
+) -> dict[DossierCode, list[Recorded]]:
+    """All events of the dossiers up to position ``up_to``, by code, in log order: for those who read many."""
+    return by_dossier(await connection.fetch(_HISTORIES, tenant, list(codes), up_to))
+
+
+def by_dossier(rows: Iterable[Any]) -> dict[DossierCode, list[Recorded]]:
+    """The rows of each dossier, in the order given."""
+    found: dict[DossierCode, list[Recorded]] = {}
+    for row in rows:
+        code = row[5]
+        known = found.get(code)
+        if known is None:
+            found[code] = [row]
+        else:
+            known.append(row)
+    return found
 
 
 async def find(connection: "DriverConnection", tenant: Tenant, source: str, id_: str) -> Event | None:

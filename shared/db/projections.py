@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from shared.db.event_log import event_of
-from shared.domain.events import DossierCode, Event, Tenant
+from shared.domain.events import DossierCode, Tenant
 from shared.domain.voids import Identity
 
 if TYPE_CHECKING:
@@ -254,46 +253,28 @@ async def retry(connection: "DriverConnection", tenant: Tenant, codes: Collectio
 
 
 @dataclass(frozen=True, slots=True)
-class Concerned:
-    """The dossiers of the events ``after`` < position <= ``until``, each with all of its events up to ``until``."""
+class Touched:
+    """The dossiers of the events ``after`` < position <= ``until``; ``until`` is ``after`` if there are none."""
 
     after: int
     until: int
-    histories: dict[DossierCode, list[Event]]
+    codes: list[DossierCode]
 
 
-async def concerned(connection: "DriverConnection", tenant: Tenant, after: int, limit: int) -> Concerned:
-    """Up to ``limit`` events after a position, as the histories that they change. Positions have no hole.
-
-    One round trip, by the dossiers' index whatever the statistics say.
-    """
-    rows = await connection.fetch(
+async def touched(connection: "DriverConnection", tenant: Tenant, after: int, limit: int) -> Touched:
+    """The dossiers of up to ``limit`` events after a position, sorted. Positions have no hole."""
+    row = await connection.fetchrow(
         """
-        WITH fresh AS MATERIALIZED (
-            SELECT dossier_code, position FROM event_log
-            WHERE tenant = $1 AND position > $2::bigint AND position <= $2::bigint + $3::bigint
-        ), changed AS MATERIALIZED (
-            SELECT dossier_code, (SELECT max(position) FROM fresh) AS until FROM fresh GROUP BY dossier_code
-        )
-        SELECT e.* FROM changed c CROSS JOIN LATERAL (
-            SELECT position, recorded_at, source, id, name, dossier_code, time, data FROM event_log e
-            WHERE e.tenant = $1 AND e.dossier_code = c.dossier_code AND e.position <= c.until
-            ORDER BY e.position OFFSET 0
-        ) e
+        SELECT max(position) AS until, array_agg(DISTINCT dossier_code) AS codes FROM event_log
+        WHERE tenant = $1 AND position > $2::bigint AND position <= $2::bigint + $3::bigint
         """,
         tenant,
         after,
         limit,
     )
-    histories: dict[DossierCode, list[Event]] = {}
-    for row in rows:
-        event = event_of(row)
-        known = histories.get(event.dossier_code)
-        if known is None:
-            histories[event.dossier_code] = [event]
-        else:
-            known.append(event)
-    return Concerned(after, max((events[-1].position for events in histories.values()), default=after), histories)
+    if row is None or row["until"] is None:
+        return Touched(after, after, [])
+    return Touched(after, row["until"], row["codes"])
 
 
 async def present(

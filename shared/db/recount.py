@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shared.db.dossier_rows import DossierRow, travelling
-from shared.db.event_log import event_of
+from shared.db.event_log import Recorded, by_dossier
 from shared.db.figure_sums import COUNTED_COLUMNS, added, day_cells, rolled_up
 from shared.db.projections import DOSSIERS, Cursor
 from shared.db.tables import MEASURES
-from shared.domain.events import DossierCode, Event, Tenant
+from shared.domain.events import DossierCode, Tenant
 from shared.domain.voids import Identity
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Comparison:
 class Page:
     """Complete histories of the dossiers with ``after`` < code <= ``until`` (None: to the end)."""
 
-    histories: dict[DossierCode, list[Event]]
+    histories: dict[DossierCode, list[Recorded]]
     until: DossierCode | None
 
 
@@ -149,7 +149,7 @@ async def page(connection: "DriverConnection", tenant: Tenant, after: str, up_to
     """
     rows = await connection.fetch(
         """
-        SELECT position, recorded_at, source, id, name, dossier_code, time, data FROM event_log
+        SELECT position, recorded_at, source, id, name, dossier_code, time, data::text FROM event_log
         WHERE tenant = $1 AND dossier_code > $2 AND position <= $3 ORDER BY dossier_code, position LIMIT $4
         """,
         tenant,
@@ -157,9 +157,7 @@ async def page(connection: "DriverConnection", tenant: Tenant, after: str, up_to
         up_to,
         limit,
     )
-    histories: dict[DossierCode, list[Event]] = {}
-    for row in rows:
-        histories.setdefault(row["dossier_code"], []).append(event_of(row))
+    histories = by_dossier(rows)
     if len(rows) < limit:
         return Page(histories, None)
     last = rows[-1]["dossier_code"]

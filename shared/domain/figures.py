@@ -80,7 +80,7 @@ def contributions(dossier: Dossier) -> Contributions | None:
         received_on,
         ended_on,
     )
-    within, overdue = _by_due_date(dossier, received_on, ended_on)
+    within, overdue = days_by_due_date(dossier.due_history, received_on, ended_on)
     if paused and overdue:
         within = _merged([*within, *paused])
         overdue = _without(overdue, paused)
@@ -131,13 +131,18 @@ def covers(spans: Iterable[Span], on: date) -> bool:
     return any(begin <= on and (until is None or on < until) for begin, until in spans)
 
 
-def _by_due_date(dossier: Dossier, received_on: date, ended_on: date | None) -> tuple[list[Span], list[Span]]:
-    """Columns 12 and 13 as if there were no pauses: at the end of day T by the due date then in force."""
+def days_by_due_date(
+    due_history: Iterable[tuple[date, datetime]], received_on: date, ended_on: date | None
+) -> tuple[list[Span], list[Span]]:
+    """Columns 12 and 13 as if there were no pauses: at the end of day T by the due date then in force.
+
+    ``due_history``: (local date from which, due date), in order, one a day.
+    """
     within: list[Span] = []
     overdue: list[Span] = []
     begin = received_on
     due_on: date | None = None
-    for changed_on, due_at in dossier.due_history:
+    for changed_on, due_at in due_history:
         if ended_on is not None and changed_on >= ended_on:
             break
         if changed_on > begin:

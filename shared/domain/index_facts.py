@@ -23,7 +23,7 @@ InstantSpan = tuple[int, int | None]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BY_THE_FOLD: Final = frozenset({EndKind.PROCESSED, EndKind.RETURNED})
-_ONLINE_GATEWAYS: Final = frozenset({"national", "local"})
+ONLINE_GATEWAYS: Final = frozenset({"national", "local"})
 
 
 class Mark(IntFlag):
@@ -181,7 +181,7 @@ def _marks(dossier: Dossier) -> Mark:
         (any(result.url for result in dossier.results), Mark.RESULT_LINK),
         (_any_fee(dossier.fees), Mark.FEE),
         (bool(dossier.fees) and not _any_fee(dossier.fees), Mark.FEES_ALL_ZERO),
-        (dossier.payment is not None and dossier.payment.gateway in _ONLINE_GATEWAYS, Mark.PAID_ONLINE),
+        (dossier.payment is not None and dossier.payment.gateway in ONLINE_GATEWAYS, Mark.PAID_ONLINE),
         (dossier.satisfied is False, Mark.DISLIKED),
         (dossier.satisfied is not None, Mark.RATED),
     )

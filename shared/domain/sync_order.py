@@ -4,9 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Final
+from typing import Final, Protocol
 
-from shared.domain.dossier import Dossier
 from shared.domain.events import DossierCode
 
 NEAR_DUE: Final = timedelta(days=3)
@@ -27,6 +26,34 @@ MOST_LATE_NEW: Final = 20
 
 MOST_LIVE_WAITING: Final = 200
 """While so many wait in the live lane, no new dossier told late joins them: an import event by event cannot flood it."""
+
+
+class Standing(Protocol):
+    """What the order asks of a dossier: its fold knows it, and so does its stored row."""
+
+    @property
+    def code(self) -> DossierCode:
+        """Its code."""
+
+    @property
+    def last_position(self) -> int:
+        """The highest position of its events."""
+
+    @property
+    def last_event_at(self) -> datetime | None:
+        """Of the last effective event."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended; None: it has not."""
+
+    @property
+    def promised_at(self) -> datetime | None:
+        """What the applicant was last told."""
+
+    @property
+    def is_open(self) -> bool:
+        """Received and not ended."""
 
 
 class Priority(IntEnum):
@@ -54,7 +81,7 @@ class Want:
     live_until: datetime | None = None
 
 
-def priority_of(dossier: Dossier, now: datetime, *, followed: bool = False) -> Priority:
+def priority_of(dossier: Standing, now: datetime, *, followed: bool = False) -> Priority:
     """The backlog rank of a dossier at ``now``; ``followed``: the portal holds an older version of it."""
     if dossier.ended_at is not None and not followed:
         return Priority.RECENTLY_ENDED if now - dossier.ended_at <= RECENTLY_ENDED else Priority.LONG_ENDED
@@ -63,7 +90,7 @@ def priority_of(dossier: Dossier, now: datetime, *, followed: bool = False) -> P
     return Priority.OPEN
 
 
-def want_of(dossier: Dossier, recorded_at: datetime) -> Want:
+def want_of(dossier: Standing, recorded_at: datetime) -> Want:
     """What the ledger is told after new events of a dossier, the last of them recorded at ``recorded_at``."""
     live = dossier.last_event_at is not None and recorded_at - dossier.last_event_at <= LIVE_AGE
     return Want(

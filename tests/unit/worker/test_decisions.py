@@ -1,5 +1,6 @@
 """The worker's decisions that need no database: batch sizes, fail points, what a rebuild repairs."""
 
+import json
 import re
 from datetime import UTC, datetime
 
@@ -12,18 +13,19 @@ from services.worker.projector import FIRST_LIMIT, LARGEST_LIMIT, LEAST_LIMIT, n
 from services.worker.rebuild import Known, differences
 from services.worker.reckoning import named_elsewhere, reckon
 from shared.db.dossier_rows import DossierRow, days_text
+from shared.db.event_log import Recorded
 from shared.db.projections import Failure, WaitingVoid
-from shared.domain.events import DossierCode, Event, EventName
+from shared.domain.events import DossierCode, EventName
 from tests.oracle.log import instant
 
 AT = datetime(2022, 5, 12, 1, tzinfo=UTC)
 
 
-def an_event(position: int, name: EventName, code: str = "H51-220512-0001", **data: object) -> Event:
-    return Event(position, AT, "urn:t", str(position), name, DossierCode(code), AT, data)
+def an_event(position: int, name: EventName, code: str = "H51-220512-0001", **data: object) -> Recorded:
+    return (position, AT, "urn:t", str(position), name.value, DossierCode(code), AT, json.dumps(data))
 
 
-def received(position: int, code: str = "H51-220512-0001") -> Event:
+def received(position: int, code: str = "H51-220512-0001") -> Recorded:
     return an_event(position, EventName.RECEIVED, code, procedure_code="p", agency_code="H51", channel="online")
 
 
