@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any, Final, Protocol, assert_never
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,10 +14,13 @@ from services.worker.audit_schedule import AuditSchedule, audit_time
 from services.worker.clock import Clock, Examiner
 from services.worker.fail_points import FailPoints
 from services.worker.jobs import Handler, JobRunner
+from services.worker.metrics import WorkerMetrics
 from services.worker.overdue import OverdueTeller
 from services.worker.portal_jobs import Replay
 from services.worker.portal_reconcile import Reconcile
+from services.worker.portal_schedule import ReconcileSchedule
 from services.worker.portal_sync import PortalSync
+from services.worker.portal_watch import LOOK_SECONDS, TIDY_SECONDS, Tidy, Watch
 from services.worker.projector import Projector
 from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
@@ -25,7 +29,8 @@ from shared.db.engine import create_engine
 from shared.db.jobs import JobKind
 from shared.db.kill_points import Passed, kill_point
 from shared.domain.events import Tenant
-from shared.observability import configure_logging, failure_of, get_logger
+from shared.domain.sync_alarms import AlarmLimits
+from shared.observability import configure_logging, failure_of, get_logger, new_registry
 from shared.queue import Topic, run_worker
 from shared.settings import Settings
 
@@ -56,25 +61,39 @@ class Worker:
     """The pumps of one process."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings, faults: FailPoints, passed: Passed | None = None) -> None:
-        self.portal = PortalSync(engine, CatalogueCache(engine), settings, passed=passed)
+        self.metrics = WorkerMetrics(new_registry())
+        failed = self.metrics.failed
+        self.portal = PortalSync(engine, CatalogueCache(engine), settings, passed=passed, metrics=self.metrics)
         self.projector = Projector(engine, faults=faults, counted=self._counted)
         handlers: dict[JobKind, Handler] = {
             JobKind.REBUILD: Rebuild(engine, faults=faults),
             JobKind.REPLAY: Replay(engine, self.portal),
-            JobKind.RECONCILE: Reconcile(engine, self.portal),
         }
         runner = JobRunner(engine, handlers)
         sweep = settings.sweep_seconds
-        self.events = Pump("projection", find=self.projector.tenants, work=self.projector.work, sweep_seconds=sweep)
+        self.events = Pump(
+            "projection", find=self.projector.tenants, work=self.projector.work, sweep_seconds=sweep, failed=failed
+        )
         examiner = Examiner(engine, faults=faults, appended=self.events.ring)
         clock, teller = Clock(examiner), OverdueTeller(examiner)
-        self.clock = Pump("clock", find=clock.tenants, work=clock.work, sweep_seconds=sweep)
-        self.overdue = Pump("overdue", find=teller.tenants, work=teller.work, sweep_seconds=sweep)
-        self.jobs = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2)
+        self.clock = Pump("clock", find=clock.tenants, work=clock.work, sweep_seconds=sweep, failed=failed)
+        self.overdue = Pump("overdue", find=teller.tenants, work=teller.work, sweep_seconds=sweep, failed=failed)
+        self.jobs = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2, failed=failed)
         # an audit takes minutes: beside other jobs, not before them
         auditing = JobRunner(engine, {JobKind.AUDIT: Audits(engine, nights=settings.audit_nights, faults=faults)})
         schedule = AuditSchedule(engine, auditing, audit_time(settings.audit_at))
-        self.audits = Pump("audits", find=schedule.tenants, work=schedule.work, sweep_seconds=sweep, lanes=1)
+        self.audits = Pump("audits", find=schedule.tenants, work=schedule.work, sweep_seconds=sweep, lanes=1, failed=failed)
+        # as does a comparison with the portal
+        reconcile = Reconcile(engine, self.portal, list_path=settings.effective_portal_list_path)
+        nightly = ReconcileSchedule(engine, JobRunner(engine, {JobKind.RECONCILE: reconcile}), settings.reconcile_time)
+        self.comparisons = Pump(
+            "comparisons", find=nightly.tenants, work=nightly.work, sweep_seconds=sweep, lanes=2, failed=failed
+        )
+        watch = Watch(engine, AlarmLimits(settings.sync_lag_limit_seconds, settings.circuit_open_limit_seconds))
+        look = max(sweep, LOOK_SECONDS / settings.time_scale)
+        self.watch = Pump("sync_watch", find=watch.tenants, work=watch.work, sweep_seconds=look, failed=failed)
+        tidy = Tidy(engine, timedelta(days=settings.sync_kept_days))
+        self.tidy = Pump("sync_tidy", find=tidy.tenants, work=tidy.work, sweep_seconds=TIDY_SECONDS, lanes=1, failed=failed)
         self._settings = settings
 
     @property
@@ -86,6 +105,9 @@ class Worker:
             self.overdue: PATIENCE_SECONDS,
             self.jobs: 0.0,
             self.audits: 0.0,
+            self.comparisons: 0.0,
+            self.watch: 0.0,
+            self.tidy: 0.0,
             self.portal: PATIENCE_SECONDS,
         }
 
@@ -99,6 +121,7 @@ class Worker:
             case Topic.JOBS:
                 self.jobs.ring(tenant)
                 self.audits.ring(tenant)
+                self.comparisons.ring(tenant)
             case _:
                 assert_never(topic)
 
@@ -153,7 +176,10 @@ async def serve(settings: Settings) -> None:
     )
     try:
         get_logger().info("worker_started")
-        await Worker(engine, settings, FailPoints.from_environment(), passed).run(stopping)
+        worker = Worker(engine, settings, FailPoints.from_environment(), passed)
+        if settings.worker_metrics_port:
+            worker.metrics.serve(settings.worker_metrics_port)
+        await worker.run(stopping)
         get_logger().info("worker_stopped")
     finally:
         await engine.dispose()

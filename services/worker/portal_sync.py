@@ -11,8 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.worker.metrics import WorkerMetrics
 from services.worker.portal_access import Accounts
 from services.worker.portal_delivery import Delivery, Tally
 from services.worker.portal_gate import PATIENCE_SECONDS, DatabaseClock, Gate, SharedSessions
@@ -75,6 +77,7 @@ class PortalSync:
         *,
         deadlines: Deadlines | None = None,
         passed: Passed | None = None,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
         self._engine = engine
         self._cache = cache
@@ -84,6 +87,7 @@ class PortalSync:
         self._sweep_seconds = settings.sweep_seconds
         self._deadlines = deadlines or Deadlines()
         self._passed = passed
+        self._metrics = metrics or WorkerMetrics(CollectorRegistry())
         self._clock = DatabaseClock()
         self._posts: dict[Tenant, Post] = {}
         self._senders: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
@@ -155,7 +159,13 @@ class PortalSync:
             account = self._accounts.for_tenant(tenant)
             pace = Pace(account.calls_per_minute, self._time_scale)
             gate = Gate(self._engine, tenant, pace, self._clock)
-            client = PortalClient(account.access, SharedSessions(self._engine, tenant), self._deadlines, self._passed)
+            client = PortalClient(
+                account.access,
+                SharedSessions(self._engine, tenant),
+                self._deadlines,
+                self._passed,
+                self._metrics.of_calls(tenant),
+            )
             post = Post(tenant, client, gate, PortalNames(self._cache, tenant, client, gate))
             self._posts[tenant] = post
         return post
@@ -252,6 +262,7 @@ class PortalSync:
         ) or await ledger.claim(connection, tenant, lane, limit=limit, now=now, lease_seconds=LEASE_SECONDS)
 
     def _tell(self, tenant: Tenant, lane: Lane, claimed: int, tally: Tally) -> None:
+        self._metrics.delivered(tenant, lane.value, tally.dossiers, tally.steps)
         get_logger().info(
             "portal_round_ended",
             tenant=tenant,
@@ -283,5 +294,6 @@ class PortalSync:
                 await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _complain(self, action: str, error: Exception, tenant: Tenant | None = None) -> None:
+        self._metrics.failed("portal")
         level = get_logger().warning if is_outage(error) else get_logger().error
         level(action, tenant=tenant, **failure_of(error))

@@ -17,6 +17,9 @@ from shared.observability import failure_of, get_logger
 Find = Callable[[], Awaitable[Iterable[Tenant]]]
 """Names every tenant for which there is something to do, from PostgreSQL."""
 
+Failed = Callable[[str], None]
+"""Is told the name of the pump after each error of its work."""
+
 Work = Callable[[Tenant], Awaitable[bool]]
 """Does a bounded part of what there is to do for a tenant; answers whether there may be more."""
 
@@ -39,11 +42,21 @@ class Pump:
     ``lanes`` bounds for how many tenants it works at once.
     """
 
-    def __init__(self, name: str, *, find: Find, work: Work, sweep_seconds: float, lanes: int = 4) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        find: Find,
+        work: Work,
+        sweep_seconds: float,
+        lanes: int = 4,
+        failed: Failed = lambda _name: None,
+    ) -> None:
         self.name = name
         self._find = find
         self._work = work
         self._sweep_seconds = sweep_seconds
+        self._failed = failed
         self._places = asyncio.Semaphore(lanes)
         self._rung: set[Tenant] = set()
         self._lanes: dict[Tenant, asyncio.Task[None]] = {}
@@ -104,5 +117,6 @@ class Pump:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _complain(self, action: str, error: Exception, failures: int, tenant: Tenant | None = None) -> None:
+        self._failed(self.name)
         level = get_logger().warning if is_outage(error) else get_logger().error
         level(f"{self.name}_{action}", tenant=tenant, failures_in_a_row=failures, **failure_of(error))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.domain.circuit import Lane
 from shared.domain.events import DossierCode, Tenant
 from shared.domain.retry import ErrorClass
-from shared.domain.sync_order import MOST_LIVE_WAITING, Want, in_lanes
+from shared.domain.sync_order import MOST_LIVE_WAITING, NEAR_DUE, Priority, Want, in_lanes
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -233,6 +233,27 @@ WHERE tenant = $1 AND state = 'pending' AND next_try_at > $2 AND error_class = A
 async def hasten(connection: "DriverConnection", tenant: Tenant, kinds: Iterable[ErrorClass], now: datetime) -> None:
     """The portal is back: let what waits because of it go at once."""
     await connection.execute(_HASTEN, tenant, now, sorted(kinds))
+
+
+# An open dossier that waits comes near its due date by time alone; `priority_of` says when.
+_RANK_ANEW: Final = """
+WITH due AS MATERIALIZED (
+    SELECT l.dossier_code FROM sync_ledger l
+    JOIN dossier d ON d.tenant = l.tenant AND d.code = l.dossier_code
+    WHERE l.tenant = $1 AND l.state = 'pending' AND l.priority > $3
+      AND d.received_on IS NOT NULL AND d.ended_at IS NULL AND d.promised_at <= $2
+    ORDER BY l.dossier_code LIMIT $4
+    FOR UPDATE OF l SKIP LOCKED
+)
+UPDATE sync_ledger l SET priority = $3
+WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM due))
+"""
+
+
+async def rank_anew(connection: "DriverConnection", tenant: Tenant, now: datetime, *, limit: int) -> int:
+    """Put open dossiers that wait and are near their due date by now, or past it, at the front; how many it were."""
+    tag = await connection.execute(_RANK_ANEW, tenant, now + NEAR_DUE, Priority.DUE, limit)
+    return int(tag.rpartition(" ")[2])
 
 
 _DISTRUST: Final = """

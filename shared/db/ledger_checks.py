@@ -80,10 +80,26 @@ async def settled_count(connection: "DriverConnection", tenant: Tenant, scope: S
     return found
 
 
-_WHOLE_UNDER_WAY: Final = """
-SELECT EXISTS (SELECT FROM job WHERE tenant = $1 AND kind = 'reconcile' AND state IN ('queued', 'running')
-                 AND NOT parameters ?| ARRAY['dossiers', 'error', 'from'])
+_UNFINISHED_WHOLE: Final = """
+(SELECT FROM job j WHERE j.tenant = {} AND j.kind = 'reconcile' AND j.state IN ('queued', 'running')
+   AND NOT j.parameters ?| ARRAY['dossiers', 'error', 'from'])"""
+
+_WHOLE_UNDER_WAY: Final = f"SELECT EXISTS {_UNFINISHED_WHOLE.format('$1')}"
+
+_TENANTS_DUE: Final = f"""
+SELECT h.tenant FROM log_counter h JOIN event_log e ON e.tenant = h.tenant AND e.position = 1
+WHERE e.recorded_at < $2 AND NOT EXISTS (SELECT FROM job j WHERE j.tenant = h.tenant AND j.job_id = $1)
+  AND NOT EXISTS {_UNFINISHED_WHOLE.format("h.tenant")}
+ORDER BY h.tenant
 """
+
+
+async def tenants_due(connection: "DriverConnection", job_id: str, tick: datetime) -> list[Tenant]:
+    """Every tenant that had events at ``tick``, no comparison ``job_id``, and none of everything that is not finished.
+
+    Reads across tenants.
+    """
+    return [Tenant(row["tenant"]) for row in await connection.fetch(_TENANTS_DUE, job_id, tick)]
 
 
 async def whole_under_way(connection: "DriverConnection", tenant: Tenant) -> bool:

@@ -101,7 +101,8 @@ async def prune_attempts(connection: "DriverConnection", tenant: Tenant, *, befo
     """
     tag = await connection.execute(
         "DELETE FROM sync_attempt a USING (SELECT dossier_code, fence, step, started_at FROM sync_attempt"
-        " WHERE tenant = $1 AND ended_at < $2 AND outcome <> 'accepted' ORDER BY ended_at LIMIT $3) old"
+        " WHERE tenant = $1 AND ended_at < $2 AND outcome <> 'accepted' ORDER BY ended_at LIMIT $3"
+        " FOR UPDATE SKIP LOCKED) old"
         " WHERE a.tenant = $1 AND a.dossier_code = old.dossier_code AND a.fence = old.fence AND a.step = old.step"
         " AND a.started_at = old.started_at",
         tenant,

@@ -5,6 +5,7 @@ notice; the session is shared with all workers of the tenant through a `Sessions
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -90,7 +91,11 @@ class Sessions(Protocol):
 
 
 class PortalClient:
-    """Use as an async context manager; safe for concurrent calls. ``passed`` is told of each call (fault campaigns only)."""
+    """Use as an async context manager; safe for concurrent calls.
+
+    ``called`` is told of each call that has ended: service, kind of outcome, seconds. ``passed``: of each step of one (fault
+    campaigns only).
+    """
 
     def __init__(
         self,
@@ -98,9 +103,11 @@ class PortalClient:
         sessions: Sessions,
         deadlines: Deadlines | None = None,
         passed: Callable[[str], None] | None = None,
+        called: Callable[[str, str, float], None] | None = None,
     ) -> None:
         self._access = access
         self._passed = passed or (lambda _step: None)
+        self._called = called or (lambda _service, _outcome, _seconds: None)
         self._sessions = sessions
         self.deadlines = deadlines or Deadlines()
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
@@ -163,11 +170,15 @@ class PortalClient:
     async def _call(
         self, service: str, fields: Mapping[str, Any], read: Callable[[bytes], T | Throttled | Failure]
     ) -> T | Throttled | Failure:
+        begun = time.monotonic()
+        outcome: T | Throttled | Failure
         try:
             async with self._places, asyncio.timeout(self.deadlines.total_seconds):
-                return await self._call_in_session(service, fields, read)
+                outcome = await self._call_in_session(service, fields, read)
         except TimeoutError:
-            return Ambiguous("no answer within the total deadline")
+            outcome = Ambiguous("no answer within the total deadline")
+        self._called(service, type(outcome).__name__.lower(), time.monotonic() - begun)
+        return outcome
 
     async def _call_in_session(
         self, service: str, fields: Mapping[str, Any], read: Callable[[bytes], T | Throttled | Failure]
