@@ -30,14 +30,29 @@ bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
-async def _caller(request: Request, credentials: Credentials) -> Caller:
-    if credentials is None:
-        raise Unauthenticated
-    caller = await context_of(request).keys.caller(credentials.credentials)
+async def _known(request: Request, token: str | None) -> Caller:
+    caller = None if token is None else await context_of(request).keys.caller(token)
     if caller is None:
         raise Unauthenticated
     note(tenant=caller.tenant, key_id=caller.key_id)
     return caller
+
+
+async def admitted(request: Request, token: str | None, scope: Scope) -> Caller:
+    """The caller that a bearer token stands for, if it has this scope.
+
+    Raises:
+        Unauthenticated: no key, or not a valid one.
+        Forbidden: the key lacks the scope.
+    """
+    caller = await _known(request, token)
+    if not caller.may(scope):
+        raise Forbidden(f"the key lacks the scope {scope.value}")
+    return caller
+
+
+async def _caller(request: Request, credentials: Credentials) -> Caller:
+    return await _known(request, None if credentials is None else credentials.credentials)
 
 
 Known = Annotated[Caller, Security(_caller)]

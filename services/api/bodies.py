@@ -46,12 +46,25 @@ _KINDS: Final = {
 }
 
 
+_PLAIN_KINDS: Final = {name.encode(): kind for name, kind in _KINDS.items()}
+
+
 def kind_of(request: Request) -> BodyKind:
     """What kind of body a request has; ``ce-`` headers decide, then the content type.
 
     Raises:
         Refused: 415, a content type, charset or encoding that is not taken.
     """
+    told = b""
+    for header, value in request.scope["headers"]:
+        if header == b"content-type":
+            told = value
+        elif header == b"content-encoding" or header.startswith(b"ce-"):
+            told = b""
+            break
+    plain = _PLAIN_KINDS.get(told)
+    if plain is not None:
+        return plain
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")
     content_type = content_type.strip().lower()
     charset = parameters.strip().lower()
@@ -129,14 +142,19 @@ def from_headers(request: Request, body: bytes) -> bytes:
         raise Refused(messages.MALFORMED) from None
 
 
-def items_of(body: bytes, most: int) -> list[bytes]:
-    """Each item of an array, as JSON again; one that cannot be written again as nothing, which is no event either.
+Written = Callable[[Any], bytes]
+
+
+def items_of(body: bytes, most: int) -> tuple[list[Any], Written]:
+    """The items of an array, and how one of them is written as JSON again.
+
+    What cannot be written again is written as nothing, which is no event either.
 
     Raises:
         InvalidFields: no array, or one of more than ``most`` items.
         Refused: 400, the body is not JSON.
     """
-    written: Callable[[Any], bytes] = orjson.dumps
+    written: Written = orjson.dumps
     try:
         items = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -150,10 +168,10 @@ def items_of(body: bytes, most: int) -> list[bytes]:
         raise InvalidFields.of("", "list_type")
     if len(items) > most:
         raise InvalidFields.of("", "too_many", limit=most)
-    return [_item(item, written) for item in items]
+    return items, lambda item: _item(item, written)
 
 
-def _item(item: Any, written: Callable[[Any], bytes]) -> bytes:
+def _item(item: Any, written: Written) -> bytes:
     try:
         return written(item)
     except (TypeError, ValueError, RecursionError):  # too deep

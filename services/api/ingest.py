@@ -111,8 +111,8 @@ class Intake:
         failure: Overloaded | None = None
         for part in parts:
             try:
-                # shielded: a client that hangs up takes nothing back
-                results.extend(await asyncio.shield(part.done))
+                # a client that hangs up takes nothing back: only its answer is cancelled, the part stays in the queue
+                results.extend(await part.done)
             except Overloaded as error:
                 failure = error
         if failure is not None:

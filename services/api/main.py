@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.api import explorer, openapi, problems
 from services.api.context import Context
+from services.api.front_door import FrontDoorMiddleware
 from services.api.ingest import Intake
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     explorer.install(app)
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
+    app.add_middleware(FrontDoorMiddleware)
     app.add_middleware(SmallBodyMiddleware)
     app.add_middleware(RequestMiddleware)
     return app

@@ -5,7 +5,6 @@ import time
 from typing import Final
 from uuid import uuid4
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,6 +13,7 @@ from services.api.problems import answer_unexpected
 from shared.observability import get_logger, note, unit_of_work
 
 REQUEST_ID_HEADER: Final = "x-request-id"
+_REQUEST_ID_NAME: Final = REQUEST_ID_HEADER.encode()
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 _SMALL_BYTES: Final = 64 * 2**10
@@ -43,7 +43,7 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_NAME, request_id.encode())]
             await send(message)
 
         started = time.perf_counter()

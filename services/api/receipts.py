@@ -1,8 +1,8 @@
 """What became of each told event, as the caller reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from services.api import messages
 from services.api.faults import Fault, faults_of
@@ -30,8 +30,7 @@ class Rejection:
         return problem_body(self.kind, language, field_errors=[fault.told(language) for fault in self.faults])
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What became of one event. ``position`` is that of its first recording, None if there is none (or a dry run)."""
 
     id: str | None
@@ -46,6 +45,10 @@ class Receipt:
         if self.rejection is not None:
             return REJECTED
         return DUPLICATE if self.duplicate else ACCEPTED
+
+    def told(self) -> dict[str, Any]:
+        """The receipt of an event that was not rejected."""
+        return {"id": self.id, "source": self.source, "status": self.status, "position": self.position}
 
     def body(self, language: Language) -> dict[str, Any]:
         """The receipt as JSON."""
@@ -100,3 +103,16 @@ def appended(told: Told, result: AppendResult, *, sees_first: bool = True) -> Re
 def outside(told: Told) -> Receipt:
     """The receipt of an event that the caller may not tell."""
     return Receipt(told.event.id, told.event.source, rejection=OUTSIDE)
+
+
+def sums_of(receipts: Iterable[Receipt]) -> dict[str, int]:
+    """How many were accepted, duplicates and rejected, by these names."""
+    sums = {"accepted": 0, "duplicates": 0, "rejected": 0}
+    for receipt in receipts:
+        if receipt.rejection is not None:
+            sums["rejected"] += 1
+        elif receipt.duplicate:
+            sums["duplicates"] += 1
+        else:
+            sums["accepted"] += 1
+    return sums

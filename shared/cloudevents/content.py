@@ -9,9 +9,8 @@ attributes, ``dataschema`` and ``datacontenttype`` belong to it.
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -19,12 +18,14 @@ from pydantic_core import from_json
 
 from shared.cloudevents.data import Data
 from shared.cloudevents.events import MODELS, TOLD_EVENT, Envelope
+from shared.cloudevents.plain import Doubt, Plain, plain
 from shared.db.event_log import APPLICANT_FIELDS, NewEvent
 from shared.domain.codes import tenant_of_agency, tenant_of_dossier
 from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
 
 _CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 _NAMES: Final = {name.type: name for name in EventName}
+_PERSONAL: Final = frozenset(APPLICANT_FIELDS)
 
 _LONGEST_ATTRIBUTE_NAME: Final = 64
 _LONGEST_ATTRIBUTE: Final = 2048
@@ -45,8 +46,7 @@ def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> Inv
     return InvalidEventError([{"type": type_, "loc": location, "ctx": context}])
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A validated event on its way into the log, with the agency that it names, as told."""
 
     event: NewEvent
@@ -69,6 +69,23 @@ def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
         InvalidEventError: it cannot be taken; every fault that validation found is named.
     """
     try:
+        told = plain_event(orjson.loads(raw), tenant, content_key)
+    except orjson.JSONDecodeError:
+        told = None
+    return told or _read_by_schema(raw, tenant, content_key)
+
+
+def plain_event(parsed_event: Any, tenant: Tenant, content_key: bytes) -> Told | None:
+    """An event that orjson has parsed, if it is certainly valid; None: `read_event` must tell."""
+    try:
+        event = plain(parsed_event, tenant)
+    except Doubt:
+        return None
+    return Told(_recorded(event, content_key), event.data.get("agency_code"))
+
+
+def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
+    try:
         event = TOLD_EVENT.validate_json(raw)
     except ValidationError as error:
         raise _invalid_by_schema(error) from None
@@ -83,7 +100,7 @@ def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
     agency_code = getattr(event.data, "agency_code", None)
     if agency_code is not None and tenant_of_agency(agency_code) != tenant:
         raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
-    return Told(_recorded(event, event.type, content_key), agency_code)
+    return Told(_recorded_by_schema(event, event.type, content_key), agency_code)
 
 
 def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
@@ -101,35 +118,33 @@ def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: dat
         "time": time,
         "data": data,
     }
-    return _recorded(MODELS[name.type].model_validate_json(orjson.dumps(told)), name.type, b"")
+    return _recorded_by_schema(MODELS[name.type].model_validate_json(orjson.dumps(told)), name.type, b"")
 
 
-def _recorded(event: Envelope, type_: str, content_key: bytes) -> NewEvent:
+def _recorded_by_schema(event: Envelope, type_: str, content_key: bytes) -> NewEvent:
     part = getattr(event, "data", None)
     data: dict[str, Any] = {} if part is None else part.model_dump(exclude_none=True)
+    return _recorded(Plain(event.source, event.id, _NAMES[type_], event.subject, event.time, data), content_key)
+
+
+def _recorded(event: Plain, content_key: bytes) -> NewEvent:
+    source, id_, name, code, time, data = event
     applicant: dict[str, Any] | None = data.get("applicant")
     personal: dict[str, str] | None = None
     if applicant is not None:
         # bound to the dossier: equal digests would tell which dossiers are of one person
-        message = event.subject.encode() + b"\n" + orjson.dumps(applicant, option=_CANONICAL)
-        personal = {field: applicant[field] for field in APPLICANT_FIELDS if field in applicant}
+        message = code.encode() + b"\n" + orjson.dumps(applicant, option=_CANONICAL)
+        personal = {field: text for field, text in applicant.items() if field in _PERSONAL}
         kept = {"digest": hmac.digest(content_key, message, "sha256").hex()}
         if "kind" in applicant:
             kept["kind"] = applicant["kind"]
-        data["applicant"] = kept
-    text = orjson.dumps(data, option=_CANONICAL)
+        data = {**data, "applicant": kept}
+    text = orjson.dumps(data, option=_CANONICAL) if data else b"{}"
     content = orjson.dumps(
-        {"data": orjson.Fragment(text), "subject": event.subject, "time": event.time, "type": type_}, option=_CANONICAL
+        {"data": orjson.Fragment(text), "subject": code, "time": time, "type": name.type}, option=_CANONICAL
     )
     return NewEvent(
-        source=event.source,
-        id=event.id,
-        name=_NAMES[type_],
-        dossier_code=DossierCode(event.subject),
-        time=event.time,
-        data=text.decode(),
-        content_hash=hashlib.sha256(content).digest(),
-        applicant=personal or None,
+        source, id_, name, DossierCode(code), time, text.decode(), hashlib.sha256(content).digest(), personal or None
     )
 
 

@@ -26,7 +26,7 @@ _INSTANT: Final = re.compile(
 )
 
 
-def _instant(value: Any) -> datetime:
+def instant_of(value: Any) -> datetime:
     """An RFC 3339 text as an instant in UTC, cut to microseconds; pydantic's own would take numbers and other forms."""
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         raise PydanticCustomError("instant", "an RFC 3339 instant")
@@ -42,7 +42,7 @@ def _instant(value: Any) -> datetime:
 Instant = Annotated[
     datetime,
     PlainValidator(
-        _instant,
+        instant_of,
         json_schema_input_type=Annotated[
             str, Field(json_schema_extra={"format": "date-time"}, examples=["2018-01-02T08:30:00+07:00"])
         ],

@@ -134,9 +134,7 @@ def batch(bench: Bench) -> None:
     for number in range(sizes.rounds):
         file = str(bench.bodies(int((sizes.seconds + 1) * 60_000), bench.seed + number))
         with bench.stack.api(database, processes) as running:
-            plan = Plan(
-                running.port, database.key, BATCH_CLIENTS, sizes.seconds, ["/v1/events"], bodies=file, batch=BATCH
-            )
+            plan = Plan(running.port, database.key, BATCH_CLIENTS, sizes.seconds, ["/v1/events"], bodies=file, batch=BATCH)
             ours.append(load.run(plan).demand_only(202).per_second * BATCH)
         plan_ = {"kind": "unnest", "url": database.url, "seed": bench.seed + number, "seconds": sizes.seconds}
         floor.append(python("tests.bench.floors", plan_ | {"size": BATCH, "connections": 4, "tenant": f"F{number}"})["rate"])

@@ -60,7 +60,10 @@ class Report:
         self.rows.append(row)
         sign = ">=" if row.at_least else "<="
         reached = {True: "reached", False: "NOT REACHED", None: ""}[row.reached]
-        print(f"  {row.name}: {row.figure} / {row.denominator} = {_number(row.value)}  {sign} {row.target}  {reached}", flush=True)
+        print(
+            f"  {row.name}: {row.figure} / {row.denominator} = {_number(row.value)}  {sign} {row.target}  {reached}",
+            flush=True,
+        )
 
     def remark(self, text: str) -> None:
         """A line under the table."""
@@ -97,10 +100,14 @@ class Report:
 
     def _heading(self) -> list[str]:
         seconds = (datetime.now(UTC) - self.begun).total_seconds()
+        memory = psutil.virtual_memory().total / 2**30
+        machine = (
+            f"machine: {os.cpu_count()} cores ({_processor()}), {memory:.0f} GB, {platform.system()} {platform.release()},"
+            f" Python {platform.python_version()}"
+        )
         return [
             f"motcua benchmark report · setting {self.setting} · seed {self.seed} · {self.begun:%Y-%m-%d %H:%M} UTC · {seconds:.0f} s",
-            f"machine: {os.cpu_count()} cores ({_processor()}), {psutil.virtual_memory().total / 2**30:.0f} GB,"
-            f" {platform.system()} {platform.release()}, Python {platform.python_version()}",
+            machine,
             f"versions: {', '.join(f'{name} {version(name)}' for name in PACKAGES)}; commit {_commit()}",
             "embedded PostgreSQL with fsync and synchronous_commit on; every load over loopback HTTP from a process of its own",
         ]
@@ -110,7 +117,9 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
         stem = f"report-{self.begun:%Y%m%d-%H%M%S}-{self.setting}"
         (folder / f"{stem}.json").write_text(
-            json.dumps({"heading": self._heading(), "rows": [asdict(row) for row in self.rows], "remarks": self.remarks}, indent=1)
+            json.dumps(
+                {"heading": self._heading(), "rows": [asdict(row) for row in self.rows], "remarks": self.remarks}, indent=1
+            )
         )
         text = folder / f"{stem}.txt"
         text.write_text(self.text())

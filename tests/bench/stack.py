@@ -117,7 +117,9 @@ class Stack:
         }
         return inherited | ours | dict(extra or {})
 
-    def start(self, log: str, *arguments: str, environment: Mapping[str, str], pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    def start(
+        self, log: str, *arguments: str, environment: Mapping[str, str], pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.Popen[bytes]:
         with (self.folder / f"{log}.log").open("ab") as file:
             return subprocess.Popen(
                 [sys.executable, *arguments],

@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from services.api import telling
+from shared.cloudevents import content
 from tests.integration.served import Served
 from tests.integration.test_intake import JSON, LINES, api, event, head, lines, read_lines, teller
 
@@ -64,14 +64,14 @@ async def test_a_deep_item_spoils_no_array(api: Served, teller: httpx.AsyncClien
 async def test_a_fault_of_ours_at_one_event_stops_no_other(
     api: Served, teller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoilt, real = event(), telling.read_event
+    spoilt, real = event(), content._recorded
 
-    def read_event(raw: bytes, *rest: Any) -> Any:
-        if orjson.loads(raw)["id"] == spoilt["id"]:
+    def recorded(told: Any, key: bytes) -> Any:
+        if told.id == spoilt["id"]:
             raise ZeroDivisionError
-        return real(raw, *rest)
+        return real(told, key)
 
-    monkeypatch.setattr(telling, "read_event", read_event)
+    monkeypatch.setattr(content, "_recorded", recorded)
     *receipts, sums = read_lines(await teller.post("/v1/events", content=lines(event(), spoilt, event()), headers=LINES))
     assert (sums["accepted"], sums["rejected"]) == (2, 1)
     assert (receipts[0]["line"], receipts[0]["problem"]["status"]) == (2, 500)

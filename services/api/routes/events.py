@@ -5,14 +5,13 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.api import bodies, feed
+from services.api import bodies, feed, receipts
 from services.api.auth import Caller, Scope, requires
 from services.api.bodies import BodyKind
-from services.api.context import RequestContext
+from services.api.context import Context, RequestContext
 from services.api.event_docs import POST_ANSWERS, POST_BODY, POST_DESCRIPTION
 from services.api.openapi import error_answers
 from services.api.problems import InvalidFields, Refused, language_of
-from services.api.receipts import Receipt
 from services.api.schemas.events import FeedPage
 from services.api.telling import Teller
 from services.api.uploads import take_lines
@@ -26,6 +25,8 @@ MOST_EVENTS: Final = 10_000
 MOST_WAIT_SECONDS: Final = 30
 _LARGEST_POSITION: Final = 2**63 - 1
 
+PATH: Final = "/v1/events"
+
 Writer = Annotated[Caller, Depends(requires(Scope.EVENTS_WRITE))]
 Reader = Annotated[Caller, Depends(requires(Scope.DOSSIERS_READ))]
 
@@ -35,7 +36,7 @@ def _json(content: Any, status: int = 200) -> Response:
 
 
 @router.post(
-    "/v1/events",
+    PATH,
     status_code=202,
     response_class=Response,
     summary="Tell what happened",
@@ -52,48 +53,48 @@ async def tell_events(
     ] = False,
 ) -> Response:
     """Take one event, an array of them, or lines."""
+    return await take_events(request, context, caller, dry_run=dry_run)
+
+
+async def take_events(request: Request, context: Context, caller: Caller, *, dry_run: bool) -> Response:
+    """What `tell_events` does, for whoever has found the caller.
+
+    Raises:
+        MotcuaError: refused as a whole.
+    """
     kind = bodies.kind_of(request)
     teller = Teller(context, caller, dry_run)
     if kind is BodyKind.LINES:
         return await take_lines(request, teller, language_of(request))
     body = await bodies.whole(request)
     if kind is BodyKind.BINARY:
-        return await _take_one(request, teller, bodies.from_headers(request, body))
+        return await _take_one(teller, bodies.from_headers(request, body))
     if kind is BodyKind.BATCH or body.lstrip()[:1] == b"[":
         return await _take_array(request, teller, body)
-    return await _take_one(request, teller, body)
+    return await _take_one(teller, body)
 
 
-async def _take_one(request: Request, teller: Teller, raw: bytes) -> Response:
+async def _take_one(teller: Teller, raw: bytes) -> Response:
     receipt = (await teller.record(await teller.read([raw])))[0]
     if receipt.rejection is not None:
         raise Refused(receipt.rejection.kind, receipt.rejection.faults)
     note(position=receipt.position, outcome=receipt.status)
-    return _json(receipt.body(language_of(request)), 202)
+    return _json(receipt.told(), 202)
 
 
 async def _take_array(request: Request, teller: Teller, body: bytes) -> Response:
-    receipts = await teller.record(await teller.read(bodies.items_of(body, MOST_EVENTS)))
-    sums = _sums(receipts)
+    items, written = bodies.items_of(body, MOST_EVENTS)
+    found = await teller.record(await teller.read_items(items, written))
+    sums = receipts.sums_of(found)
     note(**sums)
-    language = language_of(request)
-    return _json({**sums, "results": [receipt.body(language) for receipt in receipts]}, 202)
-
-
-def _sums(receipts: list[Receipt]) -> dict[str, int]:
-    sums = {"accepted": 0, "duplicates": 0, "rejected": 0}
-    for receipt in receipts:
-        if receipt.rejection is not None:
-            sums["rejected"] += 1
-        elif receipt.duplicate:
-            sums["duplicates"] += 1
-        else:
-            sums["accepted"] += 1
-    return sums
+    if sums["rejected"]:
+        language = language_of(request)
+        return _json({**sums, "results": [receipt.body(language) for receipt in found]}, 202)
+    return _json({**sums, "results": [receipt.told() for receipt in found]}, 202)
 
 
 @router.get(
-    "/v1/events",
+    PATH,
     response_model=FeedPage,
     summary="The change feed, or one event",
     description=(
