@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from shared.db.catalogue_changes import begin_change
 from shared.domain.almanac import Almanac, DayFact, HoursFact, YearFact
 from shared.domain.calendar import DayKind
 from shared.domain.events import Tenant
@@ -58,7 +57,7 @@ async def read_almanac(connection: "DriverConnection", tenant: Tenant, known_by:
     return Almanac(
         days=[DayFact(row["known_from"], row["date"], None if row["removed"] else DayKind(row["kind"])) for row in days],
         years=[YearFact(row["known_from"], row["year"], row["confirmed"]) for row in years],
-        hours=[HoursFact(row["known_from"], row["agency"], None if row["removed"] else _hours(row)) for row in hours],
+        hours=[HoursFact(row["known_from"], row["agency"], None if row["removed"] else hours_of(row)) for row in hours],
         procedures=versions,
     )
 
@@ -79,37 +78,6 @@ class Almanacs:
         return kept[1], newest
 
 
-async def put_office_hours(
-    connection: "DriverConnection", tenant: Tenant, agency: str, hours: OfficeHours | None
-) -> datetime | None:
-    """Take ``hours`` as those of ``agency`` and of the agencies below it; None: those of the agencies above.
-
-    In the caller's transaction, serial with the tenant's other changes. Answers from when it is known; None: it was so.
-    """
-    known_from = await begin_change(connection, tenant)
-    known = await connection.fetchrow(
-        "SELECT spans, weekdays, removed FROM office_hours WHERE tenant = $1 AND agency = $2"
-        " ORDER BY known_from DESC LIMIT 1",
-        tenant,
-        agency,
-    )
-    present = None if known is None or known["removed"] else _hours(known)
-    if present == hours:
-        return None
-    written = hours or present
-    assert written is not None
-    await connection.execute(
-        "INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed) VALUES ($1, $2, $3, $4, $5, $6)",
-        tenant,
-        agency,
-        known_from,
-        str(written),
-        sorted(written.weekdays),
-        hours is None,
-    )
-    return known_from
-
-
 def _terms(row: "asyncpg.Record") -> ProcedureTerms:
     value = row["limit_value"]
     return ProcedureTerms(
@@ -119,5 +87,6 @@ def _terms(row: "asyncpg.Record") -> ProcedureTerms:
     )
 
 
-def _hours(row: "asyncpg.Record") -> OfficeHours:
+def hours_of(row: "asyncpg.Record") -> OfficeHours:
+    """The office hours of a row of ``office_hours``."""
     return OfficeHours.read(row["spans"], frozenset(row["weekdays"]))

@@ -220,7 +220,7 @@ async def test_rights_and_tenants(api: Served) -> None:
     assert await codes(reader, "/v1/agencies") == ["H51", "H51.12", "H51.12.01"]
     stranger = await api.key(Scope.ADMIN, tenant="G09")  # type: ignore[arg-type]
     assert await codes(stranger, "/v1/agencies") == []
-    for path in ("/v1/agencies", "/v1/procedures", "/v1/calendar"):
+    for path in ("/v1/agencies", "/v1/procedures", "/v1/calendar", "/v1/office-hours"):
         assert (await reader.put(path, json=[])).status_code == 403
         assert (await api.client(None).get(path)).status_code == 401
 
@@ -230,7 +230,14 @@ async def test_bodies_that_cannot_be_read(api: Served, monkeypatch: pytest.Monke
     assert (await admin.put("/v1/agencies", content=b"[{", headers={"content-type": "application/json"})).status_code == 400
     assert (await admin.put("/v1/agencies", content=b"<x/>", headers={"content-type": "text/xml"})).status_code == 415
     assert (await admin.put("/v1/agencies", content=b"\xff\xfe", headers=CSV)).status_code == 422
-    monkeypatch.setattr("services.api.routes.catalogues.MAX_BODY_BYTES", 10)
+    for depth in (253, 254, 255, 1000, 100_000):
+        deep = b"[" * depth + b"]" * depth
+        for path in ("/v1/agencies", "/v1/procedures", "/v1/calendar", "/v1/office-hours"):
+            for content in (deep, b'{"items": ' + deep + b"}", b'{"items": [{"name": ' + deep + b"}]}"):
+                refused = await admin.put(path, content=content, headers={"content-type": "application/json"})
+                assert refused.status_code in (400, 422), (path, depth, content[:20])
+                assert refused.headers["content-type"] == "application/problem+json"
+    monkeypatch.setattr("services.api.catalogue_bodies.MAX_BODY_BYTES", 10)
     assert (await admin.put("/v1/agencies", content=b"[" + b" " * 20 + b"]")).status_code == 413
 
 

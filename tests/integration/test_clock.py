@@ -14,11 +14,12 @@ from services.worker.fail_points import FailPoints, Injected
 from services.worker.main import Worker
 from services.worker.overdue import OverdueTeller
 from shared.db import clock, event_log
-from shared.db.almanacs import Almanacs, put_office_hours, read_almanac
+from shared.db.almanacs import Almanacs, read_almanac
 from shared.db.catalogue_changes import put_calendar, put_procedures
 from shared.db.catalogues import CalendarDay, Procedure
 from shared.db.due_lists import ageing_counts, open_by_due_date
 from shared.db.engine import create_engine, driver_session
+from shared.db.office_hours import put_office_hours
 from shared.domain.ageing import Ageing, DueRange, ageing_ranges
 from shared.domain.calendar import DayKind, WorkingCalendar
 from shared.domain.due_dates import uncomputed
@@ -292,8 +293,8 @@ async def test_office_hours_are_versions_and_move_dates(engine):
         old, version = await almanacs.of(link, TENANT)
         assert (await almanacs.of(link, TENANT))[0] is old
         async with link.transaction():
-            assert await put_office_hours(link, TENANT, "H51", mornings) is not None
-            assert await put_office_hours(link, TENANT, "H51", mornings) is None
+            assert (await put_office_hours(link, TENANT, {"H51": mornings})).known_from is not None
+            assert (await put_office_hours(link, TENANT, {"H51": mornings})).known_from is None
         new, newer = await almanacs.of(link, TENANT)
         assert newer > version
         assert new.hours_of("H51.12.03") == mornings
@@ -302,8 +303,8 @@ async def test_office_hours_are_versions_and_move_dates(engine):
     after = (await dues(engine))[code(1)]
     assert after > before
     async with driver_session(engine) as link, link.transaction():
-        assert await put_office_hours(link, TENANT, "H51", None) is not None
-        assert await put_office_hours(link, TENANT, "H51", None) is None
+        assert (await put_office_hours(link, TENANT, {"H51": None})).known_from is not None
+        assert (await put_office_hours(link, TENANT, {"H51": None})).known_from is None
         assert (await read_almanac(link, TENANT)).hours_of("H51") == OFFICE_HOURS
 
 

@@ -1,21 +1,15 @@
 """Agencies, procedures and the calendar: told whole or in part, kept as versions, read as known at any time."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
-from pydantic import TypeAdapter, ValidationError
+from fastapi import APIRouter, Depends, Path, Query, Request, Security
+from pydantic import TypeAdapter
 
-from services.api import messages
 from services.api.auth import Caller, Scope, any_caller, requires
+from services.api.catalogue_bodies import body_described, csv_answer, csv_described, pointed, read_body, validated
 from services.api.context import RequestContext
-from services.api.faults import Fault, faults_of
 from services.api.openapi import error_answers
-from services.api.problems import InvalidFields, Refused
 from services.api.schemas import catalogues as items
-from services.api.schemas import sheets
 from services.api.schemas.catalogues import (
     Agencies,
     AgencyDetail,
@@ -29,11 +23,9 @@ from services.api.schemas.parameters import FormatParameter, read_known_at, want
 from shared.db import catalogue_changes
 from shared.db.catalogues import read_agencies, read_calendar, read_procedures
 from shared.db.engine import driver_session
-from shared.domain.errors import FieldError, InvalidInput, NotFound
+from shared.domain.errors import InvalidInput, NotFound
 
 router = APIRouter(tags=["catalogues"])
-
-MAX_BODY_BYTES: Final = 32 * 2**20
 
 Anyone = Annotated[Caller, Security(any_caller)]
 Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]
@@ -48,108 +40,9 @@ AsOf = Annotated[
     ),
 ]
 
-_T = TypeVar("_T")
-
 _AGENCIES: Final = TypeAdapter(list[AgencyItem])
 _PROCEDURES: Final = TypeAdapter(list[ProcedureItem])
 _CALENDAR: Final = TypeAdapter(CalendarItem)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A body: its JSON, and for CSV the spreadsheet row of the first item."""
-
-    json: bytes
-    from_csv: bool
-
-
-async def _read(request: Request, sheet: sheets.Sheet, convert: Callable[[list[dict[str, Any]]], Any]) -> _Told:
-    """The body as JSON, whether it is JSON or CSV."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise Refused(messages.TOO_LARGE)
-        chunks.append(chunk)
-    body = b"".join(chunks)
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type == "text/csv":
-        return _Told(orjson.dumps(convert(sheet.rows(body))), from_csv=True)
-    if content_type != "application/json":
-        raise Refused(messages.UNSUPPORTED_TYPE)
-    return _Told(body, from_csv=False)
-
-
-def _validated(adapter: TypeAdapter[_T], told: _Told, *, prefix: str = "") -> _T:
-    """The items of a body; pointers of a CSV name its row in the spreadsheet."""
-    body, pointed = told.json, prefix
-    if not told.from_csv and adapter is not _CALENDAR and body.lstrip()[:1] == b"{":
-        # what GET answers is taken back as it is
-        body, pointed = _items_of(body), "/items"
-    try:
-        return adapter.validate_json(body)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        if details[0]["type"] == "json_invalid":
-            raise Refused(messages.MALFORMED) from error
-        faults = faults_of(details, prefix=pointed)
-        if told.from_csv:
-            faults = [Fault(_in_sheet(fault.pointer), fault.type, fault.values) for fault in faults]
-        raise InvalidFields(faults) from error
-
-
-def _items_of(body: bytes) -> bytes:
-    try:
-        whole = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refused(messages.MALFORMED) from error
-    return orjson.dumps(whole.get("items"))
-
-
-def _in_sheet(pointer: str) -> str:
-    """``/0/parent`` or ``/days/0/kind`` as ``/2/parent``, ``/2/kind``: the row in the spreadsheet."""
-    parts = pointer.removeprefix("/days").split("/")
-    if len(parts) > 1 and parts[1].isdecimal():
-        parts[1] = str(int(parts[1]) + sheets.FIRST_ROW)
-    return "/".join(parts)
-
-
-def _pointed(error: InvalidInput, told: _Told) -> InvalidInput:
-    if not told.from_csv:
-        return error
-    return InvalidInput([FieldError(_in_sheet(one.pointer), one.code, one.detail) for one in error.errors])
-
-
-def _csv(headings: Sequence[str], rows: list[dict[str, Any]]) -> Response:
-    text = sheets.write(headings, ([row.get(heading) for heading in headings] for row in rows))
-    return Response(text, media_type=sheets.MEDIA_TYPE)
-
-
-def _csv_answer(example: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": example}}}}
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-        return {name: _inlined(part, definitions) for name, part in schema.items() if name != "$defs"}
-    return [_inlined(part, definitions) for part in schema] if isinstance(schema, list) else schema
-
-
-def _body(adapter: TypeAdapter[Any], example: Any, csv_example: str) -> dict[str, Any]:
-    # what may be left out of a body is there in an answer: the two have schemas of their own
-    schema = adapter.json_schema()
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": _inlined(schema, schema.get("$defs", {})), "example": example},
-                "text/csv": {"schema": {"type": "string"}, "example": csv_example},
-            },
-        }
-    }
 
 
 _AGENCY_EXAMPLE: Final = [{"code": "H51.12", "name": "Sở Tài nguyên và Môi trường", "parent": "H51"}]
@@ -178,7 +71,7 @@ _CALENDAR_CSV: Final = "date,kind,source\r\n2026-02-16,off,9441/TB-BNV\r\n"
     summary="The agencies",
     description="Agencies (cơ quan, đơn vị) of the province, by code, an item for each period of validity. JSON or CSV.",
     response_model=Agencies,
-    responses=error_answers() | _csv_answer(_AGENCY_CSV),
+    responses=error_answers() | csv_described(_AGENCY_CSV),
 )
 async def list_agencies(
     request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
@@ -188,7 +81,7 @@ async def list_agencies(
         versions = await read_agencies(connection, caller.tenant, read_known_at(as_of))
     found = [AgencyItem.of(version) for version in versions]
     if wants_csv(request, format_):
-        return _csv(items.AGENCY_HEADINGS, [item.model_dump() for item in found])
+        return csv_answer(items.AGENCY_HEADINGS, [item.model_dump() for item in found])
     return Agencies(items=found)
 
 
@@ -229,17 +122,17 @@ overlap. Parents, successors and aliases are checked against the whole catalogue
 kept: an as-of question gets the catalogue as it was known then. Told again unchanged, nothing is written. The process that
 answered uses it at once, the others within a second.""",
     responses=error_answers(400, 413, 415),
-    openapi_extra=_body(_AGENCIES, _AGENCY_EXAMPLE, _AGENCY_CSV),
+    openapi_extra=body_described(_AGENCIES, _AGENCY_EXAMPLE, _AGENCY_CSV),
 )
 async def put_agencies(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
     """Take agencies."""
-    told = await _read(request, items.AGENCY_SHEET, lambda rows: rows)
-    agencies = [item.told() for item in _validated(_AGENCIES, told)]
+    told = await read_body(request, items.AGENCY_SHEET, lambda rows: rows)
+    agencies = [item.told() for item in validated(_AGENCIES, told)]
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             change = await catalogue_changes.put_agencies(connection, caller.tenant, agencies, replace=replace)
     except InvalidInput as error:
-        raise _pointed(error, told) from error
+        raise pointed(error, told) from error
     context.catalogues.forget(caller.tenant)
     return Change.model_validate(change, from_attributes=True)
 
@@ -249,7 +142,7 @@ async def put_agencies(request: Request, context: RequestContext, caller: Admin,
     summary="The procedures",
     description="Administrative procedures (thủ tục hành chính) of the key's province, by code. JSON or CSV.",
     response_model=Procedures,
-    responses=error_answers() | _csv_answer(_PROCEDURE_CSV),
+    responses=error_answers() | csv_described(_PROCEDURE_CSV),
 )
 async def list_procedures(
     request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
@@ -263,7 +156,7 @@ async def list_procedures(
         for row, item in zip(rows, found, strict=True):
             if item.limit is not None:
                 row |= {"limit_value": item.limit.value, "limit_unit": item.limit.unit}
-        return _csv(items.PROCEDURE_HEADINGS, rows)
+        return csv_answer(items.PROCEDURE_HEADINGS, rows)
     return Procedures(items=found)
 
 
@@ -292,17 +185,17 @@ async def get_procedure(
     description="Tells procedures (cập nhật danh mục thủ tục): all of them with `replace=true`, else those given. Earlier"
     " versions are kept; told again unchanged, nothing is written.",
     responses=error_answers(400, 413, 415),
-    openapi_extra=_body(_PROCEDURES, _PROCEDURE_EXAMPLE, _PROCEDURE_CSV),
+    openapi_extra=body_described(_PROCEDURES, _PROCEDURE_EXAMPLE, _PROCEDURE_CSV),
 )
 async def put_procedures(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
     """Take procedures."""
-    told = await _read(request, items.PROCEDURE_SHEET, lambda rows: [items.nested_limit(row) for row in rows])
-    procedures = [item.told() for item in _validated(_PROCEDURES, told)]
+    told = await read_body(request, items.PROCEDURE_SHEET, lambda rows: [items.nested_limit(row) for row in rows])
+    procedures = [item.told() for item in validated(_PROCEDURES, told)]
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             change = await catalogue_changes.put_procedures(connection, caller.tenant, procedures, replace=replace)
     except InvalidInput as error:
-        raise _pointed(error, told) from error
+        raise pointed(error, told) from error
     context.catalogues.forget(caller.tenant)
     return Change.model_validate(change, from_attributes=True)
 
@@ -312,7 +205,7 @@ async def put_procedures(request: Request, context: RequestContext, caller: Admi
     summary="Days off and make-up days",
     description="Days off (ngày nghỉ), make-up working days (ngày làm bù) and the confirmed years. JSON or CSV (days only).",
     response_model=CalendarItem,
-    responses=error_answers() | _csv_answer(_CALENDAR_CSV),
+    responses=error_answers() | csv_described(_CALENDAR_CSV),
 )
 async def get_calendar(
     request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
@@ -322,7 +215,7 @@ async def get_calendar(
         calendar = await read_calendar(connection, caller.tenant, read_known_at(as_of))
     days = [{"date": day.date, "kind": day.kind, "source": day.source} for day in calendar.days]
     if wants_csv(request, format_):
-        return _csv(items.CALENDAR_HEADINGS, days)
+        return csv_answer(items.CALENDAR_HEADINGS, days)
     return CalendarItem.model_validate({"days": days, "confirmed_years": sorted(calendar.confirmed_years)})
 
 
@@ -334,7 +227,7 @@ async def get_calendar(
 A CSV has days only: the years that occur in it count as confirmed, or those of `confirmed_years=` where it is given (empty:
 none).""",
     responses=error_answers(400, 413, 415),
-    openapi_extra=_body(_CALENDAR, _CALENDAR_EXAMPLE, _CALENDAR_CSV),
+    openapi_extra=body_described(_CALENDAR, _CALENDAR_EXAMPLE, _CALENDAR_CSV),
 )
 async def put_calendar(
     request: Request,
@@ -347,17 +240,17 @@ async def put_calendar(
     ] = None,
 ) -> Change:
     """Take days and years."""
-    told = await _read(request, items.CALENDAR_SHEET, lambda rows: _calendar_of(rows, confirmed_years))
+    told = await read_body(request, items.CALENDAR_SHEET, lambda rows: _calendar_of(rows, confirmed_years))
     if confirmed_years is not None and not told.from_csv:
         raise InvalidInput.of("/confirmed_years", "csv_only", "only with CSV: JSON names them in the body")
-    calendar = _validated(_CALENDAR, told)
+    calendar = validated(_CALENDAR, told, takes_answer=False)
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             change = await catalogue_changes.put_calendar(
                 connection, caller.tenant, [day.told() for day in calendar.days], calendar.confirmed_years, replace=replace
             )
     except InvalidInput as error:
-        raise _pointed(error, told) from error
+        raise pointed(error, told) from error
     return Change.model_validate(change, from_attributes=True)
 
 
