@@ -20,6 +20,7 @@ from tests.faults.load import Agencies
 from tests.faults.proxy import AMBIGUOUS
 from tests.faults.report import Outcome, Report
 from tests.faults.stack import Stack, template
+from tests.servers import memory_folder
 from tests.system.local_run import ROOT
 
 SWEEP, RANDOM = 27, 28
@@ -161,9 +162,13 @@ def listed() -> dict[int, str]:
 
 
 @asynccontextmanager
-async def introduced(shape: dict[str, Any], seed: int) -> AsyncIterator[tuple[Stack, Agencies]]:
-    """A stack, and agencies' software whose catalogues it knows."""
-    stack = Stack(seed=seed, **shape)
+async def introduced(shape: dict[str, Any], seed: int, *, on_disk: bool = False) -> AsyncIterator[tuple[Stack, Agencies]]:
+    """A stack, and agencies' software whose catalogues it knows.
+
+    ``on_disk``: not in memory. No fault here takes what the operating system holds, so only the times differ.
+    """
+    folder = None if on_disk else memory_folder()
+    stack = Stack(seed=seed, folder=Path(folder) if folder else None, **shape)
     try:
         await asyncio.to_thread(stack.__enter__)
         agencies = Agencies(stack.apis, seed=seed)
@@ -207,7 +212,7 @@ async def campaign(names: Iterable[str], *, seed: int, counts: Counts, report: R
         for group in groups.values():
             waiting = list(group)
             while waiting:
-                async with introduced(waiting[0].shape, seed) as (stack, agencies):
+                async with introduced(waiting[0].shape, seed, on_disk=counts.full) as (stack, agencies):
                     while waiting:
                         one = waiting.pop(0)
                         print(f"{one.number:>2} {one.name} …", flush=True)

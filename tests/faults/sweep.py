@@ -9,7 +9,7 @@ from tests.faults.campaign import SWEEP, Run, scenario
 
 MOST_STEPS = 300
 DOSSIERS = 3
-QUICK_STEPS = {"worker": (2, 7, 12), "api": (2,)}
+QUICK_STEPS = {"worker": (3, 8), "api": (2,)}
 
 
 async def killed_at(run: Run, name: str, step: int) -> bool:
