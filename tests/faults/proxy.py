@@ -286,6 +286,7 @@ class Proxies:
         self.by_name: dict[str, Proxy] = {}
 
     def open(self, name: str, target: int, seed: int | str) -> Proxy:
+        assert name not in self.by_name, name
         proxy = Proxy(name, target, seed)
         asyncio.run_coroutine_threadsafe(proxy.open(), self._loop).result(10)
         self.by_name[name] = proxy
