@@ -1,7 +1,7 @@
 """``motcua keys``: make, list and revoke the keys of callers."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -9,12 +9,14 @@ from rich.table import Table
 from services.cli.database import with_database
 from services.cli.errors import CommandError
 from shared.db import keys, tenants
-from shared.db.keys import Scope
+from shared.db.keys import ApiKey, Scope
 from shared.domain.events import Tenant
 from shared.settings import LOCAL_TENANT
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
+
+_ONLY_ONE: Final = "province or ministry; may be left out where there is only one"
 
 
 def register(commands: Any) -> None:
@@ -36,10 +38,10 @@ def register(commands: Any) -> None:
     create.add_argument("--label", default="", help="a note for people")
     create.set_defaults(run=_create)
     listing = actions.add_parser("list", help="list the keys of a tenant")
-    listing.add_argument("--tenant", required=True)
+    listing.add_argument("--tenant", help=_ONLY_ONE)
     listing.set_defaults(run=_list)
     revoke = actions.add_parser("revoke", help="revoke a key; it is refused within a second")
-    revoke.add_argument("--tenant", required=True)
+    revoke.add_argument("--tenant", help=_ONLY_ONE)
     revoke.add_argument("key_id", help="the id, as listed")
     revoke.set_defaults(run=_revoke)
 
@@ -56,7 +58,10 @@ def _create(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    found = with_database(lambda connection: keys.of_tenant(connection, Tenant(arguments.tenant)))
+    async def listed(connection: "DriverConnection") -> list[ApiKey]:
+        return await keys.of_tenant(connection, await _tenant(connection, arguments.tenant))
+
+    found = with_database(listed)
     table = Table("key id", "label", "scopes", "agency", "created", "revoked", box=None)
     for key in found:
         scopes = " ".join(sorted(key.scopes))
@@ -67,7 +72,26 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
-    if not with_database(lambda connection: keys.revoke(connection, Tenant(arguments.tenant), arguments.key_id)):
-        raise CommandError(f"tenant {arguments.tenant} has no key {arguments.key_id}; see `motcua keys list`.")
+    async def revoke(connection: "DriverConnection") -> tuple[Tenant, bool]:
+        tenant = await _tenant(connection, arguments.tenant)
+        return tenant, await keys.revoke(connection, tenant, arguments.key_id)
+
+    tenant, revoked = with_database(revoke)
+    if not revoked:
+        raise CommandError(f"tenant {tenant} has no key {arguments.key_id}; see `motcua keys list`.")
     print(f"revoked {arguments.key_id}")
     return 0
+
+
+async def _tenant(connection: "DriverConnection", named: str | None) -> Tenant:
+    """The tenant that is named, else the only one there is.
+
+    Raises:
+        CommandError: none is named and there is not exactly one.
+    """
+    if named is not None:
+        return Tenant(named)
+    known = list(await tenants.names(connection))
+    if len(known) != 1:
+        raise CommandError(f"name the tenant with --tenant: {', '.join(known) or 'there is none yet'}.")
+    return known[0]

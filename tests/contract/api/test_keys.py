@@ -169,10 +169,25 @@ async def test_keys_by_command(api: Served, database_url: str) -> None:
     assert (await client.get("/v1/whoami")).status_code == 401
     unknown = await asyncio.to_thread(run, "keys", "revoke", "--tenant", "H51", "nothing")
     assert (unknown.returncode, "no key nothing" in unknown.stderr) == (1, True)
+    nameless = await asyncio.to_thread(run, "keys", "list")
+    assert nameless.returncode == 1
+    assert "name the tenant with --tenant: G09, H51" in nameless.stderr
     foreign = await asyncio.to_thread(run, "keys", "create", "--tenant", "Q77", "--scope", "admin")
     assert (foreign.returncode, foreign.stderr.startswith("motcua: tenant: expected")) == (1, True)
     assert (await asyncio.to_thread(run, "tenants", "create", "Q77")).stdout == "created Q77\n"
     assert (await asyncio.to_thread(run, "tenants", "create", "Q77")).stdout == "exists already: Q77\n"
+
+
+async def test_the_only_tenant_need_not_be_named(database_url: str) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return motcua(database_url, *arguments)
+
+    nobody = await asyncio.to_thread(run, "keys", "list")
+    assert (nobody.returncode, "there is none yet" in nobody.stderr) == (1, True)
+    made = await asyncio.to_thread(run, "keys", "create", "--tenant", "H51", "--scope", "stats:read")
+    key_id = made.stdout.split("_")[2]
+    assert key_id in (await asyncio.to_thread(run, "keys", "list")).stdout
+    assert (await asyncio.to_thread(run, "keys", "revoke", key_id)).stdout == f"revoked {key_id}\n"
 
 
 async def test_commands_that_cannot_work_say_why(tmp_path: Any) -> None:

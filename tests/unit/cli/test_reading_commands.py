@@ -1,9 +1,11 @@
-"""``motcua rebuild``, ``reconcile`` and ``report`` as a person uses them, the API's answers given."""
+"""``motcua rebuild``, ``reconcile``, ``audit``, ``transfer`` and ``report`` as a person uses them, the API's answers given."""
+
+import json
 
 import httpx
 import pytest
 
-from services.cli import jobs, report
+from services.cli import jobs, report, transfer
 from services.cli.main import main
 
 
@@ -24,7 +26,7 @@ def api(monkeypatch):
     def client(arguments):
         return httpx.Client(base_url=arguments.api, transport=httpx.MockTransport(answer))
 
-    for module in (jobs, report):
+    for module in (jobs, report, transfer):
         monkeypatch.setattr(module, "api_client", client)
     monkeypatch.setattr(jobs, "_LOOK_EVERY_SECONDS", 0)
     answers["asked", ""] = asked  # type: ignore[assignment]
@@ -46,6 +48,45 @@ def test_a_job_is_followed_to_its_result(api, capsys, command, path):
     ]
     assert run(command) == 0
     assert '"n": 7' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        ((), {}),
+        (("--whole",), {"whole": True}),
+        (("--period", "2018-Q3", "--agency", "H51.12"), {"period": "2018-Q3", "agency": "H51.12"}),
+    ],
+)
+def test_an_audit_asks_for_what_is_named(api, capsys, arguments, body):
+    api["POST", "/v1/audits"] = [httpx.Response(202, json=job("done", result={"alarms": []}))]
+    assert run("audit", *arguments) == 0
+    assert '"alarms": []' in capsys.readouterr().out
+    (request,) = api["asked", ""]
+    assert json.loads(request.content) == body
+
+
+def test_a_transfer_asks_until_there_is_no_more(api, capsys):
+    done = {"agency": "H51.30", "to": "H51.201", "transferred": 10_000, "unchanged": 2, "more": True}
+    api["POST", "/v1/agencies/H51.30/transfer"] = [
+        httpx.Response(200, json=done),
+        httpx.Response(200, json=done | {"transferred": 57, "more": False}),
+    ]
+    assert run("transfer", "H51.30", "--to", "H51.201") == 0
+    assert "H51.30 -> H51.201: 10057 dossiers transferred, 2 left as they are" in capsys.readouterr().out
+    assert [json.loads(request.content) for request in api["asked", ""]] == [{"to": "H51.201"}] * 2
+
+
+def test_a_refused_transfer_says_why(api, capsys):
+    problem = {
+        "title": "Invalid",
+        "detail": "fields are wrong",
+        "status": 422,
+        "errors": [{"pointer": "/to", "detail": "a successor"}],
+    }
+    api["POST", "/v1/agencies/H51.30/transfer"] = [httpx.Response(422, json=problem)]
+    assert run("transfer", "H51.30") == 1
+    assert "/to a successor" in capsys.readouterr().err
 
 
 def test_a_failed_job_says_why(api, capsys):
