@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.db.access import Access
 from shared.db.engine import driver_session
+from shared.db.past_rows import fetch
 from shared.db.selection import Conditions, Selection, resolved
 from shared.domain.anomalies import AnomalyCode
 
@@ -111,20 +112,7 @@ async def _fetch(connection: "DriverConnection", where: Conditions, sort: Sort, 
         else:
             where.add(f"({sort.key}, code) {beyond} ({{}}::timestamptz, {{}}::text)", after.value, after.code)
     statement = f"SELECT {_COLUMNS} FROM dossier WHERE {where} ORDER BY {order} LIMIT {limit:d}"
-    return await _planned(connection, statement, where)
-
-
-async def _planned(connection: "DriverConnection", statement: str, where: Conditions) -> list[Any]:
-    """Run a statement that is planned for these very values.
-
-    A statement that is kept gets, after some runs, one plan for all values: right for a common procedure, seconds for a
-    rare one.
-    """
-    values = where.values
-    if where.rows is not None:
-        statement, values = where.rows.over(statement, values)
-    prepared = await connection.prepare(statement)
-    return list(await prepared.fetch(*values))
+    return await fetch(connection, where.rows, statement, *where.values)
 
 
 async def count(connection: "DriverConnection", selection: Selection) -> int:
@@ -132,7 +120,7 @@ async def count(connection: "DriverConnection", selection: Selection) -> int:
     where = Conditions(await resolved(connection, selection))
     # names $2 even where no condition does
     statement = f"SELECT count(*) FROM dossier WHERE {where} AND $2::date IS NOT NULL"
-    return int((await _planned(connection, statement, where))[0][0])
+    return int((await fetch(connection, where.rows, statement, *where.values))[0][0])
 
 
 async def stream(

@@ -61,57 +61,89 @@ def _us(instant: str) -> str:
 
 
 def _day(us: str) -> str:
-    """The local day of an instant, in days since 1970."""
+    """The local day of microseconds since 1970, in days since 1970."""
     return f"(({us} + {_ZONE}) / {_DAY})::int"
 
 
-def _worked(day: str, us: str, spans: int) -> str:
-    """Microseconds worked up to an instant on ``day``, since the first of the days; ``c`` has the office's hours."""
-    moment = f"(({us} + {_ZONE}) % {_DAY})"
-    within = " + ".join(f"greatest(0, least({moment}, c.closing_{n}) - c.opening_{n})" for n in range(1, spans + 1))
-    return f"({day}.before + CASE WHEN {day}.is_worked THEN {within} ELSE 0 END)"
+def _local(instant: str) -> str:
+    return f"({instant} AT TIME ZONE INTERVAL '+07:00')"
 
 
-def _on(day: str, us: str) -> str:
-    return f"c.is_working AND {day}.office = c.office AND {day}.day = {_day(us)}"
+def _within(moment: str, hours: str, spans: int) -> str:
+    """What an office works up to a moment of a working day; ``hours``: the names of its openings and closings."""
+    return " + ".join(f"least(greatest({moment}, {hours}o{n}), {hours}c{n}) - {hours}o{n}" for n in range(spans))
 
 
 def _statement(conditions: str, spans: int) -> str:
-    """Sums by unit and office. Days are joined, so that each dossier costs two look-ups, and two for each of its waits."""
-    hours = [f"{which}_{n}" for n in range(1, spans + 1) for which in ("opening", "closing")]
-    first = _HOURS_FROM
-    given = ", ".join(f"${number}::bigint[]" for number in range(first, first + len(hours)))
-    end = "least(upper(w), c.until)"
+    """Sums by unit and office.
+
+    What was worked is W(end) - W(start), and W of an instant is what was worked before its day, plus what of that day: the
+    first is of the day alone. So dossiers are added up by their days before any day is looked up, waits likewise.
+    """
+    hours = [f"{which}{n}" for n in range(spans) for which in "oc"]
+    moments = ", ".join(f"${number}::time[]" for number in range(_HOURS_FROM, _HOURS_FROM + len(hours)))
+    in_us = ", ".join(f"{_us(name)} AS us_{name}" for name in hours)
+    begin, end = "lower(w)", f"least(upper(w), {_us('d.handled_at')})"
+    until = _local("d.handled_at")
+    days = f"""unit, office, CASE WHEN is_working THEN d.received_on - DATE '1970-01-01' END AS since,
+           CASE WHEN is_working THEN {until}::date - DATE '1970-01-01' END AS until"""
+    chosen = f"""dossier d
+    LEFT JOIN unnest($4::text[], $5::text[]) AS u(procedure, told) ON u.procedure = d.procedure
+    CROSS JOIN LATERAL (SELECT coalesce(told, '') AS unit, coalesce(told LIKE 'working%', false) AS is_working) AS unit
+    LEFT JOIN unnest($6::text[], $7::int[]) AS o(agency, number) ON o.agency = d.agency
+    JOIN (
+        SELECT *, {in_us} FROM unnest(${_HOURS_FROM - 1}::int[], {moments}) AS h(office, {", ".join(hours)})
+    ) h ON h.office = coalesce(o.number, 1)"""
+    condition = f"""d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3 AND d.status IN (9, 10)
+      AND d.handled_at >= d.received_at{conditions}"""
     return f"""
 WITH days AS MATERIALIZED ( -- the days of confirmed years; those of one run of years without a gap have its number
-    SELECT * FROM unnest($8::int[], $9::int[], $10::int[], $11::bool[], $12::bigint[])
+    SELECT * FROM unnest($8::int[], $9::int[], $10::int[], $11::int[], $12::bigint[])
         AS d(office, day, run, is_worked, before)
-), chosen AS MATERIALIZED ( -- or the instants would be reckoned again in every place that names them
-    SELECT coalesce(u.unit, '') AS unit, coalesce(u.unit LIKE 'working%', false) AS is_working, h.*, d.waits,
-           {_us("d.received_at")} AS since, {_us("d.handled_at")} AS until
-    FROM dossier d
-    LEFT JOIN unnest($4::text[], $5::text[]) AS u(procedure, unit) ON u.procedure = d.procedure
-    LEFT JOIN unnest($6::text[], $7::int[]) AS o(agency, office) ON o.agency = d.agency
-    JOIN unnest(${first - 1}::int[], {given}) AS h(office, {", ".join(hours)}) ON h.office = coalesce(o.office, 1)
-    WHERE d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3 AND d.status IN (9, 10)
-      AND d.handled_at >= d.received_at{conditions}
-), timed AS MATERIALIZED ( -- null where a year is not confirmed
-    SELECT c.*, CASE WHEN c.is_working THEN {_worked("e", "c.until", spans)} - {_worked("b", "c.since", spans)}
-                     ELSE c.until - c.since END AS us
-    FROM chosen c LEFT JOIN days b ON {_on("b", "c.since")} LEFT JOIN days e ON {_on("e", "c.until")} AND e.run = b.run
+), spent AS (
+    SELECT {days}, bool_or(is_working) AS is_working, count(*) AS dossiers,
+           {_us("sum(d.handled_at - d.received_at)")} AS elapsed,
+           {_us(f"sum({_within(_local('d.received_at') + '::time', 'h.', spans)})")} AS since_within,
+           {_us(f"sum({_within(until + '::time', 'h.', spans)})")} AS until_within
+    FROM {chosen}
+    WHERE {condition}
+    GROUP BY 1, 2, 3, 4
+), known AS ( -- null where a year is not confirmed
+    SELECT s.unit, s.office, s.dossiers,
+           CASE WHEN s.is_working THEN e.before * s.dossiers + e.is_worked * s.until_within
+                                       - b.before * s.dossiers - b.is_worked * s.since_within
+                ELSE s.elapsed END AS total
+    FROM spent s
+    LEFT JOIN days b ON b.office = s.office AND b.day = s.since
+    LEFT JOIN days e ON e.office = s.office AND e.day = s.until AND e.run = b.run
+), waits AS (
+    SELECT {days}, bool_or(is_working) AS is_working, CASE WHEN is_working THEN {_day(begin)} END AS begun,
+           CASE WHEN is_working THEN {_day(end)} END AS ended, count(*) AS waits, sum({end} - {begin}) AS elapsed,
+           sum({_within(f"(({begin} + {_ZONE}) % {_DAY})", "h.us_", spans)}) AS begun_within,
+           sum({_within(f"(({end} + {_ZONE}) % {_DAY})", "h.us_", spans)}) AS ended_within
+    FROM {chosen}
+    CROSS JOIN LATERAL unnest(d.waits) AS w
+    WHERE {condition} AND NOT isempty(d.waits) AND lower(w) < {_us("d.handled_at")}
+    GROUP BY unit, office, 3, 4, 6, 7
 ), waited AS (
-    SELECT c.unit, c.office, CASE WHEN c.is_working THEN {_worked("e", end, spans)} - {_worked("b", "lower(w)", spans)}
-                                  ELSE {end} - lower(w) END AS us
-    FROM timed c CROSS JOIN LATERAL unnest(c.waits) AS w
-    LEFT JOIN days b ON {_on("b", "lower(w)")} LEFT JOIN days e ON {_on("e", end)}
-    WHERE c.us IS NOT NULL AND NOT isempty(c.waits) AND lower(w) < c.until
+    SELECT w.unit, w.office,
+           CASE WHEN w.is_working THEN e.before * w.waits + e.is_worked * w.ended_within
+                                       - b.before * w.waits - b.is_worked * w.begun_within
+                ELSE w.elapsed END AS total
+    FROM waits w
+    LEFT JOIN days s ON s.office = w.office AND s.day = w.since
+    LEFT JOIN days u ON u.office = w.office AND u.day = w.until AND u.run = s.run
+    LEFT JOIN days b ON b.office = w.office AND b.day = w.begun
+    LEFT JOIN days e ON e.office = w.office AND e.day = w.ended
+    WHERE NOT w.is_working OR u.run IS NOT NULL
 )
 SELECT unit, office, sum(dossiers)::bigint AS dossiers, sum(all_dossiers)::bigint AS all_dossiers, sum(total)::text AS total
 FROM (
-    SELECT unit, office, count(us) AS dossiers, count(*) AS all_dossiers, coalesce(sum(us), 0) AS total
-    FROM timed GROUP BY unit, office
+    SELECT unit, office, CASE WHEN total IS NULL THEN 0 ELSE dossiers END AS dossiers, dossiers AS all_dossiers,
+           coalesce(total, 0) AS total
+    FROM known
     UNION ALL
-    SELECT unit, office, 0, 0, -sum(us) FROM waited GROUP BY unit, office
+    SELECT unit, office, 0, 0, -total FROM waited
 ) AS parts GROUP BY unit, office ORDER BY unit, office"""
 
 
@@ -185,8 +217,8 @@ class _Tables:
     and closings by office, column by column; ``agencies``: their offices, by number from 1.
     """
 
-    days: list[tuple[int, int, int, bool, int]]
-    hours: list[list[int]]
+    days: list[tuple[int, int, int, int, int]]
+    hours: list[list[time]]
     day_lengths: list[int]
     agencies: list[tuple[str, int]]
 
@@ -207,19 +239,18 @@ class _Tables:
             if on.year in confirmed:
                 runs.append((on, run))
         spans = max(len(hours.spans) for hours in offices)
-        days: list[tuple[int, int, int, bool, int]] = []
-        columns: list[list[int]] = [[] for _ in range(2 * spans)]
+        days: list[tuple[int, int, int, int, int]] = []
+        columns: list[list[time]] = [[] for _ in range(2 * spans)]
         lengths: list[int] = []
         for number, hours in enumerate(offices, start=1):
             office = WorkingTime(almanac.calendar(None), hours)
-            bounds = [(_moment(opening), _moment(closing)) for opening, closing in hours.spans]
-            bounds += [(0, 0)] * (spans - len(bounds))
+            bounds = [*hours.spans, *[(time(), time())] * (spans - len(hours.spans))]
             for column, bound in zip(columns, (one for pair in bounds for one in pair), strict=True):
                 column.append(bound)
-            lengths.append(sum(closing - opening for opening, closing in bounds))
+            lengths.append(sum(_moment(closing) - _moment(opening) for opening, closing in bounds))
             before = 0
             for on, of_run in runs:
-                is_worked = office.is_working_day(on)
+                is_worked = int(office.is_working_day(on))
                 days.append((number, (on - _EPOCH).days, of_run, is_worked, before))
                 before += is_worked * lengths[-1]
         agencies = [(agency, n) for n, codes in enumerate(offices.values(), start=1) for agency in codes]

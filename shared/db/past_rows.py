@@ -82,11 +82,15 @@ async def rows_then(
 async def fetch(
     connection: "DriverConnection", rows: PastRows | None, statement: str, *values: Any
 ) -> "list[asyncpg.Record]":
-    """Run a statement that reads ``dossier``: over the table itself, or over the rows of a past."""
-    if rows is None:
-        return list(await connection.fetch(statement, *values))
-    statement, parameters = rows.over(statement, values)
-    return list(await connection.fetch(statement, *parameters))
+    """Run a statement that reads ``dossier``: over the table itself, or over the rows of a past.
+
+    It is planned for these very values: a statement that is kept gets one plan for all, after some runs.
+    """
+    parameters: Sequence[Any] = values
+    if rows is not None:
+        statement, parameters = rows.over(statement, values)
+    prepared = await connection.prepare(statement)
+    return list(await prepared.fetch(*parameters))
 
 
 async def reckon_told_by_others(connection: "DriverConnection", past: Past) -> None:
