@@ -11,12 +11,18 @@ from rich.console import Console
 
 from tests.proof.freshness import freshness_run
 from tests.proof.headline import headline_run, work_folder
+from tests.proof.mutation import mutation_run
 from tests.proof.oracle import oracle_run
 from tests.proof.settings import ProofSettings
 
 Part = Callable[[Path, ProofSettings, Console], bool]
 
-PARTS: dict[str, Part] = {"oracle": oracle_run, "freshness": freshness_run, "headline": headline_run}
+PARTS: dict[str, Part] = {
+    "oracle": oracle_run,
+    "freshness": freshness_run,
+    "mutation": mutation_run,
+    "headline": headline_run,
+}
 
 
 def main(arguments: list[str]) -> int:

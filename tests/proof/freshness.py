@@ -60,18 +60,19 @@ def percentile(ages: list[float], share: float) -> float:
 
 def freshness_run(folder: Path, settings: ProofSettings, console: Console) -> bool:
     """True if p99 keeps the promise, and the figures in the end are what was told."""
-    return measured(folder, console, rate=settings.rate, seconds=settings.seconds, sample=SAMPLE) < PROMISE_SECONDS
-
-
-def measured(folder: Path, console: Console, *, rate: int, seconds: float, sample: str) -> float:
-    """The 99th percentile, in seconds; raises if the figures are not exactly what was told."""
     run = LocalRun(folder / "freshness")
     try:
-        run.start(MOTCUA_SAMPLE=sample).wait_ready(600)
-        found = asyncio.run(_measured(run, rate, seconds))
+        run.start(MOTCUA_SAMPLE=SAMPLE).wait_ready(600)
+        seconds = measured(run, console, rate=settings.rate, seconds=settings.seconds)
         run.stop()
     finally:
         run.clean()
+    return seconds < PROMISE_SECONDS
+
+
+def measured(run: LocalRun, console: Console, *, rate: int, seconds: float) -> float:
+    """The 99th percentile, in seconds; raises if the figures are not exactly what was told."""
+    found = asyncio.run(_measured(run, rate, seconds))
     told, acknowledged = found.ages(found.due), found.ages(found.acknowledged)
     for name, ages in (("told", told), ("acknowledged", acknowledged)):
         shown = ", ".join(f"p{share * 100:.0f} {percentile(ages, share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99))

@@ -25,7 +25,11 @@ from tests.proof.settings import ProofSettings
 from tests.system.local_run import KEY, LocalRun
 
 PORTAL_LIMITS = {"insist_catalogue": True, "calls_per_minute": 0, "calls_kept": 100, "call_text_bytes": 1024}
-FASTEST_CALLS = "60000"
+SURROUNDINGS = {
+    "MOTCUA_PORTAL_LIMITS": orjson.dumps(PORTAL_LIMITS).decode(),
+    "MOTCUA_PORTAL_CALLS_PER_MINUTE": "60000",
+    "MOTCUA_LOG_LEVEL": "ERROR",  # half a million dossiers are parked, each with a warning
+}
 LEAST_CALL_SIZE, SMALL_CALLS = 25, 100
 """Dossiers a call on average, a few small calls apart: a refused one that cost a call of its own would show."""
 
@@ -35,19 +39,16 @@ def headline_run(folder: Path, settings: ProofSettings, console: Console) -> boo
     table = scaled(published_table("soctrang-2022", "H51"), settings.scale)
     run = LocalRun(folder / "headline")
     try:
-        run.start(
-            MOTCUA_PORTAL_LIMITS=orjson.dumps(PORTAL_LIMITS).decode(),
-            MOTCUA_PORTAL_CALLS_PER_MINUTE=FASTEST_CALLS,
-            MOTCUA_LOG_LEVEL="ERROR",  # half a million dossiers are parked, each with a warning
-        ).wait_ready()
-        agrees = _compared(run, table, console)
+        run.start(**SURROUNDINGS).wait_ready()
+        agrees = compared(run, table, console)
         run.stop()
         return agrees
     finally:
         run.clean()
 
 
-def _compared(run: LocalRun, table: UnitTable, console: Console) -> bool:
+def compared(run: LocalRun, table: UnitTable, console: Console) -> bool:
+    """Load, count, sync and compare; every dossier that the portal is to hold must be the table's."""
     with httpx.Client(base_url=run.api, headers={"authorization": f"Bearer {KEY}"}, timeout=600, trust_env=False) as client:
         begun = time.monotonic()
         rows = replay(client, table, console)

@@ -62,14 +62,15 @@ def oracle_run(folder: Path, settings: ProofSettings, console: Console) -> bool:
     try:
         # the portal is not what is asked about here: one call a second leaves the machine to the rest
         run.start(MOTCUA_PORTAL_CALLS_PER_MINUTE="60").wait_ready()
-        tally = asyncio.run(_examined(run, settings, console))
+        tally = asyncio.run(examined(run, settings, console))
         run.stop()
     finally:
         run.clean()
-    return _told(tally, settings, console)
+    return told(tally, settings, console)
 
 
-async def _examined(run: LocalRun, settings: ProofSettings, console: Console) -> Tally:
+async def examined(run: LocalRun, settings: ProofSettings, console: Console) -> Tally:
+    """Tell, ask and compare, tenant by tenant."""
     tally = Tally()
     tenants = max(1, -(-settings.dossiers // DOSSIERS_A_TENANT))
     for number, tenant in enumerate(TENANTS[:tenants]):
@@ -116,12 +117,12 @@ async def _examine_tenant(
     for path, items in (("/v1/agencies", versions), ("/v1/procedures", procedures)):
         answer = await client.put(path, json=items)
         assert answer.status_code == 200, answer.text
-    told = [of_tenant(event, tenant) for event in seeded_tenant(seed, dossiers, http=True)]
+    events = [of_tenant(event, tenant) for event in seeded_tenant(seed, dossiers, http=True)]
     stack = Stack(Tenant(tenant), client, None, _Elsewhere())  # type: ignore[arg-type]
-    await stack.tell(told, chance, most=200)
-    await _counted(client, len(unique(told)))
+    await stack.tell(events, chance, most=200)
+    await _counted(client, len(unique(events)))
     log = await _log(stack)
-    now = Examiner(stack, told, seed, versions)
+    now = Examiner(stack, events, seed, versions)
     now._expect("log", [identity(event) for event in now.events], sorted_like(now.events, log), tenant)
     pasts = [_past(now, log, seed, chance) for _ in range(PASTS)]
     for kind in _kinds(chance, questions):
@@ -129,7 +130,7 @@ async def _examine_tenant(
     tally.dossiers += len(now.dossiers)
     tally.events += len(now.events)
     tally.told += stack.sent
-    tally.messy += messiness(unique(told), now.dossiers)
+    tally.messy += messiness(unique(events), now.dossiers)
     for examiner in (now, *pasts):
         tally.asked += examiner.asked
         tally.compared += examiner.compared
@@ -181,7 +182,9 @@ async def _log(stack: Stack) -> list[tuple[datetime, Identity]]:
         items.extend(page["items"])
 
 
-def _told(tally: Tally, settings: ProofSettings, console: Console) -> bool:
+def told(tally: Tally, settings: ProofSettings, console: Console) -> bool:
+    """Print what was found; True if it is enough, and nothing differs."""
+
     def line(name: str, counts: Counter[str]) -> None:
         console.print(f"{name}: {', '.join(f'{count} {what}' for what, count in sorted(counts.items()))}", highlight=False)
 

@@ -1,0 +1,224 @@
+"""Mutation testing of `shared.domain`: a seeded sample of small changes, each of which the unit tests must notice.
+
+Each mutant runs in a forked process that has the libraries loaded and no module of the product: an import hook gives it the
+changed module, so nothing is written, and no mutant can see another. Verdicts are kept in ``var/proof``: a run that was cut
+short goes on where it was. A survivor that `survivors.json` does not explain fails the proof.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from rich.console import Console
+
+from tests.proof.mutants import Mutant, count, sample
+from tests.proof.settings import ProofSettings
+
+ROOT = Path(__file__).parents[2]
+SURVIVORS = Path(__file__).with_name("survivors.json")
+VERDICTS = ROOT / "var" / "proof" / "mutants.jsonl"
+
+ORACLE_CASES = "150"
+SLOW = "any_order or drawn or every_prefix or test_speed or any_history or comes_to_rest"
+"""Tests that only those mutants meet which the others let pass."""
+DOSSIERS = ["tests/unit/domain/test_dossier.py", "tests/unit/domain/test_figures.py", "tests/oracle/test_domain_agrees.py"]
+FOLD = ["tests/unit/domain/test_lifecycle.py", "tests/unit/domain/test_due_dates.py", *DOSSIERS]
+CLOCK = ["tests/unit/clock", "tests/unit/domain/test_durations.py"]
+PORTAL = ["tests/unit/portal/test_retry.py", "tests/unit/portal/test_tables.py", "tests/unit/portal/test_wire.py"]
+
+TESTS: dict[str, list[str]] = {
+    "figures": ["tests/unit/domain/test_figures.py", "tests/unit/domain/test_comparison.py", *DOSSIERS],
+    "facts": FOLD,
+    "folding": FOLD,
+    "dossier": FOLD,
+    "lifecycle": FOLD,
+    "periods": ["tests/unit/domain/test_periods.py", "tests/unit/domain/test_comparison.py"],
+    "report": [
+        "tests/unit/domain/test_report.py",
+        "tests/unit/domain/test_figures.py",
+        "tests/unit/domain/test_index_766.py",
+    ],
+    "working_time": CLOCK,
+    "due_dates": ["tests/unit/clock/test_due_sets.py", "tests/unit/domain/test_due_dates.py", "tests/unit/clock"],
+    "waits": ["tests/unit/domain/test_index_facts.py", *FOLD],
+    "overdue": ["tests/unit/clock/test_overdue.py"],
+    "ageing": ["tests/unit/clock/test_lists.py"],
+    "index_766": ["tests/unit/domain/test_index_766.py", "tests/unit/domain/test_index_facts.py"],
+    "portal_status": [*PORTAL, "tests/unit/domain/test_dossier.py"],
+    "retry": [*PORTAL, "tests/unit/portal/test_circuit.py", "tests/unit/portal/test_delivery_docs.py"],
+}
+"""Which tests are run for a module of `shared.domain`, the quick ones first."""
+
+KILLED, SURVIVED, TOO_LONG = "killed", "survived", "too long"
+SPARE_SECONDS = 10
+LIBRARIES = ("hypothesis", "hypothesis.strategies", "orjson", "pydantic", "sqlalchemy.ext.asyncio", "asyncpg", "httpx")
+
+
+def mutation_run(folder: Path, settings: ProofSettings, console: Console) -> bool:
+    """True if every survivor of the sample is explained, and all of the sample was run."""
+    tree = copied(folder / "tree")
+    explained: dict[str, str] = json.loads(SURVIVORS.read_text(encoding="utf-8"))
+    verdicts = _kept()
+    until = time.monotonic() + settings.mutation_seconds
+    server = Forks(tree)
+    counts: Counter[str] = Counter()
+    unexplained: list[str] = []
+    left = 0
+    for module, tests in TESTS.items():
+        source = (tree / "shared" / "domain" / f"{module}.py").read_text(encoding="utf-8")
+        chosen = sample(module, source, settings.seed, settings.mutants)
+        found: Counter[str] = Counter()
+        for mutant in chosen:
+            key = _key(mutant, tests)
+            if key not in verdicts:
+                if time.monotonic() > until:
+                    left += 1
+                    continue
+                verdicts[key] = server.verdict(mutant, tests, server.limit(module, source, tests))
+                _keep(key, mutant, verdicts[key])
+            found[verdicts[key]] += 1
+            if verdicts[key] == SURVIVED and mutant.name not in explained:
+                unexplained.append(f"line {mutant.line}: {mutant.name}")
+        counts += found
+        told = ", ".join(f"{times} {verdict}" for verdict, times in sorted(found.items()))
+        console.print(f"{module}: {len(chosen)} of {count(source)} mutants: {told}", highlight=False)
+    console.print(f"in all: {', '.join(f'{times} {verdict}' for verdict, times in sorted(counts.items()))}", highlight=False)
+    if left:
+        console.print(f"not run, for the time was over: {left}; the next run goes on with them")
+    for name in unexplained:
+        console.print(f"survived, unexplained: {name}", highlight=False, markup=False, soft_wrap=True)
+    return not unexplained and not left
+
+
+def copied(tree: Path) -> Path:
+    """Copy what the tests of the domain need, where nobody edits it meanwhile."""
+    for name in ("shared", "services", "tests", "docs", "deploy", "migrations"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    # no plugins and no conftest: these tests need no servers
+    (tree / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n", encoding="utf-8")
+    return tree
+
+
+# --------------------------------------------------------------------------------------------------- verdicts
+
+
+def _key(mutant: Mutant, tests: Sequence[str]) -> str:
+    """The mutant, the tests of its module and the sources of both: what was judged otherwise is judged anew."""
+    text = hashlib.sha256(mutant.source.encode())
+    for test in tests:
+        path = ROOT / test
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            text.update(file.read_bytes())
+    return text.hexdigest()[:32]
+
+
+def _kept() -> dict[str, str]:
+    if not VERDICTS.exists():
+        return {}
+    lines = [json.loads(line) for line in VERDICTS.read_text(encoding="utf-8").splitlines()]
+    return {line["key"]: line["verdict"] for line in lines}
+
+
+def _keep(key: str, mutant: Mutant, verdict: str) -> None:
+    VERDICTS.parent.mkdir(parents=True, exist_ok=True)
+    with VERDICTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"key": key, "verdict": verdict, "mutant": mutant.name}, ensure_ascii=False) + "\n")
+
+
+# --------------------------------------------------------------------------------------------------- processes
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives one module a source of our own."""
+
+    def __init__(self, name: str, source: str, path: Path) -> None:
+        self.name = name
+        self.source = source
+        self.path = path
+
+    def find_spec(
+        self, fullname: str, _path: object = None, _target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_loader(fullname, self, origin=str(self.path))
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self.source, str(self.path), "exec"), module.__dict__)
+
+
+class Forks:
+    """Forks of this process, each with one mutant, in the copied tree."""
+
+    def __init__(self, tree: Path) -> None:
+        self.tree = tree
+        self.limits: dict[tuple[str, ...], float] = {}
+        for name in LIBRARIES:
+            importlib.import_module(name)
+
+    def limit(self, module: str, source: str, tests: Sequence[str]) -> float:
+        """Processor seconds that a mutant may take with these tests; raises if they fail of themselves."""
+        if tuple(tests) not in self.limits:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            verdict = self._fork(Mutant(module, "", 0, "unchanged", source), tests, 600, "not test_speed")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            if verdict != SURVIVED:
+                raise RuntimeError(f"the tests of {module} fail without any change: {' '.join(tests)}")
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            self.limits[tuple(tests)] = 3 * used + SPARE_SECONDS
+        return self.limits[tuple(tests)]
+
+    def verdict(self, mutant: Mutant, tests: Sequence[str], limit: float) -> str:
+        """Whether the tests notice: the quick ones first, all of them if those do not."""
+        found = self._fork(mutant, tests, limit, f"not ({SLOW})")
+        return self._fork(mutant, tests, limit, "not test_speed") if found == SURVIVED else found
+
+    def _fork(self, mutant: Mutant, tests: Sequence[str], limit: float, chosen: str) -> str:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            code = 3
+            try:
+                code = self._run(mutant, tests, limit, chosen)
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            return TOO_LONG
+        return SURVIVED if os.WEXITSTATUS(status) == 0 else KILLED
+
+    def _run(self, mutant: Mutant, tests: Sequence[str], limit: float, chosen: str) -> int:
+        resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 1))
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        os.chdir(self.tree)
+        here = str(ROOT)
+        sys.path[:] = [str(self.tree), *(path for path in sys.path if path not in ("", here))]
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("shared", "services", "tests", "deploy")]:
+            del sys.modules[name]
+        path = self.tree / "shared" / "domain" / f"{mutant.module}.py"
+        sys.meta_path.insert(0, _Changed(f"shared.domain.{mutant.module}", mutant.source, path))
+        os.environ["MOTCUA_ORACLE_CASES"] = ORACLE_CASES
+        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        import hypothesis
+        import pytest
+
+        hypothesis.settings.register_profile("mutants", derandomize=True, database=None)
+        hypothesis.settings.load_profile("mutants")
+        flags = ["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-k", chosen]
+        return int(pytest.main([*flags, "--rootdir", str(self.tree), *dict.fromkeys(tests)]))
