@@ -235,7 +235,11 @@ class _Comparison:
             "differs_there": kinds[DifferenceKind.STATUS_DIFFERS] + kinds[DifferenceKind.DATES_DIFFER],
             "reopened": found.reopened,
             "fields": dict(found.fields),
-            "examples": [{"dossier": one["dossier_code"], "reason": one["kind"], "fields": one["detail"]} for one in kept],
+            "examples": [
+                {"dossier": one["dossier_code"], "reason": difference["kind"], "fields": difference["detail"]}
+                for one in kept
+                for difference in one["found"]
+            ],
         }
 
 

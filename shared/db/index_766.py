@@ -5,7 +5,7 @@ procedure; nothing is folded. What needs a term that only the catalogue knows (n
 by row: the clock sets a date wherever it can, so these are few.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -202,18 +202,27 @@ async def read(connection: "DriverConnection", scope: Scope, covered: Period) ->
         )
     given = await _given(connection, scope, covered)
     own = sum(tally.received for tally in tallies.values())
-    national = given.get(NATIONAL_RECEIVED)
-    last_year = 0
-    if not own and not (national and national.denominator):
-        before = year_before(scope.period)
-        rows = await looking.fetch(connection, _LAST_YEAR, _begin(before), end_of_day(before.to_on))
-        last_year = rows[0][0]
-    denominator = sync_denominator(own, national.denominator if national else None, last_year, scope.period)
+
+    async def received_in(period: Period) -> int:
+        rows = await looking.fetch(connection, _LAST_YEAR, _begin(period), end_of_day(period.to_on))
+        return int(rows[0][0])
+
+    denominator = await denominator_of(scope.period, own, given, received_in)
     procedures = procedures_of(scope)
     traits = {code: Traits(known.has_fee, known.result_is_document) for code, known in procedures.items()}
     received = (window.begin, window.until)
     means = await mean_times(connection, scope, looking.almanac, Conditions(scope), received, rows=looking.rows)
     return Reading(stamp, measured(tallies, traits, denominator), means, given, own)
+
+
+async def denominator_of(
+    period: Period, own: int, given: Mapping[str, Given], received_in: Callable[[Period], Awaitable[int]]
+) -> int:
+    """What 1.4 divides by: ``own`` are the dossiers received, ``received_in`` counts those of another period."""
+    national = given.get(NATIONAL_RECEIVED)
+    told = national.denominator if national else None
+    last_year = 0 if own or told else await received_in(year_before(period))
+    return sync_denominator(own, told, last_year, period)
 
 
 async def beyond_term(connection: "DriverConnection", looking: Looking) -> "list[asyncpg.Record]":

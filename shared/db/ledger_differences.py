@@ -112,15 +112,15 @@ async def found_by(connection: "DriverConnection", tenant: Tenant, job_id: str) 
 
 # Repaired is what was sent again and is acknowledged since, with all its steps.
 _PAGE: Final = """
-SELECT x.dossier_code, x.kind, x.detail, x.found_at, x.reopened,
-       x.reopened AND l.state = 'sent' AS repaired, l.state
+SELECT x.dossier_code, min(x.found_at) AS found_at, coalesce(l.state, 'unknown') AS state,
+       jsonb_agg(jsonb_build_object('kind', x.kind, 'detail', x.detail,
+                                    'repaired', x.reopened AND coalesce(l.state = 'sent', false)) ORDER BY x.kind) AS found
 FROM sync_difference x
 LEFT JOIN sync_ledger l ON l.tenant = x.tenant AND l.dossier_code = x.dossier_code
-WHERE x.tenant = $1 AND x.job_id = $2 AND ($3::text IS NULL OR x.kind = $3)
-  AND (x.dossier_code, x.kind) > ($4, $5)
-  AND ($6::text[] IS NULL OR EXISTS (SELECT FROM dossier d WHERE d.tenant = $1 AND d.code = x.dossier_code
-                                       AND d.agency = ANY($6)))
-ORDER BY x.dossier_code, x.kind LIMIT $7
+WHERE x.tenant = $1 AND x.job_id = $2 AND ($3::text IS NULL OR x.kind = $3) AND x.dossier_code > $4
+  AND ($5::text[] IS NULL OR EXISTS (SELECT FROM dossier d WHERE d.tenant = $1 AND d.code = x.dossier_code
+                                       AND d.agency = ANY($5)))
+GROUP BY x.dossier_code, l.state ORDER BY x.dossier_code LIMIT $6
 """
 
 
@@ -131,11 +131,14 @@ async def page(
     *,
     kind: DifferenceKind | None = None,
     agencies: Sequence[str] | None = None,
-    after: tuple[str, str] = ("", ""),
+    after: str = "",
     limit: int = EXAMPLES_KEPT,
 ) -> list[dict[str, Any]]:
-    """The differences of a comparison, by dossier; ``agencies``: only of dossiers that one of these has now (None: all)."""
-    return [dict(row) for row in await connection.fetch(_PAGE, tenant, job_id, kind, *after, agencies, limit)]
+    """The dossiers that a comparison found to differ, by code, each with its differences (kind, detail, repaired).
+
+    ``agencies``: only dossiers that one of these has now (None: all).
+    """
+    return [dict(row) for row in await connection.fetch(_PAGE, tenant, job_id, kind, after, agencies, limit)]
 
 
 _NEWEST: Final = """

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.ledger import SyncState
@@ -61,23 +61,6 @@ async def counts(connection: "DriverConnection", tenant: Tenant) -> SyncCounts:
         last_acknowledged_at=max((row["acknowledged"] for row in rows if row["acknowledged"] is not None), default=None),
         errors=errors,
     )
-
-
-_SYNC_RATE: Final = """
-SELECT count(*) AS received, count(*) FILTER (WHERE l.dossier_position > 0 AND l.known_there) AS synced
-FROM dossier d LEFT JOIN sync_ledger l ON l.tenant = d.tenant AND l.dossier_code = d.code
-WHERE d.tenant = $1 AND d.received_on BETWEEN $2 AND $3
-  AND ($4::text[] IS NULL OR d.agency = ANY($4))
-"""
-
-
-async def sync_rate(
-    connection: "DriverConnection", tenant: Tenant, first: date, last: date, agencies: Sequence[str] | None = None
-) -> tuple[int, int]:
-    """Indicator 1.4: (dossiers at the portal, all) of those received from ``first`` to ``last``, both included."""
-    row = await connection.fetchrow(_SYNC_RATE, tenant, first, last, agencies)
-    assert row is not None
-    return row["synced"], row["received"]
 
 
 # What needed no call, because the portal held it already, counts as sent: nobody waits for it.

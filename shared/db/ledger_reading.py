@@ -1,13 +1,12 @@
 """What a key with an agency subtree sees of the portal ledger, and one dossier's standing in it."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.ledger import SyncState
 from shared.db.ledger_lists import SyncCounts
 from shared.domain.events import DossierCode, Tenant
-from shared.domain.periods import Period
+from shared.domain.sync_order import Priority
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -52,6 +51,19 @@ async def counts_within(connection: "DriverConnection", tenant: Tenant, agencies
     )
 
 
-def year_of(today: date) -> Period:
-    """The calendar year of ``today``, up to it: what indicator 1.4 is about unless told otherwise."""
-    return Period(date(today.year, 1, 1), today)
+_BACKLOG: Final = """
+SELECT l.live_until > clock_timestamp() AS live, l.priority, count(*) AS dossiers FROM sync_ledger l
+WHERE l.tenant = $1 AND l.state = 'pending'
+  AND ($2::text[] IS NULL OR EXISTS (SELECT FROM dossier d WHERE d.tenant = $1 AND d.code = l.dossier_code
+                                       AND d.agency = ANY($2)))
+GROUP BY 1, 2"""
+
+LIVE: Final = "live"
+
+
+async def backlog(connection: "DriverConnection", tenant: Tenant, agencies: Sequence[str] | None) -> dict[str, int]:
+    """What waits, in the order in which it goes: the live lane, then by rank. ``agencies``: theirs alone (None: all)."""
+    found = dict.fromkeys([LIVE, *(priority.name.lower() for priority in Priority)], 0)
+    for row in await connection.fetch(_BACKLOG, tenant, agencies):
+        found[LIVE if row["live"] else Priority(row["priority"]).name.lower()] += row["dossiers"]
+    return found

@@ -117,6 +117,11 @@ def rules_on(on: date) -> tuple[Rule, ...]:
     return tuple(valid.values())
 
 
+def formula_on(indicator: str, on: date) -> str:
+    """Id and version of an indicator's formula as valid on a date."""
+    return next(rule.formula for rule in rules_on(on) if rule.id == indicator)
+
+
 def online_points(text: str) -> dict[str, int]:
     """``a,b,c`` as the points of 3.1, 3.2 and 3.3.
 

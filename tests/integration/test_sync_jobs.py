@@ -203,4 +203,3 @@ async def test_counts_lists_and_one_dossiers_versions(side: Side) -> None:
         assert len(one.steps) == 4
         assert all(step["recorded_at"] <= step["acknowledged_at"] for step in one.steps)
         assert await ledger_lists.dossier(connection, TENANT, "nobody") is None
-        assert await ledger_lists.sync_rate(connection, TENANT, AT.date(), AT.date()) == (0, 0)

@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import migrations
 from services.api.context import Context, RequestContext
-from shared.db import health
+from services.api.routes.sync import limits_of
+from shared.db import health, sync_alarms
 from shared.db.engine import driver_session
 from shared.db.health import Standing
+from shared.domain.sync_alarms import SyncAlarm, alarms
 from shared.observability import failure_of, get_logger
 
 router = APIRouter(tags=["operation"])
@@ -186,6 +188,23 @@ def _gauges(standings: list[Standing]) -> CollectorRegistry:
     return registry
 
 
+async def _alarms(context: Context) -> CollectorRegistry:
+    """The alarms of the sync: 1 where one is on; none where the database does not say."""
+    registry = CollectorRegistry()
+    gauge = Gauge("motcua_sync_alarm", "Whether an alarm is on.", ("tenant", "alarm"), registry=registry)
+    try:
+        async with asyncio.timeout(LOOK_SECONDS), driver_session(context.engine) as connection:
+            found = await sync_alarms.standings(connection)
+    except Exception as error:  # noqa: BLE001 - the other metrics are told whatever it is
+        get_logger().warning("alarms_not_read", **failure_of(error))
+        return registry
+    for tenant, standing in found.items():
+        on = {one.alarm for one in alarms(standing, limits_of(context.settings))}
+        for alarm in SyncAlarm:
+            gauge.labels(tenant, alarm.value).set(alarm in on)
+    return registry
+
+
 @router.get(
     "/metrics",
     summary="Metrics",
@@ -204,6 +223,6 @@ async def metrics(context: RequestContext) -> Response:
     dependencies, standings = await _database(context)
     own: Any = context.metrics.registry
     text: bytes = generate_latest(own)
-    if dependencies[0].ready:
-        text += generate_latest(_gauges(standings))
+    if all(one.ready for one in dependencies[:2]):
+        text += generate_latest(_gauges(standings)) + generate_latest(await _alarms(context))
     return Response(text, media_type=CONTENT_TYPE_LATEST)

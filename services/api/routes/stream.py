@@ -14,12 +14,14 @@ from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
 from services.api.routes.dossiers import access_of
 from services.api.routes.stats import Filters, StatsCaller, answered, scope_of
+from services.api.routes.sync import limits_of
 from services.api.schemas.stats import summary_answer
-from shared.db import ledger_lists, ledger_reading, portal_circuit, projections, statistics
+from shared.db import ledger_lists, ledger_reading, portal_circuit, projections, statistics, sync_alarms
 from shared.db.access import any_of
 from shared.db.engine import driver_session
 from shared.domain.circuit import CircuitState
 from shared.domain.errors import InvalidInput
+from shared.domain.sync_alarms import alarms
 
 router = APIRouter(tags=["figures"])
 
@@ -32,7 +34,7 @@ _SIGN_OF_LIFE_SECONDS: Final = 15.0
 
 _EXAMPLE: Final = (
     'event: figures\nid: 384865\ndata: {"period": {"from": "2026-01-01", "to": "2026-11-22"}, "received": {"total": 1}}\n\n'
-    'event: sync\ndata: {"pending": 1, "sent": 98017, "parked": 0, "lag_seconds": 0.4, "circuit": "closed"}\n\n'
+    'event: sync\ndata: {"pending": 1, "sent": 97, "parked": 0, "lag_seconds": 0.4, "circuit": "closed", "alarms": []}\n\n'
 )
 
 
@@ -120,12 +122,14 @@ async def _sync(context: Context, caller: Caller) -> dict[str, Any]:
         else:
             counts = await ledger_reading.counts_within(connection, caller.tenant, codes)
         reading = await portal_circuit.read(connection, caller.tenant)
+        standing = await sync_alarms.standing(connection, caller.tenant, codes)
     return {
         "pending": counts.pending,
         "sent": counts.sent,
         "parked": counts.parked,
         "lag_seconds": round(counts.lag_seconds, 3),
         "circuit": CircuitState.CLOSED if reading is None else reading.circuit.state,
+        "alarms": [one.alarm for one in alarms(standing, limits_of(context.settings))],
     }
 
 

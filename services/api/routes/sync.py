@@ -17,22 +17,26 @@ from services.api.schemas import cursors
 from services.api.schemas.jobs import JobOut
 from services.api.schemas.parameters import LocalDate, read_known_at
 from services.api.schemas.sync import LedgerDetail, LedgerList, ReconcileBody, ReplayBody, SyncSelection, SyncSummary
-from shared.db import event_log, jobs, ledger_checks, ledger_lists, ledger_reading, portal_circuit
+from shared.db import event_log, jobs, ledger_checks, ledger_lists, ledger_reading, portal_circuit, sync_alarms
 from shared.db.access import any_of
 from shared.db.dossiers import Mark
 from shared.db.engine import driver_session
 from shared.db.jobs import JobKind
 from shared.db.ledger import SyncState
+from shared.db.statistics import Scope as ScopeAsked
+from shared.db.sync_rate import sync_rate
 from shared.domain.circuit import CircuitState
 from shared.domain.codes import is_dossier_code
 from shared.domain.dossier import fold
 from shared.domain.errors import Busy, FieldError, Forbidden, InvalidInput, NotFound
 from shared.domain.events import DossierCode
+from shared.domain.index_766 import NATIONAL_RECEIVED, formula_on
 from shared.domain.local_time import start_of_day
 from shared.domain.periods import read_period
-from shared.domain.report import percent
 from shared.domain.retry import ErrorClass
+from shared.domain.sync_alarms import AlarmLimits, alarms
 from shared.queue import Topic
+from shared.settings import Settings
 
 router = APIRouter(tags=["portal sync"])
 
@@ -81,11 +85,17 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
     return {"dossier": row["dossier_code"], **{name: row[name] for name in _LEDGER_FIELDS}, "body_hash": hash_}
 
 
+def limits_of(settings: Settings) -> AlarmLimits:
+    """Beyond what there is an alarm."""
+    return AlarmLimits(settings.sync_lag_limit_seconds, settings.circuit_open_limit_seconds)
+
+
 @router.get(
     "/v1/sync",
     summary="How far the national portal is",
     description="Dossiers by state (trạng thái đồng bộ), the lag (độ trễ), indicator 1.4 (tỷ lệ đồng bộ) and whether the"
-    " portal is being called. A key with an agency subtree sees the counts of its own dossiers.",
+    " portal is being called; what waits by its rank (thứ tự gửi), and the alarms (cảnh báo) that are on. A key with an"
+    " agency subtree sees the counts of its own dossiers.",
     response_model=SyncSummary,
     responses=error_answers(),
 )
@@ -94,15 +104,23 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
     access = await access_of(context, caller)
     codes = any_of(access.codes())
     given = (asked.period, asked.from_, asked.to) != (None, None, None)
-    period = read_period(asked.period, asked.from_, asked.to) if given else ledger_reading.year_of(access.today)
-    period = period.until(access.today)
-    async with driver_session(context.engine) as connection:
+    covered = read_period(asked.period, asked.from_, asked.to) if given else read_period(str(access.today.year), None, None)
+    period = covered.until(access.today)
+    scope = ScopeAsked(access=access, period=period, tree_on=period.to_on)
+    async with (
+        driver_session(context.engine) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
         if codes is None:
             counts = await ledger_lists.counts(connection, caller.tenant)
         else:
             counts = await ledger_reading.counts_within(connection, caller.tenant, codes)
-        synced, received = await ledger_lists.sync_rate(connection, caller.tenant, period.from_on, period.to_on, codes)
+        backlog = await ledger_reading.backlog(connection, caller.tenant, codes)
+        share = await sync_rate(connection, scope, covered, context.catalogues.now())
         reading = await portal_circuit.read(connection, caller.tenant)
+        standing = await sync_alarms.standing(connection, caller.tenant, codes)
+        # since when is told of the whole province only: of a part nobody has noted it
+        told = await sync_alarms.told(connection, caller.tenant) if codes is None else {}
     circuit = None if reading is None else reading.circuit
     return _json(
         {
@@ -113,10 +131,10 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
             "last_acknowledged_at": counts.last_acknowledged_at,
             "indicator": {
                 "id": "1.4",
-                "value": percent(synced, received),
-                "numerator": synced,
-                "denominator": received,
-                "formula": "sync_rate/1",
+                "value": share.percent,
+                "numerator": share.numerator,
+                "denominator": share.denominator,
+                "formula": formula_on(NATIONAL_RECEIVED, period.to_on),
                 "period": {"from": period.from_on, "to": period.to_on},
             },
             "circuit": {
@@ -125,6 +143,11 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
                 "opened_at": None if circuit is None else circuit.opened_at,
                 "retry_at": None if circuit is None else circuit.retry_at,
             },
+            "backlog": backlog,
+            "alarms": [
+                {"alarm": one.alarm, "value": one.value, "limit": one.limit, "since": told.get(one.alarm)}
+                for one in alarms(standing, limits_of(context.settings))
+            ],
         }
     )
 

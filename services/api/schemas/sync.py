@@ -6,7 +6,9 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.api.schemas.stats import PeriodOut, RateOut
+from shared.domain.reconciliation import DifferenceKind
 from shared.domain.retry import ErrorClass
+from shared.domain.sync_alarms import SyncAlarm
 
 _POSITION: Final = "Position in the log of the newest version that"
 
@@ -18,6 +20,17 @@ class CircuitOut(BaseModel):
     reason: str | None
     opened_at: datetime | None
     retry_at: datetime | None
+
+
+class AlarmOut(BaseModel):
+    """An alarm (cảnh báo) that is on."""
+
+    alarm: SyncAlarm = Field(
+        description="parked (hồ sơ tạm dừng), lag (chậm đồng bộ), circuit_open (ngừng gọi lâu), differences (sai lệch)."
+    )
+    value: float = Field(description="Dossiers, or seconds.")
+    limit: float = Field(description="Beyond it there is an alarm.")
+    since: datetime | None = Field(description="When it was told in the log; null: not yet, or it is of a part only.")
 
 
 class Indicator(RateOut):
@@ -44,10 +57,12 @@ class SyncSummary(BaseModel):
                         "value": "97.00",
                         "numerator": 97,
                         "denominator": 100,
-                        "formula": "sync_rate/1",
+                        "formula": "766.1.4/1",
                         "period": {"from": "2026-01-01", "to": "2026-05-12"},
                     },
                     "circuit": {"state": "closed", "reason": None, "opened_at": None, "retry_at": None},
+                    "backlog": {"live": 3, "due": 0, "open": 0, "recently_ended": 0, "long_ended": 0},
+                    "alarms": [],
                 }
             ]
         }
@@ -61,8 +76,16 @@ class SyncSummary(BaseModel):
     lag_seconds: float = Field(description="Age of the oldest change that the portal does not have; 0: it has all.")
     oldest_pending_at: datetime | None
     last_acknowledged_at: datetime | None
-    indicator: Indicator = Field(description="Indicator 1.4 of Decision 766, of the year unless told otherwise.")
+    indicator: Indicator = Field(
+        description="Indicator 1.4 of Decision 766 as `/v1/indices/766` has it, of the year unless told otherwise."
+    )
     circuit: CircuitOut
+    backlog: dict[str, int] = Field(
+        description="Pending dossiers in the order in which they go: live (vừa thay đổi), due (sắp đến hạn hoặc quá hạn),"
+        " open (đang giải quyết), recently_ended, long_ended (đã xong).",
+        examples=[{"live": 3, "due": 0, "open": 0, "recently_ended": 0, "long_ended": 0}],
+    )
+    alarms: list[AlarmOut] = Field(description="The alarms that are on; readiness does not depend on them.")
 
 
 _LEDGER_EXAMPLE: Final[dict[str, Any]] = {
@@ -199,3 +222,50 @@ class ReconcileBody(SyncSelection):
     """What to compare: at most one of dossiers, error class, or a time range of the changes; nothing: everything."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [*_ASKED, {}]})
+
+
+class DifferenceOut(BaseModel):
+    """One way in which a dossier differs."""
+
+    kind: DifferenceKind = Field(
+        description="missing_there (Cổng không có), status_differs (khác trạng thái), dates_differ (khác ngày),"
+        " steps_missing (thiếu tiến độ), steps_beyond (thừa tiến độ), missing_here (tại đây không có)."
+    )
+    detail: str = Field(description="The fields that differ, or in how many steps; never a value.")
+    repaired: bool = Field(description="It was sent again and the portal has acknowledged it since.")
+
+
+class DifferingDossier(BaseModel):
+    """A dossier that a comparison found to differ."""
+
+    dossier: str
+    found_at: datetime
+    state: str = Field(description="Its state in the ledger now; unknown: it has none.")
+    differences: list[DifferenceOut]
+
+
+class DifferenceList(BaseModel):
+    """What a comparison with the portal found (kết quả đối soát), by dossier."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "job": "reconcile20260512",
+                    "items": [
+                        {
+                            "dossier": "H51.12-180302-00100",
+                            "found_at": "2026-05-11T19:03:00Z",
+                            "state": "sent",
+                            "differences": [{"kind": "missing_there", "detail": "", "repaired": True}],
+                        }
+                    ],
+                    "next_cursor": None,
+                }
+            ]
+        }
+    )
+
+    job: str | None = Field(description="The comparison; null: there has been none of everything.")
+    items: list[DifferingDossier]
+    next_cursor: str | None
