@@ -154,6 +154,11 @@ async def read_seen(connection: "DriverConnection", tenant: Tenant) -> list[str]
     return [row["agency"] for row in rows]
 
 
+async def seen_count(connection: "DriverConnection", tenant: Tenant) -> int:
+    """How many agency codes dossiers have had."""
+    return int(await connection.fetchval("SELECT count(*) FROM seen_agency WHERE tenant = $1", tenant))
+
+
 async def read_catalogue(connection: "DriverConnection", tenant: Tenant, known_at: datetime | None = None) -> Catalogue:
     """Agencies and procedures as known at an instant (None: now), with the codes seen until now."""
     return Catalogue(

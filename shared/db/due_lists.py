@@ -3,12 +3,12 @@
 A paused dossier is within its time (rules, column 12) and in none of them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.domain.ageing import Ageing, DueRange
+from shared.domain.ageing import Ageing, DueRange, Office
 from shared.domain.events import DossierCode, Tenant
 
 if TYPE_CHECKING:
@@ -102,32 +102,63 @@ async def ageing_counts(
 async def counts_by_agency(
     connection: "DriverConnection",
     tenant: Tenant,
-    ranges: Mapping[str, DueRange],
+    offices: Sequence[Office],
     *,
     today: date,
     agencies: Collection[str] | None = None,
 ) -> dict[str | None, dict[str, int]]:
     """How many open, unpaused dossiers each named range has, by agency code as events tell it; none where there is none.
 
-    The ranges may overlap; those without a due date stand in a range without an end.
+    Each agency by the ranges of its office. The ranges may overlap; those without a due date stand in a range without an
+    end. In the caller's transaction, or a dossier that moves between two offices may be in both or in none.
     """
-    rows = await connection.fetch(
-        f"""
-        SELECT d.agency, r.name, count(*) AS dossiers
-        FROM (SELECT agency, due_at FROM dossier WHERE {_STANDING}) d
-        JOIN unnest($4::text[], $5::timestamptz[], $6::timestamptz[]) AS r(name, since, before)
-          ON coalesce(d.due_at >= r.since, r.since IS NULL OR r.before IS NULL)
-         AND coalesce(d.due_at < r.before, r.before IS NULL)
-        GROUP BY d.agency, r.name
-        """,
-        tenant,
-        today,
-        None if agencies is None else list(agencies),
-        list(ranges),
-        [due.since for due in ranges.values()],
-        [due.before for due in ranges.values()],
-    )
     counted: dict[str | None, dict[str, int]] = {}
-    for row in rows:
-        counted.setdefault(row["agency"], {})[row["name"]] = row["dossiers"]
+    for office in offices:
+        rows = await connection.fetch(
+            f"""
+            SELECT d.agency, r.name, count(*) AS dossiers
+            FROM (SELECT agency, due_at FROM dossier WHERE {_STANDING}
+                  AND ($7::text[] IS NULL OR agency = ANY($7::text[]))
+                  AND (agency IS NULL OR NOT agency = ANY($8::text[]))) d
+            JOIN unnest($4::text[], $5::timestamptz[], $6::timestamptz[]) AS r(name, since, before)
+              ON coalesce(d.due_at >= r.since, r.since IS NULL OR r.before IS NULL)
+             AND coalesce(d.due_at < r.before, r.before IS NULL)
+            GROUP BY d.agency, r.name
+            """,
+            tenant,
+            today,
+            None if agencies is None else list(agencies),
+            list(office.ranges),
+            [due.since for due in office.ranges.values()],
+            [due.before for due in office.ranges.values()],
+            None if office.agencies is None else list(office.agencies),
+            [] if office.agencies is not None else _apart(offices),
+        )
+        for row in rows:
+            counted.setdefault(row["agency"], {})[row["name"]] = row["dossiers"]
     return counted
+
+
+def _apart(offices: Iterable[Office]) -> list[str]:
+    """The agencies of all offices that name theirs."""
+    return sorted(code for office in offices for code in office.agencies or ())
+
+
+def due_in(offices: Sequence[Office], name: str) -> tuple[DueRange, list[tuple[str, list[Any]]]]:
+    """A named range as a selection has it: the range that holds those of all offices, and what narrows it to each one's."""
+    ranges = [office.ranges[name] for office in offices]
+    if len(set(ranges)) == 1:
+        return ranges[0], []
+    since = [due.since for due in ranges if due.since is not None]
+    before = [due.before for due in ranges if due.before is not None]
+    whole = DueRange(min(since) if len(since) == len(ranges) else None, max(before) if len(before) == len(ranges) else None)
+    texts: list[str] = []
+    values: list[Any] = []
+    for office, due in zip(offices, ranges, strict=True):
+        whose = "(agency IS NULL OR NOT agency = ANY({}::text[]))" if office.agencies is None else "agency = ANY({}::text[])"
+        texts.append(
+            f"{whose} AND due_at >= coalesce({{}}::timestamptz, '-infinity')"
+            " AND due_at < coalesce({}::timestamptz, 'infinity')"
+        )
+        values += [_apart(offices) if office.agencies is None else sorted(office.agencies), due.since, due.before]
+    return whole, [(f"({' OR '.join(texts)})", values)]

@@ -3,6 +3,7 @@
 Lateness is by local date, as column 13; how much of it is counted in working days.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -67,6 +68,42 @@ def ageing_ranges(today: date, calendar: WorkingCalendar, hours: OfficeHours = O
         Ageing.LATE_4_10: DueRange(start_of_day(some), start_of_day(few)),
         Ageing.LATE_OVER_10: DueRange(None, start_of_day(some)),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Agencies that work on the same days of the week, with the due dates of each bucket and of what comes due, by name.
+
+    ``agencies``: their codes as events tell them; None: all that are of no other office.
+    """
+
+    agencies: frozenset[str] | None
+    ranges: Mapping[str, DueRange]
+
+    @property
+    def looks_back_to(self) -> date:
+        """The earliest day that its working days are counted from."""
+        since = self.ranges[Ageing.LATE_4_10].since
+        assert since is not None
+        return local_date(since)
+
+
+def offices(
+    now: datetime, calendar: WorkingCalendar, usual: OfficeHours, agencies: Mapping[str, OfficeHours]
+) -> list[Office]:
+    """Agencies by their own weekdays, those of the ``usual`` hours first, with every agency that is not named."""
+    today = local_date(now)
+    coming = {one.value: coming_range(one, now) for one in ComingDue}
+    apart: dict[frozenset[int], tuple[OfficeHours, set[str]]] = {}
+    for code, hours in agencies.items():
+        if hours.weekdays != usual.weekdays:
+            apart.setdefault(hours.weekdays, (hours, set()))[1].add(code)
+    groups: list[tuple[OfficeHours, frozenset[str] | None]] = [(usual, None)]
+    groups += [(hours, frozenset(codes)) for _, (hours, codes) in sorted(apart.items(), key=lambda one: sorted(one[0]))]
+    return [
+        Office(codes, {bucket.value: due for bucket, due in ageing_ranges(today, calendar, hours).items()} | coming)
+        for hours, codes in groups
+    ]
 
 
 def ageing_of(due_at: datetime | None, ranges: dict[Ageing, DueRange]) -> Ageing:

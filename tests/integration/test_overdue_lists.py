@@ -22,6 +22,7 @@ from shared.domain.calendar import DayKind, WorkingCalendar
 from shared.domain.dossier import Dossier, fold
 from shared.domain.events import Event
 from shared.domain.local_time import local_date
+from shared.domain.working_time import OFFICE_HOURS, OfficeHours
 from tests.integration.projected import new_event, project
 from tests.integration.served import H51, Served, at, random_row, served
 from tests.integration.test_stats import AGENCIES, BRANCH, CATALOGUE, PROCEDURES
@@ -108,6 +109,92 @@ async def test_ageing_and_coming_due(api: Served) -> None:
     assert len(list(csv.DictReader(io.StringIO(text)))) == total["late_over_10"]
 
 
+async def test_agencies_with_a_week_of_their_own_are_late_by_their_own_days(api: Served) -> None:
+    client = await api.key(Scope.ADMIN)
+    today = date.fromisoformat((await asked(client, "/v1/overdue"))["today"])
+    calendar = await put_calendar(api, today)
+    weeks = {"H51.12": list(range(1, 8)), "H51.13": [today.isoweekday() % 7 + 1]}
+    told = [{"agency": agency, "hours": "07:30-11:30", "weekdays": days} for agency, days in weeks.items()]
+    assert (await client.put("/v1/office-hours", json=told)).status_code == 200
+    rows = []
+    for number, back in enumerate([*range(-2, 40)] * 4, start=1):
+        due_on = today - timedelta(days=back)
+        agency = ("H51.12.01", "000.00.13.H51", "H51.77", None)[number % 4]
+        row = random_row(Random(number), number, [agency], PROCEDURES)
+        open_days = {"paused_days": "{}", "within_days": "{}", "overdue_days": f"{{[{due_on + timedelta(days=1)},)}}"}
+        received = {"received_on": today - timedelta(days=60), "received_at": at(today - timedelta(days=60))}
+        ended = {"ended_on": None, "ended_at": None, "resolution": None, "end_kind": None}
+        rows.append(row._replace(due_at=at(due_on, 10), status=4, **open_days, **received, **ended))
+    await api.write(rows)
+    expected: dict[str | None, Counter[str]] = {}
+    for row in rows:
+        own = {"H51.12.01": weeks["H51.12"], "000.00.13.H51": weeks["H51.13"]}.get(row.agency or "")
+        week = OFFICE_HOURS if own is None else OfficeHours.read("07:30-11:30", frozenset(own))
+        expected.setdefault(row.agency, Counter())[ageing_of(row.due_at, ageing_ranges(today, calendar, week)).value] += 1
+    assert len({tuple(sorted(counts.items())) for agency, counts in expected.items() if agency is not None}) == 3
+    total = sum(expected.values(), Counter[str]())
+    for agency, counts in ((None, total), ("H51.12", expected["H51.12.01"]), ("H51.77", expected["H51.77"])):
+        scope = {} if agency is None else {"agency": agency}
+        whole = await asked(client, "/v1/overdue", **scope)
+        assert Counter(whole["total"]["ageing"]) == counts
+        for bucket, number in counts.items():
+            items = await all_of(client, whole["dossiers"].format(bucket=bucket), limit=500)
+            assert len({item["code"] for item in items}) == number == len(items)
+
+
+async def test_an_agency_seen_a_moment_ago_is_in_every_list(api: Served) -> None:
+    whole = await api.key(Scope.ADMIN)
+    below = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ, agency="H51.12")
+    today = date.fromisoformat((await asked(below, "/v1/overdue"))["today"])
+    paths = (
+        "/v1/overdue",
+        "/v1/overdue/dossiers",
+        "/v1/overdue/apologies",
+        "/v1/overdue/apologies/dossiers",
+        "/v1/overdue/reasons",
+    )
+    for number, path in enumerate(paths, start=1):
+        agency = f"H51.12.7{number}"  # nobody told it, no dossier has had it
+        due_on = today - timedelta(days=2)
+        row = random_row(Random(1), number, [agency], PROCEDURES)
+        open_days = {"paused_days": "{}", "within_days": "{}", "overdue_days": f"{{[{due_on + timedelta(days=1)},)}}"}
+        received = {"received_on": today - timedelta(days=9), "received_at": at(today - timedelta(days=9))}
+        ended = {"ended_on": None, "ended_at": None, "resolution": None, "end_kind": None}
+        events = [
+            {
+                "type": "vn.motcua.dossier.received.v1",
+                "source": "urn:x",
+                "id": f"new-{number}",
+                "subject": row.code,
+                "time": at(today - timedelta(days=9)).isoformat(),
+                "data": {
+                    "procedure_code": "1.1",
+                    "agency_code": agency,
+                    "channel": "direct",
+                    "due_at": at(due_on).isoformat(),
+                },
+            }
+        ]
+        async with driver_session(api.engine) as connection:
+            await event_log.append(connection, H51, [new_event(event) for event in events])
+        more = {"bucket": "late_over_10"} if path.endswith("overdue/dossiers") else {}
+        for client in (whole, below):
+            await asked(client, path, **more)  # the catalogue is remembered without it
+        await api.write([row._replace(due_at=at(due_on), status=4, **open_days, **received, **ended)])
+        answers = []
+        for client in (below, whole):
+            answers.append(await asked(client, path, agency="H51.12", **({"bucket": "late_1_3"} if more else {})))
+        for answer in answers:
+            if "items" in answer:
+                assert row.code in [item["code"] for item in answer["items"]]
+            elif "reasons" in answer:
+                assert answer["total"]["overdue"] == number
+            elif "ageing" in answer["total"]:
+                assert sum(answer["total"]["ageing"].values()) == number
+            else:
+                assert answer["total"]["not_sent"] == number
+
+
 async def test_a_year_without_a_confirmed_calendar_says_so(api: Served) -> None:
     whole = await asked(await api.key(Scope.STATS_READ), "/v1/overdue")
     assert date.fromisoformat(whole["today"]).year in whole["unconfirmed_years"]
@@ -152,8 +239,6 @@ async def loaded(api: Served, today: date, number: int) -> list[tuple[Dossier, l
     async with driver_session(api.engine) as connection:
         await event_log.append(connection, H51, [new_event(event) for event in posted])
     await project(api.engine)
-    # an agency that no catalogue names and that was just seen is known to these lists within the cache's second
-    api.app.state.context.catalogues.forget(H51)
     async with driver_session(api.engine) as connection:
         found = await event_log.of_dossiers(connection, H51, {event["subject"] for event in posted})
     return [(fold(code, events), events) for code, events in found.items()]

@@ -29,13 +29,12 @@ from services.api.schemas.parameters import LocalDate
 from shared.db import due_lists, late_dossiers
 from shared.db.access import Access
 from shared.db.agency_rows import AgencyRows
-from shared.db.catalogues import read_calendar
+from shared.db.catalogues import seen_count
 from shared.db.dossiers import Mark
 from shared.db.engine import driver_session
 from shared.db.selection import Selection
-from shared.domain.ageing import Ageing, ComingDue, DueRange, ageing_ranges, coming_range
+from shared.domain.ageing import Ageing, ComingDue, Office, offices
 from shared.domain.apology import Apology
-from shared.domain.calendar import DayKind, WorkingCalendar
 from shared.domain.figures import Resolution, resolution
 from shared.domain.local_time import local_date
 from shared.domain.periods import Period, read_period
@@ -107,39 +106,48 @@ def _selected(context: Context, access: Access, agency: str | None, **more: Any)
     return Selection(access=access, now=context.catalogues.now(), agencies=codes, **more)
 
 
-async def _ranges(context: Context, caller: Caller) -> tuple[dict[str, DueRange], list[int]]:
-    """The due dates of each bucket, and the years it looks at that nobody has confirmed."""
-    now = context.catalogues.now()
-    today = local_date(now)
+async def _access(context: Context, caller: Caller) -> Access:
+    """What the caller may see now, with every agency that dossiers have by now: one that no catalogue names is news."""
+    access = await access_of(context, caller)
     async with driver_session(context.engine) as connection:
-        told = await read_calendar(connection, caller.tenant)
-    calendar = WorkingCalendar({day.date: DayKind(day.kind) for day in told.days}, told.confirmed_years)
-    ageing = ageing_ranges(today, calendar)
-    ranges = {bucket.value: due for bucket, due in ageing.items()}
-    ranges |= {coming.value: coming_range(coming, now) for coming in ComingDue}
-    since = ageing[Ageing.LATE_4_10].since
-    assert since is not None
-    years = range(local_date(since).year, today.year + 1)
-    return ranges, [year for year in years if year not in told.confirmed_years]
+        seen = await seen_count(connection, caller.tenant)
+    if seen == len(access.catalogue.seen):
+        return access
+    context.catalogues.forget(caller.tenant)
+    return await access_of(context, caller)
+
+
+async def _offices(context: Context, access: Access) -> tuple[list[Office], list[int]]:
+    """The due dates of each bucket by the agencies' weekdays, and the years they look at that nobody has confirmed."""
+    now = context.catalogues.now()
+    async with driver_session(context.engine) as connection:
+        almanac, _ = await context.almanacs.of(connection, access.tenant)
+    agencies = access.catalogue.agencies
+    hours = {code: almanac.hours_of(agencies.resolve(code)) for code in access.catalogue.seen}
+    calendar = almanac.calendar(None)
+    found = offices(now, calendar, almanac.hours_of(access.tenant), hours)
+    years = range(min(office.looks_back_to for office in found).year, local_date(now).year + 1)
+    return found, [year for year in years if year not in calendar.confirmed_years]
 
 
 @router.get(
     "/v1/overdue",
     summary="Open dossiers by age, and coming due",
     description="""How many open dossiers (hồ sơ đang giải quyết) that do not wait for the applicant are due today,
-late by 1-3, 4-10 and over 10 working days (ngày làm việc), or come due within 24 hours and 3 days, by agency. Late by
-local date: the three late figures together are column 13 of form II.06 for today.""",
+late by 1-3, 4-10 and over 10 working days (ngày làm việc, by the agency's own week: `/v1/office-hours`), or come due
+within 24 hours and 3 days, by agency. Late by local date: the three late figures together are column 13 of
+form II.06 for today.""",
     response_model=AgeingAnswer,
     responses=error_answers(),
 )
 async def ageing(context: RequestContext, caller: StatsCaller, asked: Annotated[AgeingQuestion, Query()]) -> Response:
     """Count the open dossiers."""
-    access = await access_of(context, caller)
+    access = await _access(context, caller)
     scope = access.scope(asked.agency)
-    ranges, unconfirmed = await _ranges(context, caller)
-    async with driver_session(context.engine) as connection:
+    offices_known, unconfirmed = await _offices(context, access)
+    async with driver_session(context.engine) as connection, connection.transaction(isolation="repeatable_read"):
         counted = await due_lists.counts_by_agency(
-            connection, caller.tenant, ranges, today=access.today, agencies=access.codes_within(scope)
+            connection, caller.tenant, offices_known, today=access.today, agencies=access.codes_within(scope)
         )
     rows = AgencyRows.of(access, scope, access.today)
     sums: dict[str, Counter[str]] = {key: Counter() for key in rows.keys}
@@ -182,9 +190,10 @@ async def ageing_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[AgeingListQuestion, Query()]
 ) -> Response:
     """List the open dossiers of one age."""
-    access = await access_of(context, caller)
-    ranges, _ = await _ranges(context, caller)
-    selection = _selected(context, access, asked.agency, due=ranges[asked.bucket])
+    access = await _access(context, caller)
+    offices_known, _ = await _offices(context, access)
+    due, more = due_lists.due_in(offices_known, asked.bucket)
+    selection = _selected(context, access, asked.agency, due=due, more=more)
     return await listed(request, context, caller, selection, asked)
 
 
@@ -199,7 +208,7 @@ that are open now or ended in the period. Folded from the log: it takes the long
 )
 async def apologies(context: RequestContext, caller: StatsCaller, asked: Annotated[LatePeriod, Query()]) -> Response:
     """Count the letters."""
-    access = await access_of(context, caller)
+    access = await _access(context, caller)
     period = asked.read(access.today)
     rows = AgencyRows.of(access, access.scope(asked.agency), access.today)
     sums: dict[str, Counter[str]] = {key: Counter() for key in rows.keys}
@@ -236,7 +245,7 @@ async def apology_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[ApologyListQuestion, Query()]
 ) -> Response:
     """List the dossiers with a letter that is or was owed."""
-    access = await access_of(context, caller)
+    access = await _access(context, caller)
     period = asked.read(access.today)
     filters = asked.model_dump(exclude={"cursor", "limit"}, mode="json")
     digest = cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
@@ -267,7 +276,7 @@ that gives one counts.""",
 )
 async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated[LatePeriod, Query()]) -> Response:
     """Tally the reasons."""
-    access = await access_of(context, caller)
+    access = await _access(context, caller)
     period = asked.read(access.today)
     tallies: dict[str, Counter[str]] = {}
     words: dict[str, str | None] = {}
