@@ -74,6 +74,28 @@ class Seat:
         return self.process.pid
 
 
+def guarded(folder: Path) -> Popen:
+    """A process that ends what works in the folder, and removes it, when we end or `end_guarded` says so."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.guardian", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+
+
+def end_guarded(guardian: Popen) -> None:
+    assert guardian.stdin is not None
+    guardian.stdin.close()
+    try:
+        guardian.wait(30)
+    except subprocess.TimeoutExpired:
+        guardian.kill()
+        guardian.wait()
+
+
 class _Template:
     """A migrated, empty cluster, for the next stacks of this process to begin with."""
 
@@ -83,8 +105,9 @@ class _Template:
 @contextmanager
 def template() -> Iterator[None]:
     """Within this, stacks begin with a copy of a cluster that is laid out and migrated once."""
-    with tempfile.TemporaryDirectory(prefix="motcua-faults-template-") as name:
-        folder = Path(name)
+    folder = Path(tempfile.mkdtemp(prefix="motcua-faults-template-"))
+    guardian = guarded(folder)
+    try:
         folder.chmod(0o755)
         account = ordinary_account(folder / "postgres")
         secrets = keep_secrets(folder / "secrets.json")
@@ -98,10 +121,10 @@ def template() -> Iterator[None]:
         finally:
             server.stop(process)
         _Template.folder = folder
-        try:
-            yield
-        finally:
-            _Template.folder = None
+        yield
+    finally:
+        _Template.folder = None
+        end_guarded(guardian)
 
 
 class Stack:
@@ -121,14 +144,7 @@ class Stack:
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._counts = {"api": apis, "worker": workers}
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.guardian", str(self.home)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=ROOT,
-            start_new_session=True,
-        )
+        self._guardian = guarded(self.home)
         account = ordinary_account(self.home / "postgres")
         if _Template.folder is not None:
             shutil.copy(_Template.folder / "secrets.json", self.home / "secrets.json")
@@ -155,19 +171,13 @@ class Stack:
         self._stopping.set()
         if self._keeper.is_alive():
             self._keeper.join(10)
-        assert self._guardian.stdin is not None
-        self._guardian.stdin.close()
         self.proxies.close()
         for seat in self.seats:
             if seat.process is not None:
                 with suppress(ProcessLookupError):
                     seat.process.kill()
                 seat.process.wait()
-        try:
-            self._guardian.wait(30)
-        except subprocess.TimeoutExpired:
-            self._guardian.kill()
-        shutil.rmtree(self.home, ignore_errors=True)
+        end_guarded(self._guardian)
 
     def _start(self) -> None:
         self.valkey.create()
@@ -209,8 +219,8 @@ class Stack:
 
     def _seat(self, name: str, number: int, start: Callable[[Mapping[str, str]], Popen]) -> Seat:
         seat = Seat(name, number, start)
-        self.seats.append(seat)
         self._begin(seat)
+        self.seats.append(seat)
         return seat
 
     def _python(self, name: str, module: str, extra: Mapping[str, str], number: int = 0) -> Popen:

@@ -12,11 +12,16 @@ DOSSIERS = 3
 QUICK_STEPS = {"worker": (3, 8), "api": (2,)}
 
 
-async def killed_at(run: Run, name: str, step: int) -> bool:
-    """The fixed scenario with the process of that name killed at its step-th step; False: it passed without a kill."""
+async def killed_at(run: Run, name: str, step: int, standby: int) -> bool:
+    """The fixed scenario with the process of that name killed at its step-th step; False: it passed without a kill.
+
+    What a killed worker leaves is taken up by the worker ``standby``, who stands still until then.
+    """
     stack, agencies = run.stack, run.agencies
     seat = stack.seat(name)
     await asyncio.to_thread(stack.hold, name)
+    if name == "worker":
+        stack.send("worker", signal.SIGSTOP, standby)
     ends = len(seat.ends)
     lives = agencies.lives(DOSSIERS)
     if name == "worker":  # all is there before it starts: what it does, and in which order, is nearly the same each time
@@ -32,7 +37,10 @@ async def killed_at(run: Run, name: str, step: int) -> bool:
     if killed:
         assert seat.ends[ends] == -signal.SIGKILL, f"{name} ended by itself: {seat.ends[ends]}"
         stack.done[f"{name} SIGKILL"] += 1
-        await expire_leases(run)
+        if name == "worker":
+            seat.held = True
+            stack.send("worker", signal.SIGCONT, standby)
+            await expire_leases(run)
     await settling
     return killed
 
@@ -47,12 +55,14 @@ async def sweep(run: Run) -> None:
     """Worker and API are killed before and after every commit and every portal call of a fixed scenario, one after the other,
     until it passes without a kill; after each the oracle agrees."""
     await run.settled()
+    standby = await asyncio.to_thread(run.stack.add_worker)
     for name in ("api", "worker"):
         reached = 0
         stride = run.counts.of(1, 3 if name == "worker" else 1, 1)
         steps = QUICK_STEPS[name] if run.counts.quick else range(1 + run.chance.randrange(stride), MOST_STEPS, stride)
         for step in steps:
-            killed = await killed_at(run, name, step)
+            killed = await killed_at(run, name, step, standby)
+            print(f"   {name} {step}{'' if killed else ': passed without a kill'}", flush=True)
             await run.judge(rebuild=False)
             assert not run.outcome.verdict.rows, f"{name} killed at step {step}"
             if not killed:
@@ -65,3 +75,5 @@ async def sweep(run: Run) -> None:
         await asyncio.to_thread(run.stack.hold, name)
         run.stack.release(name)
         await asyncio.to_thread(run.stack.wait_ready)
+    run.stack.send("worker", signal.SIGCONT, standby)
+    await asyncio.to_thread(run.stack.hold, "worker", standby)

@@ -12,7 +12,7 @@ from tests.faults.stack import Stack
 
 load_scenarios()
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAMES = (
     "wake-up-lost-while-a-job-runs",
