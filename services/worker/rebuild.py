@@ -4,8 +4,11 @@ In one snapshot, at cursor position p: fold every dossier from its events up to 
 the rows and compare the sums. Then, in one transaction under the cursor's lock: fold the dossiers again whose row was wrong,
 up to where the cursor stands by then, and add the difference of the sums. Readers see all of it or nothing, ingest never
 waits, the projection waits for the second part only, which lasts as long as there is something wrong (normally nothing).
+A long log is compared by processes of their own, which share the snapshot and give way to everybody else.
 """
 
+import asyncio
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,26 +16,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.worker.comparing import Compared, Known, compare_range
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
 from services.worker.projector import reckon_page
-from services.worker.reckoning import Reckoned
+from services.worker.recounter import Assignment, compare_in_process
 from shared.db import dossier_rows, event_log, ledger, projections, recount
-from shared.db.dossier_rows import DossierRow
 from shared.db.engine import driver_session
 from shared.db.jobs import Job
+from shared.db.recount import Codes
 from shared.domain.events import DossierCode, Tenant
-from shared.domain.voids import Identity
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-PAGE_EVENTS: Final = 2_000
+PAGE_EVENTS: Final = 10_000
+"""So many events, and as few dossiers as hold them, are compared at a time."""
 REPAIR_PAGE: Final = 500
 SNAPSHOT_SECONDS: Final = 600
 """Longest single statement of the snapshot."""
 REPORT_SECONDS: Final = 1.0
 MOST_TRIES: Final = 3
+
+PROCESSES: Final = min(4, os.cpu_count() or 1)
+LONG_LOG: Final = 100_000
+"""Below so many events the processes would take longer to start than to compare."""
 
 
 class Outrun(Exception):  # noqa: N818 - named for what happened
@@ -61,41 +69,21 @@ class Findings:
         return {**facts, "applied_at_position": applied_at, "seconds": round(seconds, 3)}
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the snapshot holds about dossiers beside their rows."""
-
-    failing: set[DossierCode]
-    waiting: set[tuple[Identity, DossierCode]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """Dossiers of a page whose row is not what their events say, and the rows they should have (none: no row)."""
-
-    codes: list[DossierCode]
-    fresh: list[DossierRow]
-
-
-def differences(reckoned: Reckoned, stored: Mapping[DossierCode, DossierRow], known: Known) -> Wrong:
-    """Which dossiers of a page to repair: pure, from the reckoned and the stored rows of the same dossiers.
-
-    A dossier that cannot be folded keeps what it has; one that was set aside and can be folded is repaired.
-    """
-    unfoldable = {failure.dossier_code for failure in reckoned.failures}
-    unnoted = {void.dossier_code for void in reckoned.voids if (void.target, void.dossier_code) not in known.waiting}
-    fresh = [row for row in reckoned.rows if stored.get(row.code) != row or row.code in known.failing or row.code in unnoted]
-    reckoned_codes = {row.code for row in reckoned.rows}
-    bogus = [code for code in stored if code not in reckoned_codes and code not in unfoldable]
-    return Wrong([*(row.code for row in fresh), *bogus], fresh)
-
-
 class Rebuild:
-    """Handles jobs of the kind ``rebuild``."""
+    """Handles jobs of the kind ``rebuild``. ``processes`` compare a log of ``long_log`` events or more."""
 
-    def __init__(self, engine: AsyncEngine, *, faults: FailPoints = NO_FAULTS) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        faults: FailPoints = NO_FAULTS,
+        processes: int = PROCESSES,
+        long_log: int = LONG_LOG,
+    ) -> None:
         self._engine = engine
         self._faults = faults
+        self._processes = processes
+        self._long_log = long_log
 
     async def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         """Rebuild the tenant's states and figures. Safe to start again at any time."""
@@ -120,9 +108,14 @@ class Rebuild:
             await recount.bound_waits(connection, SNAPSHOT_SECONDS)
             cursor = await recount.cursor_unlocked(connection, tenant)
             findings = Findings(cursor.position, cursor.corrections)
-            known = Known(await recount.failing(connection, tenant), await recount.waiting(connection, tenant))
             stored = await recount.dossier_count(connection, tenant)
-            await self._compare_dossiers(connection, tenant, known, findings, _Progress(report, stored))
+            seen = _Seen(findings, _Progress(report, stored), self._faults)
+            if findings.position < self._long_log:
+                await recount.fill_days(connection, tenant)
+                await self._compare_here(connection, tenant, seen)
+            else:
+                await self._compare_in_processes(connection, tenant, seen)
+            await self._note(connection, tenant, seen.wrong, findings.position)
             compared = await recount.compare(connection, tenant)
             findings.agencies = await recount.missing_agencies(connection, tenant)
         findings.sums_differing = compared.sums_differing
@@ -130,26 +123,53 @@ class Rebuild:
         findings.checksum_after = compared.checksum_after
         return findings
 
-    async def _compare_dossiers(
-        self, connection: "DriverConnection", tenant: Tenant, known: Known, findings: Findings, progress: "_Progress"
-    ) -> None:
-        after: str = ""
-        while True:
-            page = await recount.page(connection, tenant, after, findings.position, PAGE_EVENTS)
-            stored = await dossier_rows.read_range(connection, tenant, after, page.until)
-            reckoned = await reckon_page(connection, tenant, page.histories, findings.position, self._faults)
-            wrong = differences(reckoned, stored, known)
-            if wrong.codes:
-                await recount.note_wrong(connection, tenant, wrong.codes, wrong.fresh)
-            findings.dossiers += len(page.histories)
-            findings.events += sum(map(len, page.histories.values()))
-            findings.dossiers_differing += len(wrong.codes)
-            findings.dossiers_failing += len(reckoned.failures)
-            self._faults.passed("mid-rebuild")
-            await progress.show(findings)
-            if page.until is None:
-                return
-            after = page.until
+    async def _compare_here(self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen") -> None:
+        known = await Known.read(connection, tenant)
+        position = seen.findings.position
+        last = Codes("", "")
+        while codes := await recount.next_codes(connection, tenant, last, PAGE_EVENTS):
+            compared = await compare_range(connection, tenant, codes, position, known=known, faults=self._faults)
+            await seen.take(compared)
+            last = codes
+
+    async def _compare_in_processes(self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen") -> None:
+        """The same, while this connection adds up what the stored rows count for."""
+        assignment = Assignment(
+            url=self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
+            tenant=tenant,
+            position=seen.findings.position,
+            snapshot=await recount.export_snapshot(connection),
+            statement_seconds=SNAPSHOT_SECONDS,
+        )
+        orders: asyncio.Queue[Codes | None] = asyncio.Queue(self._processes)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._processes):
+                    group.create_task(compare_in_process(assignment, orders, seen.take))
+                group.create_task(self._order(tenant, assignment, orders))
+                group.create_task(recount.fill_days(connection, tenant))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
+
+    async def _order(self, tenant: Tenant, assignment: Assignment, orders: "asyncio.Queue[Codes | None]") -> None:
+        """Cut all codes into ranges, as they are asked for."""
+        async with driver_session(self._engine) as scout, scout.transaction(isolation="repeatable_read", readonly=True):
+            await recount.adopt_snapshot(scout, assignment.snapshot)
+            await recount.bound_waits(scout, SNAPSHOT_SECONDS)
+            last = Codes("", "")
+            while codes := await recount.next_codes(scout, tenant, last, PAGE_EVENTS):
+                await orders.put(codes)
+                last = codes
+        for _ in range(self._processes):
+            await orders.put(None)
+
+    async def _note(self, connection: "DriverConnection", tenant: Tenant, wrong: list[DossierCode], position: int) -> None:
+        """Keep which dossiers are wrong, and what their right rows count for beside the stored ones."""
+        for start in range(0, len(wrong), REPAIR_PAGE):
+            codes = wrong[start : start + REPAIR_PAGE]
+            histories = await event_log.histories(connection, tenant, codes, position)
+            reckoned = await reckon_page(connection, tenant, histories, position, self._faults)
+            await recount.note_wrong(connection, tenant, codes, reckoned.rows)
 
     async def _correct(self, connection: "DriverConnection", tenant: Tenant, findings: Findings) -> int:
         async with connection.transaction():
@@ -175,6 +195,26 @@ class Rebuild:
         await projections.set_aside(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)
         await ledger.want(connection, tenant, reckoned.wants)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Takes in the ranges as they are compared."""
+
+    findings: Findings
+    progress: "_Progress"
+    faults: FailPoints
+    wrong: list[DossierCode] = field(default_factory=list)
+
+    async def take(self, compared: Compared) -> None:
+        findings = self.findings
+        findings.events += compared.events
+        findings.dossiers += compared.dossiers
+        findings.dossiers_failing += compared.failing
+        findings.dossiers_differing += len(compared.wrong)
+        self.wrong += compared.wrong
+        self.faults.passed("mid-rebuild")
+        await self.progress.show(findings)
 
 
 class _Progress:

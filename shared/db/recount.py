@@ -37,14 +37,22 @@ CREATE TEMP TABLE rebuild_correction (
     {", ".join(f"{m} bigint" for m in MEASURES)});
 """
 
-# Linear, so that it does not depend on the order of rows, nor on rows that are all zero: each key has a random weight, each
-# measure a fixed one.
-_WEIGHTS: Final = (1000003, 2000003, 4000037, 8000009, 16000057, 32000011, 64000031, 128000003, 256000001)
-_CHECKSUM: Final = f"""
-coalesce(sum(
-    hashtextextended(concat_ws(chr(31), cut, grain, starts_on - date '2000-01-01', agency, procedure, channel), 0)::numeric
-    * ({" + ".join(f"{m}::numeric * {weight}" for m, weight in zip(MEASURES, _WEIGHTS, strict=True))})
-), 0)"""
+# Linear, so that it does not depend on the order of rows, nor on rows that are all zero: each key has two random weights,
+# each measure a fixed one. Modulo a prime, in whole numbers that cannot overflow: numerics took most of the time.
+CHECKSUM_PRIME: Final = 2**31 - 1
+_WEIGHTS: Final = (1009, 1103, 1201, 1301, 1409, 1511, 1601, 1709, 1801)
+_WEIGHED: Final = " + ".join(f"{m} % {CHECKSUM_PRIME} * {weight}" for m, weight in zip(MEASURES, _WEIGHTS, strict=True))
+
+
+def _checksum(relation: str) -> str:
+    """SQL: two numbers, each to be taken modulo the prime."""
+    return f"""
+SELECT coalesce(sum(weighed * (hash & 1073741823)), 0) AS low,
+       coalesce(sum(weighed * ((hash >> 30) & 1073741823)), 0) AS high
+FROM (
+    SELECT ({_WEIGHED}) % {CHECKSUM_PRIME} AS weighed, hash_record_extended(ROW({_KEY}), 0) AS hash FROM {relation}
+) AS hashed"""
+
 
 _FILL_DAYS: Final = f"""
 WITH counting AS (SELECT 1 AS sign, {COUNTED_COLUMNS} FROM dossier WHERE tenant = $1)
@@ -65,9 +73,10 @@ WITH fresh AS MATERIALIZED (
     WHERE {" OR ".join(f"coalesce(fresh.{m}, 0) <> coalesce(stored.{m}, 0)" for m in MEASURES)}
     RETURNING 1
 )
-SELECT (SELECT {_CHECKSUM} FROM stored) AS before,
-       (SELECT {_CHECKSUM} FROM fresh) + (SELECT {_CHECKSUM} FROM repair) AS after,
+SELECT before.low AS before_low, before.high AS before_high,
+       now.low + more.low AS after_low, now.high + more.high AS after_high,
        (SELECT count(*) FROM wrong) AS differing
+FROM ({_checksum("stored")}) AS before, ({_checksum("fresh")}) AS now, ({_checksum("repair")}) AS more
 """
 
 _FIND_WRONG: Final = f"""
@@ -103,11 +112,14 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Complete histories of the dossiers with ``after`` < code <= ``until`` (None: to the end)."""
+class Codes:
+    """The dossiers with ``after`` < code <= ``until`` (None: to the end), in the database's order of codes.
 
-    histories: dict[DossierCode, list[Recorded]]
-    until: DossierCode | None
+    ``after`` "" is before every code.
+    """
+
+    after: str
+    until: str | None
 
 
 async def prepare(connection: "DriverConnection") -> None:
@@ -142,29 +154,52 @@ async def dossier_count(connection: "DriverConnection", tenant: Tenant) -> int:
     return int(await connection.fetchval("SELECT count(*) FROM dossier WHERE tenant = $1", tenant))
 
 
-async def page(connection: "DriverConnection", tenant: Tenant, after: str, up_to: int, limit: int) -> Page:
-    """The next dossiers in the database's order of codes, with their events up to position ``up_to``.
+async def export_snapshot(connection: "DriverConnection") -> str:
+    """A name by which other transactions see what this one sees, for as long as it lasts."""
+    name: str = await connection.fetchval("SELECT pg_export_snapshot()")
+    return name
 
-    About ``limit`` events, but at least one dossier with all of its events, unless there is none left.
+
+async def adopt_snapshot(connection: "DriverConnection", name: str) -> None:
+    """See what the transaction that exported ``name`` sees. The first statement of a repeatable-read transaction."""
+    await connection.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+
+
+async def next_codes(connection: "DriverConnection", tenant: Tenant, last: Codes, events: int) -> Codes | None:
+    """The range after ``last`` (at first: Codes("", "")), of about so many events; None: there is none.
+
+    The last range has no end: it takes in rows of dossiers that have no event.
     """
+    if last.until is None:
+        return None
+    until = await connection.fetchval(
+        """
+        SELECT dossier_code FROM event_log WHERE tenant = $1 AND dossier_code > $2
+        ORDER BY dossier_code, position OFFSET $3 LIMIT 1
+        """,
+        tenant,
+        last.until,
+        events,
+    )
+    return Codes(last.until, until)
+
+
+async def histories(
+    connection: "DriverConnection", tenant: Tenant, codes: Codes, up_to: int
+) -> dict[DossierCode, list[Recorded]]:
+    """All events of the dossiers of a range up to a position, by code, in log order."""
     rows = await connection.fetch(
         """
         SELECT position, recorded_at, source, id, name, dossier_code, time, data::text FROM event_log
-        WHERE tenant = $1 AND dossier_code > $2 AND position <= $3 ORDER BY dossier_code, position LIMIT $4
+        WHERE tenant = $1 AND dossier_code > $2 AND ($3::text IS NULL OR dossier_code <= $3) AND position <= $4
+        ORDER BY dossier_code, position
         """,
         tenant,
-        after,
+        codes.after,
+        codes.until,
         up_to,
-        limit,
     )
-    histories = by_dossier(rows)
-    if len(rows) < limit:
-        return Page(histories, None)
-    last = rows[-1]["dossier_code"]
-    if len(histories) == 1:
-        return await page(connection, tenant, after, up_to, limit * 4)
-    del histories[last]
-    return Page(histories, next(reversed(histories)))
+    return by_dossier(rows)
 
 
 async def failing(connection: "DriverConnection", tenant: Tenant) -> set[DossierCode]:
@@ -187,17 +222,23 @@ async def note_wrong(
     await connection.execute(_FIND_WRONG, tenant, list(codes), *columns)
 
 
-async def compare(connection: "DriverConnection", tenant: Tenant) -> Comparison:
-    """Reckon every sum from the stored dossier rows and keep how the stored sums differ."""
+async def fill_days(connection: "DriverConnection", tenant: Tenant) -> None:
+    """Add up what the stored dossier rows count for, by day."""
     await connection.execute(_FILL_DAYS, tenant)
+
+
+async def compare(connection: "DriverConnection", tenant: Tenant) -> Comparison:
+    """Reckon every sum from what `fill_days` has added up, and keep how the stored sums differ."""
     await connection.execute("ANALYZE rebuild_day, rebuild_repair")
     row = await connection.fetchrow(_COMPARE, tenant)
     assert row is not None
-    return Comparison(_hex(row["before"]), _hex(row["after"]), row["differing"])
+    before = _hex(row["before_high"], row["before_low"])
+    return Comparison(before, _hex(row["after_high"], row["after_low"]), row["differing"])
 
 
-def _hex(checksum: object) -> str:
-    return f"{int(str(checksum)) % 2**64:016x}"
+def _hex(*numbers: object) -> str:
+    """Sixteen hexadecimal digits."""
+    return "".join(f"{int(str(number)) % CHECKSUM_PRIME:08x}" for number in numbers)
 
 
 async def wrong_codes(connection: "DriverConnection", after: int, limit: int) -> list[tuple[int, DossierCode]]:

@@ -11,6 +11,7 @@ from services.worker.jobs import JobRunner
 from services.worker.projector import Projector
 from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
+from services.worker.recounter import RecounterEnded
 from shared.db import jobs, projections, recount
 from shared.db.engine import create_engine, driver_session
 from shared.db.figure_sums import day_cells
@@ -123,6 +124,34 @@ async def test_every_mistake_is_found_and_repaired(loaded, mistake):
         assert memory == [
             await link.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("seen_agency", "waiting_void")
         ]
+
+
+async def test_processes_of_its_own_find_the_same(loaded):
+    right = (await rebuild(loaded)).result
+    for mistake in ("a sum is changed", "a dossier row is changed", "dossier rows are lost", "bogus dossier rows"):
+        await spoil(loaded, MISTAKES[mistake])
+    shown = []
+
+    async def report(progress):
+        shown.append(progress)
+
+    found = await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), report)
+    assert found["dossiers_differing"] > 0
+    assert found["sums_differing"] > 0
+    assert {key: found[key] for key in ("events", "dossiers", "position", "checksum_after")} == {
+        key: right[key] for key in ("events", "dossiers", "position", "checksum_after")
+    }
+    assert shown
+    await assert_all_counted(loaded)
+
+
+async def test_a_process_that_ends_fails_the_rebuild_and_changes_nothing(loaded, monkeypatch):
+    await spoil(loaded, MISTAKES["a sum is changed"])
+    sums = await stored_sums(loaded)
+    monkeypatch.setattr("services.worker.recounter.sys.executable", "/bin/false")
+    with pytest.raises(RecounterEnded, match="exit status 1"):
+        await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), silent)
+    assert await stored_sums(loaded) == sums
 
 
 @pytest.mark.parametrize("point", ["mid-rebuild", "before-swap", "before-rebuild-commit"])

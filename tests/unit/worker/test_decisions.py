@@ -8,9 +8,9 @@ import pytest
 import structlog
 
 from services.worker import fail_points
+from services.worker.comparing import Known, differences
 from services.worker.fail_points import FailPoints, Injected
 from services.worker.projector import FIRST_LIMIT, LARGEST_LIMIT, LEAST_LIMIT, next_limit
-from services.worker.rebuild import Known, differences
 from services.worker.reckoning import named_elsewhere, reckon
 from shared.db.dossier_rows import DossierRow, days_text
 from shared.db.event_log import Recorded
@@ -131,8 +131,7 @@ def test_a_rebuild_repairs_what_differs_and_leaves_what_cannot_be_folded():
         unnoted: rows[unnoted],
     }
     wrong = differences(reckoned, stored, Known({mended, failed}, {(("s", "j"), same)}))
-    assert set(wrong.codes) == {other, missing, bogus, mended, unnoted}
-    assert {row.code for row in wrong.fresh} == {other, missing, mended, unnoted}
+    assert set(wrong) == {other, missing, bogus, mended, unnoted}
 
 
 def test_days_are_written_as_postgresql_writes_them():

@@ -1,0 +1,75 @@
+"""The first half of a rebuild: which dossiers are stored otherwise than their events say, range of codes by range of codes.
+
+In one snapshot, at one position of the log. A range is compared here, in this process, or by `services.worker.recounter` in
+processes of their own that share the snapshot.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from services.worker.fail_points import FailPoints
+from services.worker.projector import reckon_page
+from services.worker.reckoning import Reckoned
+from shared.db import dossier_rows, recount
+from shared.db.dossier_rows import DossierRow
+from shared.domain.events import DossierCode, Tenant
+from shared.domain.voids import Identity
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the snapshot holds about dossiers beside their rows."""
+
+    failing: set[DossierCode]
+    waiting: set[tuple[Identity, DossierCode]]
+
+    @classmethod
+    async def read(cls, connection: "DriverConnection", tenant: Tenant) -> "Known":
+        """As the connection's snapshot sees it."""
+        return cls(await recount.failing(connection, tenant), await recount.waiting(connection, tenant))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A range of codes: what was looked at, and the dossiers whose row is not what their events say."""
+
+    events: int
+    dossiers: int
+    failing: int
+    wrong: list[DossierCode]
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Compared":
+        """Read from JSON."""
+        return cls(told["events"], told["dossiers"], told["failing"], told["wrong"])
+
+
+def differences(reckoned: Reckoned, stored: Mapping[DossierCode, DossierRow], known: Known) -> list[DossierCode]:
+    """Which dossiers of a range to repair: pure, from the reckoned and the stored rows of the same dossiers.
+
+    A dossier that cannot be folded keeps what it has; one that was set aside and can be folded is repaired.
+    """
+    unfoldable = {failure.dossier_code for failure in reckoned.failures}
+    unnoted = {void.dossier_code for void in reckoned.voids if (void.target, void.dossier_code) not in known.waiting}
+    wrong = [
+        row.code for row in reckoned.rows if stored.get(row.code) != row or row.code in known.failing or row.code in unnoted
+    ]
+    reckoned_codes = {row.code for row in reckoned.rows}
+    bogus = [code for code in stored if code not in reckoned_codes and code not in unfoldable]
+    return [*wrong, *bogus]
+
+
+async def compare_range(
+    connection: "DriverConnection", tenant: Tenant, codes: recount.Codes, position: int, *, known: Known, faults: FailPoints
+) -> Compared:
+    """Compare the dossiers of a range at ``position``, which is the cursor's in the connection's snapshot."""
+    histories = await recount.histories(connection, tenant, codes, position)
+    stored = await dossier_rows.read_range(connection, tenant, codes.after, codes.until)
+    reckoned = await reckon_page(connection, tenant, histories, position, faults)
+    return Compared(
+        sum(map(len, histories.values())), len(histories), len(reckoned.failures), differences(reckoned, stored, known)
+    )
