@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from services.sample.table import published_table, scaled
 from tests.proof import headline
-from tests.proof.freshness import Freshness, measured, percentile
+from tests.proof.freshness import PROMISE_SECONDS, Freshness, measured, percentile
 from tests.proof.oracle import examined, told
 from tests.proof.settings import ProofSettings
 from tests.system.local_run import ROOT, LocalRun
@@ -41,6 +42,14 @@ def test_an_age_is_that_of_the_first_answer_that_counts_the_event() -> None:
     seen = Freshness(due={1: 0.0, 2: 1.0, 3: 1.5}, answers=[(0, 0.5), (1, 0.9), (3, 2.0), (3, 3.0)])
     assert seen.ages(seen.due) == [0.5, 0.9, 1.0]
     assert [percentile([1.0, 2.0, 3.0, 4.0], share) for share in (0.5, 0.75, 0.99)] == [2.0, 3.0, 4.0]
+
+
+def test_the_promise_of_freshness_is_the_one_that_is_measured() -> None:
+    promised = re.search(
+        r"at (\d+) events a second, (\d+) of 100 events .* within ([\d.]+) s", (ROOT / "docs/operating.md").read_text()
+    )
+    assert promised is not None
+    assert [float(number) for number in promised.groups()] == [ProofSettings.read().rate, 99, PROMISE_SECONDS]
 
 
 VERDICTS = """
