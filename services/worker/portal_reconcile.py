@@ -43,7 +43,7 @@ COUNTED_EVERY_PAGES: Final = 20
 """After so many pages what remains is counted anew: meanwhile dossiers have been sent, and are compared too."""
 
 _PAUSE_SECONDS: Final = 1.0
-_JUST_NOW: Final = timedelta(seconds=2)
+JUST_NOW: Final = timedelta(seconds=2)
 """What was acknowledged so shortly before a list was asked for may not be in it, by whatever clock."""
 
 
@@ -170,7 +170,7 @@ class _Comparison:
         after: str | None = reached.listed_after or ""
         while after is not None:
             async with driver_session(self._engine) as connection:
-                before = await ledger.clock(connection) - _JUST_NOW
+                before = await ledger.clock(connection) - JUST_NOW
             page = await self._page(path, after)
             reopened = await self._compare_list(page.items, before)
             after = page.next
