@@ -1,13 +1,14 @@
 """The dossiers of a scope of figures, of one row of a table, and how anomalies are spread over them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from shared.db.agency_rows import AgencyRows
+from shared.db.dossier_rows import NO_SPANS
 from shared.db.past import PastDossier
 from shared.db.past_figures import counted_by
 from shared.db.past_rows import fetch, rows_then
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
 PAGE: Final = 1_000
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Dossiers read at once: between two pages others get their turn."""
 
 _UNKNOWN_KINDS: Final = (AnomalyCode.UNKNOWN_PROCEDURE, AnomalyCode.UNKNOWN_AGENCY)
@@ -155,6 +158,8 @@ class Resolved:
     channel: str | None
     received_at: datetime
     ended_at: datetime
+    waits: Sequence[tuple[datetime, datetime]]
+    """The pauses of rules, section 3, as far as they lie between the two."""
 
 
 async def resolved(connection: "DriverConnection", selection: Selection, after: str) -> list[Resolved]:
@@ -165,11 +170,23 @@ async def resolved(connection: "DriverConnection", selection: Selection, after: 
     rows = await fetch(
         connection,
         where.rows,
-        "SELECT code, agency, procedure, channel, received_at, ended_at FROM dossier"
+        "SELECT code, agency, procedure, channel, received_at, ended_at, waits::text FROM dossier"
         f" WHERE {where} AND $2::date IS NOT NULL ORDER BY code LIMIT {PAGE}",
         *where.values,
     )
-    return [Resolved(*row) for row in rows]
+    return [Resolved(*(*row[:6], _clipped(row[6], row[4], row[5]))) for row in rows]
+
+
+def _clipped(waits: str, begin: datetime, end: datetime) -> Sequence[tuple[datetime, datetime]]:
+    """A multirange of microseconds since 1970 as PostgreSQL writes it (``{[1,5),[9,)}``), between two instants."""
+    if waits == NO_SPANS:
+        return ()
+    found: list[tuple[datetime, datetime]] = []
+    for span in waits.strip("{}[)").split("),["):
+        begun, until = ((_EPOCH + timedelta(microseconds=int(text)) if text else end) for text in span.split(","))
+        if (since := max(begun, begin)) < (before := min(until, end)):
+            found.append((since, before))
+    return found
 
 
 _CONFIRMED: Final = "FROM unnest({}::date[], {}::date[]) AS run(low, high) WHERE received_on BETWEEN low AND high"

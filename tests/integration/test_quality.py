@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
 import httpx
 import pytest
 
+from shared.db.dossier_rows import DossierRow
+from shared.db.engine import driver_session
 from shared.db.keys import Scope
 from shared.domain.calendar import WorkingCalendar
 from shared.domain.durations import durations
@@ -114,6 +116,7 @@ def is_received(one: Days) -> bool:
 async def test_working_time(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.db.row_selection.PAGE", 70)
     days = await load(api, 400, 8)
+    waits_of = await waiting(api, days)
     client = await api.key(Scope.STATS_READ)
     calendar = {"days": [], "confirmed_years": [2024, 2025]}
     assert (await (await api.key()).put("/v1/calendar", json=calendar)).status_code == 200
@@ -124,9 +127,16 @@ async def test_working_time(api: Served, monkeypatch: pytest.MonkeyPatch) -> Non
         one for one in mine if one.row.received_at is not None and (one.row.received_at + timedelta(hours=7)).year == 2023
     ]
 
+    def spent(row: DossierRow) -> timedelta:
+        begin, end = moment(row.received_at), moment(row.ended_at)
+        worked = [
+            (max(begin, since), end if until is None else min(end, until)) for since, until in waits_of.get(row.code, [])
+        ]
+        return office.between(begin, end) - sum((office.between(*wait) for wait in worked), timedelta())
+
     def took(chosen: list[Days]) -> dict[str, Any]:
         known = [one for one in chosen if one not in unknown]
-        values = [office.between(moment(one.row.received_at), moment(one.row.ended_at)) for one in known]
+        values = [spent(one.row) for one in known]
         found = durations([value // timedelta(microseconds=1) for value in values])
         left_out = len(chosen) - len(known)
         return {
@@ -145,6 +155,32 @@ async def test_working_time(api: Served, monkeypatch: pytest.MonkeyPatch) -> Non
             chosen = [one for one in mine if row_of(str(by), None, one) == row["key"]]
             assert {name: row[name] for name in whole["total"]} == took(chosen), (by, row["key"])
         assert bool(whole["rows"]) == (by is not None)
+
+
+async def waiting(api: Served, days: list[Days]) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """Let every third dossier wait: before, around or after its reception and end, once or twice, some for ever."""
+    found: dict[str, list[tuple[datetime, datetime | None]]] = {}
+    for number, one in enumerate(days):
+        if one.row.received_at is None or number % 3:
+            continue
+        first = one.row.received_at + timedelta(hours=(number % 50) - 12, minutes=number)
+        second = first + timedelta(days=2, hours=number % 40)
+        found[one.row.code] = [(first, first + timedelta(days=1, hours=number % 30))]
+        if number % 2:
+            found[one.row.code].append((second, None if number % 5 == 0 else second + timedelta(days=3)))
+    texts = {
+        code: "{" + ",".join(f"[{micros(begin)},{'' if end is None else micros(end)})" for begin, end in spans) + "}"
+        for code, spans in found.items()
+    }
+    async with driver_session(api.engine) as connection:
+        await connection.executemany(
+            "UPDATE dossier SET waits = $2::text::int8multirange WHERE tenant = 'H51' AND code = $1", list(texts.items())
+        )
+    return found
+
+
+def micros(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def moment(instant: datetime | None) -> datetime:

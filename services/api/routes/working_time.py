@@ -4,7 +4,7 @@ import asyncio
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -41,7 +41,7 @@ router = APIRouter(tags=["figures"])
 
 TimesBy = Literal["agency", "procedure", "field", "channel"]
 
-MEASURE: Final = "received_to_ended/1"
+MEASURE: Final = "received_to_ended_less_waits/1"
 
 
 def _json(answer: Any) -> Response:
@@ -120,10 +120,11 @@ class _Times:
     "/v1/stats/working-time",
     summary="Working time to resolve",
     description="""Mean, median and 90th percentile (trung bình, trung vị, bách phân vị 90) of the office hours from
-reception (tiếp nhận) to the end (kết thúc) of the dossiers that column 7 of form II.06 counts. Waiting for the
-applicant is included. Dossiers that need a year whose days off nobody has confirmed (năm chưa xác nhận lịch nghỉ) are
-left out and told (`unconfirmed`). `as_of`: as the dossiers and the calendar were known then. Computed from each
-dossier when asked: a whole province's year takes tens of seconds, while other requests go on.""",
+reception (tiếp nhận) to the end (kết thúc) of the dossiers that column 7 of form II.06 counts, less those in which
+it waited for the applicant (trừ thời gian chờ bổ sung: the pauses). Dossiers that need a year
+whose days off nobody has confirmed (năm chưa xác nhận lịch nghỉ) are left out and told (`unconfirmed`). `as_of`: as the
+dossiers and the calendar were known then. Computed from each dossier when asked: a whole province's year takes tens of
+seconds, while other requests go on.""",
     response_model=WorkingTimeAnswer,
     responses=error_answers(),
 )
@@ -181,13 +182,14 @@ class _Gathered:
                 told.append(self.rows.setdefault(_key(self.by, one, self.scope, self.table), _Times()))
             try:
                 office = self.almanac.working_time(one.agency or self.scope.access.top)
-                took = microseconds(office.between(one.received_at, one.ended_at))
+                took = office.between(one.received_at, one.ended_at)
+                took -= sum((office.between(begin, end) for begin, end in one.waits), timedelta())
             except UnconfirmedYear as error:
                 for times in told:
                     times.unconfirmed[error.year] += 1
             else:
                 for times in told:
-                    times.values.append(took)
+                    times.values.append(microseconds(took))
         return page[-1].code if len(page) == row_selection.PAGE else None
 
     def answer(self) -> dict[str, Any]:

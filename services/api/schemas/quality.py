@@ -74,7 +74,7 @@ class AnomalyAnswer(BaseModel):
 
 
 class Took(BaseModel):
-    """Working hours from reception to the end (thời gian làm việc từ tiếp nhận đến kết thúc)."""
+    """Working hours from reception to the end, less waits (thời gian làm việc từ tiếp nhận đến kết thúc, trừ chờ)."""
 
     dossiers: int = Field(description="Resolved dossiers whose working time is known.")
     mean_hours: str | None = Field(description="Mean (trung bình), 2 decimals; null: nothing is known.")
@@ -101,7 +101,7 @@ class WorkingTimeAnswer(BaseModel):
                 {
                     "period": _PERIOD,
                     "scope": _SCOPE,
-                    "measure": "received_to_ended/1",
+                    "measure": "received_to_ended_less_waits/1",
                     "by": "agency",
                     "rows": [{**_ROW, **_TOOK}],
                     "total": _TOOK,
@@ -117,7 +117,7 @@ class WorkingTimeAnswer(BaseModel):
     period: PeriodOut
     scope: ScopeOut
     measure: str = Field(
-        description="Formula id: office hours from reception to the end, waiting for the applicant included."
+        description="Formula id: office hours from reception to the end, less those of waiting for the applicant."
     )
     by: str | None
     rows: list[TookRow]
