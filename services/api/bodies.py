@@ -101,15 +101,17 @@ async def whole(request: Request) -> bytes:
         Refused: 413, it is over the limit; no more than that much is kept. The answer goes out at once; what the client
             still sends uvicorn lets pass unseen, because closing the connection under it would often lose the answer.
     """
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > MOST_BYTES:
+    told = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"")
+    if told.isdigit() and int(told) > MOST_BYTES:
         raise Refused(messages.TOO_LARGE, detail=f"At most {MOST_BYTES} bytes.")
-    body = bytearray()
+    pieces: list[bytes] = []
+    size = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > MOST_BYTES:
             raise Refused(messages.TOO_LARGE, detail=f"At most {MOST_BYTES} bytes.")
-    return bytes(body).removeprefix(_BYTE_ORDER_MARK)
+    return b"".join(pieces).removeprefix(_BYTE_ORDER_MARK)
 
 
 def from_headers(request: Request, body: bytes) -> bytes:

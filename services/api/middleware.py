@@ -5,6 +5,7 @@ import time
 from typing import Final
 from uuid import uuid4
 
+from prometheus_client import Counter, Histogram
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,17 +27,15 @@ class RequestMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        connection = HTTPConnection(scope)
-        request_id = connection.headers.get(REQUEST_ID_HEADER, "")
-        if not _REQUEST_ID.fullmatch(request_id):
-            request_id = uuid4().hex
-        connection.state.request_id = request_id
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -51,7 +50,7 @@ class RequestMiddleware:
             try:
                 await self.app(scope, receive, send_with_id)
             except Exception as error:
-                response = answer_unexpected(connection, error)
+                response = answer_unexpected(HTTPConnection(scope), error)
                 if status:
                     note(cut_short=True)  # the answer had begun; the server closes the connection
                     raise
@@ -60,12 +59,28 @@ class RequestMiddleware:
             finally:
                 seconds = time.perf_counter() - started
                 route = getattr(scope.get("route"), "path", "unknown")
-                metrics = context_of(connection).metrics
-                metrics.requests.labels(scope["method"], route, str(status)).inc()
-                metrics.request_seconds.labels(route).observe(seconds)
+                self._count(scope, route, status, seconds)
                 line = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 6)} | notes
                 log = get_logger()
                 (log.debug if route in _QUIET_ROUTES else log.info)("request_served", **line)
+
+    def _count(self, scope: Scope, route: str, status: int, seconds: float) -> None:
+        key = (scope["method"], route, status)
+        found = self._counted.get(key)
+        if found is None:  # looking a metric up by its labels costs more than counting
+            metrics = context_of(HTTPConnection(scope)).metrics
+            requests = metrics.requests.labels(scope["method"], route, str(status))
+            found = self._counted[key] = (requests, metrics.request_seconds.labels(route))
+        found[0].inc()
+        found[1].observe(seconds)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == _REQUEST_ID_NAME:
+            told: str = value.decode("latin-1")
+            return told if _REQUEST_ID.fullmatch(told) else uuid4().hex
+    return uuid4().hex
 
 
 class SmallBodyMiddleware:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import ingest
+from tests.bench import figures, growth, ingest, latency, reads
 from tests.bench.ingest import Bench
 from tests.bench.report import Report
 from tests.bench.sizes import SETTINGS
@@ -20,6 +20,18 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "batch": ingest.batch,
     "lines": ingest.lines,
     "library": ingest.library,
+    "figures": figures.import_to_figures,
+    "rebuild": figures.rebuild,
+    "raw": figures.raw_aggregate,
+    "storage": figures.storage,
+    "statistics": reads.statistics_reads,
+    "lists": reads.lists,
+    "dossier": reads.one_dossier,
+    "under_ingest": reads.under_ingest,
+    "latency": latency.to_figure_and_portal,
+    "sync": latency.sync,
+    "processes": growth.processes,
+    "soak": growth.soak,
 }
 SEED = 20_261_122
 

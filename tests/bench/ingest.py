@@ -7,7 +7,6 @@ import statistics
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 from tests.bench import load
 from tests.bench.load import Plan
-from tests.bench.made_events import events, line, some
+from tests.bench.made_events import events, line
 from tests.bench.report import Report, Row
 from tests.bench.sizes import Sizes
 from tests.bench.stack import Database, Processes, Stack
@@ -237,6 +236,3 @@ def library(bench: Bench) -> None:
                 rate / rates[size],
             )
         )
-
-
-__all__ = ["Bench", "batch", "library", "lines", "python", "single", "some", "time"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 LOCAL = timezone(timedelta(hours=7))
-FIRST = datetime(2023, 11, 1, 8, tzinfo=LOCAL)
+FIRST = datetime(2021, 1, 4, 8, tzinfo=LOCAL)
 DAYS = 1_000
 UNITS = tuple(f"H51.{unit:02d}.{commune:02d}" for unit in range(1, 13) for commune in range(1, 21))
 PROCEDURES = tuple(f"1.{number:06d}" for number in range(5_000, 5_200))
