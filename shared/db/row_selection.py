@@ -19,7 +19,7 @@ from shared.domain.errors import InvalidInput
 from shared.domain.events import Channel
 from shared.domain.figure_places import places
 from shared.domain.periods import Cut, cut
-from shared.domain.report import Figure
+from shared.domain.report import AnyFigure, figures_in
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -32,7 +32,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNKNOWN_KINDS: Final = (AnomalyCode.UNKNOWN_PROCEDURE, AnomalyCode.UNKNOWN_AGENCY)
 
 
-def selection_of(scope: Scope, now: datetime, figure: Figure | None) -> Selection:
+def selection_of(scope: Scope, now: datetime, figure: AnyFigure | None) -> Selection:
     """The dossiers of a scope: those that one figure of its period counts, or all (None).
 
     ``now``: of a scope as of an earlier instant that instant; `as_then` then adds the dossiers as they stood.
@@ -62,7 +62,9 @@ async def as_then(connection: "DriverConnection", scope: Scope, selection: Selec
         if counted_in is None:
             return is_counted(dossier)
         figure, period = counted_in
-        return is_counted(dossier) and figure in places(dossier.contributed, dossier.row.channel, period)
+        return is_counted(dossier) and not places(dossier.contributed, dossier.row.channel, period).isdisjoint(
+            figures_in(figure)
+        )
 
     return replace(selection, rows=await rows_then(connection, scope.past, scope.visible, may_count))
 
@@ -174,7 +176,7 @@ async def resolved(connection: "DriverConnection", selection: Selection, after: 
         f" WHERE {where} AND $2::date IS NOT NULL ORDER BY code LIMIT {PAGE}",
         *where.values,
     )
-    return [Resolved(*(*row[:6], _clipped(row[6], row[4], row[5]))) for row in rows]
+    return [Resolved(*row[:6], waits=_clipped(row[6], row[4], row[5])) for row in rows]
 
 
 def _clipped(waits: str, begin: datetime, end: datetime) -> Sequence[tuple[datetime, datetime]]:
@@ -190,16 +192,15 @@ def _clipped(waits: str, begin: datetime, end: datetime) -> Sequence[tuple[datet
 
 
 _CONFIRMED: Final = "FROM unnest({}::date[], {}::date[]) AS run(low, high) WHERE received_on BETWEEN low AND high"
-_KNOWN: Final = f"(ended_at <= received_at OR EXISTS (SELECT {_CONFIRMED} AND ended_on <= high))"
 _LEFT_OUT_BY: Final = (
     f"coalesce((SELECT extract(year FROM high) + 1 {_CONFIRMED}), extract(year FROM received_on)) = {{}}::int"
 )
 
 
-def timed(selection: Selection, confirmed_years: Collection[int], left_out_by: int | None = None) -> Selection:
-    """Of resolved dossiers those whose working time is known; ``left_out_by``: those it is not, because of that year.
+def known_times(confirmed_years: Collection[int], ended_on: str) -> tuple[str, tuple[list[date], list[date]]]:
+    """The condition that the working time from reception to ``ended_on``, SQL of a local date, can be reckoned.
 
-    As `WorkingTime.between` has it: the years from reception to the end must be confirmed without a gap.
+    All years of it are confirmed; its values are the first and last days of runs of such years without a gap.
     """
     runs = [
         (date(first, 1, 1), date(last, 12, 31))
@@ -207,11 +208,19 @@ def timed(selection: Selection, confirmed_years: Collection[int], left_out_by: i
         if first - 1 not in confirmed_years
         for last in [next(year for year in count(first) if year + 1 not in confirmed_years)]
     ]
-    lows, highs = [low for low, _ in runs], [high for _, high in runs]
+    return f"EXISTS (SELECT {_CONFIRMED} AND {ended_on} <= high)", ([low for low, _ in runs], [high for _, high in runs])
+
+
+def timed(selection: Selection, confirmed_years: Collection[int], left_out_by: int | None = None) -> Selection:
+    """Of resolved dossiers those whose working time is known; ``left_out_by``: those it is not, because of that year.
+
+    As `WorkingTime.between` has it: what takes no time at all needs no calendar.
+    """
+    text, runs = known_times(confirmed_years, "ended_on")
+    known = f"(ended_at <= received_at OR {text})"
     if left_out_by is None:
-        return replace(selection, more=[*selection.more, (_KNOWN, (lows, highs))])
-    left_out = (f"NOT {_KNOWN} AND {_LEFT_OUT_BY}", (lows, highs, lows, highs, left_out_by))
-    return replace(selection, more=[*selection.more, left_out])
+        return replace(selection, more=[*selection.more, (known, runs)])
+    return replace(selection, more=[*selection.more, (f"NOT {known} AND {_LEFT_OUT_BY}", (*runs, *runs, left_out_by))])
 
 
 @dataclass(frozen=True, slots=True)

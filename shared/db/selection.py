@@ -11,7 +11,7 @@ from shared.domain.anomalies import AnomalyCode
 from shared.domain.events import Channel
 from shared.domain.local_time import end_of_day, local_date, start_of_day
 from shared.domain.periods import Period
-from shared.domain.report import Figure
+from shared.domain.report import AnyFigure, Figure, figures_in
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -75,7 +75,7 @@ class Selection:
     due_before: date | None = None
     untouched_days: int | None = None
     code_prefix: str | None = None
-    figure: tuple[Figure, Period] | None = None
+    figure: tuple[AnyFigure, Period] | None = None
     or_no_agency: bool = False
     or_no_procedure: bool = False
     no_channel: bool = False
@@ -208,12 +208,12 @@ class Conditions:
         if due.before is not None:
             self.add("due_at < {}::timestamptz", due.before)
 
-    def _add_figure(self, figure: Figure, period: Period) -> None:
-        condition = FIGURE_CONDITIONS[figure]
+    def _add_figure(self, figure: AnyFigure, period: Period) -> None:
+        condition = " OR ".join(f"({FIGURE_CONDITIONS[one]})" for one in figures_in(figure))
         days = {"begin": period.from_on, "end": period.to_on}
         # a parameter that is never named has no type
         named = {name: self._parameter(on) for name, on in days.items() if f"{{{name}}}" in condition}
-        self._texts.append(condition.format(**named))
+        self._texts.append(f"({condition.format(**named)})")
 
     def _anomaly(self, anomaly: AnomalyCode, access: Access) -> str:
         if anomaly in _STORED_ANOMALIES:

@@ -64,6 +64,41 @@ class RateKey(StrEnum):
     OPEN_WITHIN = "open_within"
 
 
+class RatePart(StrEnum):
+    """The path of each numerator and denominator of a rate in an answer: they are sums of figures, and opened like those."""
+
+    RESOLVED_ON_TIME_NUMERATOR = "rates.resolved_on_time.numerator"
+    RESOLVED_ON_TIME_DENOMINATOR = "rates.resolved_on_time.denominator"
+    INDEX_ON_TIME_NUMERATOR = "rates.index_on_time.numerator"
+    INDEX_ON_TIME_DENOMINATOR = "rates.index_on_time.denominator"
+    ON_TIME_OF_RECEIVED_NUMERATOR = "rates.on_time_of_received.numerator"
+    ON_TIME_OF_RECEIVED_DENOMINATOR = "rates.on_time_of_received.denominator"
+    OPEN_WITHIN_NUMERATOR = "rates.open_within.numerator"
+    OPEN_WITHIN_DENOMINATOR = "rates.open_within.denominator"
+
+
+_IN_TIME: Final = (Figure.RESOLVED_EARLY, Figure.RESOLVED_ON_TIME)
+SUMMANDS: Final = {
+    RatePart.RESOLVED_ON_TIME_NUMERATOR: _IN_TIME,
+    RatePart.RESOLVED_ON_TIME_DENOMINATOR: (Figure.RESOLVED,),
+    RatePart.INDEX_ON_TIME_NUMERATOR: (*_IN_TIME, Figure.WITHIN),
+    RatePart.INDEX_ON_TIME_DENOMINATOR: (Figure.RESOLVED, Figure.OPEN),
+    RatePart.ON_TIME_OF_RECEIVED_NUMERATOR: _IN_TIME,
+    RatePart.ON_TIME_OF_RECEIVED_DENOMINATOR: (Figure.RECEIVED,),
+    RatePart.OPEN_WITHIN_NUMERATOR: (Figure.WITHIN,),
+    RatePart.OPEN_WITHIN_DENOMINATOR: (Figure.OPEN,),
+}
+"""The figures that each part of a rate adds up; no dossier is in two of them."""
+
+AnyFigure = Figure | RatePart
+"""What has dossiers behind it."""
+
+
+def figures_in(figure: AnyFigure) -> tuple[Figure, ...]:
+    """The figures that a path adds up: itself, or the summands of a rate's part."""
+    return SUMMANDS[figure] if isinstance(figure, RatePart) else (figure,)
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """A percentage with 2 decimals (None: nothing to divide by), what it was made of, and the formula's id."""
@@ -146,17 +181,10 @@ def _figures(sums: Sums) -> dict[Figure, int]:
 
 
 def _rates(figures: dict[Figure, int]) -> dict[RateKey, Rate]:
-    in_time = figures[Figure.RESOLVED_EARLY] + figures[Figure.RESOLVED_ON_TIME]
-    within = figures[Figure.WITHIN]
-    resolved = figures[Figure.RESOLVED]
-    still_open = figures[Figure.OPEN]
-    received = figures[Figure.RECEIVED]
-    return {
-        RateKey.RESOLVED_ON_TIME: _rate("resolved_on_time/1", in_time, resolved),
-        RateKey.INDEX_ON_TIME: _rate("index_on_time/1", in_time + within, resolved + still_open),
-        RateKey.ON_TIME_OF_RECEIVED: _rate("on_time_of_received/1", in_time, received),
-        RateKey.OPEN_WITHIN: _rate("open_within/1", within, still_open),
-    }
+    def total(key: RateKey, part: str) -> int:
+        return sum(figures[figure] for figure in SUMMANDS[RatePart(f"rates.{key}.{part}")])
+
+    return {key: _rate(f"{key}/1", total(key, "numerator"), total(key, "denominator")) for key in RateKey}
 
 
 def _rate(formula: str, numerator: int, denominator: int) -> Rate:

@@ -63,6 +63,23 @@ async def test_both_periods_equal_a_count_by_hand(api: Served, by: str | None) -
             check(row, [one for one in days if row_of(str(by), None, one) == row["key"]], present, compared)
 
 
+async def test_time_cuts_stand_beside_each_other_in_turn(api: Served) -> None:
+    days = await load(api, 300, 14)
+    client = await api.key(Scope.STATS_READ)
+    found = await asked(client, "/v1/stats/comparison", period="2025-Q1", compare="previous", by="month")
+    keys = [(row["key"], row["compared_key"]) for row in found["rows"]]
+    assert keys == [("2025-01", "2024-10"), ("2025-02", "2024-11"), ("2025-03", "2024-12")]
+    for number, row in enumerate(found["rows"]):
+        present = (date(2025, 1 + number, 1), date(2025, 2 + number, 1) - timedelta(days=1))
+        following = date(2025, 1, 1) if number == 2 else date(2024, 11 + number, 1)
+        check(row, days, present, (date(2024, 10 + number, 1), following - timedelta(days=1)))
+    # 1 to 3 January lie in one ISO week, 29 to 31 December in two: the first beside the first
+    found = await asked(
+        client, "/v1/stats/comparison", **{"from": "2025-01-01", "to": "2025-01-03"}, compare="previous", by="week"
+    )
+    assert [(row["key"], row["compared_key"]) for row in found["rows"]] == [("2025-W01", "2024-W52")]
+
+
 async def test_a_period_that_has_not_ended(api: Served) -> None:
     client = await api.key(Scope.STATS_READ)
     found = await asked(client, "/v1/stats/comparison", **{"from": "2026-01-01", "to": "2098-12-31"}, compare="previous")
@@ -99,6 +116,6 @@ async def test_rights_and_bad_parameters(api: Served) -> None:
         assert (await stats.get(path, params=question)).json()["scope"]["agency"] == "H51.12"
         assert (await stats.get(path, params={**question, "agency": "H51.13"})).status_code == 403
         assert (await reader.get(path, params=question)).status_code == 403
-        assert (await stats.get(path, params={**question, "by": "day"})).status_code == 422
+        assert (await stats.get(path, params={**question, "by": "hour"})).status_code == 422
     assert (await stats.get("/v1/stats/comparison", params={"period": "2025", "compare": "next"})).status_code == 422
     assert (await stats.get("/v1/stats/comparison", params={"period": "0001", "compare": "previous"})).status_code == 422

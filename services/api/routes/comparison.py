@@ -1,6 +1,6 @@
 """Figures beside those of another period, and averages over units."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import orjson
 from fastapi import APIRouter, Query, Response
@@ -8,11 +8,15 @@ from pydantic import Field
 
 from services.api.context import RequestContext
 from services.api.openapi import error_answers
-from services.api.routes.stats import Ask, Filters, StatsCaller, answered
+from services.api.routes.stats import Ask, By, Filters, StatsCaller, answered
 from services.api.schemas.comparison import AveragesAnswer, ComparisonAnswer, averages_answer, comparison_answer
 from shared.db import statistics
+from shared.db.statistics import Scope, Table
 from shared.domain.comparison import Compare, as_far, compared_period
-from shared.domain.periods import read_period
+from shared.domain.periods import Cut, read_period
+
+if TYPE_CHECKING:
+    from shared.db.engine import DriverConnection
 
 router = APIRouter(tags=["figures"])
 
@@ -23,6 +27,16 @@ _ASKS: Final[dict[str | None, Ask]] = {
     "field": statistics.by_field,
     "channel": statistics.by_channel,
 }
+
+
+def _ask_by(by: str | None) -> Ask:
+    if by in _ASKS:
+        return _ASKS[by]
+
+    async def cut_by_time(connection: "DriverConnection", scope: Scope) -> Table:
+        return await statistics.by_time(connection, scope, Cut(str(by)))
+
+    return cut_by_time
 
 
 class ComparisonQuestion(Filters):
@@ -37,8 +51,11 @@ class ComparisonQuestion(Filters):
         ),
     ]
     by: Annotated[
-        Literal["agency", "procedure", "field", "channel"] | None,
-        Field(description="Also for each agency (cơ quan), procedure (thủ tục), field (lĩnh vực) or channel (kênh)."),
+        By | None,
+        Field(
+            description="Also for each agency (cơ quan), procedure (thủ tục), field (lĩnh vực), channel (kênh), or for each"
+            " quarter, month, week or day (quý, tháng, tuần, ngày): the first beside the first, and so on."
+        ),
     ] = None
 
 
@@ -70,13 +87,14 @@ async def comparison(
 ) -> Response:
     """Answer the figures of both periods."""
     nominal = read_period(asked.period, asked.from_, asked.to)
-    scope, table = await answered(context, caller, asked, _ASKS[asked.by])
+    ask = _ask_by(asked.by)
+    scope, table = await answered(context, caller, asked, ask)
     other = as_far(compared_period(nominal, asked.compare), nominal, scope.period)
     filters = asked.model_copy(
         update={"period": None, "from_": other.from_on, "to": other.to_on, "tree_on": scope.tree_on, "min_position": None}
     )
-    _, compared = await answered(context, caller, filters, _ASKS[asked.by])
-    return _json(comparison_answer(asked.compare, asked.by, (scope, table), (other, compared)))
+    other_scope, compared = await answered(context, caller, filters, ask)
+    return _json(comparison_answer(asked.compare, asked.by, (scope, table), (other_scope, other, compared)))
 
 
 @router.get(

@@ -24,7 +24,7 @@ from shared.db.selection import Selection
 from shared.db.statistics import Scope
 from shared.domain.almanac import Almanac
 from shared.domain.anomalies import AnomalyCode
-from shared.domain.report import Figure, percent
+from shared.domain.report import AnyFigure, Figure, percent
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -44,7 +44,7 @@ class RowQuestion(ListQuestion):
     """A figure in a row of a table, and how its dossiers are listed."""
 
     row: Annotated[str, Field(max_length=200, description="The row by its key in the table.", examples=["H51.12"])]
-    figure: Annotated[Figure, Field(description="The figure by its path in the row.", examples=["resolved.late"])]
+    figure: Annotated[AnyFigure, Field(description="The figure by its path in the row.", examples=["resolved.late"])]
 
 
 @router.get(

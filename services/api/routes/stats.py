@@ -29,7 +29,7 @@ from shared.domain.errors import NotYet
 from shared.domain.events import Channel
 from shared.domain.local_time import local_date
 from shared.domain.periods import Cut, read_period
-from shared.domain.report import Figure
+from shared.domain.report import AnyFigure
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -186,7 +186,7 @@ class FigureQuestion(Filters, Paging):
     """A figure of a summary, and how its dossiers are listed."""
 
     figure: Annotated[
-        Figure, Field(description="The figure by its path in the answer (chỉ tiêu).", examples=["resolved.late"])
+        AnyFigure, Field(description="The figure by its path in the answer (chỉ tiêu).", examples=["resolved.late"])
     ]
 
 
@@ -194,7 +194,8 @@ class FigureQuestion(Filters, Paging):
     "/v1/stats/summary/dossiers",
     summary="The dossiers behind a figure",
     description="""The dossiers (hồ sơ) that one figure of `stats/summary` counts, named by its path in that answer
-(`resolved.late`, `received.new.online`, `open.overdue`): exactly as many, as pages or as CSV.""",
+(`resolved.late`, `received.new.online`, `open.overdue`, `rates.open_within.numerator`): exactly as many, as pages or as
+CSV.""",
     response_model=DossierList,
     responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )

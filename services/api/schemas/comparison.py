@@ -12,17 +12,20 @@ from services.api.schemas.stats import (
     ScopeOut,
     SummaryOut,
     head_answer,
+    link_answer,
     nested,
     stamp_answer,
+    table_links,
 )
-from shared.db.statistics import UNKNOWN, Scope, Table
+from shared.db.statistics import UNKNOWN, Row, Scope, Table
 from shared.domain.comparison import Compare, changes, mean_of_units, rate_changes
-from shared.domain.periods import Period
+from shared.domain.periods import Cut, Period
 from shared.domain.report import Sums, report
 
 _SUMMARY: Final[dict[str, Any]] = SummaryOut.model_json_schema()["examples"][0]
 _FIGURES: Final = {name: _SUMMARY[name] for name in ("received", "resolved", "open", "rates", "checks")}
 _HEAD: Final = {name: _SUMMARY[name] for name in ("period", "scope")}
+_ROW_DOSSIERS: Final[str] = _SUMMARY["dossiers"].replace("summary", "by/agency") + "&row={row}"
 _COMPARED: Final[dict[str, Any]] = {
     "present": _FIGURES,
     "compared": _FIGURES,
@@ -52,6 +55,7 @@ class ComparedRow(ComparedOut):
 
     key: str
     name: str | None
+    compared_key: str = Field(description="Its key in the other period's table: of time cuts the bucket at the same place.")
 
 
 class ComparisonAnswer(BaseModel):
@@ -65,9 +69,15 @@ class ComparisonAnswer(BaseModel):
                     **_HEAD,
                     "compared_period": {"from": "2017-01-01", "to": "2017-12-31"},
                     "by": "agency",
-                    "rows": [{"key": "H51.12", "name": "Sở Tài nguyên và Môi trường", **_COMPARED}],
+                    "rows": [
+                        {"key": "H51.12", "name": "Sở Tài nguyên và Môi trường", "compared_key": "H51.12", **_COMPARED}
+                    ],
                     "total": _COMPARED,
                     "as_of": _SUMMARY["as_of"],
+                    "dossiers": _SUMMARY["dossiers"],
+                    "compared_dossiers": _SUMMARY["dossiers"].replace("2018", "2017"),
+                    "row_dossiers": _ROW_DOSSIERS,
+                    "compared_row_dossiers": _ROW_DOSSIERS.replace("2018", "2017"),
                 }
             ]
         }
@@ -81,6 +91,10 @@ class ComparisonAnswer(BaseModel):
     rows: list[ComparedRow] = Field(description="Both periods on the same agency tree.")
     total: ComparedOut
     as_of: AsOfOut
+    dossiers: str = Field(description="Template of the list behind each figure of `total.present`: `{figure}` is its path.")
+    compared_dossiers: str = Field(description="The same of `total.compared`.")
+    row_dossiers: str | None = Field(description="Template of that of a row's `present`: `{row}` is its key.")
+    compared_row_dossiers: str | None = Field(description="The same of a row's `compared`.")
 
 
 class MeanOut(BaseModel):
@@ -105,6 +119,8 @@ class AveragesAnswer(BaseModel):
                         "resolved_on_time": {"value": "94.14", "units": 29, "formula": "resolved_on_time/1 mean_of_units/1"}
                     },
                     "as_of": _SUMMARY["as_of"],
+                    "dossiers": _SUMMARY["dossiers"],
+                    "units": "/v1/stats/by/agency?from=2018-01-01&to=2018-12-31&tree_on=2018-12-31&agency=H51",
                 }
             ]
         }
@@ -118,6 +134,11 @@ class AveragesAnswer(BaseModel):
         description="Mean of units: every unit weighs the same, without the row `unknown` (trung bình các đơn vị)."
     )
     as_of: AsOfOut
+    dossiers: str = Field(
+        description="Template of the list behind each part of a pooled rate: `{figure}` is its path in `stats/summary`, like"
+        " `rates.open_within.numerator`."
+    )
+    units: str = Field(description="The table of the units, with each one's rates and the lists behind them.")
 
 
 def _compared(present: Sums, compared: Sums) -> dict[str, Any]:
@@ -131,27 +152,55 @@ def _compared(present: Sums, compared: Sums) -> dict[str, Any]:
 
 
 def comparison_answer(
-    compare: Compare, by: str | None, asked: tuple[Scope, Table], compared_with: tuple[Period, Table]
+    compare: Compare, by: str | None, asked: tuple[Scope, Table], compared_with: tuple[Scope, Period, Table]
 ) -> dict[str, Any]:
     """The answer of ``stats/comparison``: the rows of both tables by key."""
-    (scope, table), (other_period, other) = asked, compared_with
-    names = {row.key: row.name for row in (*other.rows, *table.rows)}
-    present = {row.key: row.sums for row in table.rows}
-    compared = {row.key: row.sums for row in other.rows}
-    keys = [*present, *(key for key in compared if key not in present)]
-    keys.sort(key=lambda key: key == UNKNOWN)
+    (scope, table), (other_scope, other_period, other) = asked, compared_with
     return {
         "compare": compare,
         **head_answer(scope),
         "compared_period": {"from": other_period.from_on, "to": other_period.to_on},
         "by": by,
-        "rows": [
-            {"key": key, "name": names[key], **_compared(present.get(key, Sums()), compared.get(key, Sums()))}
-            for key in keys
-        ],
+        "rows": [_row(*rows) for rows in (_in_turn(table, other) if by in set(Cut) else _by_key(table, other))],
         "total": _compared(table.total, other.total),
         "as_of": stamp_answer(table.stamp),
+        **_links(scope, by),
+        **{f"compared_{name}": link for name, link in _links(other_scope, by).items()},
     }
+
+
+Pair = tuple[Row, Row]
+
+
+def _by_key(table: Table, other: Table) -> list[Pair]:
+    """The rows with the same key; what one table does not have is empty in it."""
+    present = {row.key: row for row in table.rows}
+    compared = {row.key: row for row in other.rows}
+    keys = [*present, *(key for key in compared if key not in present)]
+    keys.sort(key=lambda key: key == UNKNOWN)
+    pairs: list[Pair] = []
+    for key in keys:
+        row, beside = present.get(key), compared.get(key)
+        told = row or beside
+        assert told is not None
+        empty = Row(key, told.name, Sums())
+        pairs.append((row or empty, beside or empty))
+    return pairs
+
+
+def _in_turn(table: Table, other: Table) -> list[Pair]:
+    """The first bucket beside the first, and so on; where the other period has more of them, those are in the total only."""
+    return [(row, beside) for row, beside in zip(table.rows, other.rows, strict=False)]
+
+
+def _row(row: Row, beside: Row) -> dict[str, Any]:
+    return {"key": row.key, "name": row.name, "compared_key": beside.key, **_compared(row.sums, beside.sums)}
+
+
+def _links(scope: Scope, by: str | None) -> dict[str, str | None]:
+    if by is not None:
+        return {**table_links(scope, by)}
+    return {"dossiers": link_answer(scope, "/v1/stats/summary/dossiers", figure="{figure}"), "row_dossiers": None}
 
 
 def averages_answer(by: str, scope: Scope, table: Table) -> dict[str, Any]:
@@ -162,4 +211,6 @@ def averages_answer(by: str, scope: Scope, table: Table) -> dict[str, Any]:
         "pooled": report(table.total).rates,
         "mean_of_units": mean_of_units(report(row.sums).rates for row in table.rows if row.key != UNKNOWN),
         "as_of": stamp_answer(table.stamp),
+        "dossiers": link_answer(scope, "/v1/stats/summary/dossiers", figure="{figure}"),
+        "units": link_answer(scope, f"/v1/stats/by/{by}"),
     }

@@ -265,6 +265,7 @@ class FormII06Out(BaseModel):
                     "receiving_unit": None,
                     "unit": UNIT,
                     "columns": [{"number": 3, "heading": f"{_RECEIVED}: Tổng số", "figures": ["received.total"]}],
+                    "beside": {"direct": "received.new.direct"},
                     "rows": [{"number": 1, "key": "Hộ tịch", "name": "Hộ tịch", **_LINE_EXAMPLE}],
                     "total": {"number": None, "key": None, "name": TOTAL, **_LINE_EXAMPLE},
                     "checks": [{"identity": "3=4+5+6", "holds": True}],
@@ -285,14 +286,14 @@ class FormII06Out(BaseModel):
     receiving_unit: str | None = Field(description="Who gets it (đơn vị nhận báo cáo), as asked; null: not told.")
     unit: str = Field(description="Of the columns (đơn vị tính).")
     columns: list[ColumnOut]
+    beside: dict[str, str] = Field(description="The figure of each count that stands beside the columns.")
     rows: list[LineOut]
     total: LineOut
     checks: list[CheckOut]
     as_of: AsOfOut
     dossiers: str = Field(description="Template of the list behind a figure of the total: `{figure}` is one of a column's.")
-    row_dossiers: str | None = Field(
-        description="Template of the list behind a figure of a row: `{row}` is its key, percent-encoded. Null: as of an"
-        " earlier instant, rows are not opened."
+    row_dossiers: str = Field(
+        description="Template of the list behind a figure of a row: `{row}` is its key, percent-encoded."
     )
 
 
@@ -319,6 +320,7 @@ def form_answer(form: FormII06) -> dict[str, Any]:
         "receiving_unit": form.receiving_unit,
         "unit": UNIT,
         "columns": [{"number": c.number, "heading": c.path, "figures": c.figures} for c in COLUMNS],
+        "beside": {name: figure for name, (figure, _) in BESIDE.items()},
         "rows": [_line_answer(line) for line in form.lines()],
         "total": _line_answer(form.total),
         "checks": (*report(form.table.total).checks, *form.table.checks),

@@ -1,6 +1,7 @@
 """The national index at the edge (contract, section 4): built as plain JSON, described by the models here."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
@@ -9,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.schemas.catalogues import Agency, Line, ShortLine
 from services.api.schemas.parameters import LocalDate
-from services.api.schemas.stats import AsOfOut, PeriodOut, ScopeOut
+from services.api.schemas.stats import AsOfOut, PeriodOut, ScopeOut, link_answer
 from shared.db.index_766 import Reading
 from shared.db.index_inputs import Given
+from shared.db.index_lists import MEANS, NO_UNIT, PARTS, OfProcedure, Part, PartOf
 from shared.db.index_times import MeanTime
 from shared.db.statistics import Scope
 from shared.domain.events import AgencyCode
-from shared.domain.index_766 import Group, Scored, Share, Standing, scored, two_decimals
+from shared.domain.index_766 import NATIONAL_RECEIVED, Group, Scored, Share, Standing, scored, two_decimals
 from shared.domain.periods import Period
 
 Count = Annotated[int, Field(ge=0, le=10**12)]
@@ -32,6 +34,8 @@ _DOSSIER_PART: Final = (
     "The part that dossiers feed (phần từ hồ sơ): late or rated as not satisfied; complaints are not in it."
 )
 
+_DOSSIERS: Final = "/v1/indices/766/dossiers"
+_LIST_EXAMPLE: Final = "/v1/indices/766/dossiers?from=2026-01-01&to=2026-03-31&tree_on=2026-03-31"
 _ON_TIME_EXAMPLE: Final[dict[str, Any]] = {
     "id": "2.1",
     "name": "Hồ sơ giải quyết đúng hạn, trong hạn",
@@ -49,6 +53,10 @@ _ON_TIME_EXAMPLE: Final[dict[str, Any]] = {
     "source_on": None,
     "by_unit": None,
     "note": None,
+    "numerator_dossiers": f"{_LIST_EXAMPLE}&indicator=2.1&part=numerator",
+    "denominator_dossiers": f"{_LIST_EXAMPLE}&indicator=2.1&part=denominator",
+    "numerator_procedures": None,
+    "denominator_procedures": None,
 }
 _INPUT_EXAMPLE: Final[dict[str, Any]] = {
     "indicator": "5.2",
@@ -69,6 +77,8 @@ class MeanTimeOut(BaseModel):
     value: str | None = Field(description="The mean in the unit (thời gian trung bình), 2 decimals; null: nothing computed.")
     dossiers: int = Field(description="Dossiers it is over.")
     uncomputed: int = Field(description="Dossiers left out, because a year of the calendar is not confirmed.")
+    mean_dossiers: str = Field(description="The list of those it is over.")
+    uncomputed_dossiers: str = Field(description="The list of those left out.")
 
 
 class IndicatorOut(BaseModel):
@@ -92,6 +102,13 @@ class IndicatorOut(BaseModel):
     source_on: date | None = Field(description="The date of that paper.")
     by_unit: list[MeanTimeOut] | None = Field(description="Only 2.2: the means by unit.")
     note: str | None = Field(description="What else to know of it.")
+    numerator_dossiers: str | None = Field(
+        description="The list of dossiers behind the numerator, or that make its procedures count; null: it is not of"
+        " dossiers (given figures, and what the national report counted)."
+    )
+    denominator_dossiers: str | None = Field(description="The same of the denominator.")
+    numerator_procedures: str | None = Field(description="The list of procedures, where the numerator counts such.")
+    denominator_procedures: str | None = Field(description="The same of the denominator.")
 
 
 class GroupOut(BaseModel):
@@ -132,6 +149,38 @@ class IndexOut(BaseModel):
     groups: list[GroupOut]
     total: GroupOut
     as_of: AsOfOut
+
+
+class IndexProcedure(BaseModel):
+    """A procedure that an indicator counts."""
+
+    procedure: str
+    name: str | None
+    dossiers: int = Field(description="The dossiers that make it count; 0 of one that counts as it stands in the catalogue.")
+    list: str = Field(description="The list of these dossiers.")
+
+
+class IndexProcedures(BaseModel):
+    """The procedures behind a numerator or denominator."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "procedure": "1.001193",
+                            "name": "Đăng ký khai sinh",
+                            "dossiers": 12,
+                            "list": f"{_LIST_EXAMPLE}&procedure=1.001193&indicator=3.5b&part=numerator",
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[IndexProcedure]
 
 
 class InputItem(BaseModel):
@@ -223,7 +272,7 @@ def index_answer(scope: Scope, reading: Reading, online: Mapping[str, int]) -> d
             "channel": scope.channel,
             "tree_on": scope.tree_on,
         },
-        "indicators": [_indicator(one, reading) for one in indicators],
+        "indicators": [_indicator(one, reading, scope) for one in indicators],
         "groups": [
             _sum(group.value, _NAMES[group], [one for one in indicators if one.rule.group is group]) for group in Group
         ],
@@ -236,7 +285,7 @@ def index_answer(scope: Scope, reading: Reading, online: Mapping[str, int]) -> d
     }
 
 
-def _indicator(one: Scored, reading: Reading) -> dict[str, Any]:
+def _indicator(one: Scored, reading: Reading, scope: Scope) -> dict[str, Any]:
     rule, share = one.rule, one.share
     given = reading.given.get(rule.id)
     computed = one.standing is Standing.COMPUTED
@@ -255,8 +304,27 @@ def _indicator(one: Scored, reading: Reading) -> dict[str, Any]:
         "valid_from": rule.valid_from,
         "source": None if given is None else given.source,
         "source_on": None if given is None else given.source_on,
-        "by_unit": [_mean(mean) for mean in reading.means] if rule.id == "2.2" else None,
+        "by_unit": [_mean(mean, scope) for mean in reading.means] if rule.id == MEANS else None,
         "note": _DOSSIER_PART if rule.id == "5.4" and computed else _factor_note(share),
+        **{
+            f"{part}_{what}": link if computed else None
+            for part in (Part.NUMERATOR, Part.DENOMINATOR)
+            for what, link in _links(rule.id, part, share, reading, scope).items()
+        },
+    }
+
+
+def _links(indicator: str, part: Part, share: Share | None, reading: Reading, scope: Scope) -> dict[str, str | None]:
+    """The lists behind a numerator or denominator."""
+    behind = PARTS.get((indicator, part))
+    # the denominator of 1.4 may be a count of the national report, or of last year
+    is_foreign = indicator == NATIONAL_RECEIVED and part is Part.DENOMINATOR
+    if behind is None or (is_foreign and (share is None or share.denominator != reading.own_received)):
+        return {"dossiers": None, "procedures": None}
+    procedures = link_answer(scope, "/v1/indices/766/procedures", indicator=indicator, part=part.value)
+    return {
+        "dossiers": link_answer(scope, _DOSSIERS, indicator=indicator, part=part.value),
+        "procedures": procedures if behind.of_procedures else None,
     }
 
 
@@ -266,13 +334,19 @@ def _factor_note(share: Share | None) -> str | None:
     return "numerator / denominator, times the sync rate 1.4 (nhân với tỷ lệ đồng bộ)"
 
 
-def _mean(mean: MeanTime) -> dict[str, Any]:
+def _mean(mean: MeanTime, scope: Scope) -> dict[str, Any]:
     value = mean.mean
+
+    def link(part: Part) -> str:
+        return link_answer(scope, _DOSSIERS, indicator=MEANS, part=part.value, unit=mean.unit or NO_UNIT)
+
     return {
         "unit": mean.unit,
         "value": None if value is None else two_decimals(value),
         "dossiers": mean.dossiers,
         "uncomputed": mean.uncomputed,
+        "mean_dossiers": link(Part.MEAN),
+        "uncomputed_dossiers": link(Part.UNCOMPUTED),
     }
 
 
@@ -285,4 +359,21 @@ def _sum(key: str, name: str, indicators: Sequence[Scored]) -> dict[str, Any]:
         "points": two_decimals(sum((one.points or Fraction(0) for one in has_points), Fraction(0))),
         "max": sum(one.max_points for one in indicators),
         "scored_max": sum(one.max_points for one in has_points),
+    }
+
+
+def procedures_answer(scope: Scope, asked: PartOf, found: Iterable[OfProcedure]) -> dict[str, Any]:
+    """The answer of ``indices/766/procedures``."""
+    return {
+        "items": [
+            {
+                "procedure": one.code,
+                "name": one.name,
+                "dossiers": one.dossiers,
+                "list": link_answer(
+                    replace(scope, procedure=one.code), _DOSSIERS, indicator=asked.indicator, part=asked.part.value
+                ),
+            }
+            for one in found
+        ]
     }
