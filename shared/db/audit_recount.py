@@ -40,7 +40,7 @@ _COUNTED_TYPES: Final = (
 _PREPARE: Final = f"""
 DROP TABLE IF EXISTS {_TABLES};
 -- the dossiers that may count, by the log or by their row
-CREATE TEMP TABLE audit_code (code text);
+CREATE TEMP TABLE audit_code (code text PRIMARY KEY);
 -- what they count for by the log; a dossier that is set aside counts for what it did when it was
 CREATE TEMP TABLE audit_row (code text, {_COUNTED_TYPES});
 CREATE TEMP TABLE audit_wrong (ordinal bigint GENERATED ALWAYS AS IDENTITY, code text);
@@ -186,20 +186,21 @@ async def drop(connection: "DriverConnection") -> None:
 async def candidates(connection: "DriverConnection", tenant: Tenant, part: Part, seed: int, up_to: int) -> int:
     """Note the dossiers that may count in ``part``, by the log up to a position or by their row; answer how many."""
     await connection.execute(f"TRUNCATE {_TABLES}")
-    into = "INSERT INTO audit_code "
+    # ascending into the empty index, which then gives the pages
+    into = "INSERT INTO audit_code SELECT code FROM ({}) AS found(code) ORDER BY code ON CONFLICT DO NOTHING"
     if part.agencies or part.procedures:
-        await connection.execute(into + _BY_SCOPE, tenant, list(part.agencies), list(part.procedures), up_to)
+        await connection.execute(into.format(_BY_SCOPE), tenant, list(part.agencies), list(part.procedures), up_to)
     if part.bucket is not None:
-        await connection.execute(into + _BY_BUCKET, tenant, up_to, part.bucket.number, part.bucket.of)
+        await connection.execute(into.format(_BY_BUCKET), tenant, up_to, part.bucket.number, part.bucket.of)
     if part.drawn:
-        await connection.execute(into + _DRAWN, tenant, up_to, part.drawn, seed)
-    return int(await connection.fetchval("SELECT count(DISTINCT code) FROM audit_code"))
+        await connection.execute(into.format(_DRAWN), tenant, up_to, part.drawn, seed)
+    return int(await connection.fetchval("SELECT count(*) FROM audit_code"))
 
 
 async def candidates_after(connection: "DriverConnection", after: str | None, limit: int) -> list[DossierCode]:
     """The next of the noted dossiers, by code; None: the first ones."""
     rows = await connection.fetch(
-        "SELECT DISTINCT code FROM audit_code WHERE $1::text IS NULL OR code > $1 ORDER BY code LIMIT $2", after, limit
+        "SELECT code FROM audit_code WHERE $1::text IS NULL OR code > $1 ORDER BY code LIMIT $2", after, limit
     )
     return [DossierCode(row[0]) for row in rows]
 

@@ -45,7 +45,7 @@ async def engine(database_url):
 @pytest.fixture
 async def loaded(engine, monkeypatch):
     monkeypatch.setattr("services.worker.audit.PAGE_DOSSIERS", 7)
-    await append(engine, messy("audit", 60))
+    await append(engine, messy("audit", 40))
     await project(engine)
     return engine
 
@@ -115,12 +115,12 @@ async def test_every_mistake_is_found_told_and_repaired(loaded, mistake):
 
 async def test_a_figure_is_told_with_both_values_and_exactly_its_dossiers(loaded):
     sums = await stored_sums(loaded)
-    key = next(key for key, counts in sorted(sums.items()) if key[:2] == ("agency", "month") and counts[0] >= 2)
+    key = next(key for key, counts in sorted(sums.items()) if key[:2] == ("agency", "year") and counts[0] >= 2)
     measure, right = "received", sums[key][0]
     _, _, starts_on, agency, _, channel = key
     await spoil(
         loaded,
-        f"UPDATE figure_sum SET {measure} = {right + 3} WHERE cut = 'agency' AND grain = 'month'"
+        f"UPDATE figure_sum SET {measure} = {right + 3} WHERE cut = 'agency' AND grain = 'year'"
         f" AND starts_on = '{starts_on}' AND agency = '{agency}' AND channel = '{channel}'",
     )
     await audited(loaded)
@@ -129,7 +129,7 @@ async def test_a_figure_is_told_with_both_values_and_exactly_its_dossiers(loaded
     assert finding.kind == "sum"
     assert finding.subject == {
         "cut": "agency",
-        "grain": "month",
+        "grain": "year",
         "starts_on": starts_on.isoformat(),
         "agency": agency,
         "procedure": "",
@@ -139,7 +139,7 @@ async def test_a_figure_is_told_with_both_values_and_exactly_its_dossiers(loaded
     async with driver_session(loaded) as link:
         behind = await link.fetch(
             "SELECT code FROM dossier WHERE agency = $1 AND coalesce(channel, '') = $2"
-            " AND date_trunc('month', received_on) = $3 ORDER BY code",
+            " AND date_trunc('year', received_on) = $3 ORDER BY code",
             agency,
             channel,
             starts_on,
@@ -254,7 +254,7 @@ async def test_it_is_right_while_events_are_projected_and_alarms_at_nothing(load
     run = asyncio.create_task(pump.run())
 
     async def more() -> None:
-        for part in parts(messy(f"more {mistake}", 50), 5, 15):
+        for part in parts(messy(f"more {mistake}", 30), 5, 15):
             await append(loaded, part)
             pump.ring(TENANT)
             await asyncio.sleep(0.01)
@@ -278,7 +278,7 @@ async def test_it_is_right_while_events_are_projected_and_alarms_at_nothing(load
 
 async def test_a_dossier_that_is_set_aside_is_no_alarm(loaded):
     code = next(iter(await stored_rows(loaded)))
-    event = next(one for one in messy("audit", 60) if one.dossier_code == code)
+    event = next(one for one in messy("audit", 40) if one.dossier_code == code)
     await append(loaded, [event._replace(id="one-more", content_hash=b"other")])
     poisoned = FailPoints.from_environment({"MOTCUA_POISON_DOSSIER": code})
     await project(loaded, Projector(loaded, faults=poisoned))
