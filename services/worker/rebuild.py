@@ -111,16 +111,16 @@ class Rebuild:
             stored = await recount.dossier_count(connection, tenant)
             seen = _Seen(findings, _Progress(report, stored), self._faults)
             if findings.position < self._long_log:
-                await recount.fill_days(connection, tenant)
+                compared = await recount.compare(connection, tenant)
                 await self._compare_here(connection, tenant, seen)
             else:
-                await self._compare_in_processes(connection, tenant, seen)
+                compared = await self._compare_in_processes(connection, tenant, seen)
             await self._note(connection, tenant, seen.wrong, findings.position)
-            compared = await recount.compare(connection, tenant)
             findings.agencies = await recount.missing_agencies(connection, tenant)
+            right = compared.by_rows + await recount.repair_checksum(connection)
         findings.sums_differing = compared.sums_differing
-        findings.checksum_before = compared.checksum_before
-        findings.checksum_after = compared.checksum_after
+        findings.checksum_before = str(compared.stored)
+        findings.checksum_after = str(right)
         return findings
 
     async def _compare_here(self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen") -> None:
@@ -132,8 +132,10 @@ class Rebuild:
             await seen.take(compared)
             last = codes
 
-    async def _compare_in_processes(self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen") -> None:
-        """The same, while this connection adds up what the stored rows count for."""
+    async def _compare_in_processes(
+        self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen"
+    ) -> recount.Comparison:
+        """Both comparisons at once: the sums by this connection, the dossiers by others."""
         assignment = Assignment(
             url=self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
             tenant=tenant,
@@ -147,9 +149,10 @@ class Rebuild:
                 for _ in range(self._processes):
                     group.create_task(compare_in_process(assignment, orders, seen.take))
                 group.create_task(self._order(tenant, assignment, orders))
-                group.create_task(recount.fill_days(connection, tenant))
+                sums = group.create_task(recount.compare(connection, tenant))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from failed
+        return sums.result()
 
     async def _order(self, tenant: Tenant, assignment: Assignment, orders: "asyncio.Queue[Codes | None]") -> None:
         """Cut all codes into ranges, as they are asked for."""
