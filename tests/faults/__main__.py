@@ -42,7 +42,8 @@ def main() -> int:
     try:
         asyncio.run(campaign([one.name for one in chosen], seed=asked.seed, counts=Counts(asked.quick, full), report=report))
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print(report.text())
+        print("stopped: this is what was played until then", file=sys.stderr)
         return 130
     path = report.write(reports_folder())
     print(report.text())

@@ -281,7 +281,8 @@ class Stack:
             seat = self.seat(name, number)
             if seat.process is not None and seat.process.poll() is None:
                 seat.process.send_signal(what)
-                self.done[f"{name} {what.name}"] += 1
+                if what is not signal.SIGCONT:
+                    self.done[f"{name} {what.name}"] += 1
 
     def kill(self, name: str, number: int = 0) -> None:
         self.send(name, signal.SIGKILL, number)
@@ -289,6 +290,12 @@ class Stack:
     def crash_postgres(self) -> None:
         """``pg_ctl stop -m immediate``: every session is cut, nothing is written, the next start recovers."""
         self.send("postgres", signal.SIGQUIT)
+
+    def steady(self) -> None:
+        """Forget earlier deaths: the supervisor waits longer after each of them (up to 15 s) unless 20 s lie between two."""
+        with self._lock:
+            for seat in self.seats:
+                seat.failures = 0
 
     @contextmanager
     def frozen(self, name: str, number: int = 0) -> Iterator[None]:

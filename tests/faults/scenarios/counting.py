@@ -22,6 +22,7 @@ async def double_counting_on_redelivery(run: Run) -> None:
         point = run.chance.choice((*POINTS, None))
         if point is None:
             await asyncio.sleep(run.chance.uniform(0, 0.6))
+            stack.steady()
             stack.kill("worker")
         else:
             await asyncio.to_thread(stack.hold, "worker")

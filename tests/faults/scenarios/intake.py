@@ -63,5 +63,6 @@ async def acknowledged_before_durable(run: Run) -> None:
         agencies.book.lives.append([(one["source"], one["id"]) for one in life])
         await agencies.insist([life[0]])
         await asyncio.sleep(run.chance.uniform(0, 0.05))
+        run.stack.steady()
         run.stack.crash_postgres()
         await run.recovered("PostgreSQL ended at once", agencies.insist([life[1]]))

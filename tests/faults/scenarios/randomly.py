@@ -11,13 +11,14 @@ from tests.faults.proxy import Fault
 
 KINDS = (Fault.DELAY, Fault.DELAY_REPLY, Fault.RESET, Fault.CUT, Fault.DROP_REPLY, Fault.HALF_CLOSE, Fault.REFUSE)
 SIGNALS = (("worker", signal.SIGKILL), ("api", signal.SIGKILL), ("portal", signal.SIGKILL), ("valkey", signal.SIGKILL))
-FAULTS_A_ROUND = 60
 
 
 async def one_fault(run: Run) -> None:
     """One fault somewhere: mostly on a connection, sometimes a process that dies or stands still."""
     chance, stack = run.chance, run.stack
     dice = chance.random()
+    if chance.random() < 0.5:
+        stack.steady()
     if dice < 0.04:
         name, what = chance.choice(SIGNALS)
         stack.send(name, what)
@@ -44,11 +45,12 @@ async def random_faults(run: Run) -> None:
     round, and all has recovered within 30 s of the last fault (and of a dead worker's lease)."""
     stack, agencies = run.stack, run.agencies
     agencies.timeout_seconds, agencies.patience_seconds = 6.0, 120.0
-    for number in range(run.counts.of(20, 5, 1)):
+    wanted = run.counts.of(100, 100, 50)
+    for number in range(run.counts.of(50, 10, 1)):
         telling = asyncio.create_task(agencies.tell(agencies.lives(40), desks=6, pause=0.05, batch=2))
         before = (stack.proxies.injected() + stack.done).total()
         limit = time.monotonic() + 120
-        while (stack.proxies.injected() + stack.done).total() - before < FAULTS_A_ROUND and time.monotonic() < limit:
+        while (stack.proxies.injected() + stack.done).total() - before < wanted and time.monotonic() < limit:
             await one_fault(run)
             await asyncio.sleep(run.chance.uniform(0.01, 0.15))
             if telling.done():
