@@ -176,7 +176,18 @@ async def resolved(connection: "DriverConnection", selection: Selection, after: 
         f" WHERE {where} AND $2::date IS NOT NULL ORDER BY code LIMIT {PAGE}",
         *where.values,
     )
-    return [Resolved(*row[:6], waits=_clipped(row[6], row[4], row[5])) for row in rows]
+    return [
+        Resolved(
+            row["code"],
+            row["agency"],
+            row["procedure"],
+            row["channel"],
+            row["received_at"],
+            row["ended_at"],
+            _clipped(row["waits"], row["received_at"], row["ended_at"]),
+        )
+        for row in rows
+    ]
 
 
 def _clipped(waits: str, begin: datetime, end: datetime) -> Sequence[tuple[datetime, datetime]]:
