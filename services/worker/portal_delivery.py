@@ -182,6 +182,8 @@ class Delivery:
         operation = "update" if call[0].updating else "create"
         if not isinstance(outcome, Answered):
             if isinstance(outcome, Throttled):
+                for letter in call:
+                    self._book.note(letter, "dossier", operation, started_at, outcome=ErrorClass.THROTTLED)
                 return call, []  # the gate makes everybody wait, or gives the leases back
             await self._fail_call(call, outcome, admission, _Part("dossier", operation, started_at))
             return [], []
@@ -228,6 +230,8 @@ class Delivery:
         letters = [letter for letter, _ in call]
         await self._report(outcome, admission, letters)
         if isinstance(outcome, Throttled):
+            for letter in letters:
+                self._book.note(letter, "progress", "append", started_at, outcome=ErrorClass.THROTTLED)
             return
         if not isinstance(outcome, Answered):
             await self._fail_call(letters, outcome, admission, _Part("progress", "append", started_at))

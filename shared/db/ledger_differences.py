@@ -158,8 +158,9 @@ async def newest_whole(connection: "DriverConnection", tenant: Tenant) -> str | 
 async def prune(connection: "DriverConnection", tenant: Tenant, *, before: datetime, limit: int = 10_000) -> int:
     """Forget differences found before ``before``, at most ``limit``; how many were forgotten."""
     tag = await connection.execute(
-        "DELETE FROM sync_difference x USING (SELECT job_id, dossier_code, kind FROM sync_difference"
-        " WHERE tenant = $1 AND found_at < $2 ORDER BY found_at LIMIT $3) old"
+        "WITH old AS MATERIALIZED (SELECT job_id, dossier_code, kind FROM sync_difference"
+        " WHERE tenant = $1 AND found_at < $2 ORDER BY found_at LIMIT $3 FOR UPDATE SKIP LOCKED)"
+        " DELETE FROM sync_difference x USING old"
         " WHERE x.tenant = $1 AND x.job_id = old.job_id AND x.dossier_code = old.dossier_code AND x.kind = old.kind",
         tenant,
         before,

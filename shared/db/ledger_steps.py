@@ -100,9 +100,10 @@ async def prune_attempts(connection: "DriverConnection", tenant: Tenant, *, befo
     Answers how many were forgotten.
     """
     tag = await connection.execute(
-        "DELETE FROM sync_attempt a USING (SELECT dossier_code, fence, step, started_at FROM sync_attempt"
+        # materialized: a plan that looks again and again would lock more than the limit
+        "WITH old AS MATERIALIZED (SELECT dossier_code, fence, step, started_at FROM sync_attempt"
         " WHERE tenant = $1 AND ended_at < $2 AND outcome <> 'accepted' ORDER BY ended_at LIMIT $3"
-        " FOR UPDATE SKIP LOCKED) old"
+        " FOR UPDATE SKIP LOCKED) DELETE FROM sync_attempt a USING old"
         " WHERE a.tenant = $1 AND a.dossier_code = old.dossier_code AND a.fence = old.fence AND a.step = old.step"
         " AND a.started_at = old.started_at",
         tenant,
