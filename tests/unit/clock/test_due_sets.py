@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from shared.cloudevents.content import system_event
 from shared.domain.almanac import Almanac, DayFact, HoursFact, YearFact, version_text
+from shared.domain.anomalies import AnomalyCode
 from shared.domain.calendar import DayKind
 from shared.domain.dossier import fold
 from shared.domain.due_dates import UncomputedReason, due_sets, uncomputed
 from shared.domain.events import Event, EventName
+from shared.domain.figures import contributions
 from shared.domain.terms import ProcedureTerms, SupplementPolicy
 from shared.domain.working_time import OfficeHours
 from tests.unit.clock.office import (
@@ -179,6 +181,22 @@ def test_waiting_for_payment_pauses_where_the_procedure_says_so(pauses, expected
     history = settled(events, almanac(working_days(5), payment_pauses=pauses))
     assert due(history) == expected
     assert [cause for cause, _ in dates(history)] == ["received", "supplemented"][: 1 + pauses]
+
+
+def test_a_date_that_passes_while_waiting_for_payment_is_late_and_the_promise_moves():
+    """Waiting for payment stops the clock; it is no pause of the fold, which knows no procedure (rules, section 3)."""
+    events = [RECEIVED, told("payment_requested", "2026-11-06 10:00"), told("paid", "2026-11-11 10:00")]
+    history = settled(events, almanac(working_days(5), payment_pauses=True))
+    # one working day was left on Friday the 6th: it is granted again from the payment
+    assert dates(history)[-1] == ("supplemented", "2026-11-12 10:00")
+    dossier = fold(CODE, history)
+    assert local(dossier.promised_at) == "2026-11-12 10:00"
+    assert due(history) == "2026-11-09 10:00"
+    assert not dossier.pauses
+    assert AnomalyCode.DATE_AFTER_LATENESS in {anomaly.code for anomaly in dossier.anomalies}
+    counted = contributions(dossier)
+    assert counted is not None
+    assert counted.overdue == ((date(2026, 11, 10), None),)
 
 
 def test_a_payment_at_the_return_grants_nothing():

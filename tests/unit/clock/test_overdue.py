@@ -45,6 +45,10 @@ def test_told_at_the_midnight_that_ends_the_day():
     assert tellings(RECEIVED, now="2026-11-05 00:00") == [("2026-11-04", "2026-11-05 00:00")]
 
 
+def test_waiting_for_payment_is_no_pause():
+    assert tellings(RECEIVED, live("payment_requested", "2026-11-03 10:00")) == [("2026-11-04", "2026-11-05 00:00")]
+
+
 def test_the_event_says_nothing_but_dossier_and_day():
     (overdue,) = overdue_events(CODE, [RECEIVED], NOW)
     (later,) = overdue_events(CODE, [RECEIVED, live("assigned", "2026-11-10 08:00")], NOW + timedelta(days=9))

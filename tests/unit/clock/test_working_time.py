@@ -219,6 +219,40 @@ def test_a_longer_term_is_not_due_earlier(start, term, more):
     assert OFFICE.add(start, term) <= OFFICE.add(start, longer)
 
 
+@st.composite
+def offices(draw):
+    """Any office: spans to the minute, any days of the week, days off and make-up days of the real calendar."""
+    minutes = draw(st.lists(st.integers(0, 24 * 60 - 1), min_size=2, max_size=8, unique=True).map(sorted))
+    moments = [time(minute // 60, minute % 60) for minute in minutes[: len(minutes) // 2 * 2]]
+    spans = tuple(zip(moments[::2], moments[1::2], strict=True))
+    weekdays = draw(st.frozensets(st.integers(1, 7), min_size=1))
+    return OfficeHours(spans, weekdays)
+
+
+# short enough for an office of a minute a week
+@given(offices(), instants, st.integers(1, 20 * 60).map(lambda seconds: timedelta(seconds=seconds)))
+def test_any_office_gives_the_time_back_and_ends_while_it_is_open(office_hours, start, worked):
+    office = WorkingTime(CALENDAR, office_hours)
+    end = office.after(start, worked)
+    assert office.between(start, end) == worked
+    moment = end.astimezone(LOCAL_ZONE)
+    assert CALENDAR.is_worked(moment.date(), office_hours.weekdays)
+    assert any(opening <= moment.time() <= closing for opening, closing in office_hours.spans)
+    assert office.after(start + timedelta(hours=1), worked) >= end
+
+
+@given(offices(), instants, instants, st.integers(1, 9))
+def test_any_office_is_due_while_it_is_open_and_in_order(office_hours, one, other, value):
+    office = WorkingTime(CALENDAR, office_hours)
+    earlier, later = sorted((one, other))
+    due, after = (office.add(start, working_days(value)) for start in (earlier, later))
+    assert local_date(due) <= local_date(after)
+    assert office.working_days(local_date(earlier), local_date(due)) == value
+    moment = due.astimezone(LOCAL_ZONE)
+    assert CALENDAR.is_worked(moment.date(), office_hours.weekdays)
+    assert any(opening <= moment.time() <= closing for opening, closing in office_hours.spans)
+
+
 def test_speed():
     starts = [FIRST + timedelta(minutes=17 * number) for number in range(25_000)]
     began = perf_counter()
