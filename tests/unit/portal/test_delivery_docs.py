@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.domain import circuit, sync_order
+from shared.domain.reconciliation import COMPARISON_SHARE, REPAIRED, DifferenceKind
 from shared.domain.retry import RETRY_TABLE, SUSPECT_TRIES, ErrorClass
 
 DOC = Path(__file__).parents[3] / "docs" / "delivery.md"
@@ -48,7 +49,25 @@ def lanes_text() -> str:
 | it is told later, of a dossier new to the portal | unless a batch has more than {sync_order.MOST_LATE_NEW} such dossiers, or more than {sync_order.MOST_LIVE_WAITING} would wait in the live lane |"""
 
 
-SECTIONS = {"retry table": retry_table, "circuit": circuit_text, "lanes": lanes_text}
+KINDS = {
+    DifferenceKind.MISSING_THERE: "the portal does not have it: lost silently",
+    DifferenceKind.STATUS_DIFFERS: "its status there is another one",
+    DifferenceKind.DATES_DIFFER: "its status agrees, a date does not",
+    DifferenceKind.STEPS_MISSING: "acknowledged steps are not in its list",
+    DifferenceKind.STEPS_BEYOND: "its list has steps that were never sent",
+    DifferenceKind.MISSING_HERE: "its list has a dossier of which nothing is known here",
+}
+
+
+def comparison_text() -> str:
+    lines = [f"| found, with at most {COMPARISON_SHARE:.0%} of the calls | what | then |", "|---|---|---|"]
+    for kind in DifferenceKind:
+        then = "sent again" if kind in REPAIRED else "listed: somebody must look"
+        lines.append(f"| `{kind.value}` | {KINDS[kind]} | {then} |")
+    return "\n".join(lines)
+
+
+SECTIONS = {"retry table": retry_table, "circuit": circuit_text, "lanes": lanes_text, "comparison": comparison_text}
 
 
 def _section(name: str) -> re.Pattern[str]:
