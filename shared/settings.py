@@ -86,6 +86,10 @@ class Settings(BaseSettings):
         7, description="In so many nights the audit recounts every figure and every dossier from the log."
     )
 
+    as_of_dossiers: int = Field(
+        500_000, ge=1, description="So many dossiers an as-of question reckons anew at most, and the API remembers."
+    )
+
     # the sources do not say how they are shared: by default all are on 3.3, which is measured here (a choice)
     index_online_points: Annotated[str, Field(pattern=r"^\d{1,2},\d{1,2},\d{1,2}$")] = Field(
         "0,0,12", description="How the indicators 3.1, 3.2 and 3.3 of Decision 766 share their 12 points."

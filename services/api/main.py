@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
             keys=KeyRing(engine, settings),
             catalogues=catalogues,
             almanacs=Almanacs(),
-            pasts=Pasts(engine, catalogues),
+            pasts=Pasts(engine, catalogues, settings.as_of_dossiers),
             intake=intake,
         )
         app.state.context = context

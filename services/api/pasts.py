@@ -17,7 +17,7 @@ from shared.db.catalogue_cache import CatalogueCache
 from shared.db.catalogues import Catalogue, read_agencies, read_procedures, read_seen
 from shared.db.engine import driver_session
 from shared.db.log_prefix import Prefix, recorded_by
-from shared.db.past import MOST_DOSSIERS, Past
+from shared.db.past import PATIENCE_SECONDS, Past
 from shared.domain.agency_tree import AgencyCatalogue
 from shared.domain.events import AgencyCode, Tenant
 from shared.domain.local_time import local_date
@@ -74,9 +74,12 @@ class _Remembered:
 class Pasts:
     """The pasts that were asked about lately, and the catalogues as they were known then."""
 
-    def __init__(self, engine: AsyncEngine, catalogues: CatalogueCache) -> None:
+    def __init__(self, engine: AsyncEngine, catalogues: CatalogueCache, most_dossiers: int) -> None:
+        """``most_dossiers``: so many are reckoned for a question at most, and remembered in all."""
         self._engine = engine
         self._catalogues = catalogues
+        self._most = most_dossiers
+        self.patience_seconds = PATIENCE_SECONDS
         self._pasts: OrderedDict[tuple[Tenant, int], _Remembered] = OrderedDict()
         self._known: OrderedDict[tuple[Tenant, int, int], Catalogue] = OrderedDict()
 
@@ -89,6 +92,7 @@ class Pasts:
 
         Raises:
             InvalidInput: it is none of these, in the future, or too much has changed since.
+            NotYet: it takes long to reckon what the dossiers were; asked again, it goes on.
         """
         instant = self._instant(as_of)
         async with driver_session(self._engine) as connection:
@@ -107,7 +111,9 @@ class Pasts:
                 )
                 return await answer(connection, view)
 
-            return await past_dossiers.in_snapshot(connection, past, answered)
+            return await past_dossiers.in_snapshot(
+                connection, past, answered, most=self._most, patience_seconds=self.patience_seconds
+            )
 
     def _instant(self, as_of: str | datetime | None) -> datetime | None:
         if not isinstance(as_of, str):
@@ -124,7 +130,7 @@ class Pasts:
         for old in [key for key, one in self._pasts.items() if one.until < now]:
             del self._pasts[old]
         while len(self._pasts) > 1 and (
-            len(self._pasts) > _MOST_PASTS or sum(len(one.past.dossiers) for one in self._pasts.values()) > MOST_DOSSIERS
+            len(self._pasts) > _MOST_PASTS or sum(len(one.past.dossiers) for one in self._pasts.values()) > self._most
         ):
             self._pasts.popitem(last=False)
         return past

@@ -7,6 +7,7 @@ counted then is what it counts now.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -17,7 +18,7 @@ from shared.db.dossier_rows import DossierRow, row_of
 from shared.db.log_prefix import Prefix
 from shared.db.tables import MEASURES
 from shared.domain.dossier import fold
-from shared.domain.errors import InvalidInput
+from shared.domain.errors import InvalidInput, NotYet
 from shared.domain.events import DossierCode, Event, EventName, Tenant
 from shared.domain.figures import Contributions, Measure, contributions, signed_counts
 from shared.domain.voids import absent_void_targets, void_problems
@@ -26,8 +27,8 @@ from shared.observability import failure_of, get_logger
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-MOST_DOSSIERS: Final = 200_000
-"""An as-of question that would have to reckon more is refused: half a minute of folding alone."""
+PATIENCE_SECONDS: Final = 20.0
+"""A question that needs longer to reckon its past is answered later: what is reckoned is kept, asked again it goes on."""
 
 MOST_IN_SNAPSHOT: Final = 100
 PAGE_DOSSIERS: Final = 500
@@ -71,6 +72,8 @@ class Past:
     agencies: set[str] = field(default_factory=set)
     stored: tuple[tuple[object, ...], Cells] | None = None
     complete: bool = False
+    wanted: frozenset[DossierCode] | None = None
+    """All dossiers of the prefix, once somebody looked for them; they never change."""
 
     @property
     def tenant(self) -> Tenant:
@@ -92,57 +95,76 @@ async def begin(connection: "DriverConnection", prefix: Prefix) -> Past:
     return Past(prefix, prefix.position < head - prefix.position, prefix.position, prefix.position)
 
 
-async def missing(connection: "DriverConnection", past: Past) -> set[DossierCode]:
+async def missing(connection: "DriverConnection", past: Past, most: int) -> set[DossierCode]:
     """The dossiers that are still to be reckoned, as the present snapshot sees the projection.
 
     Raises:
-        InvalidInput: there would be more than `MOST_DOSSIERS`.
+        InvalidInput: there would be more than ``most``.
     """
     at = past.prefix.position
     if past.whole:
         if past.complete:
             return set()
-        return await _between(connection, past, 0, at) - past.reckoned
+        if past.wanted is None:
+            past.wanted = frozenset(await _between(connection, past, 0, at, most))
+        return set(past.wanted - past.reckoned)
     counted = await projections.position(connection, past.tenant)
-    wanted = {failure.dossier_code for failure in await projections.failures(connection, past.tenant, MOST_DOSSIERS)}
+    wanted = {failure.dossier_code for failure in await projections.failures(connection, past.tenant, most)}
     if counted < past.low:
-        wanted |= await _between(connection, past, counted, past.low)
+        wanted |= await _between(connection, past, counted, past.low, most)
     if counted > past.high:
-        wanted |= await _between(connection, past, past.high, counted)
+        wanted |= await _between(connection, past, past.high, counted, most)
     return wanted - past.reckoned
 
 
-async def _between(connection: "DriverConnection", past: Past, after: int, until: int) -> set[DossierCode]:
-    rows = await connection.fetch(_CHANGED, past.tenant, after, until, MOST_DOSSIERS + 1)
-    if len(rows) + len(past.reckoned) > MOST_DOSSIERS:
-        detail = f"an instant since which at most {MOST_DOSSIERS} dossiers have changed"
+async def _between(connection: "DriverConnection", past: Past, after: int, until: int, most: int) -> set[DossierCode]:
+    rows = await connection.fetch(_CHANGED, past.tenant, after, until, most + 1)
+    found = {DossierCode(row[0]) for row in rows}
+    if len(found | past.reckoned) > most:
+        detail = f"an instant since which at most {most} dossiers have changed"
         raise InvalidInput.of("/as_of", "too_much_changed", detail)
-    return {row[0] for row in rows}
+    return found
 
 
-async def reckon(connection: "DriverConnection", past: Past, codes: Collection[DossierCode]) -> None:
-    """Reckon ``codes`` at the position. The log up to there never changes, so any snapshot will do."""
+async def reckon(
+    connection: "DriverConnection", past: Past, codes: Collection[DossierCode], deadline: float | None = None
+) -> None:
+    """Reckon ``codes`` at the position. The log up to there never changes, so any snapshot will do.
+
+    Raises:
+        NotYet: ``deadline``, an instant of the monotonic clock, has come before all are.
+    """
     pending = sorted(codes)
     for start in range(0, len(pending), PAGE_DOSSIERS):
+        if deadline is not None and start and time.monotonic() >= deadline:
+            raise NotYet(f"{len(past.reckoned)} dossiers are reckoned as of then, {len(pending) - start} to go: ask again")
         # another question may have been faster
         page = [code for code in pending[start : start + PAGE_DOSSIERS] if code not in past.reckoned]
         if page:
             _take(past, page, await at_position(connection, past.tenant, page, past.prefix.position))
 
 
-async def in_snapshot(connection: "DriverConnection", past: Past, answer: Callable[[], Awaitable[_T]]) -> _T:
+async def in_snapshot(
+    connection: "DriverConnection",
+    past: Past,
+    answer: Callable[[], Awaitable[_T]],
+    *,
+    most: int,
+    patience_seconds: float,
+) -> _T:
     """``answer()`` in a transaction of one snapshot for which all dossiers are reckoned that must be.
 
-    The bulk of them is reckoned before, outside: nobody waits in a transaction. Raises as `missing` does.
+    The bulk of them is reckoned before, outside: nobody waits in a transaction. Raises as `missing` and `reckon` do.
     """
+    deadline = time.monotonic() + patience_seconds
     while True:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            pending = await missing(connection, past)
+            pending = await missing(connection, past, most)
             if len(pending) <= MOST_IN_SNAPSHOT:
                 await reckon(connection, past, pending)
                 await _reached(connection, past)
                 return await answer()
-        await reckon(connection, past, pending)
+        await reckon(connection, past, pending, deadline)
 
 
 async def _reached(connection: "DriverConnection", past: Past) -> None:

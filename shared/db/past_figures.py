@@ -4,6 +4,7 @@ Sums are linear: what was counted then is what the sums say now, less what the d
 what they counted for then. The first two come from one snapshot, the third from the log, which never changes.
 """
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import asyncpg
 
     from shared.db.engine import DriverConnection
+
+SLICE: Final = 2_000
+"""So many reckoned dossiers are looked at before other tasks of the process have a turn."""
 
 _RECEIVED: Final = MEASURES.index("received")
 _CHANNEL_PLACES: Final = {channel.value: place for place, channel in enumerate(Channel)}
@@ -96,7 +100,9 @@ async def visible_dossiers(connection: "DriverConnection", past: Past, visible: 
     rows = await connection.fetch(_PRESENT_AGENCIES, past.tenant, list(reckoned))
     stored = {row["code"]: row for row in rows}
     found: list[PastDossier] = []
-    for code, dossier in reckoned.items():
+    for number, (code, dossier) in enumerate(reckoned.items(), start=1):
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
         row = stored.get(code)
         # the projection may be behind the position
         behind = row is None or row["position"] < dossier.row.position
@@ -133,7 +139,9 @@ def _now(question: Question, visible: Collection[str] | None) -> Question:
 
 async def _visible_cells(connection: "DriverConnection", past: Past, visible: Collection[str]) -> Cells:
     cells: Cells = {}
-    for dossier in await visible_dossiers(connection, past, visible):
+    for number, dossier in enumerate(await visible_dossiers(connection, past, visible), start=1):
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
         add_counts(cells, dossier)
     return cells
 

@@ -4,13 +4,14 @@ A statement that reads ``dossier`` is run over a relation of that name: what is 
 reckoned, and those as they stood then. So what a figure counts is written down once, for now and for any earlier instant.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.dossier_rows import DossierRow, travelling
 from shared.db.past import Past, PastDossier, reckon
-from shared.db.past_figures import stored_elsewhere, visible_dossiers
+from shared.db.past_figures import SLICE, stored_elsewhere, visible_dossiers
 from shared.domain.anomalies import AnomalyCode
 from shared.domain.events import DossierCode
 
@@ -74,7 +75,12 @@ async def rows_then(
     the statement would not choose, so that they need not travel.
     """
     elsewhere = stored_elsewhere(past)
-    chosen = [one.row for one in await visible_dossiers(connection, past, visible) if may_count is None or may_count(one)]
+    chosen: list[DossierRow] = []
+    for number, one in enumerate(await visible_dossiers(connection, past, visible), start=1):
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+        if may_count is None or may_count(one):
+            chosen.append(one.row)
     columns = list(zip(*chosen, strict=True)) if chosen else [()] * len(DossierRow._fields)
     return PastRows(not past.whole, elsewhere, None if visible is None else sorted(visible), columns)
 

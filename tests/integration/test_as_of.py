@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -12,11 +13,12 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 
 from services.worker import projector as projector_module
+from shared.db import past as past_module
 from shared.db.engine import driver_session
 from shared.db.keys import Scope as Right
 from tests.integration.oracle_answers import Judge, figure
 from tests.integration.oracle_stack import Stack, identity, stack_of, stacked, unique
-from tests.integration.served import Served
+from tests.integration.served import Served, served
 from tests.oracle.comparison import differences, figure_differences
 from tests.oracle.figures import PATHS, dossiers_behind, scope, summary
 from tests.oracle.histories import seeded_tenant
@@ -287,3 +289,51 @@ async def test_an_old_past_as_csv(api: Served) -> None:
     assert (page["count"], len(page["items"])) == (7, 2)
     now = await stack.get("/v1/stats/summary/dossiers", period="2024", figure="open.total", count="true")
     assert now["count"] == 2
+
+
+async def test_a_past_that_takes_long_is_reckoned_question_by_question(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past_module, "PAGE_DOSSIERS", 10)
+    monkeypatch.setattr(past_module, "MOST_IN_SNAPSHOT", 0)
+    stack = await stack_of(api, "H51")
+    await stack.client.post("/v1/events", json=[simple(number) for number in range(1, 46)])
+    await stack.project()
+    before = await clock(api)
+    voids = [
+        simple(number) | {"id": f"e{number}", "type": "vn.motcua.dossier.withdrawn.v1", "data": {}}
+        for number in range(1, 41)
+    ]
+    await stack.client.post("/v1/events", json=[one | {"time": "2024-05-13T08:00:00Z"} for one in voids])
+    await stack.project()
+    pasts = api.app.state.context.pasts
+    monkeypatch.setattr(pasts, "patience_seconds", 0.0)
+    asked = {"period": "2024", "as_of": before.isoformat()}
+    answers = []
+    while not answers or answers[-1].status_code == 503:
+        answers.append(await stack.client.get("/v1/stats/summary", params=asked))
+    assert [answer.status_code for answer in answers] == [503, 503, 503, 200]
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in answers[:-1])
+    assert [re.findall(r"\d+", answer.json()["detail"]) for answer in answers[:-1]] == [
+        [str(10 * turn), str(40 - 10 * turn)] for turn in (1, 2, 3)
+    ]
+    figures = answers[-1].json()
+    assert (figures["received"]["total"], figures["open"]["total"], figures["resolved"]["total"]) == (45, 45, 0)
+
+
+async def test_more_than_the_setting_allows_is_refused(database_url: str, redis_url: str) -> None:
+    async with served(database_url, redis_url, as_of_dossiers=3) as api:
+        stack = await stack_of(api, "H51")
+        before = await clock(api)
+        await stack.client.post("/v1/events", json=[simple(number) for number in range(1, 4)])
+        await stack.project()
+        between = await clock(api)
+        await stack.client.post("/v1/events", json=[simple(number) for number in range(4, 8)])
+        asked = {"period": "2024"}
+        assert (await stack.get("/v1/stats/summary", as_of=before.isoformat(), **asked))["as_of"]["position"] == 0
+        # three of seven events are older: those are reckoned
+        assert (await stack.get("/v1/stats/summary", as_of=between.isoformat(), **asked))["received"]["total"] == 3
+        late = await clock(api)
+        await stack.client.post("/v1/events", json=[simple(number) for number in range(8, 12)])
+        await stack.project()
+        refused = await stack.client.get("/v1/stats/summary", params={**asked, "as_of": late.isoformat()})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["code"] == "too_much_changed"
