@@ -5,9 +5,9 @@ closed ── BREAK_AFTER calls in a row fail, or 503 with Retry-After ──▶
   └────────────── the probe succeeds; the pace ramps up ─────────────────┼────────────────────────┤
                                                                          └──── the probe fails ───┘
 
-The pace is a virtual schedule: each call let go moves ``paced_until`` one interval on. The backlog keeps to it; live work
-may run ahead of it by a burst, and pushes the backlog back. Interval and burst together stay under the portal's limit in any
-60 seconds.
+The pace is a virtual schedule: each call let go moves ``paced_until`` one interval on. The backlog keeps to it, and makes up for
+what it missed of it by a credit; live work may run ahead of it by a burst, and pushes the backlog back. Interval, credit and burst
+together stay under the portal's limit in any 60 seconds.
 """
 
 from dataclasses import dataclass, replace
@@ -41,7 +41,10 @@ BURST_SHARE: Final = 0.04
 """Live calls may be ahead of the schedule by this share of a minute's calls."""
 
 RATE_SHARE: Final = 0.95
-"""The schedule's share of the limit; with the burst it stays under the whole."""
+"""The schedule's share of the limit; with the burst and the credit it stays under the whole."""
+
+CREDIT_SHARE: Final = 0.005
+"""So much of a minute's calls may be made up for when nobody was ready at the scheduled instant."""
 
 
 class CircuitState(StrEnum):
@@ -123,7 +126,7 @@ def admit(circuit: Circuit, lane: Lane, now: datetime, pace: Pace) -> tuple[Circ
         return circuit, Wait(circuit.retry_at)
     share = circuit.share(now)
     interval = timedelta(seconds=60.0 / (pace.calls_per_minute * RATE_SHARE * share))
-    scheduled = max(circuit.paced_until or now, now)
+    scheduled = max(circuit.paced_until or now, now - timedelta(seconds=60.0 * CREDIT_SHARE * share))
     burst = timedelta(seconds=60.0 * BURST_SHARE * share) if lane is Lane.LIVE else timedelta(0)
     start = max(scheduled - burst, now)
     if start > now + interval:

@@ -51,6 +51,29 @@ def test_any_minute_stays_under_the_limit_and_near_it(lanes: list[Lane]) -> None
     assert len(calls) / 5 >= 560
 
 
+@pytest.mark.parametrize("lanes", [[Lane.BACKLOG] * 4, [Lane.BACKLOG] * 4 + [Lane.LIVE] * 2])
+def test_senders_that_are_not_ready_at_each_instant_lose_little(lanes: list[Lane]) -> None:
+    """Each call takes as long as it takes: on the average there is a third more capacity than pace."""
+    luck = random.Random(5)
+    circuit, calls, free = Circuit(), [], [NOW] * len(lanes)
+    while (now := min(free)) < NOW + seconds(600):
+        index = free.index(now)
+        circuit, answer = admit(circuit, lanes[index], now, PACE)
+        if isinstance(answer, Go):
+            calls.append((answer.at - NOW).total_seconds())
+            free[index] = answer.at + seconds(luck.uniform(0.02, 0.6))
+        else:
+            free[index] = max(answer.until, now + seconds(0.001))
+    calls.sort()
+    window: deque[float] = deque()
+    for at in calls:
+        window.append(at)
+        while at - window[0] >= 60:
+            window.popleft()
+        assert len(window) <= 600
+    assert len(calls) / 10 >= 555
+
+
 def test_live_work_runs_ahead_of_a_busy_backlog() -> None:
     circuit = Circuit()
     for _ in range(2):

@@ -37,7 +37,7 @@ def circuit_text() -> str:
 | then | one probe with real work, by one worker; the others wait |
 | after a good probe | {circuit.FIRST_SHARE:.0%} of the pace, doubling every {circuit.DOUBLING_SECONDS:g} s |
 | a probe without an answer is lost after | {circuit.PROBE_SECONDS:g} s |
-| pace | {circuit.RATE_SHARE:.0%} of `MOTCUA_PORTAL_CALLS_PER_MINUTE`; live work may run ahead by {circuit.BURST_SHARE:.0%} of a minute |
+| pace | {circuit.RATE_SHARE:.0%} of `MOTCUA_PORTAL_CALLS_PER_MINUTE`; live work may run ahead by {circuit.BURST_SHARE:.0%} of a minute, what was missed is made up for up to {circuit.CREDIT_SHARE:.1%} of one |
 | a `Retry-After` is believed up to | {circuit.MOST_RETRY_AFTER_SECONDS:g} s |"""
 
 
