@@ -16,7 +16,7 @@ from shared.domain.dossier import fold
 from tests.bench import load
 from tests.bench.ingest import BATCH, Bench, python
 from tests.bench.load import Plan
-from tests.bench.made_events import events, line
+from tests.bench.made_events import UNITS, events, line
 from tests.bench.report import Row
 from tests.bench.stack import Database
 
@@ -67,6 +67,7 @@ def loaded(bench: Bench, name: str) -> tuple[Database, int, float]:
             lines.write(line(event) + b"\n")
             count += 1
     with bench.stack.api(database) as api, bench.stack.workers(database):
+        tell_agencies(api.port, database.key)
         begun = time.perf_counter()
         sums, _ = load.upload(api.port, database.key, file)
         assert sums["accepted"] == count, sums
@@ -82,6 +83,18 @@ def loaded(bench: Bench, name: str) -> tuple[Database, int, float]:
     assert all(check["holds"] for check in told["checks"])
     asyncio.run(_analyse(database))
     return database, count, seconds
+
+
+def tell_agencies(port: int, key: str) -> None:
+    """The tree of the made province: twelve units with twenty communes each."""
+    codes = ["H51", *sorted({unit[:6] for unit in UNITS}), *UNITS]
+    items = [{"code": code, "name": f"Cơ quan {code}", "parent": code.rpartition(".")[0] or None} for code in codes]
+    body = json.dumps({"items": items}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/agencies", data=body, method="PUT")
+    request.add_header("Authorization", f"Bearer {key}")
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert json.load(answer)["written"] == len(items)
 
 
 async def _analyse(database: Database) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import httpx
 
+from shared.portal import wire
 from tests.bench import load
 from tests.bench.figures import cursor, value
 from tests.bench.ingest import Bench
@@ -215,9 +216,8 @@ async def _replayed(url: str, wanted: int) -> float:
             if page["next"] is None:
                 break
             after = page["next"]
-        logins = [call for call in calls if call["path"].endswith("/login")]
         await client.post("/_portal/reset", params={"part": ["data", "sessions"]})
-        login = (await client.post("/mapi/login", content=logins[-1]["request"])).json()
+        login = (await client.post("/mapi/login", json=wire.login_body("000.00.00.H51", "practice"))).json()
         session = login["session"]
         begun = time.perf_counter()
         for services in ("DongBoHoSoMC", "CapNhatTienDoHoSoMC"):
@@ -226,7 +226,8 @@ async def _replayed(url: str, wanted: int) -> float:
 
             async def send(waiting: Iterator[dict[str, Any]] = waiting) -> None:
                 for call in waiting:
-                    body = json.loads(call["request"]) | {"session": session}
+                    told = call["request"]
+                    body = (json.loads(told) if isinstance(told, str) else told) | {"session": session}
                     answer = await client.post(call["path"], json=body)
                     assert answer.status_code == 200, answer.text
 

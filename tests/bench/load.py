@@ -240,6 +240,7 @@ class _Load:
                 self.start(self.idle.pop(), due)
             else:
                 self.late.append(due)
+        await asyncio.sleep(max(self.end - time.perf_counter(), 0) + 0.001)
         self.look_for_end(time.perf_counter())
 
 
