@@ -5,9 +5,9 @@ closed ── BREAK_AFTER calls in a row fail, or 503 with Retry-After ──▶
   └────────────── the probe succeeds; the pace ramps up ─────────────────┼────────────────────────┤
                                                                          └──── the probe fails ───┘
 
-The pace is a virtual schedule: each call let go moves ``paced_until`` one interval on. The backlog keeps to it, and makes up for
-what it missed of it by a credit; live work may run ahead of it by a burst, and pushes the backlog back. Interval, credit and burst
-together stay under the portal's limit in any 60 seconds.
+The pace is a virtual schedule: each call let go moves ``paced_until`` one interval on. The backlog keeps to it, and makes up
+for what it missed by a credit; live work may run ahead of it by a burst, and pushes the backlog back. Interval, credit and
+burst together stay under the portal's limit in any 60 seconds.
 """
 
 from dataclasses import dataclass, replace
