@@ -8,19 +8,18 @@ counts it, the time of asking included. Nothing is taken from what the product s
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from pathlib import Path
-from typing import Any
 
-import httpx
+import orjson
 from rich.console import Console
 
 from tests.oracle.histories import Event, event, written
+from tests.proof.lines import Lines
 from tests.proof.settings import ProofSettings
 from tests.system.local_run import KEY, LocalRun
 
@@ -28,6 +27,7 @@ PROMISE_SECONDS = 0.5
 """docs/operating.md: p99 at 200 events a second."""
 
 ASK_EVERY_SECONDS = 0.02
+CONNECTIONS = 32
 LAST_SECONDS = 30.0
 SAMPLE = "soctrang-2018"
 LIFE = ("received", "assigned", "processed")
@@ -103,25 +103,20 @@ def _life(serial: int, now: datetime) -> list[Event]:
 
 async def _measured(run: LocalRun, rate: int, seconds: float) -> Freshness:
     found = Freshness()
-    headers = {"authorization": f"Bearer {KEY}"}
     over = asyncio.Event()
     dossiers = max(1, int(rate * seconds) // len(LIFE))
     now = datetime.now(UTC)
-    asked = {"from": f"{now - timedelta(days=1):%Y-%m-%d}", "to": f"{now + timedelta(hours=7):%Y-%m-%d}"}
-    limits = httpx.Limits(max_connections=64)
-    async with (
-        httpx.AsyncClient(base_url=run.api, headers=headers, timeout=30, trust_env=False, limits=limits) as client,
-        httpx.AsyncClient(base_url=run.api, headers=headers, timeout=30, trust_env=False) as reader,
-    ):
-        before = (await _summary(reader, asked))["received"]["new"]["total"]
-        asking = asyncio.create_task(_ask(reader, asked, found, over))
+    summary = f"/v1/stats/summary?from={now - timedelta(days=1):%Y-%m-%d}&to={now + timedelta(hours=7):%Y-%m-%d}"
+    told = [orjson.dumps(event) for serial in range(1, dossiers + 1) for event in _life(serial, now)]
+    async with Lines(run.api_port, KEY, CONNECTIONS) as desks, Lines(run.api_port, KEY, 1) as reader:
+        before = (await reader.get(summary))["received"]["new"]["total"]
+        asking = asyncio.create_task(_ask(reader, summary, found, over))
         begun = time.perf_counter() + 0.2
         telling = []
-        lives = (_life(serial, now) for serial in range(1, dossiers + 1))
-        for number, told in enumerate(itertools.chain.from_iterable(lives)):
+        for number, body in enumerate(told):
             due = begun + number / rate
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            telling.append(asyncio.create_task(_tell(client, told, due, found)))
+            telling.append(asyncio.create_task(_tell(desks, body, due, found)))
         await asyncio.gather(*telling)
         limit = time.perf_counter() + LAST_SECONDS
         while not found.answers or found.answers[-1][0] < max(found.due):
@@ -129,31 +124,23 @@ async def _measured(run: LocalRun, rate: int, seconds: float) -> Freshness:
             await asyncio.sleep(0.05)
         over.set()
         await asking
-        answer = await _summary(reader, asked)
+        answer = await reader.get(summary)
     assert answer["received"]["new"]["total"] - before == dossiers
     assert answer["as_of"]["lag_seconds"] == 0
     return found
 
 
-async def _tell(client: httpx.AsyncClient, told: Event, due: float, found: Freshness) -> None:
-    answer = await client.post("/v1/events", json=told)
-    assert answer.status_code == 202, answer.text
-    position = answer.json()["position"]
+async def _tell(desks: Lines, body: bytes, due: float, found: Freshness) -> None:
+    position = (await desks.post("/v1/events", body, "application/cloudevents+json"))["position"]
     found.due[position] = due
     found.acknowledged[position] = time.perf_counter()
 
 
-async def _ask(client: httpx.AsyncClient, asked: dict[str, str], found: Freshness, over: asyncio.Event) -> None:
+async def _ask(reader: Lines, summary: str, found: Freshness, over: asyncio.Event) -> None:
     while not over.is_set():
         known = max(found.acknowledged, default=0)
-        stamp = (await _summary(client, asked))["as_of"]
+        stamp = (await reader.get(summary))["as_of"]
         found.answers.append((stamp["position"], time.perf_counter()))
         found.largest_lag = max(found.largest_lag, stamp["lag_seconds"])
         found.dishonest += stamp["lag_seconds"] == 0 and stamp["position"] < known
         await asyncio.sleep(ASK_EVERY_SECONDS)
-
-
-async def _summary(client: httpx.AsyncClient, asked: dict[str, str]) -> dict[str, Any]:
-    answer = await client.get("/v1/stats/summary", params=asked)
-    assert answer.status_code == 200, answer.text
-    return answer.json()

@@ -67,7 +67,7 @@ def sample(module: str, source: str, seed: str, most: int) -> list[Mutant]:
     tree = ast.parse(source)
     chosen = _choices(tree)
     random.Random(f"{seed} {module}").shuffle(chosen)
-    return [_made(module, tree, *choice) for choice in chosen[:most]]
+    return [_made(module, source, tree, *choice) for choice in chosen[:most]]
 
 
 def _choices(tree: ast.AST) -> list[tuple[int, int]]:
@@ -75,7 +75,7 @@ def _choices(tree: ast.AST) -> list[tuple[int, int]]:
     return [(number, index) for number, (node, _) in enumerate(_sites(tree)) for index, _ in enumerate(_changes(node))]
 
 
-def _made(module: str, tree: ast.AST, number: int, index: int) -> Mutant:
+def _made(module: str, source: str, tree: ast.AST, number: int, index: int) -> Mutant:
     tree = copy.deepcopy(tree)
     target, place = list(_sites(tree))[number]
     before = _words(target)
@@ -85,7 +85,10 @@ def _made(module: str, tree: ast.AST, number: int, index: int) -> Mutant:
     words = f"`{before}` becomes `{_words(changed)}`"
     if isinstance(target, ast.Dict):
         words = f"`{_words(target.values[index])}` and `{_words(target.values[index + 1])}` change places"
-    return Mutant(module, place, getattr(target, "lineno", 0), words, ast.unparse(tree))
+    line = getattr(target, "lineno", 0)
+    if isinstance(target, ast.Constant):
+        words += f" in `{source.splitlines()[line - 1].strip()}`"
+    return Mutant(module, place, line, words, ast.unparse(tree))
 
 
 def _words(node: ast.AST) -> str:

@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -16,7 +17,7 @@ from tests.proof import headline
 from tests.proof.freshness import PROMISE_SECONDS, Freshness, measured, percentile
 from tests.proof.oracle import examined, told
 from tests.proof.settings import ProofSettings
-from tests.system.local_run import ROOT, LocalRun
+from tests.system.local_run import KEY, ROOT, LocalRun
 
 SMALL = ProofSettings(
     scale=2_000, dossiers=60, questions=24, seed="sample", rate=20, seconds=2, mutants=1, mutation_seconds=60
@@ -32,6 +33,12 @@ def test_every_part_holds(local_run: LocalRun) -> None:
     table = scaled(published_table("soctrang-2022", "H51"), SMALL.scale)
     assert headline.compared(local_run, table, console), printed.getvalue()
     assert "10 of 10 figures agree; 446 dossiers" in printed.getvalue()
+    # the command compares the same with the whole table, of which this is a small part
+    command = (Path(sys.executable).with_name("motcua"), "sample", "soctrang-2022", "--compare", "--api", local_run.api)
+    told_apart = subprocess.run([*command, "--key", KEY], capture_output=True, text=True, timeout=60, check=False)
+    assert (told_apart.returncode, told_apart.stderr) == (1, "")
+    assert "0 pending, 201 sent, 245 parked" in told_apart.stdout
+    assert "0 of 10 figures agree; 446 dossiers" in told_apart.stdout
     tally = asyncio.run(examined(local_run, SMALL, console))
     assert told(tally, SMALL, console), printed.getvalue()
     # how long it takes is not asked here: the figures are, and that no answer calls itself younger than it is

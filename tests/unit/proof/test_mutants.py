@@ -28,8 +28,8 @@ def words(most: int = 1_000, seed: str = "x") -> list[str]:
 def test_every_operator_occurs_and_texts_annotations_and_errors_are_left_alone():
     found = set(words())
     assert {
-        "`3` becomes `4`",
-        "`3` becomes `2`",
+        "`3` becomes `4` in `LIMIT: Final = 3`",
+        "`3` becomes `2` in `LIMIT: Final = 3`",
         "`1` and `2` change places",
         "`wanted is not None` becomes `wanted is None`",
         "`0 < len(items) <= LIMIT` becomes `0 <= len(items) <= LIMIT`",
