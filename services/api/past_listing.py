@@ -41,7 +41,7 @@ async def listed_then(
     caller: Caller,
     *,
     select: Select,
-    as_of: str,
+    as_of: str | None,
     asked: Paging,
 ) -> Response:
     """The page of what ``select`` answers that is asked for, or all of it as CSV: as the dossiers stood then."""
@@ -49,7 +49,7 @@ async def listed_then(
     digest = cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
     after = cursors.read(asked.cursor, digest)
 
-    async def page(as_of: str | datetime, after: Mark | None, limit: int, *, with_count: bool = False) -> _Page:
+    async def page(as_of: str | datetime | None, after: Mark | None, limit: int, *, with_count: bool = False) -> _Page:
         async def answer(connection: "DriverConnection", view: View) -> _Page:
             selection = await select(connection, view)
             found, mark = await past_lists.page(connection, view.past, selection, sort=asked.order, after=after, limit=limit)

@@ -69,6 +69,29 @@ async def as_then(connection: "DriverConnection", scope: Scope, selection: Selec
     return replace(selection, rows=await rows_then(connection, scope.past, scope.visible, may_count))
 
 
+def outside(selection: Selection, scope: Scope) -> Selection:
+    """The part of ``selection`` that ``scope`` does not count: by its agencies, those visible in it, and its procedures."""
+    question = scope.question()
+    codes = question.agencies if scope.visible is None else scope.visible
+    both = codes if question.agencies is None or codes is None else set(codes) & set(question.agencies)
+    texts: list[str] = []
+    values: list[list[str]] = []
+    for text, chosen in (
+        ("coalesce(agency = ANY({}::text[]), false)", both),
+        ("coalesce(procedure = ANY({}::text[]), false)", question.procedures),
+        ("(procedure IS NULL OR NOT procedure = ANY({}::text[]))", question.other_procedures),
+    ):
+        if chosen is not None:
+            texts.append(text)
+            values.append(sorted(chosen))
+    return replace(selection, more=[*selection.more, (f"NOT ({' AND '.join(texts) or 'true'})", values)])
+
+
+def within(selection: Selection, agencies: Collection[str]) -> Selection:
+    """The part of ``selection`` with an agency of these."""
+    return replace(selection, more=[*selection.more, ("agency = ANY({}::text[])", [sorted(agencies)])])
+
+
 class Strange(StrEnum):
     """What is asked of anomalies beside one kind of them."""
 

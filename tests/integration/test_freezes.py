@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -90,6 +90,15 @@ async def test_the_difference_is_the_dossiers_that_changed(api: Served, case: in
     for one in again["figures"]:
         assert one["now"] == one["frozen"] + one["by_events"] + one["by_catalogue"]
         assert one["by_events"] == figures[one["figure"]]["by_events"]
+        lists = {}
+        for way in ("entered", "left"):
+            link = again["catalogue_dossiers"].format(figure=one["figure"], moved=way)
+            lists[way] = {item["code"] for item in (await stack.client.get(f"{link}&limit=500")).json()["items"]}
+        assert not lists["entered"] & lists["left"]
+        assert len(lists["entered"]) - len(lists["left"]) == one["by_catalogue"], one
+    moved_by = {one["figure"]: one["by_catalogue"] for one in again["figures"]}
+    assert agency != "H51.02" or moved_by["received.total"] > 0
+    assert agency != "H51" or not any(moved_by.values())
 
 
 async def test_rights_and_the_report_as_it_is_kept(api: Served) -> None:
@@ -99,7 +108,7 @@ async def test_rights_and_the_report_as_it_is_kept(api: Served) -> None:
     body: dict[str, Any] = {"period": "2018", "reason": "Chốt năm"}
     reader = await stack.key(Right.STATS_READ, Right.DOSSIERS_READ, agency="H51.12")
     assert (await reader.post("/v1/freezes", json=body)).status_code == 403
-    for wrong in ({"period": "2018"}, body | {"as_of": "2018-12-31"}, body | {"reason": "  "}, body | {"agency": "zzz"}):
+    for wrong in ({"period": "2018"}, body | {"as_of": "2999-12-31"}, body | {"reason": "  "}, body | {"agency": "zzz"}):
         assert (await stack.client.post("/v1/freezes", json=wrong)).status_code == 422, wrong
     made = [(await stack.client.post("/v1/freezes", json=body | {"agency": code})).json() for code in ("H51", "H51.12")]
     made.append((await stack.client.post("/v1/freezes", json=body)).json())
@@ -151,3 +160,21 @@ async def test_reports_frozen_at_one_position_each_say_their_own_instant(api: Se
         summary = one["report"]["summary"]
         assert parse_qs(urlsplit(summary["dossiers"]).query)["as_of"] == [one["as_of"].replace("Z", "+00:00")]
         assert await stack.get("/v1/stats/summary", period="2018", as_of=one["as_of"]) == summary
+
+
+async def test_a_report_is_frozen_as_it_stood_then(api: Served) -> None:
+    stack = await stack_of(api, "H51")
+    told = unique(seeded_tenant("then", 12, http=True))
+    await stack.tell(told[: len(told) // 2], random.Random(4))
+    async with driver_session(api.engine) as connection:
+        then = await connection.fetchval("SELECT clock_timestamp()")
+    expected = await stack.get("/v1/stats/summary", period="2024", as_of=then.isoformat())
+    await stack.tell(told[len(told) // 2 :], random.Random(5))
+    body = {"period": "2024", "reason": "Nộp muộn", "as_of": then.isoformat()}
+    made = (await stack.client.post("/v1/freezes", json=body)).json()
+    assert datetime.fromisoformat(made["as_of"]) == then
+    assert made["position"] == expected["as_of"]["position"] < len(told)
+    assert made["report"]["summary"] == expected
+    difference = await stack.get(f"/v1/freezes/{made['id']}/difference")
+    late = {event["subject"] for event in told[len(told) // 2 :]}
+    assert {item["code"] for item in difference["items"]} <= late

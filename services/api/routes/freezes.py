@@ -5,21 +5,27 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import uuid4
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import Field
 
 from services.api.auth import Caller, requires
 from services.api.auth import Scope as Right
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
+from services.api.past_listing import listed_then
 from services.api.pasts import View, with_seen
+from services.api.routes.dossiers import Paging
+from services.api.routes.scopes import LIST_ANSWERS
 from services.api.routes.stats import Filters, past_scope_of
 from services.api.schemas import cursors
+from services.api.schemas.dossiers import DossierList
 from services.api.schemas.freezes import (
     DifferencePage,
     FreezeDifference,
     FreezeIn,
     FreezeList,
     FreezeOut,
+    Moved,
     difference_answer,
     figure_difference,
     freeze_answer,
@@ -27,11 +33,12 @@ from services.api.schemas.freezes import (
     frozen_figures,
 )
 from services.api.schemas.stats import summary_answer, table_answer
-from shared.db import freezes, statistics
+from shared.db import freezes, row_selection, statistics
 from shared.db.access import Access
 from shared.db.dossiers import Mark
 from shared.db.engine import driver_session
 from shared.db.freezes import Freeze
+from shared.db.selection import Selection
 from shared.db.statistics import Scope
 from shared.domain.errors import InvalidInput, NotFound
 from shared.domain.events import AgencyCode, Channel
@@ -59,6 +66,15 @@ Limit = Annotated[int, Query(ge=1, le=_MOST, description="Items a page.")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]
 
 
+class MovedPage(Paging):
+    """What the catalogues moved, and how it is listed."""
+
+    figure: Annotated[
+        Figure, Field(description="The figure that counts them (chỉ tiêu); default: column 3, in which all are.")
+    ] = Figure.RECEIVED
+    moved: Annotated[Moved, Field(description="Into the figure (entered) or out of it (left).")] = Moved.ENTERED
+
+
 def _json(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(answer, option=_JSON), status, headers, "application/json")
 
@@ -68,7 +84,8 @@ def _json(answer: Any, status: int = 200, headers: dict[str, str] | None = None)
     status_code=201,
     summary="Freeze the figures of a period",
     description="""Freezes the report of a period and a scope as it stands now (chốt số liệu báo cáo): every event recorded
-until this moment is counted, none that is recorded later. Kept with the key, the reason, the log position, the figures as
+until this moment is counted, none that is recorded later; with `as_of`
+until that one, with the catalogues as then known. Kept with the key, the reason, the log position, the figures as
 they were answered (whole and by agency) and their checksum; never changed, never deleted. Needs the scope `admin`.""",
     response_model=FreezeOut,
     responses=error_answers(400),
@@ -101,7 +118,7 @@ async def freeze(context: RequestContext, caller: Admin, told: FreezeIn) -> Resp
             checksum=freezes.checksum_of(text),
         )
 
-    made = await context.pasts.look(caller, None, reckoned)
+    made = await context.pasts.look(caller, told.as_of, reckoned)
     async with driver_session(context.engine) as connection:
         await freezes.keep(connection, made)
     return _json(freeze_answer(made), 201, {"location": f"/v1/freezes/{made.freeze_id}"})
@@ -166,7 +183,8 @@ async def get_freeze(context: RequestContext, caller: StatsReader, freeze_id: Fr
     summary="A frozen report against the present one",
     description="""The frozen figures (đã chốt) beside those of now for the same period, scope and tree date, and every
 dossier (hồ sơ) that counts otherwise, with the figures it left and entered and its events recorded since: they caused it.
-What a change of the catalogues moved without an event is told apart (`by_catalogue`). For each figure `by_events` is the
+What a change of the catalogues moved without an event is told apart (`by_catalogue`), with its
+dossiers behind links. For each figure `by_events` is the
 number of dossiers that entered less those that left. A page may be empty and have a next one. Needs `dossiers:read`.""",
     response_model=FreezeDifference,
     responses=error_answers(404),
@@ -187,12 +205,7 @@ async def freeze_difference(
     async def compared(connection: "DriverConnection", view: View) -> dict[str, Any]:
         position = view.prefix.position if asked.until is None else min(asked.until, view.prefix.position)
         same = await _same_scope(context, connection, view, frozen)
-        now = replace(
-            same,
-            access=view.then,
-            agency=view.then.catalogue.agencies.resolve(frozen.agency),
-            visible=view.visible,
-        )
+        now = _present_scope(view, same, frozen)
         by_events = report((await statistics.summary(connection, same)).total).figures
         present = report((await statistics.summary(connection, now)).total).figures
         after = "" if mark is None else mark.code
@@ -207,10 +220,53 @@ async def freeze_difference(
             "figures": [figure_difference(one, was[one], by_events, present) for one in Figure],
             "items": [difference_answer(one) for one in seen],
             "hidden": len(found.items) - len(seen),
+            "catalogue_dossiers": f"/v1/freezes/{freeze_id}/difference/dossiers?figure={{figure}}&moved={{moved}}",
             "next_cursor": cursors.written(following, digest),
         }
 
     return _json(await context.pasts.look(holder, None, compared))
+
+
+@router.get(
+    "/v1/freezes/{freeze_id}/difference/dossiers",
+    summary="What the catalogues moved since a freeze",
+    description="""The dossiers (hồ sơ) that a figure counts now and would not count by the catalogues as known at the freeze
+(`entered`), or the other way round (`left`): what agencies and procedures told since have moved without an event
+(`by_catalogue`: entered less left). As pages or as CSV; those that the key may see. Needs `dossiers:read`.""",
+    response_model=DossierList,
+    responses=error_answers(404) | LIST_ANSWERS,
+)
+async def catalogue_dossiers(
+    request: Request,
+    context: RequestContext,
+    caller: DossierReader,
+    freeze_id: FreezeId,
+    asked: Annotated[MovedPage, Query()],
+) -> Response:
+    """List them."""
+    frozen = await _visible(context, caller, freeze_id)
+    holder = replace(caller, agency=None if frozen.root is None else AgencyCode(frozen.root))
+
+    async def select(connection: "DriverConnection", view: View) -> Selection:
+        same = await _same_scope(context, connection, view, frozen)
+        now = _present_scope(view, same, frozen)
+        counted, other = (now, same) if asked.moved is Moved.ENTERED else (same, now)
+        chosen = row_selection.selection_of(counted, view.prefix.as_of, asked.figure)
+        chosen = row_selection.outside(await row_selection.as_then(connection, counted, chosen), other)
+        mine = Access.of(view.now.catalogue, caller.agency, view.now.today).codes()
+        return chosen if mine is None else row_selection.within(chosen, mine)
+
+    return await listed_then(request, context, holder, select=select, as_of=None, asked=asked)
+
+
+def _present_scope(view: View, same: Scope, frozen: Freeze) -> Scope:
+    """What was frozen, by the catalogues of now."""
+    return replace(
+        same,
+        access=view.then,
+        agency=view.then.catalogue.agencies.resolve(frozen.agency),
+        visible=view.visible,
+    )
 
 
 async def _same_scope(context: Context, connection: "DriverConnection", view: View, frozen: Freeze) -> Scope:

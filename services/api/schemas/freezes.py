@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import orjson
@@ -42,10 +43,18 @@ class FreezeIn(BaseModel):
     ] = None
     channel: Annotated[Channel | None, Field(description="Only this channel (kênh).")] = None
     tree_on: Annotated[LocalDate | None, Field(description="The date whose agency tree is used (cây cơ quan ngày).")] = None
+    as_of: Annotated[
+        str | None,
+        Field(
+            max_length=40,
+            description="As it stood then (tại thời điểm): a date, for its local end of day, or an RFC 3339 instant;"
+            " default: now. Refused in the future.",
+        ),
+    ] = None
 
     def asked(self) -> dict[str, Any]:
         """The question as parameters of the figures."""
-        return self.model_dump(by_alias=True, exclude={"reason"}, exclude_none=True, mode="json")
+        return self.model_dump(by_alias=True, exclude={"reason", "as_of"}, exclude_none=True, mode="json")
 
 
 _ITEM_EXAMPLE: Final[dict[str, Any]] = {
@@ -146,6 +155,13 @@ class DifferencePage(BaseModel):
     limit: Annotated[int, Field(ge=1, le=500, description="Dossiers a page.")] = 50
 
 
+class Moved(StrEnum):
+    """Which way a change of the catalogues moved dossiers."""
+
+    ENTERED = "entered"
+    LEFT = "left"
+
+
 class FreezeDifference(BaseModel):
     """A frozen report against the same report of now."""
 
@@ -168,6 +184,7 @@ class FreezeDifference(BaseModel):
                         }
                     ],
                     "hidden": 0,
+                    "catalogue_dossiers": "/v1/freezes/0b9f4f0c/difference/dossiers?figure={figure}&moved={moved}",
                     "next_cursor": None,
                 }
             ]
@@ -179,6 +196,9 @@ class FreezeDifference(BaseModel):
     figures: list[FigureDifference]
     items: list[DossierDifference]
     hidden: int = Field(description="Dossiers of this page that this key may not see: they are not listed.")
+    catalogue_dossiers: str = Field(
+        description="Template of the list behind `by_catalogue` of a figure: `{moved}` is entered or left."
+    )
     next_cursor: str | None
 
 
