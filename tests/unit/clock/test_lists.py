@@ -15,13 +15,15 @@ from shared.domain.ageing import (
     ageing_ranges,
     coming_due,
     coming_range,
+    offices,
     working_days_late,
 )
 from shared.domain.apology import Apology, apology, late_reason
-from shared.domain.calendar import UnconfirmedYear, WorkingCalendar
+from shared.domain.calendar import DayKind, UnconfirmedYear, WorkingCalendar
 from shared.domain.dossier import fold
 from shared.domain.events import Event
-from shared.domain.local_time import local_date
+from shared.domain.local_time import local_date, start_of_day
+from shared.domain.working_time import OFFICE_HOURS, OfficeHours
 from tests.unit.clock.office import CALENDAR, CODE, OFFICE, at, told, void
 
 THURSDAY = date(2026, 11, 19)
@@ -85,10 +87,36 @@ def test_coming_due():
     assert coming_due(at("2026-11-19 10:00"), now) is ComingDue.WITHIN_24_HOURS
     assert coming_due(at("2026-11-20 09:59"), now) is ComingDue.WITHIN_24_HOURS
     assert coming_due(at("2026-11-20 10:00"), now) is ComingDue.WITHIN_3_DAYS
+    assert coming_due(at("2026-11-22 09:59"), now) is ComingDue.WITHIN_3_DAYS
     assert coming_due(at("2026-11-22 10:00"), now) is None
     assert coming_due(at("2026-11-19 09:59"), now) is None
     assert coming_due(None, now) is None
     assert coming_range(ComingDue.WITHIN_24_HOURS, now).before == coming_range(ComingDue.WITHIN_3_DAYS, now).since
+
+
+def test_a_break_without_end_is_looked_through_for_sixty_days():
+    closed = WorkingCalendar({THURSDAY - timedelta(days=day): DayKind.OFF for day in range(100)}, frozenset())
+    ranges = ageing_ranges(THURSDAY, closed)
+    assert ranges[Ageing.LATE_1_3].since == ranges[Ageing.LATE_4_10].since == start_of_day(THURSDAY - timedelta(days=60))
+
+
+def test_agencies_are_gathered_by_their_weekdays_the_usual_first():
+    saturdays = OfficeHours(OFFICE_HOURS.spans, frozenset({1, 2, 3, 4, 5, 6}))
+    mornings = OfficeHours.read("07:30-11:30", frozenset({1, 2, 3, 4, 5, 6}))
+    every_day = OfficeHours(OFFICE_HOURS.spans, frozenset(range(1, 8)))
+    monday_morning = at("2026-11-23 08:00")
+    found = offices(
+        monday_morning,
+        CALENDAR,
+        OFFICE_HOURS,
+        {"H51.03": every_day, "H51.01": saturdays, "H51.02": mornings, "H51.04": OFFICE_HOURS},
+    )
+    assert [office.agencies for office in found] == [None, {"H51.01", "H51.02"}, {"H51.03"}]
+    assert all(set(office.ranges) == {*Ageing, *ComingDue} for office in found)
+    # three working days before Monday the 23rd, counted by each office's own week
+    since = [office.ranges[Ageing.LATE_1_3].since for office in found]
+    assert since == [start_of_day(date(2026, 11, day)) for day in (18, 19, 20)]
+    assert [office.looks_back_to for office in found] == [date(2026, 11, 9), date(2026, 11, 11), date(2026, 11, 13)]
 
 
 RECEIVED = told("received", "2026-11-02 10:00", due_at="2026-11-18 10:00")

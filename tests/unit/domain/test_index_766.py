@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from datetime import date
 from fractions import Fraction
 
 import pytest
 
+from shared.domain import index_766
 from shared.domain.index_766 import (
+    GIVEN_INDICATORS,
     RULES,
     Group,
     Share,
@@ -101,6 +104,30 @@ def test_formulas_are_versioned_by_date():
     assert {rule.valid_from for rule in rules_on(date(2018, 1, 1))} == {date(2022, 6, 23)}  # the first, before there was any
     assert RULE["2.1"].formula == "766.2.1/1"
     assert len({rule.formula for rule in RULES}) == len(RULES)
+
+
+def test_a_version_is_valid_from_its_first_day_on(monkeypatch):
+    first = RULE["5.2"]
+    second = replace(first, version=2, valid_from=date(2026, 7, 1), max_points=4)
+    monkeypatch.setattr(index_766, "RULES", (*RULES, second))
+    versions = {on: {rule.id: rule.version for rule in rules_on(on)}["5.2"] for on in (date(2026, 6, 30), date(2026, 7, 1))}
+    assert list(versions.values()) == [1, 2]
+    assert second.formula == "766.5.2/2"
+
+
+def test_what_others_give():
+    others = {"1.1", "1.2", "1.3", "3.1", "3.2", "4.6", "5.1a", "5.1b", "5.2", "5.3"}
+    assert others | {"5.4", "1.4"} == GIVEN_INDICATORS
+
+
+def test_one_dossier_makes_a_procedure_and_none_does_not():
+    assert set(asdict(Tally()).values()) == {0}
+    assert asdict(Tally(received=2, late=1) + Tally(received=3)) == asdict(Tally(received=5, late=1))
+    one = {FEE: Tally(received=1, charged=1, paid_online=1, verified=1), BOTH: Tally(), None: Tally(received=1)}
+    found = measured(one, TRAITS)
+    shares = {key: (found[key].numerator, found[key].denominator) for key in ("3.5", "3.5b", "4.5a")}
+    assert shares == {"3.5": (1, 2), "3.5b": (1, 1), "4.5a": (1, 1)}
+    assert measured({}, {})["3.3"].factor == 0
 
 
 def test_1_4_divides_by_the_larger_count_else_by_last_years():

@@ -66,6 +66,10 @@ def test_a_period_or_two_dates():
     with pytest.raises(InvalidInput) as refused:
         read_period(None, None, None)
     assert [error.pointer for error in refused.value.errors] == ["/from", "/to"]
+    for from_on, to_on, missing in ((may.from_on, None, "/to"), (None, may.to_on, "/from")):
+        with pytest.raises(InvalidInput) as refused:
+            read_period(None, from_on, to_on)
+        assert [error.pointer for error in refused.value.errors] == [missing]
     with pytest.raises(InvalidInput) as refused:
         read_period(None, may.to_on, may.from_on)
     assert refused.value.errors[0].code == "before_from"
