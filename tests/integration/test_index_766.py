@@ -362,3 +362,46 @@ async def test_access(api: Served) -> None:
     assert (await below.get("/v1/indices/766", params={"period": "2026", "agency": "H51.13"})).status_code == 403
     then = await below.get("/v1/indices/766", params={"period": "2026", "as_of": "2026-01-01"})
     assert then.json()["as_of"]["position"] == 0
+
+
+async def test_a_given_figure_is_corrected_and_withdrawn_and_every_version_stays(api: Served) -> None:
+    admin = await api.key()
+    period = {"from": "2026-01-01", "to": "2026-03-31"}
+    item = {"indicator": "5.2", **period, "source": "12/BC", "source_on": "2026-04-10"}
+
+    async def value(**asked: str) -> Any:
+        answer = await admin.get("/v1/indices/766", params={**period, **asked})
+        return next(one["value"] for one in answer.json()["indicators"] if one["id"] == "5.2")
+
+    async def put(**told: Any) -> dict[str, Any]:
+        answer = await admin.put("/v1/indices/766/inputs", json=[item | told])
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    refused = await admin.put("/v1/indices/766/inputs", json=[item | {"withdrawn": True}])
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/0/withdrawn")
+    for wrong in ({}, {"withdrawn": True, "denominator": 4}, {"numerator": 1}):
+        assert (await admin.put("/v1/indices/766/inputs", json=[item | wrong])).status_code == 422, wrong
+    instants = []
+    for told in (
+        {"numerator": 1, "denominator": 4},
+        {"numerator": 2, "denominator": 4},
+        {"withdrawn": True, "source": "13"},
+    ):
+        await put(**told)
+        async with driver_session(api.engine) as link:
+            instants.append((await link.fetchval("SELECT clock_timestamp()")).isoformat())
+    assert (await put(withdrawn=True, source="13"))["unchanged"] == 1
+    assert await value() is None
+    assert [await value(as_of=instant) for instant in instants] == ["25.00", "50.00", None]
+    versions = (await admin.get("/v1/indices/766/inputs", params={"history": "true"})).json()["items"]
+    assert [(one["numerator"], one["withdrawn"], one["source"]) for one in versions] == [
+        (2, True, "13"),
+        (2, False, "12/BC"),
+        (1, False, "12/BC"),
+    ]
+    then = (await admin.get("/v1/indices/766/inputs", params={"as_of": instants[0]})).json()["items"]
+    assert [one["numerator"] for one in then] == [1]
+    await put(numerator=3, denominator=4)
+    assert await value() == "75.00"

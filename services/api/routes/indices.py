@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 
 from services.api.auth import Caller, requires
 from services.api.auth import Scope as Right
@@ -13,6 +13,7 @@ from services.api.pasts import View
 from services.api.routes.stats import FilterParameters, Filters, StatsCaller, past_scope_of, scope_of, wait_until_counted
 from services.api.schemas.catalogues import Change
 from services.api.schemas.indices import IndexOut, InputItem, Inputs, index_answer, inputs_answer
+from services.api.schemas.parameters import read_known_at
 from shared.db import index_766, index_inputs
 from shared.db.access import Access
 from shared.db.engine import driver_session
@@ -85,15 +86,24 @@ async def read_index(context: RequestContext, caller: StatsCaller, asked: Filter
     "/v1/indices/766/inputs",
     summary="The given figures",
     description="The newest version of every figure (số liệu cung cấp) given for the indicators of Decision 766 that"
-    " dossiers do not feed, of the agencies that the key may see.",
+    " dossiers do not feed, of the agencies that the key may see; with `history` every version, the newest first; with"
+    " `as_of` as known then.",
     response_model=Inputs,
     responses=error_answers(),
 )
-async def read_inputs(context: RequestContext, caller: StatsCaller) -> Response:
+async def read_inputs(
+    context: RequestContext,
+    caller: StatsCaller,
+    *,
+    history: Annotated[bool, Query(description="Every version (mọi phiên bản), withdrawn ones too.")] = False,
+    as_of: Annotated[str | None, Query(max_length=40, description="As known then: a date or an RFC 3339 instant.")] = None,
+) -> Response:
     """List what was given."""
     access = await _access(context, caller)
+    known_by = None if as_of is None else read_known_at(as_of)
     async with driver_session(context.engine) as connection:
-        given = await index_inputs.read_given(connection, caller.tenant)
+        read = index_inputs.read_versions if history else index_inputs.read_given
+        given = await read(connection, caller.tenant, known_by)
     return _json(inputs_answer(one for one in given if access.sees(one.agency)))
 
 
@@ -102,7 +112,8 @@ async def read_inputs(context: RequestContext, caller: StatsCaller) -> Response:
     summary="Give figures",
     description="""Gives figures (cung cấp số liệu) of the indicators that dossiers do not feed, each with the paper it
 stands in and that paper's date. They count where the index is asked for the same agency and the same period. A figure given
-again is a new version; earlier ones are kept. Given again unchanged, nothing is written.""",
+again is a new version; earlier ones are kept. `withdrawn` takes a figure back. Given again unchanged, nothing is
+written.""",
     responses=error_answers(400),
 )
 async def put_inputs(

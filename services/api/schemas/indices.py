@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.api.schemas.catalogues import Agency, Line, ShortLine
 from services.api.schemas.parameters import LocalDate
@@ -198,17 +198,29 @@ class InputItem(BaseModel):
     from_: LocalDate = Field(alias="from", description="First local date of the period it is of (từ ngày).")
     to: LocalDate = Field(description="Last local date, included (đến ngày).")
     numerator: Count | None = Field(None, strict=True, description="Tử số; absent for 1.4 only.")
-    denominator: Count = Field(strict=True, description="Mẫu số.")
+    denominator: Count | None = Field(None, strict=True, description="Mẫu số; absent where it is withdrawn.")
     source: Line = Field(description="The paper it stands in (nguồn số liệu).")
     source_on: LocalDate = Field(description="The date of that paper (ngày).")
+    withdrawn: bool = Field(
+        default=False,
+        strict=True,
+        description="Takes the figure back (rút lại): the paper is the one that says so, and there are no numbers.",
+    )
+
+    @model_validator(mode="after")
+    def _has_numbers_or_is_withdrawn(self) -> Self:
+        if self.withdrawn != (self.denominator is None) or (self.withdrawn and self.numerator is not None):
+            raise ValueError("a denominator, unless the figure is withdrawn: then no numbers")
+        return self
 
     def told(self, agency: AgencyCode) -> Given:
         """The item as the database knows it."""
         period = Period(self.from_, self.to)
-        return Given(self.indicator, agency, period, self.numerator, self.denominator, self.source, self.source_on)
+        numbers = (self.numerator, self.denominator or 0)
+        return Given(self.indicator, agency, period, *numbers, self.source, self.source_on, self.withdrawn)
 
 
-_KNOWN_EXAMPLE: Final = {**_INPUT_EXAMPLE, "agency": "H51", "known_from": "2026-04-11T02:00:00Z"}
+_KNOWN_EXAMPLE: Final = {**_INPUT_EXAMPLE, "agency": "H51", "withdrawn": False, "known_from": "2026-04-11T02:00:00Z"}
 
 
 class InputOut(BaseModel):
@@ -224,11 +236,12 @@ class InputOut(BaseModel):
     denominator: int
     source: str
     source_on: date
+    withdrawn: bool = Field(description="Taken back from then on; the numbers are those that were given.")
     known_from: datetime = Field(description="Since when it is known.")
 
 
 class Inputs(BaseModel):
-    """The newest version of every given figure."""
+    """The newest version of every given figure, or all versions."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_KNOWN_EXAMPLE]}]})
 
@@ -248,6 +261,7 @@ def inputs_answer(given: Iterable[Given]) -> dict[str, Any]:
                 "denominator": one.denominator,
                 "source": one.source,
                 "source_on": one.source_on,
+                "withdrawn": one.withdrawn,
                 "known_from": one.known_from,
             }
             for one in given

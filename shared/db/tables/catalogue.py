@@ -111,5 +111,7 @@ index_input = Table(
     # the paper it stands in, and its date
     required("source", Text),
     required("source_on", Date),
+    # nothing is given any more, by this paper; the numbers are those that were
+    required("withdrawn", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("tenant", "indicator", "agency", "from_on", "to_on", "known_from"),
 )
