@@ -158,7 +158,12 @@ class PortalClient:
 
     async def held(self, path: str, after: str, limit: int) -> ListOutcome:
         """A page of the portal's own list, where it offers one: dossiers by code, above ``after``."""
-        parameters = {"after": after, "limit": str(limit), "steps": "true"}
+        begun = time.monotonic()
+        outcome = await self._held({"after": after, "limit": str(limit), "steps": "true"}, path)
+        self._called("list", type(outcome).__name__.lower(), time.monotonic() - begun)
+        return outcome
+
+    async def _held(self, parameters: Mapping[str, str], path: str) -> ListOutcome:
         try:
             async with self._places, asyncio.timeout(self.deadlines.total_seconds):
                 response = await self._http.get(path, params=parameters)
