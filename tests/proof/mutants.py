@@ -84,7 +84,8 @@ def _made(module: str, source: str, tree: ast.AST, number: int, index: int) -> M
     ast.fix_missing_locations(tree)
     words = f"`{before}` becomes `{_words(changed)}`"
     if isinstance(target, ast.Dict):
-        words = f"`{_words(target.values[index])}` and `{_words(target.values[index + 1])}` change places"
+        first = _unlike_neighbours(target.values)[index]
+        words = f"`{_words(target.values[first])}` and `{_words(target.values[first + 1])}` change places"
     line = getattr(target, "lineno", 0)
     if isinstance(target, ast.Constant):
         words += f" in `{source.splitlines()[line - 1].strip()}`"
@@ -144,7 +145,7 @@ def _changes(node: ast.AST) -> Iterator[Change]:
     elif isinstance(node, (ast.If, ast.IfExp)) and not _is_type_checking(node.test):
         yield lambda target: _with(target, test=ast.UnaryOp(ast.Not(), target.test))
     elif isinstance(node, ast.Dict) and None not in node.keys:
-        for index in range(len(node.values) - 1):
+        for index in _unlike_neighbours(node.values):
             yield lambda target, index=index: _with(target, values=_swapped(target.values, index))
     elif isinstance(node, ast.comprehension) and node.ifs:
         for index in range(len(node.ifs)):
@@ -155,6 +156,11 @@ def _changes(node: ast.AST) -> Iterator[Change]:
         isinstance(node, ast.Expr) and isinstance(node.value, (ast.Call, ast.Yield, ast.YieldFrom))
     ):
         yield lambda _target: ast.Pass()
+
+
+def _unlike_neighbours(values: list[ast.expr]) -> list[int]:
+    texts = [ast.dump(value) for value in values]
+    return [index for index in range(len(texts) - 1) if texts[index] != texts[index + 1]]
 
 
 def _swapped(values: list[ast.expr], index: int) -> list[ast.expr]:

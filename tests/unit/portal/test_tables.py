@@ -34,6 +34,21 @@ def test_the_tables_are_total_and_in_the_portals_lists() -> None:
     assert {STATUS_CODES[status] for status in UNRECEIVED_STATUSES} == codes.STATUSES_WITHOUT_RECEIPT
 
 
+def test_each_code_is_the_protocols() -> None:
+    """Portal protocol, 4.4 and 11.4, written out once more: a wrong code is taken by the portal like a right one."""
+    assert {channel.value: code for channel, code in CHANNEL_CODES.items()} == {"direct": "1", "online": "2", "postal": "3"}
+    kinds = {"citizen": "1", "business": "2", "agency": "3", "organisation": "4"}
+    assert {kind.value: code for kind, code in APPLICANT_KIND_CODES.items()} == kinds
+    methods = {"direct": "0", "online": "0", "postal": "1"}
+    assert {method.value: code for method, code in RETURN_METHOD_CODES.items()} == methods
+    assert {gateway.value: code for gateway, code in PAYMENT_CODES.items()} == {
+        "national": "1",
+        "local": "2",
+        "counter": "0",
+    }
+    assert {status.value: code for status, code in STATUS_CODES.items()} == {number: str(number) for number in range(1, 11)}
+
+
 def test_every_step_has_its_text_and_only_those() -> None:
     assert set(STEP_TEXTS) == set(PROGRESS_BEARING)
     assert EventName.OVERDUE not in STEP_TEXTS

@@ -9,7 +9,7 @@ SOURCE = '''
 from typing import Final
 
 LIMIT: Final = 3
-TABLE = {"a": 1, "b": 2}
+TABLE = {"a": 1, "b": 1, "c": 2}
 
 
 def f(items: list[int], wanted: "int | None" = None) -> int:
