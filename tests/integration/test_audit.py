@@ -16,6 +16,7 @@ from services.worker.rebuild import Rebuild
 from shared.db import audits, jobs, projections
 from shared.db.engine import create_engine, driver_session
 from shared.db.jobs import JobKind, JobState
+from shared.db.tables import MEASURES
 from shared.domain.audit_plan import night_of
 from tests.integration.projected import (
     TENANT,
@@ -113,39 +114,63 @@ async def test_every_mistake_is_found_told_and_repaired(loaded, mistake):
     assert again.result["alarms"] == []
 
 
-async def test_a_figure_is_told_with_both_values_and_exactly_its_dossiers(loaded):
-    sums = await stored_sums(loaded)
-    key = next(key for key, counts in sorted(sums.items()) if key[:2] == ("agency", "year") and counts[0] >= 2)
-    measure, right = "received", sums[key][0]
-    _, _, starts_on, agency, _, channel = key
-    await spoil(
-        loaded,
-        f"UPDATE figure_sum SET {measure} = {right + 3} WHERE cut = 'agency' AND grain = 'year'"
-        f" AND starts_on = '{starts_on}' AND agency = '{agency}' AND channel = '{channel}'",
-    )
+def days_of(row, measure: str) -> set[date]:
+    """The days on which a row counts for a measure, or counts for it no longer."""
+    if measure == "received":
+        return {row.received_on} - {None}
+    if measure.startswith("resolved"):
+        return {row.ended_on} if measure == f"resolved_{row.resolution}" else set()
+    bounds = getattr(row, f"{measure}_days").replace("{", "").replace("}", "").replace("[", "").replace(")", "").split(",")
+    return {date.fromisoformat(bound) for bound in bounds if bound}
+
+
+@pytest.mark.parametrize("measure", ["received", "resolved_late", "overdue"])
+@pytest.mark.parametrize("cut", ["agency", "procedure", "cell"])
+async def test_a_figure_is_told_with_both_values_and_exactly_its_dossiers(loaded, cut, measure):
+    place = MEASURES.index(measure)
+    wrong = {key: counts[place] for key, counts in (await stored_sums(loaded)).items() if key[0] == cut and counts[place]}
+    assert {key[1] for key in wrong} == {"day", "month", "year"}
+    rows = await stored_rows(loaded)
+    await spoil(loaded, f"UPDATE figure_sum SET {measure} = {measure} + 3 WHERE cut = '{cut}' AND {measure} <> 0")
     await audited(loaded)
-    [(alarm, [finding])] = await raised(loaded)
-    assert (alarm.sums_differing, alarm.dossiers_differing) == (1, 0)
-    assert finding.kind == "sum"
-    assert finding.subject == {
-        "cut": "agency",
-        "grain": "year",
-        "starts_on": starts_on.isoformat(),
-        "agency": agency,
-        "procedure": "",
-        "channel": channel,
-    }
-    assert (finding.stored, finding.recounted) == ({measure: right + 3}, {measure: right})
-    async with driver_session(loaded) as link:
-        behind = await link.fetch(
-            "SELECT code FROM dossier WHERE agency = $1 AND coalesce(channel, '') = $2"
-            " AND date_trunc('year', received_on) = $3 ORDER BY code",
-            agency,
-            channel,
-            starts_on,
+    alarms = await raised(loaded)
+    assert {alarm.dossiers_differing for alarm, _ in alarms} == {0}
+    found = [finding for _, findings in alarms for finding in findings]
+    assert len(found) == len(wrong) == sum(alarm.sums_differing for alarm, _ in alarms)
+    for finding in found:
+        about = finding.subject
+        start = date.fromisoformat(about["starts_on"])
+        key = (about["cut"], about["grain"], start, about["agency"], about["procedure"], about["channel"])
+        assert finding.kind == "sum"
+        assert (finding.stored, finding.recounted) == ({measure: wrong[key] + 3}, {measure: wrong[key]})
+        behind = sorted(
+            code
+            for code, row in rows.items()
+            if row.received_on is not None
+            and (row.channel or "") == about["channel"]
+            and (cut == "procedure" or (row.agency or "") == about["agency"])
+            and (cut == "agency" or (row.procedure or "") == about["procedure"])
+            and any(within(day, about["grain"], start) for day in days_of(row, measure))
         )
-    assert finding.dossiers == [row[0] for row in behind]
-    assert finding.dossiers_total == len(behind) == right
+        assert behind
+        assert (list(finding.dossiers), finding.dossiers_total) == (behind, len(behind))
+
+
+def within(day: date, grain: str, start: date) -> bool:
+    return {"day": day, "month": day.replace(day=1), "year": day.replace(month=1, day=1)}[grain] == start
+
+
+async def test_sums_that_a_wrong_row_counts_in_are_put_right_with_it(loaded):
+    rows, sums = await stored_rows(loaded), await stored_sums(loaded)
+    one = next(row for row in rows.values() if row.agency is not None and row.received_on is not None)
+    other = next(key[3] for key in sorted(sums) if key[0] == "agency" and key[3] not in ("", one.agency))
+    await spoil(loaded, f"UPDATE dossier SET agency = '{other}', procedure = 'none' WHERE code = '{one.code}'")
+    # only the agency that lacks it is audited: the sums of the other two were right, and stay so
+    await audited(loaded, {"agencies": [one.agency], "from": "2001-01-01", "to": "2001-01-01"})
+    await assert_all_counted(loaded)
+    [(alarm, _)] = await raised(loaded)
+    assert {one.agency, other} <= set(alarm.part["agencies"])
+    assert "none" in alarm.part["procedures"]
 
 
 async def test_a_row_is_told_with_the_columns_that_differ(loaded):
