@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -30,9 +31,12 @@ class Said:
         return said
 
     def note(self, told: asyncpg.connection.LoggedQuery) -> None:
-        text = " ".join(told.query.split())
+        self.add(told.query, told.args)
+
+    def add(self, query: str, arguments: Sequence[Any] | None) -> None:
+        text = " ".join(query.split())
         if text and not _OF_A_SESSION.match(text) and not _OF_THE_DRIVER.search(text):
-            self.all.append((told.query, tuple(told.args or ())))
+            self.all.append((query, tuple(arguments or ())))
 
 
 @contextmanager
@@ -45,10 +49,25 @@ def written_down(*engines: AsyncEngine) -> Iterator[Said]:
         driver.remove_query_logger(said.note)
         driver.add_query_logger(said.note)
 
+    bind, cursor = PreparedStatement._PreparedStatement__bind_execute, PreparedStatement.cursor  # type: ignore[attr-defined]
+
+    async def note_and_bind(statement: Any, arguments: Sequence[Any], *rest: Any) -> Any:
+        said.add(statement._query, arguments)
+        return await bind(statement, arguments, *rest)
+
+    def note_and_open(statement: Any, *arguments: Any, **more: Any) -> Any:
+        said.add(statement._query, arguments)
+        return cursor(statement, *arguments, **more)
+
     for engine in engines:
         event.listen(engine.sync_engine, "checkout", listen)
+    # the driver tells its loggers nothing of prepared statements
+    PreparedStatement._PreparedStatement__bind_execute = note_and_bind  # type: ignore[attr-defined]
+    PreparedStatement.cursor = note_and_open  # type: ignore[method-assign]
     try:
         yield said
     finally:
+        PreparedStatement._PreparedStatement__bind_execute = bind  # type: ignore[attr-defined]
+        PreparedStatement.cursor = cursor  # type: ignore[method-assign]
         for engine in engines:
             event.remove(engine.sync_engine, "checkout", listen)
