@@ -13,7 +13,7 @@ from shared.domain.almanac import Almanac, DayFact, HoursFact, YearFact, version
 from shared.domain.anomalies import AnomalyCode
 from shared.domain.calendar import DayKind
 from shared.domain.dossier import fold
-from shared.domain.due_dates import UncomputedReason, due_sets, uncomputed
+from shared.domain.due_dates import UncomputedReason, due_sets, may_ask, uncomputed
 from shared.domain.events import Event, EventName
 from shared.domain.figures import contributions
 from shared.domain.terms import ProcedureTerms, SupplementPolicy
@@ -451,3 +451,12 @@ def test_the_clock_comes_to_rest_under_changing_calendars(events, off, changed_o
     assert len(set(identities)) == len(identities)
     assert due_sets(CODE, history, almanac(term, later=later)) == ()
     assert all(event.recorded_at == RECORDED for event in history)
+
+
+def test_only_what_leaves_its_date_to_the_clock_asks_it():
+    dated = told("received", "2026-11-02 10:00", due_at="2026-11-04 10:00")
+    redated = told("supplemented", "2026-11-03 10:00", new_due_at="2026-11-06 10:00")
+    silent = [told(name, "2026-11-03 11:00") for name in ("supplement_requested", "processed", "extended")]
+    assert not may_ask([dated, redated, *silent])
+    for name in ("received", "supplemented", "paid"):
+        assert may_ask([dated, told(name, "2026-11-03 12:00")]), name
