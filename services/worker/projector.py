@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LEAST_LIMIT: Final = 50
 FIRST_LIMIT: Final = 1_000
-LARGEST_LIMIT: Final = 100_000
+LARGEST_LIMIT: Final = 50_000
 """Far behind, a batch is as large as it can be within `SLOW_SECONDS`: a dossier that many of its events touch is then
 written once, and so is the sum of a day."""
 QUICK_SECONDS: Final = 1.5

@@ -19,6 +19,7 @@ Histories = Mapping[DossierCode, Sequence[Recorded]]
 """All events of each dossier up to one position of the log, in log order."""
 
 _REASON_LENGTH: Final = 500
+_VOIDED: Final = EventName.VOIDED.value
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ def named_elsewhere(histories: Histories) -> frozenset[Identity]:
     """Identities that voids name and that are no events of their dossier: to be looked up in the log."""
     identities: set[Identity] = set()
     for recorded in histories.values():
-        if any(row[4] == EventName.VOIDED.value for row in recorded):
+        if _VOIDED in [row[4] for row in recorded]:
             try:
                 identities |= absent_void_targets([event_of_record(row) for row in recorded])
             except (KeyError, TypeError):

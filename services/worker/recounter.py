@@ -6,6 +6,7 @@ killed worker, and it gives way to whoever else wants the processor: reads and i
 """
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -24,6 +25,8 @@ from shared.domain.events import Tenant
 from shared.observability import configure_logging
 
 NICENESS: Final = 10
+GARBAGE_THRESHOLD: Final = 50_000
+"""As in the worker: a range makes many objects that die together."""
 LONGEST_LINE: Final = 64 * 2**20
 """Bytes of a finding: a range of which every dossier is wrong."""
 
@@ -109,6 +112,7 @@ def main() -> None:
     """Entry point of ``python -m services.worker.recounter``."""
     configure_logging("worker", "WARNING")
     os.nice(NICENESS)
+    gc.set_threshold(GARBAGE_THRESHOLD)
     asyncio.run(_serve())
 
 

@@ -30,6 +30,18 @@ _STATUS: Final = {name.value: status.value for name, status in STATUS_AFTER.item
 _EXPECTED: Final = {
     None if last is None else last.value: frozenset(name.value for name in names) for last, names in EXPECTED_NEXT.items()
 }
+_FLAGS: Final = tuple(
+    (mark.name.lower(), mark.value)
+    for mark in (Mark.VNEID_VERIFIED, Mark.COMPONENTS_DIGITISED, Mark.COMPONENTS_REUSED, Mark.FROM_NATIONAL_STORE)
+    if mark.name is not None
+)
+# plain numbers: an enum's own cost more than the rest of a row's marks
+_RESULT_LINK: Final = Mark.RESULT_LINK.value
+_FEE: Final = Mark.FEE.value
+_FEES_ALL_ZERO: Final = Mark.FEES_ALL_ZERO.value
+_PAID_ONLINE: Final = Mark.PAID_ONLINE.value
+_DISLIKED: Final = Mark.DISLIKED.value
+_RATED: Final = Mark.RATED.value
 # what may stand in a plain history and bears a status whenever it comes
 _STEPS: Final = frozenset({"assigned", "processed", "returned", "withdrawn", "stopped"})
 _FEES: Final = frozenset({"payment_requested", "paid"})
@@ -275,24 +287,24 @@ def _marks(
     marks = 0
     flags = received.get("flags")
     if flags:
-        marks = (
-            (Mark.VNEID_VERIFIED.value if flags.get("vneid_verified", False) else 0)
-            | (Mark.COMPONENTS_DIGITISED.value if flags.get("components_digitised", False) else 0)
-            | (Mark.COMPONENTS_REUSED.value if flags.get("components_reused", False) else 0)
-            | (Mark.FROM_NATIONAL_STORE.value if flags.get("from_national_store", False) else 0)
-        )
+        for flag, mark in _FLAGS:
+            if flags.get(flag, False):
+                marks |= mark
     if processed is not None:
         results = [(result["code"], result.get("url")) for result in orjson.loads(processed).get("results", ())]
         if any(url for _, url in results):
-            marks |= Mark.RESULT_LINK.value
+            marks |= _RESULT_LINK
     if fees is not None:
-        amounts = [(fee["code"], fee["name"], fee["amount_vnd"]) for fee in orjson.loads(fees)["fees"]]
-        if any(amount > 0 for _, _, amount in amounts):
-            marks |= Mark.FEE.value
-        elif amounts:
-            marks |= Mark.FEES_ALL_ZERO.value
+        marks |= _fee_mark(fees)
     if payment is not None and payment["gateway"] in ONLINE_GATEWAYS:
-        marks |= Mark.PAID_ONLINE.value
+        marks |= _PAID_ONLINE
     if rated is not None:
-        marks |= Mark.RATED.value | (Mark.DISLIKED.value if rated is False else 0)
+        marks |= _RATED | (_DISLIKED if rated is False else 0)
     return marks
+
+
+def _fee_mark(payment_requested: str) -> int:
+    amounts = [(fee["code"], fee["name"], fee["amount_vnd"]) for fee in orjson.loads(payment_requested)["fees"]]
+    if any(amount > 0 for _, _, amount in amounts):
+        return _FEE
+    return _FEES_ALL_ZERO if amounts else 0

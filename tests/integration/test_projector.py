@@ -101,11 +101,12 @@ async def test_any_arrival_order_gives_the_same(engine):
     assert await stored_sums(engine) == sums
 
 
-async def test_several_workers_count_once(engine, monkeypatch):
+@pytest.mark.parametrize("workers", [1, 2, 4])
+async def test_several_workers_count_once(engine, monkeypatch, workers):
     small_batches(monkeypatch, 20)
-    events = messy("several", 150)
+    events = messy(f"several {workers}", 100)
     pumps = []
-    for _ in range(3):
+    for _ in range(workers):
         projector = Projector(engine)
         pumps.append(Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02))
     runs = [asyncio.create_task(pump.run()) for pump in pumps]
