@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     migration_database_url: SecretStr | None = Field(
         None, description="The same database as the owner that migrates; the application's URL when absent."
     )
+    distribute_tables: bool = Field(
+        False, description="Migrations spread the tables over the nodes of Citus, each by its tenant."
+    )
     redis_url: SecretStr | None = Field(None, description="External Redis 7+ or Valkey; embedded when absent.")
     portal_url: str | None = Field(None, description="Base URL of the national portal's adapter; the mock when absent.")
     portal_username: str = Field("000.00.00.H51", description="User name at the portal.")
