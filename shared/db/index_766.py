@@ -15,6 +15,7 @@ from shared.db.catalogues import Procedure
 from shared.db.figures import Stamp, read_stamp
 from shared.db.index_inputs import Given, given_for
 from shared.db.index_times import MeanTime, mean_times
+from shared.db.past import PastDossier
 from shared.db.past_figures import counted_by, stamp_of
 from shared.db.past_rows import PastRows, fetch, rows_then
 from shared.db.statistics import Scope
@@ -170,10 +171,24 @@ async def look(connection: "DriverConnection", scope: Scope, now: datetime) -> L
     """Begin a question; ``now`` is the instant that is asked about. In the caller's transaction: one snapshot."""
     rows = None
     if scope.past is not None:
-        rows = await rows_then(connection, scope.past, scope.visible, counted_by(scope.question()))
+        rows = await rows_then(connection, scope.past, scope.visible, _may_count(scope, now))
     known_by = None if scope.past is None else now
     almanac = await read_almanac(connection, scope.access.tenant, known_by)
     return Looking(scope, rows, almanac, Window.of(scope.period, now))
+
+
+def _may_count(scope: Scope, now: datetime) -> Callable[[PastDossier], bool]:
+    """Whether the index may count a dossier: received since last year began or in hand, and in the scope."""
+    is_counted = counted_by(scope.question())
+    window, last_year = Window.of(scope.period, now), _begin(year_before(scope.period))
+
+    def may_count(dossier: PastDossier) -> bool:
+        row = dossier.row
+        if row.received_at is None or row.received_at >= window.until or not is_counted(dossier):
+            return False
+        return row.received_at >= last_year or row.handled_at is None or row.handled_at >= window.begin
+
+    return may_count
 
 
 async def read(connection: "DriverConnection", scope: Scope, covered: Period) -> Reading:

@@ -85,6 +85,9 @@ class Past:
         return replace(self, prefix=prefix)
 
 
+# many reckoned dossiers take a while to write down for a statement: nobody else waits for a reader
+_PATIENT: Final = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
+
 _CHANGED: Final = """
 SELECT DISTINCT dossier_code FROM event_log WHERE tenant = $1 AND position > $2 AND position <= $3 LIMIT $4"""
 
@@ -159,6 +162,7 @@ async def in_snapshot(
     deadline = time.monotonic() + patience_seconds
     while True:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute(_PATIENT)
             pending = await missing(connection, past, most)
             if len(pending) <= MOST_IN_SNAPSHOT:
                 await reckon(connection, past, pending)

@@ -13,6 +13,7 @@ from shared.db.dossier_rows import DossierRow, travelling
 from shared.db.past import Past, PastDossier, reckon
 from shared.db.past_figures import SLICE, stored_elsewhere, visible_dossiers
 from shared.domain.anomalies import AnomalyCode
+from shared.domain.errors import InvalidInput
 from shared.domain.events import DossierCode
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ BY_OTHERS: Final = frozenset({AnomalyCode.VOID_WAITING.value, AnomalyCode.VOID_E
 
 _TOLD_BY_OTHERS: Final = """
 SELECT code FROM dossier WHERE tenant = $1 AND anomalies && $2::text[]"""
+
+
+MOST_TRAVELLING: Final = 100_000
+"""A question of rows that would send more of them to the database is refused: seconds of writing them down alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,9 @@ async def rows_then(
 
     ``visible``: the agencies that a dossier must have *now*, None: any. ``may_count``: leaves out reckoned dossiers that
     the statement would not choose, so that they need not travel.
+
+    Raises:
+        InvalidInput: more than `MOST_TRAVELLING` would.
     """
     elsewhere = stored_elsewhere(past)
     chosen: list[DossierRow] = []
@@ -81,6 +89,9 @@ async def rows_then(
             await asyncio.sleep(0)
         if may_count is None or may_count(one):
             chosen.append(one.row)
+    if len(chosen) > MOST_TRAVELLING:
+        detail = f"at most {MOST_TRAVELLING} dossiers that were otherwise then and may count: a shorter period, or an agency"
+        raise InvalidInput.of("/as_of", "too_much_changed", detail)
     columns = list(zip(*chosen, strict=True)) if chosen else [()] * len(DossierRow._fields)
     return PastRows(not past.whole, elsewhere, None if visible is None else sorted(visible), columns)
 

@@ -14,6 +14,7 @@ import pytest
 
 from services.worker import projector as projector_module
 from shared.db import past as past_module
+from shared.db import past_rows
 from shared.db.engine import driver_session
 from shared.db.keys import Scope as Right
 from tests.integration.oracle_answers import Judge, figure
@@ -337,3 +338,18 @@ async def test_more_than_the_setting_allows_is_refused(database_url: str, redis_
         refused = await stack.client.get("/v1/stats/summary", params={**asked, "as_of": late.isoformat()})
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["code"] == "too_much_changed"
+
+
+async def test_a_question_of_rows_that_moves_too_many_is_refused(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past_rows, "MOST_TRAVELLING", 3)
+    stack = await stack_of(api, "H51")
+    await stack.client.post("/v1/events", json=[simple(number) for number in range(1, 5)])
+    before = await clock(api)
+    await stack.client.post("/v1/events", json=[simple(number) for number in range(5, 10)])
+    asked = {"period": "2024", "as_of": before.isoformat()}
+    assert (await stack.get("/v1/stats/summary", **asked))["received"]["total"] == 4
+    refused = await stack.client.get("/v1/indices/766", params=asked)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_much_changed")
+    # of another period none would move
+    answer = await stack.get("/v1/indices/766", **{"from_": "2023-01-01", "to": "2023-12-31"}, as_of=before.isoformat())
+    assert answer["as_of"]["position"] == 4

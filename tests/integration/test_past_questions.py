@@ -94,6 +94,10 @@ async def listed(client: httpx.AsyncClient, link: str) -> list[Any]:
 
 def links_of(path: str, answer: dict[str, Any], chance: random.Random) -> list[str]:
     """Some links of an answer, filled in; the same ones for the same chance."""
+    if "indicators" in answer:
+        told = [one[f"{part}_dossiers"] for one in answer["indicators"] for part in ("numerator", "denominator")]
+        means = [mean["mean_dossiers"] for one in answer["indicators"] for mean in one["by_unit"] or ()]
+        return [*chance.sample([link for link in told if link is not None], 4), *means[:1]]
     if not answer.get("rows"):
         return []
     row = quote(chance.choice(sorted(row["key"] for row in answer["rows"])))
@@ -106,12 +110,12 @@ def links_of(path: str, answer: dict[str, Any], chance: random.Random) -> list[s
     return [answer["row_dossiers"].format(row=row), answer["unconfirmed_dossiers"].format(year=2024)]
 
 
-VARYING = ("as_of", "dossiers", "row_dossiers", "unconfirmed_dossiers", "row_unconfirmed_dossiers")
-
-
-def same(answer: dict[str, Any]) -> dict[str, Any]:
+def same(value: Any) -> Any:
     """What must be the same: all but the stamp and the links, which name the instant."""
-    return {name: value for name, value in answer.items() if name not in VARYING}
+    if isinstance(value, dict):
+        told = {name: same(inner) for name, inner in value.items() if name != "as_of"}
+        return {name: inner for name, inner in told.items() if not (isinstance(inner, str) and inner.startswith("/v1/"))}
+    return [same(inner) for inner in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("seed", range(2))
