@@ -1,0 +1,183 @@
+"""The figures are those of the log, whatever was killed, edited or rebuilt meanwhile: 17, 18."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from typing import Any
+
+import httpx
+
+from tests.faults import oracle
+from tests.faults.campaign import Run, scenario
+from tests.faults.load import HEADERS
+from tests.integration.oracle_answers import Judge
+from tests.integration.oracle_stack import Reader
+from tests.oracle.comparison import figure_differences
+from tests.oracle.figures import effective_to, summary
+from tests.oracle.log import local_date
+from tests.oracle.reckoning import Reckoning
+from tests.system.end_to_end import TENANT
+
+JOB_SECONDS = 60.0
+PROVINCE = "SELECT t::text AS row FROM {table} t WHERE tenant = $1 ORDER BY 1"
+
+EDITS = {
+    "a sum raised": "UPDATE figure_sum SET received = received + 1 WHERE ctid = (SELECT ctid FROM figure_sum"
+    " WHERE tenant = $1 AND cut = 'agency' AND grain = 'year' AND received > 0 ORDER BY starts_on, agency, channel LIMIT 1)",
+    "a sum deleted": "DELETE FROM figure_sum WHERE ctid = (SELECT ctid FROM figure_sum WHERE tenant = $1 AND cut = 'procedure'"
+    " AND grain = 'month' AND received > 0 ORDER BY starts_on, procedure, channel LIMIT 1)",
+    "a sum invented": "INSERT INTO figure_sum (tenant, cut, grain, starts_on, agency, procedure, channel, received)"
+    " SELECT tenant, cut, grain, DATE '2019-02-01', agency, procedure, channel, 7 FROM figure_sum"
+    " WHERE tenant = $1 AND cut = 'agency' AND grain = 'month' LIMIT 1",
+    "a dossier edited": "UPDATE dossier SET status = 10, ended_on = NULL, agency = 'H51.03', anomalies = '{}'"
+    " WHERE tenant = $1 AND code = (SELECT code FROM dossier WHERE tenant = $1 AND status = 4 ORDER BY code LIMIT 1)",
+    "a dossier deleted": "DELETE FROM dossier WHERE tenant = $1"
+    " AND code = (SELECT max(code) FROM dossier WHERE tenant = $1)",
+}
+"""What somebody with psql does to what the dashboards show."""
+
+
+@asynccontextmanager
+async def asking(run: Run, api: int = 0) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an API process with all rights."""
+    async with httpx.AsyncClient(base_url=run.stack.apis[api], headers=HEADERS, timeout=30, trust_env=False) as client:
+        yield client
+
+
+async def ended(client: httpx.AsyncClient, answer: httpx.Response, seconds: float = JOB_SECONDS) -> dict[str, Any]:
+    """The result of the job that an answer names, when it is done."""
+    assert answer.status_code == 202, answer.text
+    limit = time.monotonic() + seconds
+    job: dict[str, Any] = {}
+    while time.monotonic() < limit:
+        try:
+            job = (await client.get(answer.headers["location"])).json()
+        except httpx.TransportError:
+            job = {}  # an API process on its way back
+        if job.get("state") in ("done", "failed"):
+            break
+        await asyncio.sleep(0.1)
+    assert job.get("state") == "done", f"not done within {seconds:.0f} s: {job}"
+    result: dict[str, Any] = job["result"]
+    return result
+
+
+async def stored(run: Run) -> dict[str, list[str]]:
+    """What the dashboards are made of, row by row, as it stands in the database."""
+    return {
+        table: [row["row"] for row in await run.stack.sql(PROVINCE.format(table=table), TENANT)]
+        for table in oracle.PROJECTED
+    }
+
+
+async def reconciled(run: Run) -> dict[str, Any]:
+    """The product's comparison of everything with the portal."""
+    async with asking(run) as client:
+        return await ended(client, await client.post("/v1/sync/reconcile"))
+
+
+async def under_load(run: Run, seconds: float) -> int:
+    """Agencies tell for so long, and worker and API die at random moments; how often they did."""
+    stack, agencies = run.stack, run.agencies
+    kills = 0
+    limit = time.monotonic() + seconds
+    telling = asyncio.create_task(agencies.tell(agencies.lives(30), desks=6, pause=0.03))
+    while time.monotonic() < limit:
+        await asyncio.sleep(run.chance.uniform(0.3, 1.5))
+        stack.steady()
+        stack.kill(run.chance.choice(("worker", "worker", "api")))
+        kills += 1
+        if telling.done():
+            await telling
+            telling = asyncio.create_task(agencies.tell(agencies.lives(30), desks=6, pause=0.03))
+    await telling
+    return kills
+
+
+@scenario(17, "dashboard-drift")
+async def dashboard_drift(run: Run) -> None:
+    """After random load and kills a recompute, an audit and a comparison with the portal find no difference; whatever
+    row of the dashboards is edited, deleted or invented by hand is found by an audit, told with both values, and repaired."""
+    await run.settled()
+    kills = await under_load(run, run.counts.of(600, 15, 3))
+    await run.recovered("the last kill under load", run.settled(90), most=60)
+    async with asking(run) as client:
+        rebuilt = await ended(client, await client.post("/v1/stats/rebuild"))
+        audited = await ended(client, await client.post("/v1/audits", json={"whole": True}))
+    compared = await reconciled(run)
+    wrong = {name: count for name, count in rebuilt.items() if name.endswith(("_differing", "_failing")) and count}
+    assert not wrong, f"after {kills} kills a recompute found {wrong}"
+    assert rebuilt["checksum_before"] == rebuilt["checksum_after"]
+    assert audited["sums_differing"] == audited["dossiers_differing"] == 0, audited
+    assert audited["sums_compared"] > 0, audited
+    assert audited["dossiers_compared"] >= rebuilt["dossiers"], audited
+    assert compared["looked_up"] > 0, compared
+    assert (compared["differences"], compared["reopened"]) == (0, 0), compared
+    run.outcome.notes.append(
+        f"{kills} kills under load, then {rebuilt['events']} events recomputed: 0 rows differ; {compared['looked_up']} dossiers"
+        " compared with the portal: 0 differ"
+    )
+    for what, statement in EDITS.items():
+        await found_and_repaired(run, what, statement)
+
+
+async def found_and_repaired(run: Run, what: str, statement: str) -> None:
+    right = await stored(run)
+    await run.stack.sql(statement, TENANT)
+    run.outcome.faults[f"row: {what}"] += 1
+    assert await stored(run) != right, f"{what}: nothing was edited"
+    seen = await seen_by_oracle(run)
+    assert seen, f"{what}: the oracle's third part says nothing"
+    begun = time.monotonic()
+    async with asking(run) as client:
+        result = await ended(client, await client.post("/v1/audits", json={"whole": True}))
+        assert result["sums_differing"] + result["dossiers_differing"] > 0, f"{what}: not found: {result}"
+        assert result["alarms"], f"{what}: no alarm: {result}"
+        findings = []
+        for name in result["alarms"]:
+            alarm = (await client.get(f"/v1/alarms/{name}")).json()
+            assert alarm["repaired_at"], f"{what}: not repaired: {alarm}"
+            findings += alarm["findings"]
+            answer = await client.post(f"/v1/alarms/{name}/acknowledge", json={"note": f"{what}, by hand"})
+            assert answer.status_code == 200, answer.text
+    assert findings, f"{what}: an alarm without a finding"
+    assert all(one["stored"] != one["recounted"] for one in findings), findings
+    run.outcome.recoveries.setdefault("a row edited by hand, audited", []).append(time.monotonic() - begun)
+    assert await stored(run) == right, f"{what}: repaired to something else"
+    assert not await seen_by_oracle(run), f"{what}: the oracle's third part still differs"
+
+
+async def judging(client: httpx.AsyncClient) -> Judge:
+    """The oracle, who knows the log."""
+    items: list[dict[str, Any]] = []
+    while page := (await client.get("/v1/events", params={"after": len(items), "limit": 1000})).json()["items"]:
+        items.extend(page)
+    return Judge(Reader(TENANT, client), [item["event"] for item in items], 17)  # type: ignore[arg-type]
+
+
+async def seen_by_oracle(run: Run) -> list[str]:
+    """The oracle's third part alone: every dossier of the list, and every year and month by agency and procedure."""
+    async with asking(run) as client:
+        judge = await judging(client)
+        items = {item["code"]: item for item in await judge.reader.pages("/v1/dossiers", sort="code", limit=500)}
+        rows = [f"no state of {code}" for code in judge.oracle.keys() - items.keys()]
+        rows += [
+            f"{code}: {items[code]['status']}"
+            for code, dossier in judge.oracle.items()
+            if code in items and (items[code]["status"], items[code]["agency"]) != (dossier.status, dossier.agency)
+        ]
+        for by in ("agency", "procedure"):
+            for period in ("2019-02", "2022", *sorted(_months(judge.dossiers))):
+                answer = (await client.get(f"/v1/stats/by/{by}", params={"period": period})).json()
+                start, to = (date.fromisoformat(answer["period"][end]) for end in ("from", "to"))
+                wanted = summary(judge.dossiers, start, effective_to(to, judge.today))
+                rows += [f"{by} {period}: {row}" for row in figure_differences(wanted, answer["total"])]
+        return rows
+
+
+def _months(dossiers: list[Reckoning]) -> set[str]:
+    return {f"{local_date(one.received_at):%Y-%m}" for one in dossiers if one.received_at is not None}
