@@ -22,7 +22,17 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from tests.servers import FOLDER_VARIABLE, TEMPLATE, Servers, end_guardian, memory_folder, read_servers, start_guardian
+from tests.servers import (
+    DISTRIBUTE_VARIABLE,
+    EXTERNAL_VARIABLE,
+    FOLDER_VARIABLE,
+    TEMPLATE,
+    Servers,
+    end_guardian,
+    memory_folder,
+    read_servers,
+    start_guardian,
+)
 
 _GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
 
@@ -31,10 +41,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return  # an xdist worker is told the folder by its controller's environment
     for name in [name for name in os.environ if name.startswith("MOTCUA_")]:
-        del os.environ[name]  # the tests know nothing of the `make run` of the shell they are started from
+        if name not in {EXTERNAL_VARIABLE, DISTRIBUTE_VARIABLE}:
+            del os.environ[name]  # the tests know nothing of the `make run` of the shell they are started from
     folder = Path(tempfile.mkdtemp(prefix="motcua-test-", dir=memory_folder()))
     os.environ[FOLDER_VARIABLE] = str(folder)
     config.stash[_GUARDIAN] = start_guardian(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if EXTERNAL_VARIABLE in os.environ:
+        skip = pytest.mark.skip(reason="it is about the embedded PostgreSQL")
+        for item in items:
+            if item.get_closest_marker("embedded"):
+                item.add_marker(skip)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -69,7 +88,7 @@ async def _admin(servers: Servers) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 async def database(servers: Servers, _admin: asyncpg.Connection) -> AsyncIterator[Database]:
     name = f"t_{uuid.uuid4().hex}"
-    await _admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER motcua_owner STRATEGY file_copy")
+    await _admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {servers.owner_role} STRATEGY file_copy")
     yield Database(name, servers.app + name, servers.owner + name, servers.admin + name)
     await _admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

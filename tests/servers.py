@@ -8,6 +8,7 @@ Run as ``python -m tests.servers FOLDER``; it writes ``servers.json`` into FOLDE
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -15,18 +16,26 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from deploy.local.account import ordinary_account
+import asyncpg
+
+from deploy.local.account import Account, ordinary_account
 from deploy.local.port import free_port
 from deploy.local.postgres import ADMIN, APP, OWNER, Postgres
-from deploy.local.secret import keep_secrets
+from deploy.local.secret import Secrets, keep_secrets
 from deploy.local.valkey import Valkey
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "motcua_template"
 FOLDER_VARIABLE = "MOTCUA_TEST_SERVERS"
+EXTERNAL_VARIABLE = "MOTCUA_TEST_POSTGRES"
+"""URL of a superuser of a PostgreSQL of your own (its database is not touched): the suite then runs on that one."""
+DISTRIBUTE_VARIABLE = "MOTCUA_TEST_DISTRIBUTE"
+"""Set beside it, on a coordinator of Citus: the tables are spread there."""
+EXTERNAL_OWNER, EXTERNAL_APP = "motcua_test_owner", "motcua_test_app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +46,7 @@ class Servers:
     owner: str
     app: str
     valkey: str
-    postgres_pid: int
-    valkey_pid: int
+    owner_role: str = OWNER
 
 
 def memory_folder() -> str | None:
@@ -87,14 +95,16 @@ def end_guardian(guardian: subprocess.Popen[bytes]) -> None:
         guardian.wait()
 
 
-def migrate(owner_url: str, app_url: str) -> None:
+def migrate(owner_url: str, app_url: str, *, spread: bool = False) -> None:
     """Bring a database to the newest schema, in a process of its own (as `make run` does)."""
     if not (ROOT / "alembic.ini").exists():
         return
     done = subprocess.run(
         [sys.executable, "-m", "alembic", "upgrade", "head"],
         cwd=ROOT,
-        env=os.environ | {"MOTCUA_MIGRATION_DATABASE_URL": owner_url, "MOTCUA_DATABASE_URL": app_url},
+        env=os.environ
+        | {"MOTCUA_MIGRATION_DATABASE_URL": owner_url, "MOTCUA_DATABASE_URL": app_url}
+        | {"MOTCUA_DISTRIBUTE_TABLES": str(spread)},
         capture_output=True,
         text=True,
         check=False,
@@ -107,29 +117,63 @@ def _serve(folder: Path, stack: ExitStack) -> None:
     folder.chmod(0o711)
     account = ordinary_account(folder / "postgres")
     secrets = keep_secrets(folder / "secrets.json")
-    postgres = Postgres(folder / "postgres", folder / "postgres.log", free_port(), account, secrets, short_lived=True)
     valkey = Valkey(folder / "valkey", folder / "valkey.log", free_port(), account, secrets)
     valkey.create()
     bell = valkey.start()
     stack.callback(valkey.stop, bell)
+    external = os.environ.get(EXTERNAL_VARIABLE)
+    servers = _external(external, secrets, stack) if external else _embedded(folder, account, secrets, stack)
+    valkey.wait_ready(bell)
+    draft = folder / "servers.json.new"
+    draft.write_text(json.dumps(asdict(replace(servers, valkey=valkey.url().rpartition("/")[0] + "/"))))
+    draft.rename(folder / "servers.json")
+
+
+def _embedded(folder: Path, account: Account, secrets: Secrets, stack: ExitStack) -> Servers:
+    postgres = Postgres(folder / "postgres", folder / "postgres.log", free_port(), account, secrets, short_lived=True)
     postgres.create()
     store = postgres.start()
     stack.callback(postgres.stop, store)
     postgres.wait_ready(store)
     postgres.provide_roles(TEMPLATE)
     migrate(postgres.url(OWNER, TEMPLATE), postgres.url(APP, TEMPLATE))
-    valkey.wait_ready(bell)
+    return Servers(postgres.url(ADMIN, ""), postgres.url(OWNER, ""), postgres.url(APP, ""), "")
+
+
+def _external(url: str, secrets: Secrets, stack: ExitStack) -> Servers:
+    """The roles and the template on a PostgreSQL that is there already; the template is dropped at the end."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
     servers = Servers(
-        admin=postgres.url(ADMIN, ""),
-        owner=postgres.url(OWNER, ""),
-        app=postgres.url(APP, ""),
-        valkey=valkey.url().rpartition("/")[0] + "/",
-        postgres_pid=store.pid,
-        valkey_pid=bell.pid,
+        admin=f"{parts.scheme}://{parts.netloc}/",
+        owner=f"postgresql://{EXTERNAL_OWNER}:{secrets.postgres_owner}@{place}/",
+        app=f"postgresql://{EXTERNAL_APP}:{secrets.postgres_app}@{place}/",
+        valkey="",
+        owner_role=EXTERNAL_OWNER,
     )
-    draft = folder / "servers.json.new"
-    draft.write_text(json.dumps(asdict(servers)))
-    draft.rename(folder / "servers.json")
+    spread = bool(os.environ.get(DISTRIBUTE_VARIABLE))
+    asyncio.run(_provide_external(servers, secrets, spread=spread))
+    stack.callback(lambda: asyncio.run(_say(servers.admin + "postgres", f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")))
+    migrate(servers.owner + TEMPLATE, servers.app + TEMPLATE, spread=spread)
+    return servers
+
+
+async def _provide_external(servers: Servers, secrets: Secrets, *, spread: bool) -> None:
+    link = await asyncpg.connect(servers.admin + "postgres")
+    for role, password in ((EXTERNAL_OWNER, secrets.postgres_owner), (EXTERNAL_APP, secrets.postgres_app)):
+        known = await link.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
+        await link.execute(f"{'ALTER' if known else 'CREATE'} ROLE {role} LOGIN NOSUPERUSER PASSWORD '{password}'")
+    await link.execute(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+    await link.execute(f"CREATE DATABASE {TEMPLATE} OWNER {EXTERNAL_OWNER}")
+    await link.close()
+    if spread:
+        await _say(servers.admin + TEMPLATE, "CREATE EXTENSION IF NOT EXISTS citus")
+
+
+async def _say(url: str, statement: str) -> None:
+    link = await asyncpg.connect(url)
+    await link.execute(statement)
+    await link.close()
 
 
 def main() -> None:

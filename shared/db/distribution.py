@@ -21,7 +21,7 @@ class NotDistributable(MotcuaError):  # noqa: N818 - named like the rest of the 
 
 
 def statements(metadata: MetaData, spread: frozenset[str] = frozenset()) -> list[str]:
-    """What spreads every table of ``metadata`` that is not among the ``spread`` ones, in an order that keeps them together."""
+    """What spreads every table of ``metadata`` that is not among the ``spread`` ones, and keeps a tenant's rows together."""
     by_tenant = sorted(table.name for table in metadata.tables.values() if COLUMN in table.columns)
     everywhere = sorted(table.name for table in metadata.tables.values() if COLUMN not in table.columns)
     found = [f"SELECT create_reference_table('{name}')" for name in everywhere if name not in spread]

@@ -83,7 +83,7 @@ async def filled(servers: Servers, _admin: asyncpg.Connection) -> AsyncIterator[
     redis_url = f"{servers.valkey}{int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
     async with Redis.from_url(redis_url) as link:
         await link.flushdb()
-    await _admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER motcua_owner STRATEGY file_copy")
+    await _admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {servers.owner_role} STRATEGY file_copy")
     try:
         async with stacked(servers.app + name, redis_url) as api:
             stack = await stack_of(api, "H51")

@@ -9,15 +9,16 @@ from tests.servers import Servers
 
 
 @pytest.mark.parametrize("turn", [1, 2, 3])
-async def test_each_test_has_a_database_of_its_own(database: Database, turn: int) -> None:
+async def test_each_test_has_a_database_of_its_own(database: Database, servers: Servers, turn: int) -> None:
     link = await asyncpg.connect(database.owner_url)
     try:
-        assert await link.fetchval("SELECT current_user") == "motcua_owner"
+        assert await link.fetchval("SELECT current_user") == servers.owner_role
         await link.execute("CREATE TABLE mine (n int)")
     finally:
         await link.close()
 
 
+@pytest.mark.embedded
 async def test_the_application_role_is_no_owner(database_url: str) -> None:
     link = await asyncpg.connect(database_url)
     try:
@@ -36,6 +37,7 @@ async def test_valkey_is_empty_for_each_test(redis_url: str, turn: int) -> None:
         await link.set("left", "over")
 
 
+@pytest.mark.embedded
 async def test_passwords_are_demanded(servers: Servers) -> None:
     _, _, place = servers.app.partition("@")
     with pytest.raises(asyncpg.InvalidPasswordError):
