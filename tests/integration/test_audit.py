@@ -269,6 +269,31 @@ async def silent(_progress) -> None:
     pass
 
 
+async def test_parts_that_are_done_are_not_done_again(loaded):
+    async with driver_session(loaded) as link:
+        await jobs.create(link, TENANT, JobKind.AUDIT, WHOLE)
+        job = await jobs.claim(link, TENANT, ["audit"], await jobs.clock(link))
+    done = []
+
+    class Counting(Audits):
+        async def _do_part(self, connection, tenant, audit, number):
+            if number == 2 and 2 not in done:
+                done.append(number)
+                raise Injected
+            await super()._do_part(connection, tenant, audit, number)
+            done.append(number)
+
+    with pytest.raises(Injected):
+        await Counting(loaded, nights=3)(job, silent)
+    result = await Counting(loaded, nights=3)(job, silent)
+    assert done == [0, 1, 2, 2, *range(3, result["parts"])]
+    assert result["parts"] > 3
+    whole = await audited(loaded, nights=3)
+    assert {name: result[name] for name in ("sums_compared", "dossiers_compared", "alarms")} == {
+        name: whole.result[name] for name in ("sums_compared", "dossiers_compared", "alarms")
+    }
+
+
 @pytest.mark.parametrize("mistake", ["none", "a sum is changed", "a dossier row is changed", "all dossier rows are lost"])
 async def test_it_is_right_while_events_are_projected_and_alarms_at_nothing(loaded, monkeypatch, mistake):
     small_batches(monkeypatch, 9)
