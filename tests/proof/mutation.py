@@ -56,7 +56,7 @@ TESTS: dict[str, list[str]] = {
     "dossier": FOLD,
     "due_dates": ["tests/unit/domain/test_due_dates.py", "tests/unit/clock/test_due_sets.py"],
     "working_time": CLOCK,
-    "waits": ["tests/unit/domain/test_index_facts.py", *FOLD],
+    "waits": ["tests/unit/clock/test_due_sets.py"],
     "facts": ["tests/unit/domain/test_facts.py", *FOLD],
     "lifecycle": FOLD,
 }

@@ -35,6 +35,6 @@ class ProofSettings:
             seed=os.environ.get("MOTCUA_PROOF_SEED") or "proof",
             rate=_whole("RATE", 200),
             seconds=_whole("SECONDS", 60),
-            mutants=_whole("MUTANTS", 40),
+            mutants=_whole("MUTANTS", 15),
             mutation_seconds=_whole("MUTATION_SECONDS", 1_800),
         )
