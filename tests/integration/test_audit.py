@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from services.worker.audit import Audits
 from services.worker.audit_schedule import AuditSchedule, nightly_id
 from services.worker.fail_points import FailPoints, Injected
 from services.worker.jobs import JobRunner
+from services.worker.main import Worker
 from services.worker.projector import Projector
 from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
@@ -18,10 +20,12 @@ from shared.db.engine import create_engine, driver_session
 from shared.db.jobs import JobKind, JobState
 from shared.db.tables import MEASURES
 from shared.domain.audit_plan import night_of
+from shared.settings import Settings
 from tests.integration.projected import (
     TENANT,
     append,
     assert_all_counted,
+    assert_exact,
     create_tenant,
     messy,
     parts,
@@ -375,3 +379,30 @@ def test_a_night_begins_when_its_hour_strikes():
     at = time(2, 30)
     assert night_of(datetime(2026, 3, 1, 19, 29, tzinfo=UTC), at) == date(2026, 3, 1)
     assert night_of(datetime(2026, 3, 1, 19, 30, tzinfo=UTC), at) == date(2026, 3, 2)
+
+
+async def test_the_worker_process_makes_up_for_the_night(loaded, database_url, migration_database_url, redis_url):
+    owner = await asyncpg.connect(migration_database_url)
+    await owner.execute("UPDATE event_log SET recorded_at = recorded_at - interval '2 days'")
+    await owner.close()
+    settings = Settings(
+        database_url=SecretStr(database_url),
+        redis_url=SecretStr(redis_url),
+        portal_url="http://127.0.0.1:9",
+        sweep_seconds=0.1,
+        audit_nights=1,
+    )
+    await spoil(loaded, MISTAKES["bogus sums"])
+    stopping = asyncio.Event()
+    running = asyncio.create_task(Worker(loaded, settings, FailPoints()).run(stopping))
+    try:
+        async with asyncio.timeout(40), driver_session(loaded) as link:
+            while await audits.last_night(link, TENANT) is None:
+                await asyncio.sleep(0.05)
+    finally:
+        stopping.set()
+        await running
+    alarms = await raised(loaded)
+    assert alarms
+    assert all(alarm.repaired_at is not None for alarm, _ in alarms)
+    await assert_exact(loaded)
