@@ -172,3 +172,47 @@ def test_what_cannot_be_read_is_left_to_the_fold(broken):
     [event] = life("received")
     data = {key: value for key, value in {**event.data, **broken}.items() if value is not ...}
     assert plain_row(CODE, rows_of([replace(event, data=data)])) is None
+
+
+def due_set(hours: int, follows: str | None, *, days: int = 12) -> Event:
+    """A date that the system set so many hours after the first instant, following the event of this id."""
+    data = {} if follows is None else {"follows": {"source": "s", "id": follows}}
+    at = FIRST + timedelta(hours=hours)
+    return told("due_set", at, f"d{hours}", source=SYSTEM_SOURCE, new_due_at=FIRST + timedelta(days), **data)
+
+
+def test_what_the_system_wrote_does_not_touch_a_dossier():
+    events = [*life("received", "assigned"), due_set(30, "e0")]
+    row = plain_row(CODE, rows_of(events))
+    assert row == folded(CODE, events)
+    assert row is not None
+    assert (row.touched_at, row.last_event_at) == (events[1].time, events[2].time)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_date_set_at_the_instant_of_reception_is_plain(turned):
+    events = [*life("received"), due_set(0, "e0")]
+    if turned:
+        events.reverse()
+    row = plain_row(CODE, rows_of(events))
+    assert row == folded(CODE, events)
+    assert row is not None
+    assert row.due_at == FIRST + timedelta(12)
+
+
+def test_a_date_that_follows_an_event_of_which_nothing_is_known_is_left_to_the_fold():
+    assert plain_row(CODE, rows_of([*life("received"), due_set(5, "elsewhere")])) is None
+
+
+def test_two_of_a_kind_at_one_instant_are_left_to_the_fold():
+    events = life("received", "assigned", "assigned")
+    assert plain_row(CODE, rows_of([*events[:2], replace(events[2], time=events[1].time)])) is None
+
+
+@pytest.mark.parametrize(("days", "plain"), [(9, True), (10, False), (11, False)])
+def test_a_date_after_lateness_is_left_to_the_fold(days, plain):
+    # promised for a local midnight, so that its day is the ninth; told on the local day given
+    events = [*life("received"), due_set(24 * days, None, days=30)]
+    row = plain_row(CODE, rows_of(events))
+    assert (row is not None) is plain
+    assert row is None or row == folded(CODE, events)
