@@ -161,3 +161,21 @@ def test_what_is_told_was_open_late_and_is_told_in_time(events, day):
         alive = ended_on is None or on < ended_on
         assert not alive or covers(counted.overdue, on) or covers(counted.paused, on)
     assert overdue_events(CODE, [*live_events, *(kept(one) for one in tellings)], now) == ()
+
+
+@pytest.mark.parametrize("recorded", ["2026-11-10 08:00", "2026-11-05 00:00"])
+def test_a_date_that_only_a_voided_event_told_in_time_is_history(recorded):
+    """The day is looked at, for some event set it before it was over; the date in force came in when it was."""
+    late = told("received", "2026-11-02 10:00", "r", recorded=recorded, due_at="2026-11-04 10:00")
+    mistaken = live("extended", "2026-11-03 08:00", "x", new_due_at="2026-11-04 09:00")
+    events = [late, mistaken, void(mistaken, "2026-11-03 09:00")]
+    assert passed_days(CODE, events, NOW) == [local_date(at("2026-11-04 10:00"))]
+    assert tellings(*events) == []
+    in_time = told("received", "2026-11-02 10:00", "r", recorded="2026-11-04 23:59", due_at="2026-11-04 10:00")
+    assert tellings(in_time, *events[1:]) == [("2026-11-04", "2026-11-05 00:00")]
+
+
+def test_told_at_the_end_of_the_pause_though_the_dossier_ended_later():
+    paused = [RECEIVED, live("supplement_requested", "2026-11-03 10:00"), live("supplemented", "2026-11-10 10:00")]
+    assert tellings(*paused, live("processed", "2026-11-12 10:00")) == [("2026-11-04", "2026-11-10 10:00")]
+    assert tellings(*paused[:2], live("processed", "2026-11-10 10:00")) == []
