@@ -31,22 +31,23 @@ class LeaseLost(Exception):  # noqa: N818 - named for what happened
 
 
 class JobRunner:
-    """``handlers``: what this worker can do, by kind of job."""
+    """``handlers``: what this worker can do, by kind of job. ``whole``: only jobs about everything, or about a selection."""
 
-    def __init__(self, engine: AsyncEngine, handlers: Mapping[JobKind, Handler]) -> None:
+    def __init__(self, engine: AsyncEngine, handlers: Mapping[JobKind, Handler], *, whole: bool | None = None) -> None:
         self._engine = engine
+        self._whole = whole
         self._handlers = handlers
         self._kinds = [kind.value for kind in handlers]
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant with a job to start."""
         async with driver_session(self._engine) as connection:
-            return await jobs.tenants_with_jobs(connection, self._kinds, await jobs.clock(connection))
+            return await jobs.tenants_with_jobs(connection, self._kinds, await jobs.clock(connection), whole=self._whole)
 
     async def work(self, tenant: Tenant) -> bool:
         """Do one job of the tenant; false: there was none."""
         async with driver_session(self._engine) as connection:
-            job = await jobs.claim(connection, tenant, self._kinds, await jobs.clock(connection))
+            job = await jobs.claim(connection, tenant, self._kinds, await jobs.clock(connection), whole=self._whole)
             if job is not None and job.fence > jobs.MOST_CLAIMS:
                 await jobs.finish(connection, job, await jobs.clock(connection), result=None, error="it was begun too often")
                 return True

@@ -83,9 +83,13 @@ class Worker:
         auditing = JobRunner(engine, {JobKind.AUDIT: Audits(engine, nights=settings.audit_nights, faults=faults)})
         schedule = AuditSchedule(engine, auditing, audit_time(settings.audit_at))
         self.audits = Pump("audits", find=schedule.tenants, work=schedule.work, sweep_seconds=sweep, lanes=1, failed=failed)
-        # as does a comparison with the portal
-        reconcile = Reconcile(engine, self.portal, list_path=settings.effective_portal_list_path)
-        nightly = ReconcileSchedule(engine, JobRunner(engine, {JobKind.RECONCILE: reconcile}), settings.reconcile_time)
+        # as does a comparison of everything with the portal, so that one of some dossiers does not wait for it
+        reconcile: dict[JobKind, Handler] = {
+            JobKind.RECONCILE: Reconcile(engine, self.portal, list_path=settings.effective_portal_list_path)
+        }
+        nightly = ReconcileSchedule(engine, JobRunner(engine, reconcile, whole=True), settings.reconcile_time)
+        some = JobRunner(engine, reconcile, whole=False)
+        self.selections = Pump("selections", find=some.tenants, work=some.work, sweep_seconds=sweep, lanes=2, failed=failed)
         self.comparisons = Pump(
             "comparisons", find=nightly.tenants, work=nightly.work, sweep_seconds=sweep, lanes=2, failed=failed
         )
@@ -106,6 +110,7 @@ class Worker:
             self.jobs: 0.0,
             self.audits: 0.0,
             self.comparisons: 0.0,
+            self.selections: 0.0,
             self.watch: 0.0,
             self.tidy: 0.0,
             self.portal: PATIENCE_SECONDS,
@@ -122,6 +127,7 @@ class Worker:
                 self.jobs.ring(tenant)
                 self.audits.ring(tenant)
                 self.comparisons.ring(tenant)
+                self.selections.ring(tenant)
             case _:
                 assert_never(topic)
 

@@ -150,27 +150,41 @@ async def unfinished(connection: "DriverConnection", tenant: Tenant, kind: JobKi
     return None if row is None else _job_of(row)
 
 
-async def tenants_with_jobs(connection: "DriverConnection", kinds: Collection[str], now: datetime) -> list[Tenant]:
-    """Every tenant with a job to start, or one whose worker is dead. Reads across tenants."""
+# what a comparison or a replay is about; without any of these it is about everything
+_SELECTING: Final = "ARRAY['dossiers', 'error', 'from']"
+
+
+async def tenants_with_jobs(
+    connection: "DriverConnection", kinds: Collection[str], now: datetime, *, whole: bool | None = None
+) -> list[Tenant]:
+    """Every tenant with a job to start, or one whose worker is dead. Reads across tenants. ``whole``: see `claim`."""
     rows = await connection.fetch(
-        """
+        f"""
         SELECT DISTINCT tenant FROM job
         WHERE state IN ('queued', 'running') AND kind = ANY($1::text[]) AND (leased_until IS NULL OR leased_until <= $2)
+          AND ($3::bool IS NULL OR parameters ?| {_SELECTING} <> $3)
         """,
         list(kinds),
         now,
+        whole,
     )
     return [Tenant(row[0]) for row in rows]
 
 
-async def claim(connection: "DriverConnection", tenant: Tenant, kinds: Collection[str], now: datetime) -> Job | None:
-    """Take the tenant's oldest job that nobody works at, for `LEASE` from ``now``; None if there is none."""
+async def claim(
+    connection: "DriverConnection", tenant: Tenant, kinds: Collection[str], now: datetime, *, whole: bool | None = None
+) -> Job | None:
+    """Take the tenant's oldest job that nobody works at, for `LEASE` from ``now``; None if there is none.
+
+    ``whole``: only jobs about everything, or (false) only such about a selection; None: both.
+    """
     row = await connection.fetchrow(
         f"""
         WITH due AS MATERIALIZED (
             SELECT job_id FROM job
             WHERE tenant = $1 AND state IN ('queued', 'running') AND kind = ANY($2::text[])
               AND (leased_until IS NULL OR leased_until <= $3)
+              AND ($5::bool IS NULL OR parameters ?| {_SELECTING} <> $5)
             ORDER BY created_at, job_id LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         UPDATE job SET state = 'running', fence = fence + 1, leased_until = $4, started_at = coalesce(started_at, $3),
@@ -183,6 +197,7 @@ async def claim(connection: "DriverConnection", tenant: Tenant, kinds: Collectio
         list(kinds),
         now,
         now + LEASE,
+        whole,
     )
     return None if row is None else _job_of(row)
 

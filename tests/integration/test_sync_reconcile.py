@@ -229,6 +229,26 @@ async def test_a_comparison_leaves_most_of_the_pace_to_the_sync(side: Side) -> N
     assert (result["looked_up"], result["differences"]) == (600, 0)
 
 
+async def test_a_comparison_of_some_dossiers_does_not_wait_for_one_of_everything(side: Side) -> None:
+    codes = await side.bulk(2)
+    await side.drain()
+    await queue(side)
+    await queue(side, dossiers=codes[:1])
+    handlers = {JobKind.RECONCILE: Reconcile(side.engine, side.sync, list_path=LIST)}
+    some, whole = (JobRunner(side.engine, handlers, whole=one) for one in (False, True))
+    assert await some.tenants() == await whole.tenants() == [TENANT]
+    assert await some.work(TENANT)
+    assert [row["result"] and row["result"]["looked_up"] for row in await by_age(side)] == [None, 1]
+    assert await some.tenants() == []
+    assert not await some.work(TENANT)
+    assert await whole.work(TENANT)
+    assert [row["result"]["looked_up"] for row in await by_age(side)] == [2, 1]
+
+
+async def by_age(side: Side) -> list[dict[str, Any]]:
+    return await side.fetch("SELECT result FROM job ORDER BY created_at")
+
+
 class Clock:
     """The database's clock, some days on."""
 
