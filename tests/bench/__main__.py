@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def main() -> int:
                 measure(bench)
             except Exception as error:
                 failed.append(name)
+                traceback.print_exc()
                 report.remark(f"{name} FAILED: {error!r}"[:1500])
             print(f"  ({time.monotonic() - begun:.0f} s)", flush=True)
     file = report.write(folder)
