@@ -351,5 +351,5 @@ async def test_a_question_of_rows_that_moves_too_many_is_refused(api: Served, mo
     refused = await stack.client.get("/v1/indices/766", params=asked)
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "too_much_changed")
     # of another period none would move
-    answer = await stack.get("/v1/indices/766", **{"from_": "2023-01-01", "to": "2023-12-31"}, as_of=before.isoformat())
+    answer = await stack.get("/v1/indices/766", from_="2023-01-01", to="2023-12-31", as_of=before.isoformat())
     assert answer["as_of"]["position"] == 4
