@@ -280,7 +280,8 @@ def _granted(wait: Wait, terms: ProcedureTerms | None, office: WorkingTime, due_
         return office.add(wait.ended_by.time, terms.term)
     if due_at is None or local_date(due_at) < local_date(wait.begun_at):
         return None
-    return office.after(wait.ended_by.time, office.between(wait.begun_at, due_at))
+    # a date at an opening, or in closed time, leaves as much as the closing before it: a wait makes no date earlier
+    return max(due_at, office.after(wait.ended_by.time, office.between(wait.begun_at, due_at)))
 
 
 def _in_force_before(dossier: Dossier, event: Event) -> datetime | None:

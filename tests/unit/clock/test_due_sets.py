@@ -114,6 +114,26 @@ def test_the_time_left_is_that_of_the_agency_s_own_date_too():
     assert due(settled(events, almanac(None))) == "2026-11-12 14:00"
 
 
+@pytest.mark.parametrize(
+    ("own", "requested", "supplemented", "expected"),
+    [
+        # at the opening on Friday: as much is left as until the closing on Thursday
+        ("2026-11-13 07:30", "2026-11-08 01:00", "2026-11-08 08:00", "2026-11-13 07:30"),
+        # on a day off, and at the end of a day
+        ("2026-11-15 10:00", "2026-11-10 18:00", "2026-11-10 19:00", "2026-11-15 10:00"),
+        ("2026-11-13 23:59", "2026-11-12 18:00", "2026-11-12 20:00", "2026-11-13 23:59"),
+        ("2026-11-15 10:00", "2026-11-10 08:00", "2026-11-10 09:00", "2026-11-16 08:30"),
+    ],
+)
+def test_a_wait_makes_no_date_earlier(own, requested, supplemented, expected):
+    events = [
+        told("received", "2026-11-02 10:00", due_at=own),
+        told("supplement_requested", requested),
+        told("supplemented", supplemented),
+    ]
+    assert due(settled(events, almanac())) == expected
+
+
 def test_a_late_request_leaves_nothing():
     late = [
         told("received", "2026-11-02 10:00", due_at="2026-11-05 10:00"),
