@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 
 from shared.portal import wire
+from shared.settings import Settings
 from tests.bench import load
 from tests.bench.figures import cursor, value
 from tests.bench.ingest import Bench
@@ -170,27 +171,33 @@ def sync(bench: Bench) -> None:
             time.sleep(0.05)
         time.sleep(1)
     _make_due(database)
+    before = value(database, "SELECT clock_timestamp()")
     with portal(bench, database) as url:
         with bench.stack.workers(database, MOTCUA_PORTAL_URL=url, **QUICK):
-            begun = time.perf_counter() - 2.0  # `workers` waits so long itself
-            limit = begun + 600
+            limit = time.perf_counter() + 900
             while value(database, "SELECT count(*) FROM sync_ledger WHERE tenant = 'H51' AND state = 'sent'") < wanted:
                 assert time.perf_counter() < limit, "the sync did not come to its end"
                 time.sleep(0.05)
-            seconds = time.perf_counter() - begun
+            seconds = value(database, _SYNC_SECONDS, before)
         bare = asyncio.run(_replayed(url, wanted))
     rate = wanted / seconds
     bench.report.add(
         Row(
             "sync",
-            f"sync of {wanted:,} dossiers with their steps, one worker, its start included / a bare loop with the same batches",
+            f"sync of {wanted:,} dossiers with their steps, one worker, from its first call / a bare loop with the same batches",
             f"{rate:,.0f}/s",
             f"{bare:,.0f}/s",
             rate / bare,
             0.5,
-            0.05,
+            0.02,
         )
     )
+
+
+_SYNC_SECONDS = """
+SELECT extract(epoch FROM (SELECT max(acknowledged_at) FROM sync_ledger WHERE tenant = 'H51')
+    - (SELECT min(started_at) FROM sync_attempt WHERE tenant = 'H51' AND started_at > $1))::float8
+"""
 
 
 def _make_due(database: Database) -> None:
@@ -207,7 +214,9 @@ def _make_due(database: Database) -> None:
 
 async def _replayed(url: str, wanted: int) -> float:
     """Dossiers a second when the calls that were made are made again, on an emptied portal, by a bare loop."""
-    async with httpx.AsyncClient(base_url=url, timeout=60, limits=httpx.Limits(max_connections=4)) as client:
+    headers = {"dstcode": Settings().portal_dstcode}
+    limits = httpx.Limits(max_connections=4)
+    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits, headers=headers) as client:
         calls: list[dict[str, Any]] = []
         after = 0
         while True:
