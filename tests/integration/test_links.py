@@ -163,6 +163,27 @@ async def test_every_number_opens(api: Served) -> None:
                     assert sum([await opened(client, one) for one in lists]) == number, (path, at, lists)
 
 
+async def test_rows_add_up_and_those_of_nothing_known_open(api: Served) -> None:
+    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    for by in ("agency", "procedure", "field", "channel"):
+        table = (await client.get(f"/v1/stats/by/{by}", params=PERIOD)).json()
+        for path, total in numbers(table["total"]):
+            if not path.startswith("rates."):
+                assert sum(dict(numbers(row))[path] for row in table["rows"]) == total, (by, path)
+        figure = {"figure": "received.total"}
+        answer = await client.get(table["row_dossiers"].format(row="unknown", **figure))
+        unknown = next((row["received"]["total"] for row in table["rows"] if row["key"] == "unknown"), 0)
+        assert (answer.status_code, len(answer.json()["items"])) == (200, unknown), by
+        times = (await client.get("/v1/stats/working-time", params={**PERIOD, "by": by})).json()
+        assert sum(row["dossiers"] for row in times["rows"]) == times["total"]["dossiers"]
+        odd = {**PERIOD, "by": by, "row": "a\x00b"}
+        assert (await client.get("/v1/stats/working-time/dossiers", params=odd)).status_code == 422
+    for asked in (PERIOD, {}):
+        found = (await client.get("/v1/stats/anomalies", params=asked)).json()
+        for name in ("dossiers", "with_anomaly"):
+            assert sum(row[name] for row in found["rows"]) == found["total"][name]
+
+
 async def test_the_national_count_is_not_of_our_dossiers(api: Served) -> None:
     admin = await api.key()
     paper = {**PERIOD, "indicator": "1.4", "denominator": 10**6, "source": "12/BC", "source_on": "2024-06-01"}

@@ -11,7 +11,7 @@ from pydantic import Field
 from services.api.context import RequestContext
 from services.api.openapi import error_answers
 from services.api.routes.dossiers import DossierReader
-from services.api.routes.scopes import LIST_ANSWERS, ListQuestion, asked_of, listed_of
+from services.api.routes.scopes import LIST_ANSWERS, PLAIN, ListQuestion, asked_of, listed_of
 from services.api.routes.stats import By, Filters, StatsCaller
 from services.api.schemas.dossiers import DossierList
 from services.api.schemas.quality import AnomalyAnswer, anomaly_links
@@ -43,7 +43,9 @@ def _json(answer: Any) -> Response:
 class RowQuestion(ListQuestion):
     """A figure in a row of a table, and how its dossiers are listed."""
 
-    row: Annotated[str, Field(max_length=200, description="The row by its key in the table.", examples=["H51.12"])]
+    row: Annotated[
+        str, Field(max_length=200, pattern=PLAIN, description="The row by its key in the table.", examples=["H51.12"])
+    ]
     figure: Annotated[AnyFigure, Field(description="The figure by its path in the row.", examples=["resolved.late"])]
 
 
@@ -89,7 +91,8 @@ class AnomalyQuestion(ListQuestion):
         ),
     ]
     row: Annotated[
-        str | None, Field(max_length=200, description="Only those in this row, by its key.", examples=["H51.12"])
+        str | None,
+        Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key.", examples=["H51.12"]),
     ] = None
 
 

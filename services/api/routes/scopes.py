@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 LIST_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 """What a list answers beside JSON."""
 
+PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
+"""A key of a row: no control characters, which the database would not take."""
+
 Choose = Callable[[Scope, datetime, Almanac], Selection]
 """The dossiers of a scope that are listed, at an instant and by the calendar as known then."""
 

@@ -16,7 +16,7 @@ from services.api.context import RequestContext
 from services.api.openapi import error_answers
 from services.api.pasts import View
 from services.api.routes.dossiers import DossierReader
-from services.api.routes.scopes import LIST_ANSWERS, ListQuestion, listed_of, present_scope
+from services.api.routes.scopes import LIST_ANSWERS, PLAIN, ListQuestion, listed_of, present_scope
 from services.api.routes.stats import Filters, StatsCaller, past_scope_of
 from services.api.schemas.dossiers import DossierList
 from services.api.schemas.quality import WorkingTimeAnswer, working_time_links
@@ -63,7 +63,9 @@ class WorkingTimeList(ListQuestion):
     by: Annotated[
         TimesBy | None, Field(description="What the answer was cut by, for `row`: agency, procedure, field or channel.")
     ] = None
-    row: Annotated[str | None, Field(max_length=200, description="Only those in this row, by its key.")] = None
+    row: Annotated[str | None, Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key.")] = (
+        None
+    )
     unconfirmed: Annotated[
         int | None,
         Field(
