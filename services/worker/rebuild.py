@@ -11,6 +11,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,8 @@ REPAIR_PAGE: Final = 500
 SNAPSHOT_SECONDS: Final = 600
 """Longest single statement of the snapshot."""
 REPORT_SECONDS: Final = 1.0
+ALIVE_SECONDS: Final = 60.0
+"""PostgreSQL ends a session that is idle in its transaction for `SNAPSHOT_SECONDS`: it hears of this one so often."""
 MOST_TRIES: Final = 3
 
 PROCESSES: Final = min(4, os.cpu_count() or 1)
@@ -144,23 +147,31 @@ class Rebuild:
             statement_seconds=SNAPSHOT_SECONDS,
         )
         orders: asyncio.Queue[Codes | None] = asyncio.Queue(self._processes)
+        finished = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._processes):
-                    group.create_task(compare_in_process(assignment, orders, seen.take))
-                group.create_task(self._order(tenant, assignment, orders))
-                sums = group.create_task(recount.compare(connection, tenant))
+                group.create_task(self._compare_dossiers(assignment, orders, seen, finished))
+                sums = group.create_task(_compare_sums(connection, tenant, finished))
         except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from failed
+            raise _first(failed) from failed
         return sums.result()
 
-    async def _order(self, tenant: Tenant, assignment: Assignment, orders: "asyncio.Queue[Codes | None]") -> None:
+    async def _compare_dossiers(
+        self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", seen: "_Seen", finished: asyncio.Event
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._processes):
+                group.create_task(compare_in_process(assignment, orders, seen.take))
+            group.create_task(self._order(assignment, orders))
+        finished.set()
+
+    async def _order(self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]") -> None:
         """Cut all codes into ranges, as they are asked for."""
         async with driver_session(self._engine) as scout, scout.transaction(isolation="repeatable_read", readonly=True):
             await recount.adopt_snapshot(scout, assignment.snapshot)
             await recount.bound_waits(scout, SNAPSHOT_SECONDS)
             last = Codes("", "")
-            while codes := await recount.next_codes(scout, tenant, last, PAGE_EVENTS):
+            while codes := await recount.next_codes(scout, assignment.tenant, last, PAGE_EVENTS):
                 await orders.put(codes)
                 last = codes
         for _ in range(self._processes):
@@ -198,6 +209,24 @@ class Rebuild:
         await projections.set_aside(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)
         await ledger.want(connection, tenant, reckoned.wants)
+
+
+async def _compare_sums(connection: "DriverConnection", tenant: Tenant, finished: asyncio.Event) -> recount.Comparison:
+    """Compare, and keep the snapshot until the dossiers are compared too."""
+    compared = await recount.compare(connection, tenant)
+    while not finished.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(finished.wait(), ALIVE_SECONDS)
+        await recount.show_life(connection)
+    return compared
+
+
+def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What broke first, out of its groups."""
+    one: BaseException = failed
+    while isinstance(one, BaseExceptionGroup):
+        one = one.exceptions[0]
+    return one
 
 
 @dataclass(slots=True)

@@ -189,6 +189,11 @@ async def adopt_snapshot(connection: "DriverConnection", name: str) -> None:
     await connection.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
 
 
+async def show_life(connection: "DriverConnection") -> None:
+    """Say that the transaction is not forgotten."""
+    await connection.execute("SELECT 1")
+
+
 async def next_codes(connection: "DriverConnection", tenant: Tenant, last: Codes, events: int) -> Codes | None:
     """The range after ``last`` (at first: Codes("", "")), of about so many events; None: there is none.
 

@@ -126,14 +126,20 @@ async def test_every_mistake_is_found_and_repaired(loaded, mistake):
         ]
 
 
-async def test_processes_of_its_own_find_the_same(loaded):
+async def test_processes_of_its_own_find_the_same(loaded, monkeypatch):
     right = (await rebuild(loaded)).result
     for mistake in ("a sum is changed", "a dossier row is changed", "dossier rows are lost", "bogus dossier rows"):
         await spoil(loaded, MISTAKES[mistake])
-    shown = []
+    shown, lives, show_life = [], [], recount.show_life
 
     async def report(progress):
         shown.append(progress)
+
+    async def seen(connection):
+        lives.append(await show_life(connection))
+
+    monkeypatch.setattr("services.worker.rebuild.ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(recount, "show_life", seen)
 
     found = await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), report)
     assert found["dossiers_differing"] > 0
@@ -142,6 +148,7 @@ async def test_processes_of_its_own_find_the_same(loaded):
         key: right[key] for key in ("events", "dossiers", "position", "checksum_after")
     }
     assert shown
+    assert len(lives) > 1  # the sums are compared long before the processes have started
     await assert_all_counted(loaded)
 
 
