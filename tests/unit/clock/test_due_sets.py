@@ -480,3 +480,18 @@ def test_only_what_leaves_its_date_to_the_clock_asks_it():
     assert not may_ask([dated, redated, *silent])
     for name in ("received", "supplemented", "paid"):
         assert may_ask([dated, told(name, "2026-11-03 12:00")]), name
+
+
+def test_a_payment_pauses_also_where_a_supplement_begins_the_term_anew():
+    events = [RECEIVED, told("payment_requested", "2026-11-03 10:00"), told("paid", "2026-11-05 10:00")]
+    pausing, restarting = (
+        settled(events, almanac(working_days(5), policy, payment_pauses=True))
+        for policy in (SupplementPolicy.PAUSE, SupplementPolicy.RESTART)
+    )
+    assert due(pausing) == due(restarting) == "2026-11-11 10:00"
+
+
+def test_a_reception_that_was_taken_back_lacks_no_date():
+    history = settled([RECEIVED], almanac())
+    assert due(history) == "2026-11-04 10:00"
+    assert uncomputed(CODE, [*history, void(RECEIVED, "2026-11-03 08:00")], almanac()) is None
