@@ -17,6 +17,10 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+def _local_hour(text: str) -> time | None:
+    return None if text == "off" else time.fromisoformat(text)
+
+
 class Settings(BaseSettings):
     """Settings with the prefix ``MOTCUA_``; see ``docs/operating.md``."""
 
@@ -82,7 +86,7 @@ class Settings(BaseSettings):
         1.0, description="Divides every retry delay; for tests of long outages."
     )
 
-    audit_at: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|off)$")] = Field(
+    audit_at: Annotated[str, Field(pattern=r"^(off|([01]\d|2[0-3]):[0-5]\d)$")] = Field(
         "02:30", description="Local time at which the nightly audit begins; `off` for never."
     )
     audit_nights: Annotated[int, Field(ge=1, le=366)] = Field(
@@ -115,7 +119,12 @@ class Settings(BaseSettings):
     @property
     def reconcile_time(self) -> time | None:
         """The local time of the nightly comparison; None: there is none."""
-        return None if self.reconcile_at == "off" else time.fromisoformat(self.reconcile_at)
+        return _local_hour(self.reconcile_at)
+
+    @property
+    def audit_time(self) -> time | None:
+        """The local time of the nightly audit; None: there is none."""
+        return _local_hour(self.audit_at)
 
     @property
     def listens_beyond_loopback(self) -> bool:

@@ -10,15 +10,14 @@ from typing import Any, Final, Protocol, assert_never
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.audit import Audits
-from services.worker.audit_schedule import AuditSchedule, audit_time
 from services.worker.clock import Clock, Examiner
 from services.worker.fail_points import FailPoints
 from services.worker.jobs import Handler, JobRunner
 from services.worker.metrics import WorkerMetrics
+from services.worker.nightly import AUDIT, COMPARISON, NightlySchedule
 from services.worker.overdue import OverdueTeller
 from services.worker.portal_jobs import Replay
 from services.worker.portal_reconcile import Reconcile
-from services.worker.portal_schedule import ReconcileSchedule
 from services.worker.portal_sync import PortalSync
 from services.worker.portal_watch import LOOK_SECONDS, TIDY_SECONDS, Tidy, Watch
 from services.worker.projector import Projector
@@ -81,13 +80,13 @@ class Worker:
         self.jobs = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2, failed=failed)
         # an audit takes minutes: beside other jobs, not before them
         auditing = JobRunner(engine, {JobKind.AUDIT: Audits(engine, nights=settings.audit_nights, faults=faults)})
-        schedule = AuditSchedule(engine, auditing, audit_time(settings.audit_at))
+        schedule = NightlySchedule(engine, auditing, AUDIT, settings.audit_time)
         self.audits = Pump("audits", find=schedule.tenants, work=schedule.work, sweep_seconds=sweep, lanes=1, failed=failed)
         # as does a comparison of everything with the portal, so that one of some dossiers does not wait for it
         reconcile: dict[JobKind, Handler] = {
             JobKind.RECONCILE: Reconcile(engine, self.portal, list_path=settings.effective_portal_list_path)
         }
-        nightly = ReconcileSchedule(engine, JobRunner(engine, reconcile, whole=True), settings.reconcile_time)
+        nightly = NightlySchedule(engine, JobRunner(engine, reconcile, whole=True), COMPARISON, settings.reconcile_time)
         some = JobRunner(engine, reconcile, whole=False)
         self.selections = Pump("selections", find=some.tenants, work=some.work, sweep_seconds=sweep, lanes=2, failed=failed)
         self.comparisons = Pump(

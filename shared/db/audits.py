@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from shared.db.audit_recount import HASH
-from shared.domain.audit_plan import Part, begin_of_night
+from shared.domain.audit_plan import Part
 from shared.domain.events import Tenant
 
 if TYPE_CHECKING:
@@ -102,15 +102,15 @@ def _alarm_of(row: Any) -> Alarm:
     return Alarm(**{**dict(row), "part": _json(row["part"])})
 
 
-async def tenants_due(connection: "DriverConnection", job_id: str, night: date, at: time) -> list[Tenant]:
-    """Every tenant that had events when the night began, and no audit ``job_id``. Reads across tenants."""
+async def tenants_due(connection: "DriverConnection", job_id: str, tick: datetime) -> list[Tenant]:
+    """Every tenant that had events at ``tick``, and no audit ``job_id``. Reads across tenants."""
     rows = await connection.fetch(
         """
         SELECT h.tenant FROM log_counter h JOIN event_log e ON e.tenant = h.tenant AND e.position = 1
         WHERE e.recorded_at < $2 AND NOT EXISTS (SELECT FROM job j WHERE j.tenant = h.tenant AND j.job_id = $1)
         """,
         job_id,
-        begin_of_night(night, at),
+        tick,
     )
     return [Tenant(row[0]) for row in rows]
 

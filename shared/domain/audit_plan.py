@@ -6,10 +6,8 @@ that night is due, with those of nights that were missed. So a full walk recount
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any, Final
-
-from shared.domain.local_time import LOCAL_ZONE, ONE_DAY
 
 PART_DOSSIERS: Final = 20_000
 """A part is recounted in one snapshot of the database; it has about so many dossiers."""
@@ -67,17 +65,6 @@ class Part:
             None if bucket is None else Bucket(*bucket),
             told.get("drawn", 0),
         )
-
-
-def night_of(now: datetime, at: time) -> date:
-    """The local date on which the hour ``at`` struck last."""
-    local = now.astimezone(LOCAL_ZONE)
-    return local.date() if local.time() >= at else local.date() - ONE_DAY
-
-
-def begin_of_night(night: date, at: time) -> datetime:
-    """When the audit of ``night`` is due."""
-    return datetime.combine(night, at, LOCAL_ZONE)
 
 
 def slots_due(last: date | None, night: date, nights: int) -> tuple[int, ...]:

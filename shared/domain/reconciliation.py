@@ -1,10 +1,8 @@
-"""Comparing what the portal holds with what we hold: kinds of differences, and when the nightly one is due. Pure."""
+"""Comparing what the portal holds with what we hold: kinds of differences, and at what pace. Pure."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
-
-from shared.domain.local_time import LOCAL_ZONE, ONE_DAY
 
 COMPARISON_SHARE: Final = 0.2
 """A comparison makes at most this share of the calls that the portal allows; the rest is for what is to be sent."""
@@ -29,18 +27,6 @@ class DifferenceKind(StrEnum):
 
 REPAIRED: Final = frozenset(DifferenceKind) - {DifferenceKind.STEPS_BEYOND, DifferenceKind.MISSING_HERE}
 """What sending again puts right."""
-
-
-def last_tick(now: datetime, at: time) -> datetime:
-    """The latest instant, not after ``now``, at which the local hour ``at`` struck."""
-    local = now.astimezone(LOCAL_ZONE)
-    tick = datetime.combine(local.date(), at, LOCAL_ZONE)
-    return tick if tick <= local else tick - ONE_DAY
-
-
-def night_of(tick: datetime) -> date:
-    """The local date that a tick belongs to, which names its work."""
-    return tick.astimezone(LOCAL_ZONE).date()
 
 
 def spacing(calls_per_minute: float) -> timedelta:

@@ -1,17 +1,17 @@
 """The audit: every corrupted figure and row is found with its dossiers, told, then repaired; nothing else ever is."""
 
 import asyncio
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time, timedelta
 
 import asyncpg
 import pytest
 from pydantic import SecretStr
 
 from services.worker.audit import Audits
-from services.worker.audit_schedule import AuditSchedule, nightly_id
 from services.worker.fail_points import FailPoints, Injected
 from services.worker.jobs import JobRunner
 from services.worker.main import Worker
+from services.worker.nightly import AUDIT, NightlySchedule
 from services.worker.projector import Projector
 from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
@@ -19,7 +19,7 @@ from shared.db import audits, jobs, projections
 from shared.db.engine import create_engine, driver_session
 from shared.db.jobs import JobKind, JobState
 from shared.db.tables import MEASURES
-from shared.domain.audit_plan import night_of
+from shared.domain.nights import last_tick, night_of
 from shared.settings import Settings
 from tests.integration.projected import (
     TENANT,
@@ -358,7 +358,7 @@ async def test_a_rebuild_meanwhile_voids_the_comparison(loaded):
 
 async def test_two_workers_begin_one_audit_a_night_and_only_for_who_had_events(loaded, migration_database_url):
     at = time(2, 30)
-    schedules = [AuditSchedule(loaded, runner(loaded), at) for _ in range(2)]
+    schedules = [NightlySchedule(loaded, runner(loaded), AUDIT, at) for _ in range(2)]
     assert await schedules[0].tenants() == []  # its first event came after the hour struck
     owner = await asyncpg.connect(migration_database_url)
     await owner.execute("UPDATE event_log SET recorded_at = recorded_at - interval '2 days'")
@@ -369,16 +369,10 @@ async def test_two_workers_begin_one_audit_a_night_and_only_for_who_had_events(l
     assert await schedules[1].tenants() == []
     async with driver_session(loaded) as link:
         found = await link.fetch("SELECT job_id, state FROM job")
-        night = night_of(await jobs.clock(link), at)
+        night = night_of(last_tick(await jobs.clock(link), at))
         assert await audits.last_night(link, TENANT) == night
-    assert [tuple(row) for row in found] == [(nightly_id(night), "done")]
-    assert await AuditSchedule(loaded, runner(loaded), None).tenants() == []
-
-
-def test_a_night_begins_when_its_hour_strikes():
-    at = time(2, 30)
-    assert night_of(datetime(2026, 3, 1, 19, 29, tzinfo=UTC), at) == date(2026, 3, 1)
-    assert night_of(datetime(2026, 3, 1, 19, 30, tzinfo=UTC), at) == date(2026, 3, 2)
+    assert [tuple(row) for row in found] == [(AUDIT.job_id(night), "done")]
+    assert await NightlySchedule(loaded, runner(loaded), AUDIT, None).tenants() == []
 
 
 async def test_the_worker_process_makes_up_for_the_night(loaded, database_url, migration_database_url, redis_url):

@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker import portal_reconcile
 from services.worker.jobs import JobRunner
+from services.worker.nightly import COMPARISON, NightlySchedule
 from services.worker.portal_reconcile import LIST_PAGE, Reconcile
-from services.worker.portal_schedule import ReconcileSchedule
 from shared.db import jobs, ledger_differences
 from shared.db.engine import driver_session
 from shared.db.jobs import Job, JobKind, JobState
-from shared.domain.reconciliation import DifferenceKind, last_tick
+from shared.domain.reconciliation import DifferenceKind
 from tests.integration.sync_side import TENANT, Side, both_sides, new_sync, practice_portal
 
 AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
@@ -260,9 +260,9 @@ class Clock:
         return now + timedelta(days=self.days)
 
 
-def scheduler(engine: AsyncEngine, side: Side, at: time | None) -> ReconcileSchedule:
+def scheduler(engine: AsyncEngine, side: Side, at: time | None) -> NightlySchedule:
     handler = Reconcile(engine, side.sync, list_path=LIST)
-    return ReconcileSchedule(engine, JobRunner(engine, {JobKind.RECONCILE: handler}), at)
+    return NightlySchedule(engine, JobRunner(engine, {JobKind.RECONCILE: handler}), COMPARISON, at)
 
 
 async def test_one_comparison_a_night_whatever_number_of_workers_and_one_for_all_nights_missed(
@@ -309,15 +309,3 @@ async def test_the_night_waits_for_a_comparison_that_somebody_asked_for(side: Si
     assert await worker.tenants() == [TENANT]
     assert await worker.work(TENANT)
     assert [row["state"] for row in await side.fetch("SELECT state FROM job")] == ["done", "done"]
-
-
-@pytest.mark.parametrize(
-    ("now", "tick"),
-    [
-        ("2026-05-11T18:59:59+00:00", "2026-05-11T02:00:00+07:00"),
-        ("2026-05-11T19:00:00+00:00", "2026-05-12T02:00:00+07:00"),
-        ("2026-12-31T19:30:00+00:00", "2027-01-01T02:00:00+07:00"),
-    ],
-)
-def test_it_strikes_by_the_local_clock(now: str, tick: str) -> None:
-    assert last_tick(datetime.fromisoformat(now), time(2, 0)) == datetime.fromisoformat(tick)
