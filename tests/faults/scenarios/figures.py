@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -15,11 +17,11 @@ from tests.faults import oracle
 from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS
 from tests.integration.oracle_answers import Judge
-from tests.integration.oracle_stack import Reader
+from tests.integration.oracle_stack import Reader, identity
 from tests.oracle.comparison import figure_differences
 from tests.oracle.figures import effective_to, summary
 from tests.oracle.log import local_date
-from tests.oracle.reckoning import Reckoning
+from tests.oracle.reckoning import Reckoning, reckon
 from tests.system.end_to_end import TENANT
 
 JOB_SECONDS = 60.0
@@ -80,7 +82,7 @@ async def reconciled(run: Run) -> dict[str, Any]:
         return await ended(client, await client.post("/v1/sync/reconcile"))
 
 
-async def under_load(run: Run, seconds: float) -> int:
+async def loaded(run: Run, seconds: float) -> int:
     """Agencies tell for so long, and worker and API die at random moments; how often they did."""
     stack, agencies = run.stack, run.agencies
     kills = 0
@@ -103,7 +105,7 @@ async def dashboard_drift(run: Run) -> None:
     """After random load and kills a recompute, an audit and a comparison with the portal find no difference; whatever
     row of the dashboards is edited, deleted or invented by hand is found by an audit, told with both values, and repaired."""
     await run.settled()
-    kills = await under_load(run, run.counts.of(600, 15, 3))
+    kills = await loaded(run, run.counts.of(600, 15, 3))
     await run.recovered("the last kill under load", run.settled(90), most=60)
     async with asking(run) as client:
         rebuilt = await ended(client, await client.post("/v1/stats/rebuild"))
@@ -181,3 +183,131 @@ async def seen_by_oracle(run: Run) -> list[str]:
 
 def _months(dossiers: list[Reckoning]) -> set[str]:
     return {f"{local_date(one.received_at):%Y-%m}" for one in dossiers if one.received_at is not None}
+
+
+# ---- 18
+
+YEAR = {"from": "2022-01-01", "to": "2022-12-31"}
+"""Half of the dossiers told are of that year; the other half must not show in it."""
+EVENTS_A_SECOND = 200
+KILLED_AT = ("mid-rebuild", "before-swap", "before-rebuild-commit")
+
+
+@dataclass
+class Window:
+    """Somebody looks at a dashboard all the time: each answer with the position that it says it counts."""
+
+    seen: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    async def look(self, run: Run) -> None:
+        async with asking(run) as client:
+            while True:
+                answer = await client.get("/v1/stats/summary", params=YEAR)
+                if answer.status_code == 200:
+                    self.seen.append((answer.json()["as_of"]["position"], answer.json()))
+                else:
+                    self.errors[f"HTTP {answer.status_code}"] += 1
+                await asyncio.sleep(0.05)
+
+    def sample(self, most: int) -> list[tuple[int, dict[str, Any]]]:
+        """Answers spread over all that were seen, of different positions."""
+        different = list(dict(self.seen).items())
+        return different[:: max(len(different) // most, 1)] + different[-1:]
+
+
+@asynccontextmanager
+async def ingesting(run: Run, rate: int) -> AsyncIterator[list[float]]:
+    """Agencies tell ``rate`` events a second meanwhile; when each POST of 10 dossiers' events was acknowledged."""
+    told: list[float] = []
+    desks, batch = 4, 10
+    ending = asyncio.Event()
+
+    async def desk(number: int) -> None:
+        due = time.monotonic() + number * batch / rate
+        while not ending.is_set():
+            lives = run.agencies.lives(batch)
+            run.agencies.book.lives.extend([identity(one) for one in life] for life in lives)
+            waiting = [list(life) for life in lives]
+            while waiting := [life for life in waiting if life]:
+                due += desks * len(waiting) / rate
+                await run.agencies.insist([life.pop(0) for life in waiting])
+                told.extend([time.monotonic()] * len(waiting))
+                await asyncio.sleep(max(due - time.monotonic(), 0))
+
+    working = asyncio.gather(*(desk(number) for number in range(desks)))
+    try:
+        yield told
+    finally:
+        ending.set()
+        await working
+
+
+async def killed_in_rebuild(run: Run, point: str, client: httpx.AsyncClient) -> None:
+    """A rebuild begins, its worker dies at ``point``, others are asked for meanwhile, and it comes to its end."""
+    stack = run.stack
+    seat = stack.seat("worker")
+    await asyncio.to_thread(stack.hold, "worker")
+    ends = len(seat.ends)
+    first = await client.post("/v1/stats/rebuild")
+    at_once = await asyncio.gather(*(client.post("/v1/stats/rebuild") for _ in range(2)))
+    stack.release("worker", MOTCUA_FAIL_POINT=f"{point}:1!")
+
+    async def died() -> bool:
+        return len(seat.ends) > ends
+
+    await run.until(died, 30, f"the worker dies at {point}")
+    stack.done["worker SIGKILL"] += 1
+    again = await client.post("/v1/stats/rebuild")
+    if not run.counts.full:  # the lease of 20 s is not the subject
+        await stack.sql("UPDATE job SET leased_until = clock_timestamp() WHERE state = 'running'")
+    for answer in (first, *at_once, again):
+        assert answer.status_code in (202, 409), answer.text
+        if answer.status_code == 202:
+            result = await ended(client, answer)
+            assert (result["dossiers_differing"], result["sums_differing"]) == (0, 0), result
+    assert first.status_code == 202, first.text
+
+
+@scenario(18, "recompute-races-with-ingest")
+async def recompute_races_with_ingest(run: Run) -> None:
+    """While 200 events a second come in, recomputes are begun, killed at every stage, begun again and asked for twice at once:
+    each answer read meanwhile is that of the log up to the position it names, a second recompute is refused or queued,
+    nothing is sent to the portal for it."""
+    await run.settled()
+    window = Window()
+    async with asking(run) as client:
+        async with ingesting(run, EVENTS_A_SECOND) as told:
+            looking = asyncio.create_task(window.look(run))
+            begun = time.monotonic()
+            under_load = KILLED_AT * 5 if run.counts.full else (run.chance.choice(KILLED_AT),)
+            for point in under_load:
+                run.stack.steady()
+                await killed_in_rebuild(run, point, client)
+            for _ in range(run.counts.of(20, 2, 1)):
+                await ended(client, await client.post("/v1/stats/rebuild"))
+            seconds = time.monotonic() - begun
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        assert not window.errors, f"the dashboard answered {dict(window.errors)}"
+        await run.recovered("a rebuild killed under load", run.settled(90), most=60)
+        rate = len(told) / seconds
+        assert rate > EVENTS_A_SECOND / 3, f"only {rate:.0f} events a second were told"
+        sample = window.sample(25)
+        assert len(sample) > 3, f"the dashboard was seen at {len(sample)} positions only"
+        judge = await judging(client)
+        for position, answer in sample:
+            known = reckon(judge.events[:position])
+            wanted = summary(known.values(), date(2022, 1, 1), date(2022, 12, 31))
+            assert figure_differences(wanted, answer) == [], f"mixed or empty at position {position}"
+        way = run.stack.proxies["portal"]
+        way.watched, calls = b"POST /mapi/g", len(way.requests)
+        result = await ended(client, await client.post("/v1/stats/rebuild"))
+        await run.settled()
+        assert len(way.requests) == calls, "a recompute sends something to the portal"
+        way.watched = None
+    run.outcome.notes.append(
+        f"{rate:.0f} events a second beside {len(under_load)} killed rebuilds, the dashboard read {len(window.seen)} times,"
+        f" {len(sample)} of its answers compared with the log up to their position; the last rebuild of {result['events']}"
+        f" events took {result['seconds']:.2f} s"
+    )
