@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.api.metrics import Metrics
@@ -38,6 +39,9 @@ MOST_WAITING_BYTES: Final = 64 * 2**20
 
 PATIENCE_SECONDS: Final = 8.0
 """How long an event waits for PostgreSQL before its client is told to come again."""
+
+LOCKED_SECONDS: Final = 5.0
+"""How long one append waits for a counter that somebody holds (``lock_timeout`` of the engine's sessions)."""
 
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
@@ -174,7 +178,9 @@ class Intake:
                         raise
                     # whether a lost statement took effect is not known; doing it again is safe, each identity counts once
                     get_logger().warning("append_delayed", tenant=tenant, **failure_of(error))
-                    self._give_up_on_late(line)
+                    # who cannot wait through one more try for the lock is told now, not after it
+                    locked = isinstance(error, asyncpg.LockNotAvailableError)
+                    self._give_up_on_late(line, LOCKED_SECONDS if locked else 0.0)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         except Exception as error:  # noqa: BLE001 - nobody awaits this task: whoever waits for it must be told
@@ -242,9 +248,9 @@ class Intake:
         else:
             part.done.set_result(result)
 
-    def _give_up_on_late(self, line: _Line) -> None:
-        now = asyncio.get_running_loop().time()
-        while line.waiting and line.waiting[0].until <= now:
+    def _give_up_on_late(self, line: _Line, next_try_seconds: float) -> None:
+        soon = asyncio.get_running_loop().time() + next_try_seconds
+        while line.waiting and line.waiting[0].until <= soon:
             self._end(
                 line.waiting.popleft(), Overloaded("the database cannot be reached at the moment", _RETRY_AFTER_SECONDS)
             )

@@ -228,6 +228,26 @@ async def test_a_lock_on_the_counter_delays_and_loses_nothing(api: Served, telle
     assert (await waiting).status_code == 202
 
 
+async def test_a_counter_that_stays_locked_is_told_before_patience_ends(
+    api: Served, teller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = event_log.append
+    errors: list[Exception] = [asyncpg.LockNotAvailableError("held"), asyncpg.TooManyConnectionsError("full")]
+
+    async def held(connection: Any, tenant: Any, events: Sequence[NewEvent]) -> list[Appended]:
+        if errors:
+            raise errors.pop(0)
+        return await append(connection, tenant, events)
+
+    monkeypatch.setattr(event_log, "append", held)
+    monkeypatch.setattr(ingest, "LOCKED_SECONDS", ingest.PATIENCE_SECONDS)
+    # one more try could take longer than a client is kept waiting
+    answer = await post(teller, event())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    # any other outage may end at once: that one is waited for
+    assert (await post(teller, event())).status_code == 202
+
+
 async def test_metrics_count_what_became_of_events(api: Served, teller: httpx.AsyncClient) -> None:
     told = event()
     await post(teller, [told, told, 7])
