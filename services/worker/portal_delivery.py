@@ -95,8 +95,16 @@ class Delivery:
         self.tally = Tally()
 
     async def run(self, claims: Sequence[Claim]) -> None:
-        """Deliver ``claims``."""
+        """Deliver ``claims``: those that never failed first, so that none of them waits for a call that may hang again."""
         letters = await self._write_letters(claims)
+        for failed_before in (False, True):
+            part = [letter for letter in letters if (letter.claim.attempts > 0) is failed_before]
+            if not await self._deliver(part):
+                await self._book.release(letters)  # also the part that did not have its turn
+                return
+
+    async def _deliver(self, letters: Sequence[Letter]) -> bool:
+        """First the dossiers, then their steps; whether the gate let all calls go."""
         waiting = [letter for letter in letters if letter.needs_dossier]
         settled = [letter for letter in letters if not letter.needs_dossier]
         while waiting:
@@ -105,7 +113,7 @@ class Delivery:
                 continue
             admission = await self._admit([*call, *waiting, *settled])
             if admission is None:
-                return
+                return False
             again, done = await self._send_dossiers(call, admission)
             waiting.extend(again)
             settled.extend(done)
@@ -115,8 +123,9 @@ class Delivery:
         while stepping := [letter for letter in stepping if self._book.is_open(letter)]:
             admission = await self._admit(stepping)
             if admission is None:
-                return
+                return False
             await self._send_steps(next_step_call(stepping), admission)
+        return True
 
     async def _admit(self, letters: Iterable[Letter]) -> Admission | None:
         admission = await self._gate.admit(self._lane, self._connection)

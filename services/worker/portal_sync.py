@@ -7,8 +7,10 @@ through PostgreSQL.
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
@@ -29,7 +31,7 @@ from shared.db.ledger import Claim
 from shared.db.outage import is_outage
 from shared.domain.circuit import Lane, Pace
 from shared.domain.events import Tenant
-from shared.domain.retry import SUSPECT_TRIES
+from shared.domain.retry import SUSPECT_TRIES, ErrorClass
 from shared.observability import failure_of, get_logger
 from shared.portal import wire
 from shared.portal.client import Deadlines, PortalClient
@@ -222,7 +224,7 @@ class PortalSync:
             claims = await self._claim(connection, post.tenant, lane)
             if not claims:
                 return 0
-            if len(claims) == CLAIM_LIMITS[lane]:
+            if len(claims) == CLAIM_LIMITS[lane] or _may_hang(claims):
                 self._start_sender(post.tenant, lane)  # there is more than one sender's work
             notebook = Notebook(self._engine, connection, post.tenant, claims, self._clock, time_scale=self._time_scale)
             delivery = Delivery(
@@ -250,16 +252,14 @@ class PortalSync:
         now = await ledger.clock(connection)
         self._clock.observe(now)
         limit = CLAIM_LIMITS[lane]
-        # a probe should not be spent on a dossier that may itself be the trouble
-        return await ledger.claim(
-            connection,
-            tenant,
-            lane,
-            limit=limit,
-            now=now,
-            lease_seconds=LEASE_SECONDS,
-            fewer_attempts_than=SUSPECT_TRIES,
-        ) or await ledger.claim(connection, tenant, lane, limit=limit, now=now, lease_seconds=LEASE_SECONDS)
+        claim = partial(ledger.claim, connection, tenant, lane, now=now, lease_seconds=LEASE_SECONDS)
+        return (
+            # a probe should not be spent on a dossier that may itself be the trouble
+            await claim(limit=limit, fewer_attempts_than=SUSPECT_TRIES)
+            or await claim(limit=limit, but_not=ErrorClass.AMBIGUOUS)
+            # its call may hang again until the deadline: no other one waits behind it
+            or await claim(limit=1)
+        )
 
     def _tell(self, tenant: Tenant, lane: Lane, claimed: int, tally: Tally) -> None:
         self._metrics.delivered(tenant, lane.value, tally.dossiers, tally.steps)
@@ -297,3 +297,8 @@ class PortalSync:
         self._metrics.failed("portal")
         level = get_logger().warning if is_outage(error) else get_logger().error
         level(action, tenant=tenant, **failure_of(error))
+
+
+def _may_hang(claims: Sequence[Claim]) -> bool:
+    """Whether this is a suspect, alone, whose last call ended without an answer."""
+    return claims[0].attempts >= SUSPECT_TRIES and claims[0].error_class is ErrorClass.AMBIGUOUS

@@ -104,6 +104,7 @@ _CLAIM_BACKLOG: Final = """
     SELECT dossier_code FROM sync_ledger
     WHERE tenant = $1 AND state = 'pending' AND next_try_at <= $2 AND (leased_until IS NULL OR leased_until <= $2)
       AND (live_until IS NULL OR live_until <= $2) AND attempts < $5
+      AND ($6::text IS NULL OR error_class IS DISTINCT FROM $6)
     ORDER BY priority, next_try_at, dossier_code
     LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -113,6 +114,7 @@ _CLAIM_LIVE: Final = """
     SELECT dossier_code FROM sync_ledger
     WHERE tenant = $1 AND state = 'pending' AND live_until > $2 AND next_try_at <= $2
       AND (leased_until IS NULL OR leased_until <= $2) AND attempts < $5
+      AND ($6::text IS NULL OR error_class IS DISTINCT FROM $6)
     ORDER BY live_until
     LIMIT $3
     FOR UPDATE SKIP LOCKED
@@ -143,13 +145,15 @@ async def claim(
     now: datetime,
     lease_seconds: float,
     fewer_attempts_than: int = ANY_ATTEMPTS,
+    but_not: ErrorClass | None = None,
 ) -> list[Claim]:
     """Lease up to ``limit`` dossiers that are due, the most urgent ones, sorted by code. Commits by itself.
 
-    ``fewer_attempts_than``: leave out those that failed so often (a probe should not be spent on a suspect).
+    ``fewer_attempts_than``: leave out those that failed so often (a probe should not be spent on a suspect); ``but_not``:
+    those whose last failure was of this class.
     """
     until = now + timedelta(seconds=lease_seconds)
-    rows = await connection.fetch(_CLAIMS[lane], tenant, now, limit, until, fewer_attempts_than)
+    rows = await connection.fetch(_CLAIMS[lane], tenant, now, limit, until, fewer_attempts_than, but_not)
     claims = [
         Claim(
             dossier_code=row["dossier_code"],

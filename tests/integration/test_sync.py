@@ -1,7 +1,7 @@
 """Dossiers go to a practice portal, and both sides then hold the same."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -193,6 +193,36 @@ async def test_wanted_while_under_way_stays_pending(side: Side) -> None:
                 connection, TENANT, now, finished=[ledger_records.Finished(claim.dossier_code, claim.fence, state, 1, now)]
             )
             assert (await side.row(CODE))["state"] == "pending"
+
+
+async def failed_before(side: Side, attempts: int, error_class: str, codes: Sequence[str]) -> None:
+    async with driver_session(side.engine) as connection:
+        await connection.execute(
+            "UPDATE sync_ledger SET attempts = $2, error_class = $3 WHERE tenant = $1 AND dossier_code = ANY($4::text[])",
+            TENANT,
+            attempts,
+            error_class,
+            list(codes),
+        )
+
+
+async def test_those_whose_calls_may_hang_again_are_claimed_alone(side: Side, capsys: pytest.CaptureFixture[str]) -> None:
+    codes = await side.bulk(3, steps=1)
+    await failed_before(side, 2, "ambiguous", codes)
+    assert await side.drain() == {"sent": 3}
+    # nobody waits behind a call that hangs until its deadline
+    assert capsys.readouterr().out.count("claimed=1 ") == 3
+    await failed_before(side, 3, "unavailable", await side.bulk(3, steps=1, prefix="H51.12-180103"))
+    assert await side.drain() == {"sent": 6}
+    assert capsys.readouterr().out.count("claimed=3 ") == 1
+
+
+async def test_who_never_failed_goes_before_who_did_in_the_same_claim(side: Side) -> None:
+    codes = await side.bulk(6, steps=1)
+    await failed_before(side, 1, "ambiguous", codes[:3])
+    await side.drain()
+    calls = [call for call in await side.calls() if call["service"] in ("DongBoHoSoMC", "CapNhatTienDoHoSoMC")]
+    assert [sorted(set(call["codes"])) for call in calls] == [codes[3:], codes[3:], codes[:3], codes[:3]]
 
 
 async def test_live_work_goes_before_the_backlog_and_due_before_ended(side: Side) -> None:
