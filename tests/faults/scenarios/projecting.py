@@ -48,8 +48,9 @@ async def state_and_outbox_apart(run: Run) -> None:
     try:
         for number in range(run.counts.of(300, 14, 3)):
             until = time.monotonic() + run.chance.uniform(0, 1.0)
-            while time.monotonic() < until or not (ready := at_work(run)):
+            while time.monotonic() < until or not (ready := await asyncio.to_thread(at_work, run)):
                 await agree()
+                await asyncio.sleep(0.05)
             stack.steady()
             stack.kill(*run.chance.choice(ready))
             await agree()
