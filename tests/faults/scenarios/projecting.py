@@ -72,6 +72,7 @@ def at_work(run: Run) -> list[tuple[str, int]]:
     """API and worker processes that have come to their work since they were started: dead ones are not worth killing."""
     stack = run.stack
     ready = [("api", number) for number, url in enumerate(stack.apis) if answers(f"{url}/healthz")]
+    ready *= len(ready) == len(stack.apis)  # one of them always takes events, or there is no load
     for seat in stack.seats:
         if seat.name == "worker" and seat.process is not None:
             log = stack.log(f"worker-{seat.number}").read_text(errors="replace")
