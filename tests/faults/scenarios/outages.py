@@ -6,12 +6,17 @@ import asyncio
 import os
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.faults import oracle
 from tests.faults.campaign import Run, scenario
 from tests.faults.proxy import Fault, Proxy
+from tests.faults.scenarios.delivery import arrives
 from tests.faults.scenarios.figures import asking
+from tests.integration.oracle_stack import identity
+from tests.oracle.histories import AGENCIES, CHANNELS, PROCEDURES, Event, event, written
+from tests.oracle.log import LOCAL
 
 FULL = os.environ.get("MOTCUA_FAULTS") == "full"
 
@@ -66,11 +71,6 @@ def alarms_of(answer: dict[str, Any]) -> set[str]:
     return {one["alarm"] for one in answer["alarms"]}
 
 
-async def at_rest(run: Run) -> bool:
-    """Nothing waits for the portal."""
-    return (await sync(run))["counts"]["pending"] == 0
-
-
 def only_accepted(run: Run, before: Counter[int | str]) -> None:
     """Every POST since was answered 202."""
     answers = run.agencies.book.answers - before
@@ -101,10 +101,10 @@ async def retries_exhausted(run: Run) -> None:
         else:
             gone.begun, gone.rule = time.monotonic(), way.inject(Fault.RESET, match=b"POST /")
         before = run.agencies.book.answers.copy()
-        run.agencies.book.lives.extend([(one["source"], one["id"]) for one in life] for life in known)
+        run.agencies.book.lives.extend([identity(one) for one in life] for life in known)
         for life in known:
-            for event in life[2:]:
-                await run.agencies.insist([event])
+            for one in life[2:]:
+                await run.agencies.insist([one])
         await run.agencies.tell(run.agencies.lives(20), batch=5)
         only_accepted(run, before)
 
@@ -170,7 +170,7 @@ async def outage(run: Run) -> None:
     for number, part in enumerate(parts):  # all week
         await run.agencies.tell(part, batch=20)
         await asyncio.sleep(max(gone.begun + WEEK_LASTS_SECONDS * (number + 1) / len(parts) - time.monotonic(), 0))
-    run.agencies.book.lives.extend([(one["source"], one["id"]) for one in life] for life in lives)
+    run.agencies.book.lives.extend([identity(one) for one in life] for life in lives)
     only_accepted(run, before)
     now = await sync(run)
     assert now["counts"]["parked"] == 0, now
@@ -183,7 +183,7 @@ async def outage(run: Run) -> None:
     down = [at for at, _ in way.requests]
     wrong = oracle.calls_bounded(way, gone.begun, back, most_a_minute=DOWN_CALLS_A_MINUTE, time_scale=run.time_scale)
     assert not wrong, wrong
-    await drained(run, way, back, told, seconds=600.0 if FULL else 240.0)
+    await drained(run, way, "a week's outage", back, told, seconds=600.0 if FULL else 240.0)
     week_minutes = (back - gone.begun) * run.time_scale / 60
     run.outcome.notes.append(
         f"{told} changes of {len(lives)} dossiers within {week_minutes / 1440:.1f} days of the product's time; {len(down)} calls to"
@@ -191,19 +191,20 @@ async def outage(run: Run) -> None:
     )
 
 
-async def drained(run: Run, way: Proxy, back: float, items: int, *, seconds: float) -> None:
+async def drained(run: Run, way: Proxy, what: str, back: float, items: int, *, seconds: float, live: bool = False) -> None:
     """Wait until nothing waits, and hold the rate of calls against the portal's limit: whole, and from full pace on."""
 
     async def called() -> bool:
         return any(at > back for at, _ in way.requests)
 
-    run.outcome.recoveries.setdefault("a week's outage, to the first call", []).append(
+    run.outcome.recoveries.setdefault(f"{what}, to the first call", []).append(
         await run.until(called, 30, "the first call to the portal that is back")
     )
     shown: list[int] = []
     limit = time.monotonic() + seconds
-    while not await at_rest(run):
-        shown.append((await sync(run))["counts"]["pending"])
+    # live changes beside it: what they leave waiting is not what drains
+    while (waiting := (await sync(run))["counts"]["pending"]) > (2 if live else 0):
+        shown.append(waiting)
         assert time.monotonic() < limit, f"not drained within {seconds:.0f} s: {shown[-1]} wait"
         await asyncio.sleep(0.5)
     calls = [at for at, _ in way.requests if at > back]
@@ -213,11 +214,12 @@ async def drained(run: Run, way: Proxy, back: float, items: int, *, seconds: flo
     early = sum(at < first + 3 for at in calls)
     # a tenth, doubled within 3 s, and what live work may be ahead
     most_early = 3 + CALLS_A_MINUTE / 60 * 3 * 0.2 + CALLS_A_MINUTE * 0.04
+    run.outcome.notes.append(f"{what}: {items / len(calls):.0f} changes a call")
     assert early <= most_early, f"{early} calls within 3 s after an outage, wanted at most {most_early:.0f}"
     full = [at for at in calls if at >= first + RAMP_SECONDS]
     rate = (len(full) - 1) / max(full[-1] - full[0], 0.1) * 60 if len(full) > 1 else 0.0
     whole = len(calls) / (last - first) * 60
-    run.outcome.drains["a week's outage: steps and dossiers a second"] = items / (last - back)
+    run.outcome.drains[what] = items / (last - back)
     run.outcome.notes.append(
         f"drained in {last - back:.1f} s with {len(calls)} calls: {whole:.0f} a minute over all, {rate:.0f} from full pace on, of"
         f" {CALLS_A_MINUTE} that the portal allows; {early} calls in the first 3 s; pending fell {shown[:1]} … {shown[-3:]}"
@@ -225,3 +227,113 @@ async def drained(run: Run, way: Proxy, back: float, items: int, *, seconds: flo
     if not run.counts.quick:
         assert last - first > RAMP_SECONDS + 10, "too little to send to measure a rate"
         assert rate >= DRAIN_SHARE * CALLS_A_MINUTE, f"{rate:.0f} calls a minute, the portal allows {CALLS_A_MINUTE}"
+
+
+# ---- a first sync
+
+DOSSIERS = 402_859
+IN_STOCK = {"near due": (10, 1), "open": (5, 60), "long ended": (1_600, 20)}
+"""Dossiers of the backlog: received so many days ago, due so many days after that (after today where they are open)."""
+LIVE_SECONDS = 10.0
+"""A live change is there within so long, on a loaded machine, whatever drains beside it."""
+
+
+def in_stock(run: Run, count: int) -> dict[str, list[list[Event]]]:
+    """So many dossiers that are new to the portal, a third of each kind."""
+    today = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+    found: dict[str, list[list[Event]]] = {}
+    for number, (kind, (days, term)) in enumerate(IN_STOCK.items()):
+        lives = found[kind] = []
+        for one in range(count // len(IN_STOCK)):
+            run.agencies.serial += 1
+            received = today - timedelta(days=days, minutes=one % 97)
+            due = (received if kind == "long ended" else today) + timedelta(days=term)
+            code = f"H51.{1 + one % 12:02}-{received.astimezone(LOCAL):%y%m%d}-{run.agencies.serial:07}"
+            data = {"procedure_code": PROCEDURES[one % len(PROCEDURES)], "agency_code": AGENCIES[one % len(AGENCIES)]}
+            data |= {"channel": CHANNELS[one % len(CHANNELS)], "due_at": written(due, 420)}
+            life = [event("received", code, written(received, 420), "urn:stock", f"{code} 0", **data)]
+            if kind == "long ended":
+                at = written(received + timedelta(days=9, seconds=number), 420)
+                life.append(event("processed", code, at, "urn:stock", f"{code} 1", outcome="approved", officer="CB-07"))
+            lives.append(life)
+    return found
+
+
+async def lived(run: Run, waits: list[float]) -> None:
+    """Live changes beside the backlog at full pace, one after the other; how long each took to be at the portal."""
+    await asyncio.sleep(RAMP_SECONDS)
+    while True:
+        (life,) = run.agencies.lives(1)
+        run.agencies.book.lives.append([identity(life[0])])
+        if life[0]["time"] < "2024":
+            run.agencies.book.lives.pop()
+            continue  # told of 2022: not live
+        await run.agencies.insist([life[0]])
+        waits.append(await arrives(run, life[0], 60))
+        await asyncio.sleep(3.0)  # two calls each: of what the portal allows something must be left for the backlog
+
+
+@scenario(BACKLOG, "backlog", fresh=True, **portal_settings(CALLS_A_MINUTE))
+async def backlog(run: Run) -> None:
+    """A whole stock of dossiers that the portal does not know drains at 80% of its limit, open and near due before long
+    ended, while live changes arrive as ever and everybody can see how far it is."""
+    stock = in_stock(run, run.counts.of(DOSSIERS, 4_000, 300))
+    everything = [life for lives in stock.values() for life in lives]
+    run.chance.shuffle(everything)
+    items = sum(1 + len(life) for life in everything)
+    way = run.stack.proxies["portal"]
+    way.watched = b"POST /mapi/g"
+    gone = Gone(run)
+    gone.begin()
+    run.agencies.timeout_seconds = 60.0
+    await run.agencies.tell(everything, desks=2, batch=500)
+
+    async def known() -> bool:
+        return (await sync(run))["counts"]["pending"] >= len(everything)
+
+    await run.until(known, 3_600 if FULL else 180, "all of it waits")
+    seen = await sync(run)
+    assert sum(seen["backlog"].values()) == len(everything), seen["backlog"]
+    run.outcome.notes.append(f"waiting by rank: {seen['backlog']}")
+    way.requests.clear()
+    gone.end()
+    waits: list[float] = []
+    living = asyncio.create_task(lived(run, waits))
+    try:
+        await drained(run, way, "a first sync", gone.ended, items, seconds=4 * 3_600 if FULL else 300, live=True)
+    finally:
+        living.cancel()
+        await asyncio.gather(living, return_exceptions=True)
+    waits.sort()
+    assert len(waits) >= 3, f"{len(waits)} live changes only"
+    assert waits[-1] <= LIVE_SECONDS, f"a live change waited for {waits[-1]:.1f} s"
+    run.outcome.notes.append(
+        f"{len(waits)} live changes beside it: p50 {waits[len(waits) // 2]:.2f} s, max {waits[-1]:.2f} s to the portal"
+    )
+    await newest_risk_first(run, stock)
+
+
+async def newest_risk_first(run: Run, stock: dict[str, list[list[Event]]]) -> None:
+    """The middle one of each kind was there before the middle one of the next; the first kind was there before the last."""
+    first_at = {
+        code: row["at"]
+        for code, row in (
+            (row["code"], row)
+            for row in await run.stack.sql(
+                "SELECT dossier_code AS code, min(ended_at) AS at FROM sync_attempt"
+                " WHERE tenant = 'H51' AND step = 'dossier' AND outcome = 'accepted' GROUP BY 1"
+            )
+        )
+    }
+    at = {kind: sorted(first_at[life[0]["subject"]] for life in lives) for kind, lives in stock.items()}
+    middles = [times[len(times) // 2] for times in at.values()]
+    assert middles == sorted(middles), f"not by risk: {dict(zip(at, middles, strict=True))}"
+    if not run.counts.quick:
+        near, ended = at["near due"], at["long ended"]
+        assert near[len(near) * 19 // 20] < ended[len(ended) // 20], "long ended ones went before what is near due"
+    run.outcome.notes.append(
+        "middle one of each kind accepted after "
+        + ", ".join(
+            f"{(middle - min(middles)).total_seconds():.1f} s ({kind})" for kind, middle in zip(at, middles, strict=True)
+        )
+    )
