@@ -50,7 +50,7 @@ async def stalled_by_a_burned_number(run: Run) -> None:
     once, positions have no hole and new events are in the figures within 5 s of their acknowledgement."""
     await run.settled()
     stack, agencies = run.stack, run.agencies
-    for _ in range(run.counts.of(40, 4, 1)):
+    for _ in range(run.counts.of(40, 2, 1)):
         for how in ("the same at once", "an API killed before its append", "an API killed after its append", "PostgreSQL"):
             same, after = (life[0] for life in agencies.lives(2))
             if how == "the same at once":
