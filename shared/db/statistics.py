@@ -164,7 +164,7 @@ async def by_time(connection: "DriverConnection", scope: Scope, by: Cut) -> Tabl
         InvalidInput: there are more than `MAX_PIECES`.
     """
     if scope.period.days > MAX_PIECES * _SHORTEST_DAYS[by]:
-        raise InvalidInput.of("/from", "too_many_pieces", f"a period of at most {MAX_PIECES} pieces")
+        raise InvalidInput.of(scope.period.named_by, "too_many_pieces", f"a period of at most {MAX_PIECES} pieces")
     buckets = cut(scope.period, by)
     answer = await _ask(connection, scope, scope.question(pieces=[bucket.period for bucket in buckets]))
     rows = [

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
@@ -13,6 +13,7 @@ from shared.domain.local_time import ONE_DAY
 _MONTHS: Final = 12
 _MONTHS_OF_QUARTER: Final = 3
 _MONTHS_OF_HALF: Final = 6
+_PERIOD: Final = "/period"
 _FORMS: Final = (
     "expected 2018, 2018-H1, 2018-Q3, 2018-05, 2018-W07, ND09:2018, ND09:2018-6M, ND09:2018-9M, ND09:2018-Q3 or ND09:2018-05"
 )
@@ -29,10 +30,11 @@ class Cut(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The local dates from ``from_on`` to ``to_on``, both included."""
+    """The local dates from ``from_on`` to ``to_on``, both included; ``named_by``: the parameter that told the first."""
 
     from_on: date
     to_on: date
+    named_by: str = field(default="/from", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.to_on < self.from_on:
@@ -52,8 +54,8 @@ class Period:
         Raises InvalidInput if it begins after ``today``.
         """
         if self.from_on > today:
-            raise InvalidInput.of("/from", "in_future", f"begins on {self.from_on}, after {today}")
-        return self if self.to_on <= today else Period(self.from_on, today)
+            raise InvalidInput.of(self.named_by, "in_future", f"begins on {self.from_on}, after {today}")
+        return self if self.to_on <= today else Period(self.from_on, today, self.named_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def read_period(period: str | None, from_on: date | None, to_on: date | None) ->
     """The period that a caller names: a short form, or both dates, not a mixture. Raises InvalidInput."""
     if period is not None:
         if from_on is not None or to_on is not None:
-            raise InvalidInput.of("/period", "ambiguous", "give period, or from and to, not both")
+            raise InvalidInput.of(_PERIOD, "ambiguous", "give period, or from and to, not both")
         return parse_period(period)
     if from_on is None or to_on is None:
         missing = [
@@ -91,10 +93,10 @@ def parse_period(text: str) -> Period:
         if match is None:
             continue
         try:
-            return read(*(int(group) for group in match.groups()))
+            return replace(read(*(int(group) for group in match.groups())), named_by=_PERIOD)
         except (ValueError, OverflowError) as error:
-            raise InvalidInput.of("/period", "out_of_range", f"{text!r} names no period") from error
-    raise InvalidInput.of("/period", "malformed", _FORMS)
+            raise InvalidInput.of(_PERIOD, "out_of_range", f"{text!r} names no period") from error
+    raise InvalidInput.of(_PERIOD, "malformed", _FORMS)
 
 
 def cut(period: Period, by: Cut) -> list[Bucket]:

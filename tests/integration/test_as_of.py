@@ -247,7 +247,7 @@ async def test_dates_today_and_refusals(api: Served) -> None:
         assert refused.json()["errors"][0]["pointer"] == "/as_of"
     early = await stack.client.get("/v1/stats/summary", params={"period": "2025", "as_of": "2024-12-31"})
     assert early.status_code == 422
-    assert early.json()["errors"][0]["pointer"] == "/from"
+    assert early.json()["errors"][0]["pointer"] == "/period"
     cut = await stack.get("/v1/stats/summary", period="2024", as_of="2024-06-15")
     assert cut["period"] == {"from": "2024-01-01", "to": "2024-06-15"}
 

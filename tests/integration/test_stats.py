@@ -204,6 +204,8 @@ async def test_another_tenant_sees_nothing_of_it(api: Served) -> None:
         ({"from": "20250102", "to": "2025-01-01"}, "/from"),
         ({"from": "1735689600", "to": "2025-01-01"}, "/from"),
         ({"from": "9000-01-01", "to": "9000-01-02"}, "/from"),
+        ({"period": "9000"}, "/period"),
+        ({"period": "2025", "as_of": "2010-01-01"}, "/period"),
         ({"period": "2025", "channel": "fax"}, "/channel"),
         ({"period": "2025", "agency": "Sở A"}, "/agency"),
         ({"period": "2025", "agency": "H51\x00"}, "/agency"),

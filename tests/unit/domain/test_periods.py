@@ -83,7 +83,10 @@ def test_the_effective_end_is_today_at_most():
     assert may.until(date(2018, 5, 1)).days == 1
     with pytest.raises(InvalidInput) as refused:
         may.until(date(2018, 4, 30))
-    assert (refused.value.errors[0].pointer, refused.value.errors[0].code) == ("/from", "in_future")
+    assert (refused.value.errors[0].pointer, refused.value.errors[0].code) == ("/period", "in_future")
+    with pytest.raises(InvalidInput) as refused:
+        read_period(None, may.from_on, may.to_on).until(date(2018, 4, 30))
+    assert refused.value.errors[0].pointer == "/from"
 
 
 def test_cuts_are_clipped_to_the_period():
