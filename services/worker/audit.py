@@ -8,7 +8,7 @@ repaired, under the cursor's lock. A killed audit goes on at the part it was at.
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -19,13 +19,15 @@ from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
 from services.worker.projector import reckon_page
 from services.worker.rebuild import SNAPSHOT_SECONDS
-from shared.db import audit_recount, audits, dossier_rows, event_log, jobs, ledger, projections, recount
+from shared.db import audit_recount, audits, catalogues, dossier_rows, event_log, jobs, ledger, projections, recount
 from shared.db.audits import Alarm, Audit, Finding, Recounted
 from shared.db.dossier_rows import DossierRow
 from shared.db.engine import driver_session
 from shared.db.jobs import Job
+from shared.db.projections import WaitingVoid
 from shared.domain.audit_plan import Part, buckets, grouped, slots_due
 from shared.domain.events import DossierCode, Tenant
+from shared.domain.voids import Identity
 from shared.observability import get_logger
 
 if TYPE_CHECKING:
@@ -184,7 +186,7 @@ class Audits:
         self, connection: "DriverConnection", tenant: Tenant, position: int
     ) -> tuple[list[Finding], int]:
         """Fold every candidate and note what it should be; answer the first wrong ones and how many there are."""
-        failing = await recount.failing(connection, tenant)
+        remembered = await _Remembered.read(connection, tenant)
         findings: list[Finding] = []
         number = 0
         after: str | None = None
@@ -194,13 +196,14 @@ class Audits:
             stored = await dossier_rows.read(connection, tenant, codes)
             reckoned = await reckon_page(connection, tenant, histories, position, self._faults, shortly=False)
             # what is set aside is listed elsewhere and keeps the row it had
-            kept = failing | {failure.dossier_code for failure in reckoned.failures}
+            kept = remembered.failing | {failure.dossier_code for failure in reckoned.failures}
             right = {row.code: row for row in reckoned.rows if row.code not in kept}
             right |= {code: row for code, row in stored.items() if code in kept}
-            wrong = [code for code in codes if stored.get(code) != right.get(code)]
+            forgotten = remembered.forgotten(right.values(), reckoned.voids)
+            wrong = [code for code in codes if stored.get(code) != right.get(code) or code in forgotten]
             await audit_recount.note(connection, list(right.values()), wrong)
             number += len(wrong)
-            findings += list(_row_findings(wrong[: MOST_FINDINGS - len(findings)], stored, right))
+            findings += list(_row_findings(wrong[: MOST_FINDINGS - len(findings)], stored, right, forgotten))
             self._faults.passed("mid-audit")
         return findings, number
 
@@ -231,6 +234,7 @@ class Audits:
             while wrong := await audit_recount.wrong_codes(connection, ordinal, PAGE_DOSSIERS):
                 await self._store(connection, tenant, [code for _, code in wrong], cursor.position)
                 ordinal = wrong[-1][0]
+            await audit_recount.remember_agencies(connection, tenant)
             await audit_recount.sweep(connection, tenant)
             await projections.corrected(connection, tenant)
             await audits.repaired(connection, tenant, alarm_id, await jobs.clock(connection), cursor.position)
@@ -250,11 +254,49 @@ class Audits:
         await ledger.want(connection, tenant, reckoned.wants)
 
 
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """What the snapshot holds about dossiers beside their rows and sums."""
+
+    failing: set[DossierCode]
+    agencies: set[str]
+    waiting: set[tuple[Identity, DossierCode]]
+
+    @classmethod
+    async def read(cls, connection: "DriverConnection", tenant: Tenant) -> "_Remembered":
+        """As the connection's snapshot sees it."""
+        return cls(
+            await recount.failing(connection, tenant),
+            set(await catalogues.read_seen(connection, tenant)),
+            await recount.waiting(connection, tenant),
+        )
+
+    def forgotten(self, rows: Iterable[DossierRow], voids: Iterable[WaitingVoid]) -> Mapping[DossierCode, Mapping[str, Any]]:
+        """What should be remembered of dossiers and is not: an agency among those seen, a void that waits for its event."""
+        told: dict[DossierCode, dict[str, Any]] = {
+            DossierCode(row.code): {"seen_agency": row.agency}
+            for row in rows
+            if row.agency is not None and row.agency not in self.agencies
+        }
+        for void in voids:
+            if (void.target, void.dossier_code) not in self.waiting:
+                waits = told.setdefault(void.dossier_code, {}).setdefault("waiting_voids", [])
+                waits.append({"source": void.target[0], "id": void.target[1]})
+        return told
+
+
 def _row_findings(
-    wrong: Sequence[DossierCode], stored: Mapping[DossierCode, DossierRow], right: Mapping[DossierCode, DossierRow]
+    wrong: Sequence[DossierCode],
+    stored: Mapping[DossierCode, DossierRow],
+    right: Mapping[DossierCode, DossierRow],
+    forgotten: Mapping[DossierCode, Mapping[str, Any]],
 ) -> Iterator[Finding]:
     for code in wrong:
         was, should = row_difference(stored.get(code), right.get(code))
+        if code in forgotten:
+            lacks = forgotten[code]
+            was = None if was is None else {**was, **dict.fromkeys(lacks)}
+            should = {**(should or {}), **lacks}
         yield Finding("dossier", {"dossier": code}, was, should, [code], 1)
 
 

@@ -288,6 +288,18 @@ async def correct_sums(connection: "DriverConnection", tenant: Tenant) -> None:
     await connection.execute(_CORRECT, tenant)
 
 
+async def remember_agencies(connection: "DriverConnection", tenant: Tenant) -> None:
+    """Remember the agencies that the dossiers with a wrong row should have, of dossiers set aside too."""
+    await connection.execute(
+        """
+        INSERT INTO seen_agency (tenant, agency)
+        SELECT DISTINCT $1, r.agency FROM audit_row r JOIN audit_wrong w USING (code) WHERE r.agency IS NOT NULL
+        ORDER BY r.agency ON CONFLICT DO NOTHING
+        """,
+        tenant,
+    )
+
+
 async def sweep(connection: "DriverConnection", tenant: Tenant) -> None:
     """Delete the sums that differed and are all zero now."""
     await connection.execute(_SWEEP, tenant)

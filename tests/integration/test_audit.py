@@ -37,6 +37,7 @@ from tests.integration.projected import (
 from tests.integration.test_rebuild import MISTAKES
 
 WHOLE = {"whole": True}
+FORGOTTEN = "agencies and voids are forgotten"
 
 
 @pytest.fixture
@@ -80,6 +81,15 @@ async def audited(engine, parameters=WHOLE, nights: int = 7):
     return done
 
 
+async def memory(engine) -> set[tuple[str, ...]]:
+    """What is remembered beside rows and sums: the agencies seen, the voids that wait."""
+    async with driver_session(engine) as link:
+        seen = await link.fetch("SELECT agency FROM seen_agency")
+        return {tuple(row) for row in seen} | {
+            tuple(row) for row in await link.fetch("SELECT source, id, dossier_code FROM waiting_void")
+        }
+
+
 async def raised(engine):
     """Every alarm with its findings."""
     async with driver_session(engine) as link:
@@ -102,12 +112,14 @@ async def test_where_nothing_is_wrong_nothing_is_said_or_changed(loaded):
         assert versions == await link.fetch("SELECT xmin::text FROM dossier UNION ALL SELECT xmin::text FROM figure_sum")
 
 
-@pytest.mark.parametrize("mistake", [mistake for mistake in MISTAKES if "forgotten" not in mistake])
+@pytest.mark.parametrize("mistake", MISTAKES)
 async def test_every_mistake_is_found_told_and_repaired(loaded, mistake):
+    remembered = await memory(loaded)
     await spoil(loaded, MISTAKES[mistake])
     done = await audited(loaded)
     assert done.result["sums_differing"] + done.result["dossiers_differing"] > 0
     await assert_all_counted(loaded)
+    assert await memory(loaded) >= remembered
     alarms = await raised(loaded)
     assert {one.alarm_id for one, _ in alarms} == set(done.result["alarms"])
     assert alarms
@@ -193,14 +205,50 @@ async def test_a_row_is_told_with_the_columns_that_differ(loaded):
     await assert_all_counted(loaded)
 
 
-@pytest.mark.parametrize("mistake", ["a sum is changed", "bogus sums", "a dossier row is changed", "dossier rows are lost"])
+@pytest.mark.parametrize(
+    "mistake", ["a sum is changed", "bogus sums", "a dossier row is changed", "dossier rows are lost", FORGOTTEN]
+)
 async def test_a_walk_of_nights_finds_everything(loaded, mistake):
+    remembered = await memory(loaded)
     await spoil(loaded, MISTAKES[mistake])
     async with driver_session(loaded) as link:
         tonight = (await jobs.clock(link)).date()
     for back in range(3, 0, -1):
         await audited(loaded, {"night": (tonight - timedelta(days=back)).isoformat()}, nights=3)
     await assert_all_counted(loaded)
+    assert await memory(loaded) >= remembered
+
+
+async def test_an_agency_forgotten_is_told_with_its_dossiers_and_remembered(loaded):
+    rows = await stored_rows(loaded)
+    agency = next(row.agency for row in rows.values() if row.agency is not None and row.received_on is not None)
+    having = {code for code, row in rows.items() if row.agency == agency}
+    for asked in (WHOLE, {"agencies": [agency]}, {"seed": 1}):
+        await spoil(loaded, f"DELETE FROM seen_agency WHERE agency = '{agency}'")
+        known = {one.alarm_id for one, _ in await raised(loaded)}
+        await audited(loaded, asked)
+        told = [finding for one, findings in await raised(loaded) if one.alarm_id not in known for finding in findings]
+        assert {finding.subject["dossier"] for finding in told} == having
+        assert all(finding.stored == {"seen_agency": None} for finding in told)
+        assert all(finding.recounted == {"seen_agency": agency} for finding in told)
+        assert (agency,) in await memory(loaded)
+    assert (await audited(loaded)).result["alarms"] == []
+
+
+async def test_a_waiting_void_forgotten_is_told_and_waits_again(loaded):
+    remembered = await memory(loaded)
+    async with driver_session(loaded) as link:
+        lost = await link.fetch("DELETE FROM waiting_void RETURNING source, id, dossier_code")
+    assert lost
+    await audited(loaded)
+    told = {
+        (void["source"], void["id"], finding.subject["dossier"])
+        for _, findings in await raised(loaded)
+        for finding in findings
+        for void in finding.recounted["waiting_voids"]
+    }
+    assert told == {tuple(row) for row in lost}
+    assert await memory(loaded) == remembered
 
 
 async def test_nights_that_were_missed_are_made_up_for(loaded):
