@@ -115,6 +115,9 @@ async def test_what_makes_no_sense_is_refused(database_url, redis_url):
             ({"from": "2018-01-01"}, "/to"),
             ({"agency": "nobody"}, "/agency"),
             ({"seed": 1, "whole": True}, "/seed"),
+            ({"whole": True, "period": "2024"}, "/whole"),
+            ({"whole": True, "from": "2024-01-01", "to": "2024-12-31"}, "/whole"),
+            ({"whole": True, "agency": "H51"}, "/whole"),
             ({"what": 1}, "/what"),
         ):
             refused = await admin.post("/v1/audits", json=body)

@@ -78,8 +78,10 @@ async def _parameters(context: Context, caller: Caller, asked: AuditIn) -> dict[
     """What the worker is told.
 
     Raises:
-        InvalidInput: a period that is none, an agency that is none, a seed for what is no sample.
+        InvalidInput: a period that is none, an agency that is none, a seed for what is no sample, a part of the whole.
     """
+    if asked.whole and any(part is not None for part in (asked.period, asked.from_, asked.to, asked.agency)):
+        raise InvalidInput.of("/whole", "ambiguous", "give whole, or a period or an agency, not both")
     parameters: dict[str, Any] = {"whole": True} if asked.whole else {}
     if asked.period is not None or asked.from_ is not None or asked.to is not None:
         period = read_period(asked.period, asked.from_, asked.to)

@@ -180,8 +180,8 @@ class FindingOut(BaseModel):
     kind: str = Field(description="`sum`: a stored figure (ô số liệu); `dossier`: a dossier's row (hồ sơ).")
     subject: dict[str, Any] = Field(description="The key of the sum, or the dossier.")
     stored: dict[str, Any] | None = Field(
-        description="What was stored, where it differs; null: nothing was. `seen_agency` and `waiting_voids`: what is remembered"
-        " of a dossier beside its row."
+        description="What was stored, where it differs; null: nothing was. `seen_agency` and `waiting_voids`: what is"
+        " remembered of a dossier beside its row."
     )
     recounted: dict[str, Any] | None = Field(description="What the log says; null: there should be nothing.")
     dossiers: list[str] = Field(description="The dossiers behind it, those with a wrong row first; at most 100.")
