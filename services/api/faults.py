@@ -110,9 +110,39 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
     "staff_code": _words("pattern", "a staff code, not a name", "phải là mã cán bộ, không phải họ tên"),
     "too_many": _words("too_many", "at most {limit} items", "nhiều nhất {limit} phần tử"),
     "line_too_long": _words("line_too_long", "at most {limit} bytes a line", "mỗi dòng nhiều nhất {limit} byte"),
+    "parameter_repeated": _words("repeated", "given once", "chỉ được cho một lần"),
+    "numerator_missing": _words("missing", "required, but of 1.4", "bắt buộc phải có, trừ chỉ số 1.4"),
+    "denominator_missing": _words(
+        "missing", "required, unless the figure is withdrawn", "bắt buộc phải có, trừ khi rút lại số liệu"
+    ),
+    "withdrawn_number": _words(
+        "withdrawn_number", "absent where the figure is withdrawn", "không được có khi rút lại số liệu"
+    ),
+    "before_from": _words("before_from", "not before from", "không được trước ngày bắt đầu"),
     "percent_encoding": _words(
         "percent_encoding", "percent-encoded UTF-8", "phải mã hóa phần trăm (percent-encoding) theo UTF-8"
     ),
+}
+
+# in Vietnamese, what the domain and the database say of parameters, by code, or by pointer and code where others use the
+# code too; their own details are English
+_TOLD: Final[Mapping[str, str]] = {
+    "required": "bắt buộc phải có: cho từ ngày (from) và đến ngày (to), hoặc kỳ (period)",
+    "ambiguous": "cho kỳ (period), hoặc từ ngày (from) và đến ngày (to), không cho cả hai",
+    "/period malformed": "phải là kỳ như 2018, 2018-H1, 2018-Q3, 2018-05, 2018-W07, ND09:2018, ND09:2018-6M, ND09:2018-9M,"
+    " ND09:2018-Q3 hoặc ND09:2018-05",
+    "/period out_of_range": "không có kỳ này",
+    "in_future": "chưa đến: phải là thời gian đã qua, tính đến thời điểm được hỏi",
+    "too_many_pieces": "kỳ quá dài so với cách chia",
+    "as_of": "phải là ngày, ví dụ 2018-12-31, hoặc thời điểm RFC 3339 có múi giờ",
+    "present_only": "luồng chỉ cho biết hiện tại",
+    "too_much_changed": "từ đó đến nay quá nhiều hồ sơ đã thay đổi; hãy hỏi thời điểm gần hơn",
+    "no_row": "phải là khóa (key) của một dòng trong bảng",
+    "no_indicator": "phải là một chỉ số được tính từ hồ sơ",
+    "no_part": "phải là phần mà chỉ số này có",
+    "agency_pattern": "phải là mã cơ quan, ví dụ H51.12",
+    "cursor": "phải là next_cursor của danh sách này",
+    "cursor_of_another_list": "phải là next_cursor của đúng danh sách này: cùng bộ lọc, thứ tự và khóa",
 }
 
 
@@ -128,21 +158,55 @@ class Fault:
         """The fault in one language."""
         code, words = _EXPECTED.get(self.type, _INVALID)
         try:
-            return FieldError(self.pointer, code, words.text(language, self.values))
+            return FieldError(self.pointer, code, words.text(language, _in(language, self.values)))
         except (KeyError, ValueError):
             return FieldError(self.pointer, code, _INVALID[1].text(language))
 
 
+def _in(language: Language, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values with pydantic's lists of choices joined in the language."""
+    if language is Language.ENGLISH or "expected" not in values:
+        return values
+    return {**values, "expected": " hoặc ".join(str(values["expected"]).rsplit(" or ", 1))}
+
+
 def translated(error: FieldError, language: Language) -> FieldError:
     """A field error of the domain: its own detail in English, our sentence for its code in Vietnamese where there is one."""
-    if language is Language.ENGLISH or error.code not in _EXPECTED:
+    if language is Language.ENGLISH:
         return error
-    return Fault(error.pointer, error.code, {}).told(language)
+    told = _TOLD.get(f"{error.pointer} {error.code}") or _TOLD.get(error.code)
+    if told is not None:
+        return FieldError(error.pointer, error.code, told)
+    return Fault(error.pointer, error.code, {}).told(language) if error.code in _EXPECTED else error
 
 
 def pointer_of(location: Iterable[int | str]) -> str:
     """The RFC 6901 pointer of a pydantic location."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+
+
+def parameter_faults(errors: Sequence[Any]) -> list[Fault]:
+    """Faults of FastAPI's errors; those of a query parameter that may be one of several types are one, with every choice.
+
+    A location begins with the place: query, path, header or body. Of a parameter only its name and a place in a list are
+    the caller's; the types of a union that pydantic adds are not.
+    """
+    faults: list[Fault] = []
+    of_parameter: dict[str, Fault] = {}
+    for error in errors:
+        place, *rest = error["loc"]
+        if place == "body":
+            faults += faults_of([error], skip=1)
+            continue
+        (fault,) = faults_of(
+            [{**error, "loc": [part for index, part in enumerate(rest) if index == 0 or isinstance(part, int)]}]
+        )
+        known = of_parameter.setdefault(fault.pointer, fault)
+        if known is not fault and "expected" in known.values and "expected" in fault.values:
+            choices = ", ".join(str(one.values["expected"]).replace(" or ", ", ") for one in (known, fault))
+            expected = " or ".join(choices.rsplit(", ", 1))
+            of_parameter[fault.pointer] = Fault(fault.pointer, known.type, {"expected": expected})
+    return [*of_parameter.values(), *faults]
 
 
 def faults_of(errors: Sequence[Any], skip: int = 0, prefix: str = "") -> list[Fault]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from services.api import messages
-from services.api.faults import Fault, faults_of, translated
+from services.api.faults import Fault, parameter_faults, translated
 from services.api.messages import Kind, Language, preferred_language
 from shared.db.outage import is_outage
 from shared.domain import errors
@@ -120,9 +120,6 @@ _BY_ERROR: Final[Mapping[type[MotcuaError], Kind]] = {
     errors.Busy: messages.BUSY,
 }
 
-# what stands before the location inside the input, in FastAPI's errors: body, query, path, header
-_PLACES: Final = 1
-
 
 async def answer_motcua_error(request: Request, error: Exception) -> Response:
     """The answer to an error of our own tree."""
@@ -151,7 +148,7 @@ async def answer_invalid_parameters(request: Request, error: Exception) -> Respo
     details = error.errors()
     if any(detail["type"] == "json_invalid" for detail in details):
         return answer(request, messages.MALFORMED)
-    faults = faults_of(details, skip=_PLACES)
+    faults = parameter_faults(details)
     return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in faults])
 
 

@@ -95,6 +95,7 @@ PARTS: Final[Mapping[tuple[str, Part], Behind]] = {
 }
 """Every part of every indicator that dossiers feed, but 2.2; a test holds it against what is counted."""
 
+_INDICATORS: Final = frozenset(indicator for indicator, _ in PARTS)
 MEANS: Final = "2.2"
 _WHOLE_CATALOGUE: Final = ("3.5", Part.DENOMINATOR)
 """The part that counts procedures of the catalogue, with dossiers or without."""
@@ -124,14 +125,16 @@ async def selection(connection: "DriverConnection", scope: Scope, now: datetime,
     Raises:
         InvalidInput: the indicator has no such part.
     """
-    looking = await look(connection, scope, now)
     if asked.indicator == MEANS:
-        return _timed(looking, now, asked)
+        return _timed(await look(connection, scope, now), now, asked)
     behind = PARTS.get((asked.indicator, asked.part))
+    if behind is None and asked.indicator not in _INDICATORS:
+        expected = ", ".join(sorted(_INDICATORS | {MEANS}))
+        raise InvalidInput.of("/indicator", "no_indicator", f"an indicator that dossiers feed: one of {expected}")
     if behind is None or asked.unit is not None:
-        detail = "a part of an indicator that dossiers feed; `unit` is of 2.2 only"
+        detail = "numerator or denominator: mean and uncomputed are of 2.2 only" if behind is None else "of 2.2 only"
         raise InvalidInput.of("/part" if behind is None else "/unit", "no_part", detail)
-    return await _selected(connection, looking, now, behind)
+    return await _selected(connection, await look(connection, scope, now), now, behind)
 
 
 async def procedures(connection: "DriverConnection", scope: Scope, now: datetime, asked: PartOf) -> list[OfProcedure]:
@@ -205,8 +208,10 @@ def _synced(looking: Looking) -> tuple[str, Collection[Any]]:
 def _timed(looking: Looking, now: datetime, asked: PartOf) -> Selection:
     """2.2: in 9 or 10, received in the period, and the unit of the procedure's limit."""
     part, unit = asked.part, asked.unit
-    if part not in (Part.MEAN, Part.UNCOMPUTED) or (unit != NO_UNIT and unit not in set(TermUnit)):
-        raise InvalidInput.of("/unit", "no_part", "`part` mean or uncomputed, with the `unit` of a mean, `none` for none")
+    if part not in (Part.MEAN, Part.UNCOMPUTED):
+        raise InvalidInput.of("/part", "no_part", "of 2.2 mean or uncomputed")
+    if unit != NO_UNIT and unit not in set(TermUnit):
+        raise InvalidInput.of("/unit", "no_part", f"with 2.2 one of {', '.join(TermUnit)}, or {NO_UNIT} for none")
     scope = looking.scope
     units = {str(code): known.limit_unit for code, known in scope.access.catalogue.procedures.items() if known.limit_unit}
     more: list[tuple[str, Collection[Any]]] = [

@@ -10,6 +10,7 @@ from services.api.auth import Scope as Right
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
 from services.api.pasts import View
+from services.api.problems import InvalidFields
 from services.api.routes.stats import FilterParameters, Filters, StatsCaller, past_scope_of, scope_of, wait_until_counted
 from services.api.schemas.catalogues import Change
 from services.api.schemas.indices import IndexOut, InputItem, Inputs, index_answer, inputs_answer
@@ -122,6 +123,8 @@ async def put_inputs(
     told: Annotated[list[InputItem], Body(max_length=MAX_INPUTS, description="The figures.")],
 ) -> Change:
     """Take figures."""
+    if faults := [fault for index, item in enumerate(told) for fault in item.faults(f"/{index}")]:
+        raise InvalidFields(faults)
     access = await _access(context, caller)
     given = [item.told(access.scope(item.agency) or access.top) for item in told]
     async with driver_session(context.engine) as connection, connection.transaction():

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.faults import Fault
 from services.api.schemas.catalogues import Agency, Line, ShortLine
 from services.api.schemas.parameters import LocalDate
 from services.api.schemas.stats import AsOfOut, PeriodOut, ScopeOut, link_answer
@@ -207,11 +208,15 @@ class InputItem(BaseModel):
         description="Takes the figure back (rút lại): the paper is the one that says so, and there are no numbers.",
     )
 
-    @model_validator(mode="after")
-    def _has_numbers_or_is_withdrawn(self) -> Self:
-        if self.withdrawn != (self.denominator is None) or (self.withdrawn and self.numerator is not None):
-            raise ValueError("a denominator, unless the figure is withdrawn: then no numbers")
-        return self
+    def faults(self, place: str) -> list[Fault]:
+        """What is wrong between its fields: numbers that lack or may not be there, a period that ends before it begins."""
+        wrong = {"to": "before_from"} if self.to < self.from_ else {}
+        for name, number in (("numerator", self.numerator), ("denominator", self.denominator)):
+            if self.withdrawn and number is not None:
+                wrong[name] = "withdrawn_number"
+            elif not self.withdrawn and number is None and (name == "denominator" or self.indicator != NATIONAL_RECEIVED):
+                wrong[name] = f"{name}_missing"
+        return [Fault(f"{place}/{name}", type_, {}) for name, type_ in wrong.items()]
 
     def told(self, agency: AgencyCode) -> Given:
         """The item as the database knows it."""
