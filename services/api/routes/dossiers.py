@@ -26,7 +26,7 @@ from shared.domain.anomalies import Anomaly, AnomalyCode
 from shared.domain.codes import is_dossier_code
 from shared.domain.dossier import Dossier, fold, timeline
 from shared.domain.due_dates import may_ask, uncomputed
-from shared.domain.errors import NotFound
+from shared.domain.errors import InvalidInput, NotFound
 from shared.domain.events import Channel, DossierCode, Event
 from shared.domain.voids import absent_void_targets, void_problems
 
@@ -140,6 +140,8 @@ async def list_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[Filters, Query()]
 ) -> Response:
     """Answer a page, or all as CSV."""
+    if asked.received_from is not None and asked.received_to is not None and asked.received_to < asked.received_from:
+        raise InvalidInput.of("/received_to", "before_from", f"{asked.received_to} is before {asked.received_from}")
     access = await access_of(context, caller)
     selection = Selection(
         access=access,
