@@ -83,3 +83,16 @@ def requires(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller
         return caller
 
     return caller_with_scope
+
+
+def requires_whole_province(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
+    """As `requires`, for a key of the whole tenant: what is shown or begun belongs to no agency. Refuses others with 403."""
+    with_scope = requires(scope)
+
+    async def caller_of_all(request: Request, caller: Known) -> Caller:
+        await with_scope(request, caller)
+        if caller.agency is not None:
+            raise Forbidden("this concerns the whole province; the key has an agency subtree")
+        return caller
+
+    return caller_of_all

@@ -116,12 +116,36 @@ async def position(connection: "DriverConnection", tenant: Tenant) -> int:
 
 async def failures(connection: "DriverConnection", tenant: Tenant, limit: int = 1000) -> list[Failure]:
     """The dossiers set aside, by code."""
+    return [Failure(one.dossier_code, one.position, one.reason) for one in await set_asides(connection, tenant, None, limit)]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A dossier that cannot be projected, with all tries at it: the last at ``failed_at``, for ``reason``.
+
+    ``position``: its newest event then. ``next_try_at`` None: with its next event, or when somebody asks.
+    """
+
+    dossier_code: DossierCode
+    position: int
+    reason: str
+    attempts: int
+    failed_at: datetime
+    next_try_at: datetime | None
+
+
+async def set_asides(connection: "DriverConnection", tenant: Tenant, after: str | None, limit: int) -> list[SetAside]:
+    """The dossiers set aside after the code ``after`` (None: from the first), by code."""
     rows = await connection.fetch(
-        "SELECT dossier_code, position, reason FROM projection_failure WHERE tenant = $1 ORDER BY dossier_code LIMIT $2",
+        """
+        SELECT dossier_code, position, reason, attempts, failed_at, next_try_at FROM projection_failure
+        WHERE tenant = $1 AND dossier_code > $2 ORDER BY dossier_code LIMIT $3
+        """,
         tenant,
+        after or "",
         limit,
     )
-    return [Failure(*row) for row in rows]
+    return [SetAside(*row) for row in rows]
 
 
 async def tenants_with_work(connection: "DriverConnection") -> list[Tenant]:
@@ -236,18 +260,19 @@ async def due_again(connection: "DriverConnection", tenant: Tenant, limit: int) 
     return [DossierCode(row[0]) for row in rows]
 
 
-async def retry(connection: "DriverConnection", tenant: Tenant, codes: Collection[str] | None = None) -> int:
-    """Have dossiers set aside tried again at once (None: all of them); answer how many.
+async def retry(connection: "DriverConnection", tenant: Tenant, now: datetime, codes: Collection[str] | None = None) -> int:
+    """Have dossiers set aside tried again at ``now`` (None: all of them); answer how many.
 
     Ring ``Topic.EVENTS`` after the commit.
     """
     done = await connection.fetch(
         """
-        UPDATE projection_failure SET attempts = 0, next_try_at = now()
+        UPDATE projection_failure SET attempts = 0, next_try_at = $3
         WHERE tenant = $1 AND ($2::text[] IS NULL OR dossier_code = ANY($2::text[])) RETURNING dossier_code
         """,
         tenant,
-        None if codes is None else list(codes),
+        None if codes is None else sorted(codes),
+        now,
     )
     return len(done)
 

@@ -9,7 +9,7 @@ import pytest
 from services.worker.fail_points import FailPoints, Injected
 from services.worker.projector import Projector
 from services.worker.pump import Pump
-from shared.db import event_log, projections
+from shared.db import event_log, jobs, projections
 from shared.db.engine import create_engine, driver_session
 from tests.integration.projected import (
     TENANT,
@@ -193,7 +193,7 @@ async def test_a_poisoned_dossier_harms_no_other_and_is_tried_a_few_times(engine
         await append(engine, [told("assigned", "H51-220512-0002", "2")])
         await project(engine, poisoned)
         assert await link.fetchval("SELECT position FROM projection_failure") == 4
-        assert await projections.retry(link, TENANT) == 1
+        assert await projections.retry(link, TENANT, await jobs.clock(link)) == 1
         assert await projections.tenants_with_work(link) == [TENANT]
         await project(engine)
         assert await projections.failures(link, TENANT) == []

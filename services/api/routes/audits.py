@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Response
 
-from services.api.auth import Caller, Scope, requires
+from services.api.auth import Caller, Scope, requires_whole_province
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
 from services.api.routes.jobs import REQUESTED_BY
@@ -25,7 +25,7 @@ from shared.db import audits, jobs
 from shared.db.access import Access
 from shared.db.engine import driver_session
 from shared.db.jobs import JobKind
-from shared.domain.errors import Forbidden, InvalidInput, NotFound
+from shared.domain.errors import InvalidInput, NotFound
 from shared.domain.periods import read_period
 from shared.queue import Topic
 
@@ -34,16 +34,7 @@ router = APIRouter(tags=["figures"])
 _DEFAULT_LIMIT: Final = 50
 _MOST: Final = 500
 
-_admin = requires(Scope.ADMIN)
-
-
-async def _whole_province(caller: Annotated[Caller, Depends(_admin)]) -> Caller:
-    if caller.agency is not None:
-        raise Forbidden("an audit is of the whole province; the key has an agency subtree")
-    return caller
-
-
-Auditor = Annotated[Caller, Depends(_whole_province)]
+Auditor = Annotated[Caller, Depends(requires_whole_province(Scope.ADMIN))]
 Id = Annotated[str, Path(pattern=r"^[0-9a-z]{1,80}$", description="Its id.", examples=["audit20261122"])]
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="Items a page.")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]
