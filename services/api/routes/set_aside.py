@@ -50,8 +50,8 @@ async def list_set_aside(
     "/v1/projection/retry",
     status_code=202,
     summary="Try dossiers set aside again",
-    description="""Has dossiers that were set aside reckoned again at once (tổng hợp lại): some, or all of them. They are also
-tried again with their next event. Needs the scope `admin`, of a key without an agency subtree.""",
+    description="""Has dossiers that were set aside reckoned again at once (tổng hợp lại): some, or all of them. They are
+also tried again with their next event. Needs the scope `admin`, of a key without an agency subtree.""",
     responses=error_answers(400),
 )
 async def retry_set_aside(
