@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
+from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.projections import DOSSIERS
@@ -41,7 +42,8 @@ class Question:
     """Which sums are asked for.
 
     ``pieces`` follow each other without a gap. ``agencies`` and ``procedures`` are codes as events tell them, None: all;
-    ``other_procedures``: none of these, nor dossiers without one.
+    ``other_procedures``: none of these, nor dossiers without one. ``rows``: the row of a table that a key is gathered in
+    by the statement itself; a key that is not among them goes to ``other_row``, None: stands by itself.
     """
 
     pieces: Sequence[Period]
@@ -50,6 +52,12 @@ class Question:
     other_procedures: Sequence[str] | None = None
     channel: Channel | None = None
     key: Key | None = None
+    rows: Mapping[str, str] | None = None
+    other_row: str | None = None
+
+    def row_of(self, key: str) -> str:
+        """What a key is gathered in."""
+        return key if self.rows is None else self.rows.get(key, self.other_row or key)
 
     @property
     def cut(self) -> str:
@@ -96,8 +104,11 @@ class Answer:
 _FLOWS: Final = ("resolved_early", "resolved_on_time", "resolved_late", "withdrawn", "stopped")
 _STOCKS: Final = ("within", "overdue", "paused")
 _CHANNELS: Final = tuple(f"received_{channel.value}" for channel in Channel)
+_FLOW_NAMES: Final = (*_CHANNELS, *_FLOWS)
 SUMMED: Final = (*_CHANNELS, *_FLOWS, *_STOCKS)
 """What a row of counts holds: the received by channel, the other flows, and the stocks as signed changes."""
+
+_SHAPE: Final = ("agencies", "procedures", "other_procedures", "channel", "rows", "other_row")
 
 Counts = dict[str | None, list[int]]
 """Counts by key (`TOTAL`: all), each a list with the parts of `SUMMED`."""
@@ -118,7 +129,9 @@ LEFT JOIN projection_cursor c ON c.tenant = $1 AND c.projection = $2"""
 
 
 @cache
-def _statement(key: Key | None, *, agencies: bool, procedures: bool, other_procedures: bool, channel: bool) -> str:
+def _statement(
+    key: Key | None, *, agencies: bool, procedures: bool, other_procedures: bool, channel: bool, rows: bool, other_row: bool
+) -> str:
     """One statement for each shape of a question: a condition that is always there could not use the index."""
     number = 7
     conditions = ""
@@ -133,9 +146,13 @@ def _statement(key: Key | None, *, agencies: bool, procedures: bool, other_proce
             conditions += condition.format(number)
     if not agencies and (procedures or other_procedures) and key is not Key.AGENCY:
         conditions += " AND f.agency = ''"  # the cut by procedure: the index goes on to the procedure
-    received = ", ".join(f"sum(f.received) FILTER (WHERE f.channel = '{channel.value}')" for channel in Channel)
-    others = ", ".join(f"sum(f.{measure})" for measure in (*_FLOWS, *_STOCKS))
-    grouping = f"GROUPING SETS ((p.label, f.{key}), (p.label))" if key else "p.label"
+    row, gathered = f"f.{key}" if key else "NULL::text", ""
+    if rows:
+        gathered = f"LEFT JOIN unnest(${number + 1}::text[], ${number + 2}::text[]) AS g(key, row) ON g.key = f.{key}"
+        row = f"coalesce(g.row, {f'${number + 3}::text' if other_row else row})"
+    # the sum of bigints is a numeric, which is slow to send and to read
+    received = ", ".join(f"sum(received) FILTER (WHERE channel = '{channel.value}')::bigint" for channel in Channel)
+    others = ", ".join(f"sum({measure})::bigint" for measure in (*_FLOWS, *_STOCKS))
     return f"""
 WITH RECURSIVE past(starts_on) AS (
     (SELECT starts_on FROM figure_sum
@@ -151,13 +168,18 @@ WITH RECURSIVE past(starts_on) AS (
     UNION ALL
     SELECT * FROM unnest($5::text[], $6::date[], $7::int[])
 ), summed AS (
-    SELECT p.label, {f"f.{key}" if key else "NULL::text"} AS key, {f"grouping(f.{key})" if key else "1"} AS is_total,
-           {received}, {others}
-    FROM piece p
-    JOIN figure_sum f ON f.tenant = $1 AND f.cut = $3 AND f.grain = p.grain AND f.starts_on = p.starts_on{conditions}
-    GROUP BY {grouping}
+    SELECT label, key, {received}, {others}
+    FROM (
+        SELECT p.label, {row} AS key, f.*
+        FROM piece p
+        JOIN figure_sum f ON f.tenant = $1 AND f.cut = $3 AND f.grain = p.grain AND f.starts_on = p.starts_on{conditions}
+        {gathered}
+    ) AS part
+    GROUP BY label, key
+), stamp AS MATERIALIZED ( -- or it would be looked up for each row
+    {_STAMP}
 )
-SELECT stamp.*, summed.* FROM ({_STAMP}) AS stamp LEFT JOIN summed ON true"""
+SELECT stamp.*, summed.* FROM stamp LEFT JOIN summed ON true"""
 
 
 async def ask(connection: "DriverConnection", tenant: Tenant, question: Question) -> Answer:
@@ -183,7 +205,10 @@ async def _rows(connection: "DriverConnection", tenant: Tenant, question: Questi
         "other_procedures": question.other_procedures,
         "channel": question.channel,
     }
-    statement = _statement(question.key, **{name: value is not None for name, value in filters.items()})
+    if question.rows is not None:
+        filters |= {"rows": list(question.rows), "": list(question.rows.values()), "other_row": question.other_row}
+    present = {name: filters.get(name) is not None for name in _SHAPE}
+    statement = _statement(question.key, **present)
     columns = [list(column) for column in zip(*parts, strict=True)] or [[], [], []]
     given = [value for value in filters.values() if value is not None]
     return await connection.fetch(statement, tenant, DOSSIERS, question.cut, year, *columns, *given)
@@ -216,9 +241,14 @@ def _parts(begin: date, until: date) -> Iterator[tuple[str, date]]:
 def _labelled(rows: Sequence[Any], pieces: int) -> list[Counts]:
     by_label: list[Counts] = [{} for _ in range(pieces + 1)]
     for row in rows:
-        if row["label"] is not None:
-            key = TOTAL if row["is_total"] else row["key"]
-            by_label[row["label"]][key] = [int(value or 0) for value in row[9:]]
+        label, key = row[6:8]
+        if label is None:
+            continue
+        counts, values = by_label[label], [value or 0 for value in row[8:]]
+        counts[key] = values
+        if key is not TOTAL:
+            known = counts.get(TOTAL)
+            counts[TOTAL] = values if known is None else list(map(add, known, values))
     return by_label
 
 
@@ -238,10 +268,11 @@ def answer_of(stamp: Stamp, by_label: Sequence[Counts]) -> Answer:
             within, overdue, paused = within + values[-3], overdue + values[-2], paused + values[-1]
             answers[label - 1][key] = _sums(values[:-3], carried_over, within, overdue, paused)
             flows = [flow + value for flow, value in zip(flows, values[:-3], strict=True)]
-        whole[key] = _sums(flows, opening[0] + opening[1], within, overdue, paused)
+        carried_over = opening[0] + opening[1]
+        whole[key] = answers[0][key] if pieces == 1 else _sums(flows, carried_over, within, overdue, paused)
     return Answer(stamp, answers, whole)
 
 
 def _sums(flows: Sequence[int], carried_over: int, within: int, overdue: int, paused: int) -> Sums:
-    values = dict(zip((*_CHANNELS, *_FLOWS), flows, strict=True))
+    values = dict(zip(_FLOW_NAMES, flows, strict=True))
     return Sums(**values, carried_over=carried_over, within=within, overdue=overdue, paused=paused)

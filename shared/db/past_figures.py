@@ -182,7 +182,7 @@ def _add(by_label: Sequence[Counts], question: Question, cells: Cells) -> None:
         room = by_label[bisect_right(begins, day)]
         _add_values(room, TOTAL, values)
         if question.key is not None:
-            _add_values(room, str(cell[_KEY_PLACES[question.key]]), values)
+            _add_values(room, question.row_of(str(cell[_KEY_PLACES[question.key]])), values)
 
 
 def _add_counts(by_label: Sequence[Counts], more: Sequence[Counts]) -> None:

@@ -54,7 +54,13 @@ class Scope:
         catalogue = self.access.catalogue
         return None if self.top == catalogue.agencies.root else catalogue.codes_under(self.top, self.tree_on)
 
-    def question(self, key: Key | None = None, pieces: Sequence[Period] | None = None) -> Question:
+    def question(
+        self,
+        key: Key | None = None,
+        pieces: Sequence[Period] | None = None,
+        rows: Mapping[str, str] | None = None,
+        other_row: str | None = None,
+    ) -> Question:
         """The sums that answer for this scope."""
         catalogue = self.access.catalogue
         codes = self.codes()
@@ -74,6 +80,8 @@ class Scope:
             other_procedures=others,
             channel=self.channel,
             key=key,
+            rows=rows,
+            other_row=other_row,
         )
 
 
@@ -114,11 +122,12 @@ async def by_agency(connection: "DriverConnection", scope: Scope) -> Table:
 
     Unknown: the agency is in no catalogue and hangs right under the top one, or there is none.
     """
-    answer = await _ask(connection, scope, scope.question(Key.AGENCY))
     tree = scope.access.catalogue.tree_on(scope.tree_on)
     top = tree.resolve(scope.top)
     children = tree.children(top)
     branches = scope.access.catalogue.branches(top, scope.tree_on)
+    # what was first seen after the catalogue was read comes by its code
+    answer = await _ask(connection, scope, scope.question(Key.AGENCY, rows=branches))
     sums: dict[str, Sums] = dict.fromkeys(children, Sums())
     for code, of_code in _by_key(answer).items():
         branch = (branches.get(code) or tree.branch(top, code)) if code else UNKNOWN
@@ -139,11 +148,11 @@ async def by_procedure(connection: "DriverConnection", scope: Scope) -> Table:
 
 async def by_field(connection: "DriverConnection", scope: Scope) -> Table:
     """Every field (lĩnh vực) with something to count, by the present catalogue of procedures."""
-    answer = await _ask(connection, scope, scope.question(Key.PROCEDURE))
     procedures = scope.access.catalogue.procedures
-    field_of = {str(code): procedure.field or UNKNOWN for code, procedure in procedures.items()}
+    field_of = {str(code): known.field for code, known in procedures.items() if known.field}
+    answer = await _ask(connection, scope, scope.question(Key.PROCEDURE, rows=field_of, other_row=UNKNOWN))
     names = {known.field: known.field_name or known.field for known in procedures.values() if known.field is not None}
-    return _table(answer, _named(_by_key(answer), lambda code: field_of.get(code, UNKNOWN), names))
+    return _table(answer, _named(_by_key(answer), lambda field: field, names))
 
 
 async def by_channel(connection: "DriverConnection", scope: Scope) -> Table:

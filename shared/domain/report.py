@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import cache
+from operator import add, attrgetter
 from typing import Final
 
 
@@ -28,10 +30,11 @@ class Sums:
     paused: int = 0
 
     def __add__(self, other: "Sums") -> "Sums":
-        return Sums(**{name: getattr(self, name) + getattr(other, name) for name in SUM_NAMES})
+        return Sums(**dict(zip(SUM_NAMES, map(add, _values(self), _values(other)), strict=True)))
 
 
 SUM_NAMES: Final = tuple(field.name for field in fields(Sums))
+_values: Final = attrgetter(*SUM_NAMES)
 
 
 class Figure(StrEnum):
@@ -150,7 +153,8 @@ def report(sums: Sums) -> Report:
 
 def sum_of_children(parent: Sums, children: Iterable[Sums]) -> Check:
     """The identity "parent = sum of children", figure by figure."""
-    return Check("parent=sum of children", sum(children, Sums()) == parent)
+    columns = zip(*map(_values, children), strict=True)
+    return Check("parent=sum of children", (tuple(map(sum, columns)) or _values(Sums())) == _values(parent))
 
 
 def opens_next(this: Sums, following: Sums) -> Check:
@@ -180,15 +184,25 @@ def _figures(sums: Sums) -> dict[Figure, int]:
     }
 
 
-def _rates(figures: dict[Figure, int]) -> dict[RateKey, Rate]:
-    def total(key: RateKey, part: str) -> int:
-        return sum(figures[figure] for figure in SUMMANDS[RatePart(f"rates.{key}.{part}")])
+_FORMULAS: Final = tuple(
+    (key, f"{key}/1", SUMMANDS[RatePart(f"rates.{key}.numerator")], SUMMANDS[RatePart(f"rates.{key}.denominator")])
+    for key in RateKey
+)
 
-    return {key: _rate(f"{key}/1", total(key, "numerator"), total(key, "denominator")) for key in RateKey}
+
+def _rates(figures: dict[Figure, int]) -> dict[RateKey, Rate]:
+    return {
+        key: _rate(formula, sum([figures[one] for one in numerator]), sum([figures[one] for one in denominator]))
+        for key, formula, numerator, denominator in _FORMULAS
+    }
 
 
 def _rate(formula: str, numerator: int, denominator: int) -> Rate:
     return Rate(percent(numerator, denominator), numerator, denominator, formula)
+
+
+# a table of figures has thousands of these, and there are eight
+_check: Final = cache(Check)
 
 
 def _checks(figures: dict[Figure, int]) -> tuple[Check, ...]:
@@ -198,8 +212,8 @@ def _checks(figures: dict[Figure, int]) -> tuple[Check, ...]:
     column_7 = figures[Figure.RESOLVED_EARLY] + figures[Figure.RESOLVED_ON_TIME] + figures[Figure.RESOLVED_LATE]
     column_11 = figures[Figure.WITHIN] + figures[Figure.OVERDUE]
     return (
-        Check("3=4+5+6", figures[Figure.RECEIVED] == column_3),
-        Check("7=8+9+10", figures[Figure.RESOLVED] == column_7),
-        Check("11=12+13", figures[Figure.OPEN] == column_11),
-        Check("3=7+11", figures[Figure.RECEIVED] == figures[Figure.RESOLVED] + figures[Figure.OPEN]),
+        _check("3=4+5+6", figures[Figure.RECEIVED] == column_3),
+        _check("7=8+9+10", figures[Figure.RESOLVED] == column_7),
+        _check("11=12+13", figures[Figure.OPEN] == column_11),
+        _check("3=7+11", figures[Figure.RECEIVED] == figures[Figure.RESOLVED] + figures[Figure.OPEN]),
     )
