@@ -244,7 +244,8 @@ async def test_a_stopped_process_holds_nobody_up(database_url: str, tmp_path: Pa
             for _ in range(20):
                 answer = await other.post("/v1/events", json=event())
                 assert answer.status_code == 202
-            assert time.monotonic() - started < 8
+            # at most once the patience with a held counter; the rest is what a loaded machine takes
+            assert time.monotonic() - started < 16
             first.send_signal(signal.SIGCONT)
             answers = await asyncio.gather(*burst)
             assert {answer.status_code for answer in answers} == {202}
