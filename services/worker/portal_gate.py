@@ -1,6 +1,7 @@
 """What all calls of a tenant pass: the circuit and the pace, shared with the other workers through PostgreSQL."""
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -94,6 +95,14 @@ class Gate:
         _, answer = rules.admit(circuit, lane, now, self._pace)
         at = answer.at if isinstance(answer, Go) else answer.until
         return max((at - now).total_seconds(), 0.0)
+
+    def slack_in_seconds(self) -> float:
+        """How long until the schedule, as last read, has calls to spare; infinite when the circuit is not closed."""
+        if self._last is None:
+            return math.inf
+        now = self._clock.now()
+        at = rules.slack_at(self._last.circuit, now)
+        return math.inf if at is None else (at - now).total_seconds()
 
     async def admit(self, lane: Lane, connection: "DriverConnection | None" = None) -> Admission | None:
         """Wait for one's turn; None when the circuit is open or the turn is too far away.

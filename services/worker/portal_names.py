@@ -1,5 +1,6 @@
 """Names for the portal: our catalogue, else the portal's own ``LayThuTuc``, remembered for a while (protocol, 11.4)."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -16,6 +17,10 @@ from shared.portal.outcomes import Found
 from shared.portal.wire import ProcedureNames
 
 REMEMBERED_SECONDS: Final = 3600.0
+
+AT_ONCE: Final = 4
+"""Look-ups under way: all dossiers of a claim wait for the last of them."""
+
 _UNKNOWN: Final = ProcedureNames()
 
 
@@ -49,6 +54,8 @@ class PortalNames:
         self._gate = gate
         self._asked: dict[str, ProcedureNames] = {}
         self._asked_until: dict[str, float] = {}
+        self._asking = asyncio.Lock()
+        self._failures = 0
 
     async def for_procedures(self, codes: Iterable[str], lane: Lane) -> KnownNames:
         """The names now, the portal asked for those procedures of ``codes`` that our catalogue does not know.
@@ -57,17 +64,39 @@ class PortalNames:
         """
         catalogue = await self._cache.of(self._tenant)
         names = KnownNames(catalogue, catalogue.tree_on(self._cache.today()), self._asked)
-        now = time.monotonic()
-        for code in sorted(set(codes)):
-            if code in catalogue.procedures or self._asked_until.get(code, 0.0) > now:
-                continue
-            admission = await self._gate.admit(lane)
-            if admission is None:
-                break
-            outcome = await self._client.procedure(code)
-            await self._gate.report(outcome, admission)
-            if not isinstance(outcome, Found):
-                break
-            self._asked[code] = wire.procedure_names(outcome.rows) or _UNKNOWN
-            self._asked_until[code] = now + REMEMBERED_SECONDS
+        unknown = sorted(code for code in set(codes) if code not in catalogue.procedures)
+        if self._forgotten(unknown):
+            failures = self._failures
+            # whoever waits here finds what the others were told: no procedure is asked for twice
+            async with self._asking:
+                if self._failures == failures:  # else the portal does not answer now, and one wait for it is enough
+                    await self._ask(self._forgotten(unknown), lane)
         return names
+
+    def _forgotten(self, codes: Iterable[str]) -> list[str]:
+        now = time.monotonic()
+        return [code for code in codes if self._asked_until.get(code, 0.0) <= now]
+
+    async def _ask(self, codes: list[str], lane: Lane) -> None:
+        """Several at once, each a call of the pace, until one fails."""
+        left = iter(codes)
+        failed = False
+
+        async def ask() -> None:
+            nonlocal failed
+            for code in left:
+                admission = None if failed else await self._gate.admit(lane)
+                if admission is None:
+                    return
+                outcome = await self._client.procedure(code)
+                await self._gate.report(outcome, admission)
+                if not isinstance(outcome, Found):
+                    failed = True
+                    self._failures += 1
+                    return
+                self._asked[code] = wire.procedure_names(outcome.rows) or _UNKNOWN
+                self._asked_until[code] = time.monotonic() + REMEMBERED_SECONDS
+
+        for told in await asyncio.gather(*(ask() for _ in codes[:AT_ONCE]), return_exceptions=True):
+            if told is not None:
+                raise told

@@ -6,12 +6,13 @@ through PostgreSQL.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -50,7 +51,11 @@ CLAIM_LIMITS: Final = {Lane.LIVE: 100, Lane.BACKLOG: 200}
 """Dossiers of a claim. A backlog claim is two dossier calls and as many steps as fill several step calls nearly whole."""
 
 LIVE_SPACING_SECONDS: Final = 0.25
-"""Live rounds begin at most so often: what comes meanwhile shares the calls of the next, and the backlog gets its part."""
+"""Live rounds begin at most so often while every call of the pace is wanted: what comes meanwhile shares the calls of the
+next, and the backlog gets its part."""
+
+LIVE_LEAST_SPACING_SECONDS: Final = 0.05
+"""The same while the pace has calls to spare."""
 
 LONGEST_SLEEP_SECONDS: Final = 0.5
 """A sender that waits for circuit or pace looks again after this time: a probe may have closed the circuit meanwhile."""
@@ -58,14 +63,27 @@ LONGEST_SLEEP_SECONDS: Final = 0.5
 HEARTBEAT_SECONDS: Final = LEASE_SECONDS / 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Post:
-    """What the senders of one tenant share in this process."""
+    """What the senders of one tenant share in this process.
+
+    ``live_looked_at`` and ``live_began_at``: when a live sender last looked, and last found something, by the loop's clock.
+    """
 
     tenant: Tenant
     client: PortalClient
     gate: Gate
     names: PortalNames
+    live_looked_at: float = -math.inf
+    live_began_at: float = -math.inf
+
+
+def live_wait_seconds(looked: float, began: float, slack_in: float, now: float) -> float:
+    """How long until the next live round may begin; not above 0: now.
+
+    At once after a quiet moment; `LIVE_SPACING_SECONDS` after the one before, or as soon as the pace has calls to spare.
+    """
+    return max(looked + LIVE_LEAST_SPACING_SECONDS - now, min(began + LIVE_SPACING_SECONDS - now, slack_in))
 
 
 class PortalSync:
@@ -95,14 +113,16 @@ class PortalSync:
         self._senders: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
         self._rung: set[tuple[Tenant, Lane]] = set()
         self._places = {lane: asyncio.Semaphore(MOST_ROUNDS) for lane in Lane}
-        self._next_live_round = 0.0
+        self._about_to_claim: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
         self._stopping = asyncio.Event()
 
     def ring(self, tenant: Tenant) -> None:
         """Look now for ``tenant``; never waits."""
         for lane in Lane:
             self._rung.add((tenant, lane))
-            self._start_sender(tenant, lane)
+            # who is about to claim will see what this ring is for
+            if not self._about_to_claim.get((tenant, lane)):
+                self._start_sender(tenant, lane)
 
     async def run(self) -> None:
         """Sweep until stopped; never raises but for cancellation."""
@@ -177,14 +197,16 @@ class PortalSync:
         if len(senders) < SENDERS[lane] and not self._stopping.is_set():
             task = asyncio.create_task(self._send(tenant, lane), name=f"portal:{tenant}:{lane.value}")
             senders.add(task)
+            self._about_to_claim.setdefault((tenant, lane), set()).add(task)
             task.add_done_callback(senders.discard)
+            task.add_done_callback(self._about_to_claim[tenant, lane].discard)
 
     async def _send(self, tenant: Tenant, lane: Lane) -> None:
         """One sender: rounds until nothing is due."""
         failures = 0
         key = (tenant, lane)
         while not self._stopping.is_set():
-            self._rung.discard(key)
+            self._note_claiming(key, soon=True)
             try:
                 post = self._post(tenant)
                 await self._wait_for_turn(post, lane)
@@ -193,6 +215,7 @@ class PortalSync:
                 claimed = await self._round(post, lane)
                 failures = 0
             except Exception as error:  # noqa: BLE001 - the work is still there: try on
+                self._note_claiming(key, soon=False)
                 failures += 1
                 self._complain("portal_round_failed", error, tenant)
                 await self._rest(pause_seconds(failures, random.random()))  # noqa: S311 - jitter
@@ -203,17 +226,24 @@ class PortalSync:
 
     async def _wait_for_turn(self, post: Post, lane: Lane) -> None:
         """Wait, holding nothing, until a call may start."""
-        loop = asyncio.get_running_loop()
-        if lane is Lane.LIVE:
-            now = loop.time()
-            start = max(self._next_live_round, now)
-            self._next_live_round = start + LIVE_SPACING_SECONDS
-            await self._rest(start - now)
         while not self._stopping.is_set():
             seconds = await post.gate.wait_seconds(lane)
+            if lane is Lane.LIVE:
+                now = asyncio.get_running_loop().time()
+                spacing = live_wait_seconds(post.live_looked_at, post.live_began_at, post.gate.slack_in_seconds(), now)
+                seconds = max(seconds, spacing)
             if seconds <= 0:
                 return
             await self._rest(min(seconds, LONGEST_SLEEP_SECONDS))
+
+    def _note_claiming(self, key: tuple[Tenant, Lane], *, soon: bool) -> None:
+        """Note that the running sender will claim, so that a ring needs no other one; or that it no longer will."""
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        if task in self._senders.get(key, ()):
+            if soon:
+                self._about_to_claim[key].add(task)
+            else:
+                self._about_to_claim[key].discard(task)
 
     async def _round(self, post: Post, lane: Lane) -> int:
         """Claim and deliver once; the number of dossiers claimed.
@@ -221,9 +251,17 @@ class PortalSync:
         One connection for all of it, in no transaction while a call is under way.
         """
         async with self._places[lane], driver_session(self._engine) as connection:
+            # from here on a ring is news: the claim may be too early to see what it is for
+            self._rung.discard((post.tenant, lane))
+            self._note_claiming((post.tenant, lane), soon=False)
+            looked_at = asyncio.get_running_loop().time()
             claims = await self._claim(connection, post.tenant, lane)
+            if lane is Lane.LIVE:
+                post.live_looked_at = looked_at
             if not claims:
                 return 0
+            if lane is Lane.LIVE:
+                post.live_began_at = looked_at
             if len(claims) == CLAIM_LIMITS[lane] or _may_hang(claims):
                 self._start_sender(post.tenant, lane)  # there is more than one sender's work
             notebook = Notebook(self._engine, connection, post.tenant, claims, self._clock, time_scale=self._time_scale)

@@ -135,6 +135,16 @@ def admit(circuit: Circuit, lane: Lane, now: datetime, pace: Pace) -> tuple[Circ
     return replace(circuit, paced_until=scheduled + interval), Go(start)
 
 
+def slack_at(circuit: Circuit, now: datetime) -> datetime | None:
+    """From when on the schedule has calls to spare: its next one is due and nobody has taken it; None when closed to all.
+
+    While a backlog drains, its senders are at the schedule's edge and there is hardly ever slack.
+    """
+    if circuit.state is not CircuitState.CLOSED:
+        return None
+    return max(circuit.paced_until or now, circuit.retry_at or now)
+
+
 def succeeded(circuit: Circuit, now: datetime, *, probe: bool) -> Circuit:
     """A call was answered by the portal itself."""
     if circuit.state is CircuitState.CLOSED:

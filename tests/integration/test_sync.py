@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from services.worker.portal_names import AT_ONCE
 from shared.db import event_log, ledger, ledger_records
 from shared.db.engine import create_engine, driver_session
 from shared.db.event_log import NewEvent
-from shared.db.ledger import SyncState
+from shared.db.ledger import Claim, SyncState
 from shared.domain.circuit import Lane
 from shared.domain.events import DossierCode, EventName
 from shared.domain.sync_order import MOST_LIVE_WAITING, Priority, Want
@@ -159,6 +161,66 @@ async def test_names_unknown_here_come_from_the_portal(side: Side) -> None:
     await side.drain()
     assert len([call for call in await side.calls() if call["service"] == "LayThuTuc"]) == 1
     assert isinstance(known, str)
+
+
+async def test_a_procedure_is_asked_for_once_however_many_deliveries_wait_for_its_name(side: Side) -> None:
+    names, codes = side.sync.post(TENANT).names, [f"9.{number:06}" for number in range(9)]
+    await asyncio.gather(*(names.for_procedures(codes, Lane.LIVE) for _ in range(3)))
+    assert len([call for call in await side.calls() if call["service"] == "LayThuTuc"]) == len(codes)
+
+
+async def test_after_a_failed_look_up_no_other_name_is_asked_for_and_nothing_is_remembered(side: Side) -> None:
+    names, codes = side.sync.post(TENANT).names, [f"9.{number:06}" for number in range(30)]
+    await side.faults({"fault": "F3", "service": "LayThuTuc"})
+    await asyncio.gather(*(names.for_procedures(codes, Lane.LIVE) for _ in range(3)))
+    failed = len([call for call in await side.calls() if call["service"] == "LayThuTuc"])
+    assert 1 <= failed <= AT_ONCE  # of all three: those who waited for the look-ups ask no more
+    await side.faults()
+    # the circuit may have opened; it is tried again by itself
+    for _ in range(200):
+        await names.for_procedures(codes, Lane.LIVE)
+        if (told := len([call for call in await side.calls() if call["service"] == "LayThuTuc"])) >= failed + len(codes):
+            break
+        await asyncio.sleep(0.05)
+    assert told == failed + len(codes)
+
+
+async def test_rings_need_no_other_sender_while_one_is_about_to_claim(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, turn, claimed, unclaimed = asyncio.Queue[None](), asyncio.Event(), asyncio.Queue[None](), asyncio.Event()
+    wait, claim = side.sync._wait_for_turn, side.sync._claim
+
+    async def held_back(*given: Any) -> None:
+        begun.put_nowait(None)
+        await turn.wait()
+        await wait(*given)
+
+    async def claimed_late(*given: Any) -> list[Claim]:
+        found = await claim(*given)
+        claimed.put_nowait(None)
+        await unclaimed.wait()
+        return found
+
+    monkeypatch.setattr(side.sync, "_wait_for_turn", held_back)
+    monkeypatch.setattr(side.sync, "_claim", claimed_late)
+    side.sync.ring(TENANT)
+    for _ in Lane:
+        await begun.get()
+    for _ in range(5):
+        side.sync.ring(TENANT)
+    await asyncio.sleep(0.05)
+    assert begun.empty()
+    # they have claimed, too early to see what is told now: the ring is not theirs
+    turn.set()
+    for _ in Lane:
+        await claimed.get()
+    await received(side)
+    side.sync.ring(TENANT)
+    unclaimed.set()
+    for _ in range(200):
+        if (await side.row(CODE))["state"] == "sent":
+            break
+        await asyncio.sleep(0.05)
+    assert (await side.row(CODE))["state"] == "sent"
 
 
 async def test_a_late_answer_of_an_expired_lease_overwrites_nothing_and_the_newest_goes_once_more(side: Side) -> None:

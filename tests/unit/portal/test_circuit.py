@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import circuit as rules
-from shared.domain.circuit import Circuit, CircuitState, Go, Lane, Pace, Wait, admit
+from shared.domain.circuit import Circuit, CircuitState, Go, Lane, Pace, Wait, admit, slack_at
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PACE = Pace(600)
@@ -82,6 +83,24 @@ def test_live_work_runs_ahead_of_a_busy_backlog() -> None:
     circuit, live = admit(circuit, Lane.LIVE, NOW, PACE)
     assert isinstance(backlog, Wait)
     assert live == Go(NOW)
+
+
+def test_the_schedule_has_slack_when_nobody_wants_its_calls_and_none_before_a_busy_backlog() -> None:
+    circuit, backlog = Circuit(), Lane.BACKLOG
+    assert slack_at(circuit, NOW) == NOW
+    circuit, first = admit(circuit, backlog, NOW, PACE)
+    assert isinstance(first, Go)
+    interval = 60 / (600 * rules.RATE_SHARE)
+    assert slack_at(circuit, NOW) == NOW + seconds(interval)
+    assert slack_at(circuit, NOW + seconds(1)) == NOW + seconds(1)
+    now = NOW
+    for _ in range(50):
+        circuit, answer = admit(circuit, backlog, now, PACE)
+        at = slack_at(circuit, now)
+        assert at is not None
+        assert at > now
+        now = answer.at if isinstance(answer, Go) else answer.until
+    assert slack_at(replace(circuit, state=CircuitState.OPEN), now) is None
 
 
 def test_a_dead_portal_gets_few_calls_and_its_return_is_noticed_soon() -> None:
