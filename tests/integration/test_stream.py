@@ -60,7 +60,8 @@ async def test_figures_are_pushed_when_they_change(api: Served) -> None:
     figures = [(id_, data["received"]["total"]) for event, id_, data in messages if event == "figures"]
     assert figures == [("0", 0), ("1", 1)]
     standings = [data for event, _, data in messages if event == "sync"]
-    assert standings[0] == {"pending": 0, "sent": 0, "parked": 0, "lag_seconds": 0.0, "circuit": "closed", "alarms": []}
+    counts = {"pending": 0, "sent": 0, "parked": 0, "unsendable": 0}
+    assert standings[0] == {**counts, "lag_seconds": 0.0, "circuit": "closed", "alarms": []}
     assert standings[-1]["pending"] >= 1
 
 

@@ -34,7 +34,8 @@ _SIGN_OF_LIFE_SECONDS: Final = 15.0
 
 _EXAMPLE: Final = (
     'event: figures\nid: 384865\ndata: {"period": {"from": "2026-01-01", "to": "2026-11-22"}, "received": {"total": 1}}\n\n'
-    'event: sync\ndata: {"pending": 1, "sent": 97, "parked": 0, "lag_seconds": 0.4, "circuit": "closed", "alarms": []}\n\n'
+    'event: sync\ndata: {"pending": 1, "sent": 97, "parked": 0, "unsendable": 0,'
+    ' "lag_seconds": 0.4, "circuit": "closed", "alarms": []}\n\n'
 )
 
 
@@ -127,6 +128,7 @@ async def _sync(context: Context, caller: Caller) -> dict[str, Any]:
         "pending": counts.pending,
         "sent": counts.sent,
         "parked": counts.parked,
+        "unsendable": counts.unsendable,
         "lag_seconds": round(counts.lag_seconds, 3),
         "circuit": CircuitState.CLOSED if reading is None else reading.circuit.state,
         "alarms": [one.alarm for one in alarms(standing, limits_of(context.settings))],
