@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -152,6 +153,7 @@ async def test_an_agency_seen_a_moment_ago_is_in_every_list(api: Served) -> None
         "/v1/overdue/apologies",
         "/v1/overdue/apologies/dossiers",
         "/v1/overdue/reasons",
+        "/v1/overdue/reasons/dossiers",
     )
     for number, path in enumerate(paths, start=1):
         agency = f"H51.12.7{number}"  # nobody told it, no dossier has had it
@@ -277,6 +279,12 @@ async def test_letters_and_reasons(api: Served, monkeypatch: pytest.MonkeyPatch)
         assert reasons["total"]["dossiers"] == len(late)
         assert reasons["total"]["resolved_late"] == sum(dossier.ended_at is not None for dossier, _ in late)
         assert reasons["reasons"] == 2
+        for row in (reasons["total"], *reasons["rows"]):
+            for figure in ("dossiers", "resolved_late", "overdue"):
+                reason = quote((row.get("reason") or "").upper())
+                link = reasons["dossiers" if "reason" not in row else "row_dossiers"].format(figure=figure, reason=reason)
+                assert len(await all_of(client, link, limit=37)) == row[figure], link
+                assert len((await client.get(f"{link}&format=csv")).text.splitlines()) == row[figure] + (row[figure] > 0)
         figures = await asked(client, "/v1/stats/summary", **scope)
         assert figures["resolved"]["late"] == reasons["total"]["resolved_late"]
 

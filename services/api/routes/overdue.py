@@ -1,6 +1,7 @@
 """Officials' lists: open dossiers by age, those coming due, letters of apology, reasons for lateness."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -22,6 +23,7 @@ from services.api.schemas.overdue import (
     ApologyList,
     ApologyState,
     Bucket,
+    LateFigure,
     ReasonsAnswer,
     apology_item,
 )
@@ -95,6 +97,22 @@ class ApologyListQuestion(LatePeriod):
     state: Annotated[ApologyState | None, Field(description="Only those of this state.", examples=["owed"])] = None
     cursor: Annotated[str | None, Field(max_length=400, description="`next_cursor` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=500, description="Dossiers a page.")] = 50
+
+
+class ReasonListQuestion(LatePeriod, Paging):
+    """Which late dossiers, and how they are listed."""
+
+    reason: Annotated[
+        str | None,
+        Field(
+            max_length=4000,
+            description="Only those with this reason of `/v1/overdue/reasons`, upper and lower case being the same; empty:"
+            " those without one (không nêu lý do).",
+        ),
+    ] = None
+    figure: Annotated[
+        LateFigure, Field(description="The figure of `/v1/overdue/reasons`, by its name.", examples=["resolved_late"])
+    ] = "dossiers"
 
 
 def _json(answer: Any) -> Response:
@@ -282,11 +300,12 @@ async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated
     words: dict[str, str | None] = {}
     async for page in late_dossiers.late(context.engine, _selected(context, access, asked.agency), period):
         for one in page:
-            reason = " ".join((one.reason or "").split())
+            reason = _plain(one.reason)
             tally = tallies.setdefault(reason.casefold(), Counter())
             words.setdefault(reason.casefold(), reason or None)
             tally["dossiers"] += 1
-            tally["resolved_late" if _ended_late(one) else "overdue"] += 1
+            tally[_late_figure(one)] += 1
+    link = urlencode({"agency": access.scope(asked.agency) or access.top, "from": period.from_on, "to": period.to_on})
     ordered = sorted(tallies.items(), key=lambda item: (not item[0], -item[1]["dossiers"], item[0]))
     total = sum(tallies.values(), Counter[str]())
     return _json(
@@ -297,8 +316,40 @@ async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated
             "rows": [{"reason": words[key], **_tally(tally)} for key, tally in _shown(ordered)],
             "total": _tally(total),
             "reasons": sum(1 for key in tallies if key),
+            "dossiers": f"/v1/overdue/reasons/dossiers?{link}&figure={{figure}}",
+            "row_dossiers": f"/v1/overdue/reasons/dossiers?{link}&figure={{figure}}&reason={{reason}}",
         }
     )
+
+
+@router.get(
+    "/v1/overdue/reasons/dossiers",
+    summary="Late dossiers by reason",
+    description="""The dossiers (hồ sơ) behind one figure of `/v1/overdue/reasons`, of one `reason` (lý do trễ hạn) or of
+all: exactly as many, as pages or as CSV.""",
+    response_model=DossierList,
+    responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def reason_dossiers(
+    request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[ReasonListQuestion, Query()]
+) -> Response:
+    """List the late dossiers of a reason."""
+    access = await _access(context, caller)
+    period = asked.read(access.today)
+    chosen = _selected(context, access, asked.agency)
+    codes = [
+        one.code
+        async for page in late_dossiers.late(context.engine, chosen, period)
+        for one in page
+        if (asked.reason is None or _plain(one.reason).casefold() == _plain(asked.reason).casefold())
+        and asked.figure in ("dossiers", _late_figure(one))
+    ]
+    selection = replace(chosen, more=[("code = ANY({}::text[])", [codes])])
+    return await listed(request, context, caller, selection, asked)
+
+
+def _plain(reason: str | None) -> str:
+    return " ".join((reason or "").split())
 
 
 def _shown(ordered: list[tuple[str, Counter[str]]]) -> list[tuple[str, Counter[str]]]:
@@ -310,6 +361,7 @@ def _tally(tally: Counter[str]) -> dict[str, int]:
     return {name: tally[name] for name in ("dossiers", "resolved_late", "overdue")}
 
 
-def _ended_late(one: late_dossiers.LateDossier) -> bool:
+def _late_figure(one: late_dossiers.LateDossier) -> LateFigure:
     ended_at = one.dossier.ended_at
-    return ended_at is not None and resolution(local_date(ended_at), one.dossier.due_at) is Resolution.LATE
+    ended_late = ended_at is not None and resolution(local_date(ended_at), one.dossier.due_at) is Resolution.LATE
+    return "resolved_late" if ended_late else "overdue"

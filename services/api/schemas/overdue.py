@@ -13,6 +13,7 @@ from shared.domain.events import EventName
 
 Bucket = Literal["not_due", "due_today", "late_1_3", "late_4_10", "late_over_10", "within_24_hours", "within_3_days"]
 ApologyState = Literal["owed", "sent_in_time", "sent_late", "not_sent"]
+LateFigure = Literal["dossiers", "resolved_late", "overdue"]
 
 _AGEING: Final[dict[str, Any]] = {"not_due": 40, "due_today": 2, "late_1_3": 3, "late_4_10": 1, "late_over_10": 5}
 _COMING: Final[dict[str, Any]] = {"within_24_hours": 4, "within_3_days": 6}
@@ -170,6 +171,9 @@ class ReasonRow(BaseModel):
     overdue: int = Field(description="Of them: open and overdue today, as column 13.")
 
 
+_REASONS_EXAMPLE: Final = "/v1/overdue/reasons/dossiers?agency=H51&from=2026-05-01&to=2026-05-20"
+
+
 class ReasonsAnswer(BaseModel):
     """Reasons for lateness, the most frequent first."""
 
@@ -186,6 +190,8 @@ class ReasonsAnswer(BaseModel):
                     ],
                     "total": {"dossiers": 9, "resolved_late": 4, "overdue": 5},
                     "reasons": 1,
+                    "dossiers": f"{_REASONS_EXAMPLE}&figure={{figure}}",
+                    "row_dossiers": f"{_REASONS_EXAMPLE}&figure={{figure}}&reason={{reason}}",
                 }
             ]
         }
@@ -197,6 +203,10 @@ class ReasonsAnswer(BaseModel):
     rows: list[ReasonRow] = Field(description="At most 200 of them; without a reason at the end.")
     total: "ReasonsTotal"
     reasons: int = Field(description="How many different reasons there are, upper and lower case being the same.")
+    dossiers: str = Field(
+        description="Template of the list behind a figure of the total: `{figure}` is dossiers, resolved_late or overdue."
+    )
+    row_dossiers: str = Field(description="The same of a row: `{reason}` is its reason, percent-encoded; empty for null.")
 
 
 class ReasonsTotal(BaseModel):
