@@ -264,7 +264,7 @@ def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _R
                 reckoned.uncomputed.append(Uncomputed(received, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
     for wait in waits:
         try:
-            due_at = _granted(wait, terms, office, _in_force_before(reckoned.dossier, wait.ended_by))
+            due_at = _granted(wait, terms, office, reckoned.dossier)
         except UnconfirmedYear as unconfirmed:
             reckoned.uncomputed.append(Uncomputed(wait.ended_by, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
         else:
@@ -273,20 +273,20 @@ def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _R
     return reckoned
 
 
-def _granted(wait: Wait, terms: ProcedureTerms | None, office: WorkingTime, due_at: datetime | None) -> datetime | None:
-    """The date that the end of a wait grants; None: none, because there was no date or its day was over at the request."""
+def _granted(wait: Wait, terms: ProcedureTerms | None, office: WorkingTime, dossier: Dossier) -> datetime | None:
+    """The date that the end of a wait grants; None: none, because there was no date or its day was over at the request.
+
+    What was left is that of the date in force at the request; one told during the wait is only never undercut.
+    """
     restarts = terms is not None and terms.supplement_policy is SupplementPolicy.RESTART and not wait.for_payment
     if restarts and terms is not None and terms.term is not None:
         return office.add(wait.ended_by.time, terms.term)
+    due_at = dossier.due_at_instant(wait.begun_at)
     if due_at is None or local_date(due_at) < local_date(wait.begun_at):
         return None
     # a date at an opening, or in closed time, leaves as much as the closing before it: a wait makes no date earlier
-    return max(due_at, office.after(wait.ended_by.time, office.between(wait.begun_at, due_at)))
-
-
-def _in_force_before(dossier: Dossier, event: Event) -> datetime | None:
-    """The due date in force when ``event`` came."""
-    return next((one.due_at for one in reversed(_settings_before(dossier, event)) if one.moved), None)
+    promised = [setting.due_at for setting in _settings_before(dossier, wait.ended_by)][-1:]
+    return max([office.after(wait.ended_by.time, office.between(wait.begun_at, due_at)), *promised])
 
 
 def _settings_before(dossier: Dossier, event: Event) -> list[DueSetting]:

@@ -178,15 +178,34 @@ def test_a_supplement_after_the_work_went_on_answers_the_latest_request():
     assert dates(settled([RECEIVED, *before], almanac(working_days(5)))) == [("received", "2026-11-09 10:00")]
 
 
-def test_a_date_told_during_the_pause_is_what_is_left_of():
+@pytest.mark.parametrize(
+    ("extended", "expected"),
+    [
+        # from the request, Tuesday 3 November, to Monday 9 November: four days are left, whatever was told since
+        ("2026-11-11 10:00", "2026-11-20 10:00"),
+        # but the promise does not shrink
+        ("2026-11-27 10:00", "2026-11-27 10:00"),
+    ],
+)
+@pytest.mark.parametrize(("began", "ended"), [("supplement_requested", "supplemented"), ("payment_requested", "paid")])
+def test_a_date_told_during_a_wait_is_not_granted_again_and_not_undercut(began, ended, extended, expected):
     events = [
         RECEIVED,
-        told("supplement_requested", "2026-11-03 10:00"),
-        told("extended", "2026-11-05 10:00", new_due_at="2026-11-11 10:00"),
-        told("supplemented", "2026-11-16 10:00"),
+        told(began, "2026-11-03 10:00"),
+        told("extended", "2026-11-05 10:00", new_due_at=extended),
+        told(ended, "2026-11-16 10:00"),
     ]
-    # from the request, Tuesday 3 November, to Wednesday 11 November: six days, over 24 November, a day off
-    assert dates(settled(events, almanac(working_days(5))))[-1] == ("supplemented", "2026-11-25 10:00")
+    assert dates(settled(events, almanac(working_days(5), payment_pauses=True)))[-1] == ("supplemented", expected)
+
+
+def test_an_extension_during_the_pause_that_says_what_is_granted_leaves_it_so():
+    events = [
+        told("received", "2026-06-01 10:00", due_at="2026-06-05 10:00"),
+        told("supplement_requested", "2026-06-03 10:00"),
+        told("extended", "2026-06-09 10:00", new_due_at="2026-06-12 10:00"),
+        told("supplemented", "2026-06-10 10:00"),
+    ]
+    assert due(settled(events, almanac(working_days(5)))) == "2026-06-12 10:00"
 
 
 @pytest.mark.parametrize(("pauses", "expected"), [(True, "2026-11-12 10:00"), (False, "2026-11-09 10:00")])
