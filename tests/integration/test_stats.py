@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
-from shared.db import event_log
+from shared.db import event_log, figures
+from shared.db import statistics as figures_of
+from shared.db.access import Access
+from shared.db.catalogues import Catalogue, read_catalogue
 from shared.db.engine import driver_session
+from shared.db.figures import Key
 from shared.db.keys import Scope
 from shared.domain.periods import Cut, Period, cut
-from tests.integration.served import FIRST_DAY, LAST_DAY, Days, Served, at, count, counted, random_row, served
+from tests.integration.served import FIRST_DAY, H51, LAST_DAY, Days, Served, at, count, counted, random_row, served
 
 AGENCIES: list[str | None] = [
     "H51",
@@ -181,6 +185,27 @@ async def test_an_agency_seen_a_moment_ago_is_counted_at_once(api: Served) -> No
     assert after["received"] == expected["received"]
     assert after["received"]["new"]["total"] >= 1
     assert before["as_of"]["lag_seconds"] == 0
+
+
+async def test_a_table_comes_gathered_and_counts_what_its_catalogue_has_not_seen(api: Served) -> None:
+    await load(api, 300, 3)
+    async with driver_session(api.engine) as connection:
+        catalogue = await read_catalogue(connection, H51)
+        read_before = Catalogue(catalogue.agencies, catalogue.procedures, ["H51.13"])
+        period = Period(FIRST_DAY, LAST_DAY)
+        now, before = (
+            figures_of.Scope(access=Access.of(known, None, LAST_DAY), period=period, tree_on=LAST_DAY)
+            for known in (catalogue, read_before)
+        )
+        table = await figures_of.by_agency(connection, now)
+        assert (await figures_of.by_agency(connection, before)).rows == table.rows
+        assert sum(row.sums.received_online for row in table.rows) == table.total.received_online > 0
+        question = now.question(Key.AGENCY, rows=catalogue.branches(now.top, LAST_DAY))
+        gathered = [set(of_piece) for of_piece in await figures.counted(connection, H51, question)]
+        fields = now.question(Key.PROCEDURE, rows=FIELDS, other_row="unknown")
+        by_field = [set(of_piece) for of_piece in await figures.counted(connection, H51, fields)]
+    assert gathered[1] - {figures.TOTAL} == {"H51", "H51.12", "H51.13", "H51.77", ""}
+    assert by_field[1] - {figures.TOTAL} == {"Hộ tịch", "Đất đai", "unknown"}
 
 
 async def test_another_tenant_sees_nothing_of_it(api: Served) -> None:
