@@ -58,9 +58,13 @@ class Run:
     counts: Counts
     chance: random.Random
     parked: dict[str, str] = field(default_factory=dict)
-    untidy: set[str] = field(default_factory=set)
     more_ambiguous: int = 0
     """Ambiguous faults that neither a proxy nor a signal of the stack made: the mock portal's F5 and F6."""
+
+    @property
+    def untidy(self) -> set[str]:
+        """Dossiers told out of order, by this scenario or by one before it on this stack."""
+        return self.agencies.book.untidy
 
     @property
     def time_scale(self) -> float:
@@ -108,7 +112,7 @@ class Run:
             self.agencies.book,
             ambiguous=self.ambiguous,
             parked=self.parked,
-            untidy=frozenset(self.untidy),
+            untidy=frozenset(self.agencies.book.untidy),
             seed=f"{self.outcome.name}",
             rebuild=rebuild,
         )

@@ -39,6 +39,8 @@ class Book:
     """POSTs by status, or by kind of transport error."""
     slowest_seconds: dict[str, float] = field(default_factory=dict)
     """The longest wait for any answer, by API process (URL)."""
+    untidy: set[str] = field(default_factory=set)
+    """Dossiers told out of order on purpose: the portal may have steps of what was overtaken."""
     conflicts: list[str] = field(default_factory=list)
     """Acknowledgements that contradict each other."""
 
