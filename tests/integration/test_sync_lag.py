@@ -158,9 +158,14 @@ async def test_lag_and_causes_add_up_and_open_down_to_their_dossiers(
         assert {cause: row["late"][cause] for cause in CAUSES} == {
             cause: sum(one.cause == cause for one in mine) for cause in CAUSES
         }
+        assert (row["late_dossiers"] is None) == (name in (top, "unknown"))
         assert row["steps"] == sum(row_of(one.agency, top) == name for one in steps)
 
     for cause in CAUSES:
+        for row in (answer["total"] | {"late_dossiers": answer["late_dossiers"]}, *rows.values()):
+            if row["late_dossiers"] is not None:
+                listed = await get(client, f"{row['late_dossiers'].format(cause=cause)}&limit=500")
+                assert len(listed["items"]) == row["late"][cause]
         found: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
         while True:

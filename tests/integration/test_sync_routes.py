@@ -50,7 +50,7 @@ async def load(api: Served) -> dict[str, tuple[str, str]]:
 
 
 async def get(client: Any, path: str, **parameters: Any) -> dict[str, Any]:
-    response = await client.get(path, params=parameters)
+    response = await client.get(path, params=parameters or None)  # none given: those in the path stand
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
     return found
@@ -67,6 +67,14 @@ async def test_counts_and_indicator(api: Served, agency: str | None) -> None:
     assert answer["lag_seconds"] > 0
     assert (answer["indicator"]["numerator"], answer["indicator"]["denominator"]) == (answer["counts"]["sent"], len(own))
     assert answer["circuit"]["state"] == "closed"
+    for state, number in answer["counts"].items():
+        assert len((await get(client, f"{answer['dossiers'].format(state=state)}&limit=500"))["items"]) == number
+    listed = await get(client, f"{answer['error_dossiers'].format(error='rejected')}&limit=500")
+    assert len(listed["items"]) == answer["errors"]["rejected"]
+    assert (await get(client, answer["differences"]))["items"] == []
+    reader = await api.key(Scope.DOSSIERS_READ, agency=agency)
+    behind = await get(reader, f"{answer['indicator']['numerator_dossiers']}&count=true")
+    assert behind["count"] == answer["indicator"]["numerator"]
 
 
 @pytest.mark.parametrize("agency", [None, "H51.12"])

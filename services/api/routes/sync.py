@@ -14,8 +14,10 @@ from services.api.openapi import error_answers
 from services.api.routes.dossiers import Code, access_of, visible
 from services.api.routes.jobs import REQUESTED_BY, queued
 from services.api.schemas import cursors
+from services.api.schemas.indices import INDEX_DOSSIERS
 from services.api.schemas.jobs import JobOut
 from services.api.schemas.parameters import LocalDate, read_known_at
+from services.api.schemas.stats import link_answer
 from services.api.schemas.sync import LedgerDetail, LedgerList, ReconcileBody, ReplayBody, SyncSelection, SyncSummary
 from shared.db import event_log, jobs, ledger_checks, ledger_lists, ledger_reading, portal_circuit, sync_alarms
 from shared.db.access import any_of
@@ -136,6 +138,7 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
                 "denominator": share.denominator,
                 "formula": formula_on(NATIONAL_RECEIVED, period.to_on),
                 "period": {"from": period.from_on, "to": period.to_on},
+                "numerator_dossiers": link_answer(scope, INDEX_DOSSIERS, indicator=NATIONAL_RECEIVED, part="numerator"),
             },
             "circuit": {
                 "state": CircuitState.CLOSED if circuit is None else circuit.state,
@@ -148,6 +151,9 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
                 {"alarm": one.alarm, "value": one.value, "limit": one.limit, "since": told.get(one.alarm)}
                 for one in alarms(standing, limits_of(context.settings))
             ],
+            "dossiers": "/v1/sync/dossiers?state={state}",
+            "error_dossiers": "/v1/sync/dossiers?error={error}",
+            "differences": "/v1/sync/differences",
         }
     )
 

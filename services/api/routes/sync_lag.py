@@ -1,6 +1,7 @@
 """How long the portal is behind, by agency, and why it shows dossiers as late: with the dossiers behind each figure."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Query, Response
@@ -94,12 +95,27 @@ async def sync_lag(context: RequestContext, caller: Manager, asked: Annotated[La
         for one in (sums[rows.key(code)], total):
             one.add_late(causes)
     concerned = {rows.key(code) for code in (*times, *waiting, *late)} | set(rows.children)
+
+    def link(agency: str) -> str:
+        asked_with = urlencode({"agency": agency, "from": period.from_on, "to": period.to_on})
+        return f"/v1/sync/lag/dossiers?{asked_with}&cause={{cause}}"
+
     return _json(
         {
             "period": {"from": period.from_on, "to": period.to_on},
             "agency": rows.top,
-            "rows": [{"key": key, "name": rows.name(key), **sums[key].answer()} for key in rows.keys if key in concerned],
+            "rows": [
+                {
+                    "key": key,
+                    "name": rows.name(key),
+                    **sums[key].answer(),
+                    "late_dossiers": link(key) if key in rows.children else None,
+                }
+                for key in rows.keys
+                if key in concerned
+            ],
             "total": total.answer(),
+            "late_dossiers": link(rows.top),
         }
     )
 

@@ -35,7 +35,7 @@ _DOSSIER_PART: Final = (
     "The part that dossiers feed (phần từ hồ sơ): late or rated as not satisfied; complaints are not in it."
 )
 
-_DOSSIERS: Final = "/v1/indices/766/dossiers"
+INDEX_DOSSIERS: Final = "/v1/indices/766/dossiers"
 _LIST_EXAMPLE: Final = "/v1/indices/766/dossiers?from=2026-01-01&to=2026-03-31&tree_on=2026-03-31"
 _ON_TIME_EXAMPLE: Final[dict[str, Any]] = {
     "id": "2.1",
@@ -342,7 +342,7 @@ def _links(indicator: str, part: Part, share: Share | None, reading: Reading, sc
         return {"dossiers": None, "procedures": None}
     procedures = link_answer(scope, "/v1/indices/766/procedures", indicator=indicator, part=part.value)
     return {
-        "dossiers": link_answer(scope, _DOSSIERS, indicator=indicator, part=part.value),
+        "dossiers": link_answer(scope, INDEX_DOSSIERS, indicator=indicator, part=part.value),
         "procedures": procedures if behind.of_procedures else None,
     }
 
@@ -357,7 +357,7 @@ def _mean(mean: MeanTime, scope: Scope) -> dict[str, Any]:
     value = mean.mean
 
     def link(part: Part) -> str:
-        return link_answer(scope, _DOSSIERS, indicator=MEANS, part=part.value, unit=mean.unit or NO_UNIT)
+        return link_answer(scope, INDEX_DOSSIERS, indicator=MEANS, part=part.value, unit=mean.unit or NO_UNIT)
 
     return {
         "unit": mean.unit,
@@ -390,7 +390,7 @@ def procedures_answer(scope: Scope, asked: PartOf, found: Iterable[OfProcedure])
                 "name": one.name,
                 "dossiers": one.dossiers,
                 "list": link_answer(
-                    replace(scope, procedure=one.code), _DOSSIERS, indicator=asked.indicator, part=asked.part.value
+                    replace(scope, procedure=one.code), INDEX_DOSSIERS, indicator=asked.indicator, part=asked.part.value
                 ),
             }
             for one in found

@@ -38,6 +38,7 @@ class Indicator(RateOut):
 
     id: str = Field(examples=["1.4"])
     period: PeriodOut
+    numerator_dossiers: str = Field(description="The list of dossiers behind the numerator; needs `dossiers:read`.")
 
 
 class SyncSummary(BaseModel):
@@ -59,10 +60,15 @@ class SyncSummary(BaseModel):
                         "denominator": 100,
                         "formula": "766.1.4/1",
                         "period": {"from": "2026-01-01", "to": "2026-05-12"},
+                        "numerator_dossiers": "/v1/indices/766/dossiers?from=2026-01-01&to=2026-05-12&tree_on=2026-05-12"
+                        "&indicator=1.4&part=numerator",
                     },
                     "circuit": {"state": "closed", "reason": None, "opened_at": None, "retry_at": None},
                     "backlog": {"live": 3, "due": 0, "open": 0, "recently_ended": 0, "long_ended": 0},
                     "alarms": [],
+                    "dossiers": "/v1/sync/dossiers?state={state}",
+                    "error_dossiers": "/v1/sync/dossiers?error={error}",
+                    "differences": "/v1/sync/differences",
                 }
             ]
         }
@@ -86,6 +92,9 @@ class SyncSummary(BaseModel):
         examples=[{"live": 3, "due": 0, "open": 0, "recently_ended": 0, "long_ended": 0}],
     )
     alarms: list[AlarmOut] = Field(description="The alarms that are on; readiness does not depend on them.")
+    dossiers: str = Field(description="Template of the list behind each of `counts`: `{state}` is its name.")
+    error_dossiers: str = Field(description="Template of the list behind each of `errors`: `{error}` is its name.")
+    differences: str = Field(description="The list behind the alarm `differences`.")
 
 
 _LEDGER_EXAMPLE: Final[dict[str, Any]] = {

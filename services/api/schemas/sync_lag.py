@@ -44,6 +44,9 @@ class LagRow(LagOut):
 
     key: str
     name: str | None
+    late_dossiers: str | None = Field(
+        description="Template of the list behind each cause of `late`, by `{cause}`; null: the row is no subtree of its own."
+    )
 
 
 _LATE_EXAMPLE: Final = {
@@ -55,6 +58,7 @@ _LATE_EXAMPLE: Final = {
     "by_sending": 1,
     "by_silence": 0,
 }
+_LINK_EXAMPLE: Final = "/v1/sync/lag/dossiers?agency=H51&from=2026-01-01&to=2026-05-12&cause={cause}"
 _LAG_EXAMPLE: Final[dict[str, Any]] = {
     "steps": 3,
     "acknowledged": 3,
@@ -79,8 +83,16 @@ class LagAnswer(BaseModel):
                 {
                     "period": {"from": "2026-01-01", "to": "2026-05-12"},
                     "agency": "H51",
-                    "rows": [{"key": "H51.12", "name": "Sở Tư pháp", **_LAG_EXAMPLE}],
+                    "rows": [
+                        {
+                            "key": "H51.12",
+                            "name": "Sở Tư pháp",
+                            **_LAG_EXAMPLE,
+                            "late_dossiers": _LINK_EXAMPLE.replace("H51", "H51.12"),
+                        }
+                    ],
                     "total": _LAG_EXAMPLE,
+                    "late_dossiers": _LINK_EXAMPLE,
                 }
             ]
         }
@@ -90,6 +102,7 @@ class LagAnswer(BaseModel):
     agency: str
     rows: list[LagRow] = Field(description="The direct children with their subtrees, and the agency's own dossiers.")
     total: LagOut
+    late_dossiers: str = Field(description="Template of the list behind each cause of `late` of the total, by `{cause}`.")
 
 
 class LateDossierOut(BaseModel):
