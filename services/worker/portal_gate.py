@@ -104,16 +104,20 @@ class Gate:
         at = rules.slack_at(self._last.circuit, now)
         return math.inf if at is None else (at - now).total_seconds()
 
-    async def admit(self, lane: Lane, connection: "DriverConnection | None" = None) -> Admission | None:
+    async def admit(
+        self, lane: Lane, connection: "DriverConnection | None" = None, *, probing: bool = True
+    ) -> Admission | None:
         """Wait for one's turn; None when the circuit is open or the turn is too far away.
 
-        ``connection``: one that the caller holds anyhow.
+        ``connection``: one that the caller holds anyhow. ``probing``: whether the call may be the probe of an open circuit.
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             known, version, now = await self._recent(connection)
             circuit, answer = rules.admit(known, lane, now, self._pace)
             if isinstance(answer, Go):
+                if answer.probe and not probing:
+                    return None
                 if not await self._write(circuit, version, connection):
                     continue
                 await asyncio.sleep(max((answer.at - self._clock.now()).total_seconds(), 0.0))

@@ -3,17 +3,16 @@
 What sending again repairs is sent again; the rest is kept for a person. Every difference is kept with its dossier.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.jobs import Report
-from services.worker.portal_gate import DatabaseClock
-from services.worker.portal_sync import PortalSync, Post
+from services.worker.portal_sync import PortalSync
+from services.worker.portal_turns import ComparisonStopped, Declined, Turns
 from shared.db import event_log, ledger, ledger_checks, ledger_differences
 from shared.db.engine import driver_session
 from shared.db.jobs import Job
@@ -21,17 +20,14 @@ from shared.db.ledger_checks import Discrepancy, Scope, Settled
 from shared.db.ledger_differences import EXAMPLES_KEPT, Told
 from shared.db.ledger_steps import StepKey
 from shared.domain.applicant import NOBODY
-from shared.domain.circuit import Lane
 from shared.domain.codes import is_dossier_code, tenant_of_dossier
 from shared.domain.dossier import fold
 from shared.domain.events import DossierCode, Event
 from shared.domain.reconciliation import DifferenceKind, spacing
 from shared.observability import get_logger
 from shared.portal import wire
-from shared.portal.outcomes import Failure, Found, Held, Listed, Throttled
+from shared.portal.outcomes import Held, Listed
 from shared.portal.wire import Body, ProcedureNames
-
-T = TypeVar("T", Found, Listed)
 
 LOOK_UP_PAGE: Final = 100
 """Codes of a ``TraCuuHoSo``."""
@@ -42,7 +38,9 @@ LIST_PAGE: Final = 500
 COUNTED_EVERY_PAGES: Final = 20
 """After so many pages what remains is counted anew: meanwhile dossiers have been sent, and are compared too."""
 
-_PAUSE_SECONDS: Final = 1.0
+MOST_DECLINED: Final = 10
+"""So many dossiers refused in a row, asked for one by one: no look-up is answered at all."""
+
 JUST_NOW: Final = timedelta(seconds=2)
 """What was acknowledged so shortly before a list was asked for may not be in it, by whatever clock."""
 
@@ -52,6 +50,8 @@ class Reached:
     """How far a comparison is; what its job shows as progress, and from where another worker goes on.
 
     ``after``: the last code that was looked up; ``listed_after``: the last code of the list, None while looking up.
+    ``declined``: dossiers that the portal refuses to look up. ``began_after``: where a comparison that failed had come to,
+    which this one follows.
     """
 
     looked_up: int = 0
@@ -60,6 +60,8 @@ class Reached:
     reopened: int = 0
     after: str = ""
     listed_after: str | None = None
+    declined: int = 0
+    began_after: str = ""
 
     @classmethod
     def of_progress(cls, progress: Mapping[str, Any]) -> "Reached":
@@ -73,7 +75,8 @@ class Reconcile:
     Parameters as for a replay; none of them: every dossier that needs nothing by our ledger, and, where the portal offers a
     list, everything in it. It keeps to its own share of the pace, and goes on from where a worker that died had come to.
 
-    A look-up that fails says nothing and is repeated. One that is late (F17) makes us create what exists, which the portal
+    A look-up that fails says nothing and is repeated, a bounded number of times; then the job fails with the reason, and the
+    next comparison of everything goes on from there. One that is late (F17) makes us create what exists, which the portal
     answers with "exists" and the sender with an update: both sides then agree.
     """
 
@@ -97,16 +100,26 @@ class _Comparison:
         self._turns = Turns(portal.clock, spacing(portal.calls_per_minute(job.tenant)))
         self._job = job
         self._report = report
+        self._declined = 0
+        self._declined_in_a_row = 0
 
     async def run(self, list_path: str | None) -> Mapping[str, Any]:
         """Go on from where the job is to its end; its result."""
         scope = scope_of(self._job.parameters)
-        reached = Reached.of_progress(self._job.progress)
+        reached = Reached.of_progress(self._job.progress or await self._left_over(scope))
         if reached.listed_after is None:
             reached = await self._look_all_up(scope, reached)
         if list_path is not None and scope == Scope():
             await self._read_list(list_path, reached)
-        return await self._result(reached.looked_up)
+        return await self._result(reached)
+
+    async def _left_over(self, scope: Scope) -> Mapping[str, Any]:
+        """Where the comparison of everything before this one had come to, if it failed; none that came nowhere."""
+        if scope != Scope():
+            return {}
+        async with driver_session(self._engine) as connection:
+            failed = Reached.of_progress(await ledger_checks.left_over(connection, self._job.tenant))
+        return asdict(replace(failed, began_after=failed.after)) if failed.after > failed.began_after else {}
 
     async def _look_all_up(self, scope: Scope, reached: Reached) -> Reached:
         tenant = self._job.tenant
@@ -120,6 +133,7 @@ class _Comparison:
             if not page:
                 return reached
             pages += 1
+            self._declined = 0
             reopened = await self._reopen(await self._compare(page))
             looked_up = reached.looked_up + len(page)
             reached = replace(
@@ -127,21 +141,23 @@ class _Comparison:
                 looked_up=looked_up,
                 of=max(reached.of, looked_up),
                 reopened=reached.reopened + reopened,
+                declined=reached.declined + self._declined,
                 after=page[-1].dossier_code,
             )
             await self._report(asdict(reached))
 
     async def _compare(self, page: Sequence[Settled]) -> list[Discrepancy]:
         codes = [settled.dossier_code for settled in page]
-        answer = await self._turns.ask(self._post, lambda: self._post.client.look_up(codes))
-        rows = {row["MAHOSO"]: row for row in answer.rows if isinstance(row.get("MAHOSO"), str)}
+        rows = await self._looked_up(codes)
         bodies = await self._bodies(page)
         found: list[Discrepancy] = []
         for settled in page:
             body = bodies.get(settled.dossier_code)
             if body is None:
                 continue
-            held = rows.get(settled.dossier_code)
+            if settled.dossier_code not in rows:
+                continue  # declined
+            held = rows[settled.dossier_code]
             if held is None:
                 found.append(Discrepancy(settled, DifferenceKind.MISSING_THERE))
             elif fields := wire.differences(body, held):
@@ -149,6 +165,23 @@ class _Comparison:
                 kind = DifferenceKind.STATUS_DIFFERS if by_status else DifferenceKind.DATES_DIFFER
                 found.append(Discrepancy(settled, kind, ", ".join(fields)))
         return found
+
+    async def _looked_up(self, codes: Sequence[DossierCode]) -> dict[DossierCode, Mapping[str, Any] | None]:
+        """What the portal says of ``codes``; None: nothing, no entry: it refuses to say, also of that one alone."""
+        try:
+            answer = await self._turns.ask(self._post, lambda: self._post.client.look_up(codes))
+        except Declined as refusal:
+            if len(codes) > 1:
+                middle = len(codes) // 2
+                return await self._looked_up(codes[:middle]) | await self._looked_up(codes[middle:])
+            self._declined += 1
+            self._declined_in_a_row += 1
+            if self._declined_in_a_row == MOST_DECLINED:
+                raise ComparisonStopped(f"no look-up is answered: {refusal}") from refusal
+            return {}
+        self._declined_in_a_row = 0
+        rows = {row["MAHOSO"]: row for row in answer.rows if isinstance(row.get("MAHOSO"), str)}
+        return {code: rows.get(code) for code in codes}
 
     async def _bodies(self, page: Sequence[Settled]) -> dict[str, Body]:
         """What the portal should say of each dossier: as of the version that it acknowledged."""
@@ -180,7 +213,10 @@ class _Comparison:
             await self._report(asdict(reached))
 
     async def _page(self, path: str, after: str) -> Listed:
-        return await self._turns.ask(self._post, lambda: self._post.client.held(path, after, LIST_PAGE))
+        try:
+            return await self._turns.ask(self._post, lambda: self._post.client.held(path, after, LIST_PAGE))
+        except Declined as refusal:
+            raise ComparisonStopped(f"list: {refusal}") from refusal
 
     async def _compare_list(self, items: Sequence[Held], before: datetime) -> int:
         """What we told the portal of a page's dossiers, against the page; the number sent again."""
@@ -220,7 +256,7 @@ class _Comparison:
             self._portal.ring(job.tenant)
         return len(reopened)
 
-    async def _result(self, looked_up: int) -> Mapping[str, Any]:
+    async def _result(self, reached: Reached) -> Mapping[str, Any]:
         job = self._job
         async with driver_session(self._engine) as connection:
             found = await ledger_differences.found_by(connection, job.tenant, job.job_id)
@@ -229,7 +265,8 @@ class _Comparison:
         if any(kinds.values()):
             get_logger().warning("portal_differed", tenant=job.tenant, reopened=found.reopened, **kinds)
         return {
-            "looked_up": looked_up,
+            "looked_up": reached.looked_up,
+            "declined": reached.declined,
             "differences": sum(kinds.values()),
             **kinds,
             "differs_there": kinds[DifferenceKind.STATUS_DIFFERS] + kinds[DifferenceKind.DATES_DIFFER],
@@ -261,30 +298,6 @@ def _steps_between(ours: Told, theirs: frozenset[tuple[str, str, str]]) -> tuple
     """The steps of ours that the portal's list lacks, and how many it has beyond ours."""
     told = {wire.step_key(key[0], key[1], officer): key for key, officer in ours.steps.items()}
     return [key for words, key in told.items() if words not in theirs], len(theirs - told.keys())
-
-
-class Turns:
-    """Calls of a comparison, apart from each other by its share of the pace."""
-
-    def __init__(self, clock: DatabaseClock, apart: timedelta) -> None:
-        self._clock = clock
-        self._apart = apart
-        self._next: datetime | None = None
-
-    async def ask(self, post: Post, call: Callable[[], Awaitable[T | Throttled | Failure]]) -> T:
-        """The answer to a question, asked until there is one."""
-        while True:
-            now = self._clock.now()
-            start = max(self._next or now, now)
-            self._next = start + self._apart
-            await asyncio.sleep((start - now).total_seconds())
-            admission = await post.gate.admit(Lane.BACKLOG)
-            if admission is not None:
-                outcome = await call()
-                await post.gate.report(outcome, admission)
-                if isinstance(outcome, Found | Listed):
-                    return outcome
-            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 class _NoNames:

@@ -1,9 +1,9 @@
 """What reconciliation reads and corrects in the portal ledger (raw asyncpg)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.ledger_steps import StepKey
 from shared.domain.events import DossierCode, Tenant
@@ -110,6 +110,19 @@ async def whole_under_way(connection: "DriverConnection", tenant: Tenant) -> boo
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('reconcile ' || $1, 0))", tenant)
     found: bool = await connection.fetchval(_WHOLE_UNDER_WAY, tenant)
     return found
+
+
+_LEFT_OVER: Final = """
+SELECT CASE WHEN state = 'failed' THEN progress END FROM job
+WHERE tenant = $1 AND kind = 'reconcile' AND state IN ('done', 'failed')
+  AND NOT parameters ?| ARRAY['dossiers', 'error', 'from']
+ORDER BY ended_at DESC, job_id DESC LIMIT 1
+"""
+
+
+async def left_over(connection: "DriverConnection", tenant: Tenant) -> Mapping[str, Any]:
+    """The progress of the last comparison of everything that ended, if it failed; else nothing."""
+    return await connection.fetchval(_LEFT_OVER, tenant) or {}
 
 
 # Only what still stands as it was read: a dossier that was sent meanwhile is not what was looked up. Of a dossier that is

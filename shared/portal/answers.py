@@ -190,7 +190,8 @@ def _call_failure(answer: Answer) -> Throttled | SessionLost | Refused | Garbled
         case Verdict.THROTTLED:
             return Throttled(DEFAULT_RETRY_AFTER_SECONDS)
         case _:
-            return Garbled(f"error_code {answer.code}: {answer.message}")
+            reason = f"error_code {answer.code}: {answer.message}"
+            return Garbled(reason, declined=answer.verdict is Verdict.REJECTED)
 
 
 def _refusals(rows: object, codes: set[str]) -> dict[str, list[ItemRefusal]]:

@@ -243,7 +243,7 @@ def _refused_at_door(response: httpx.Response) -> Throttled | Failure | None:
         return Unavailable(f"HTTP {status}", wait if status == HTTPStatus.SERVICE_UNAVAILABLE else None)
     if status in _MISCONFIGURED:
         return Refused(f"HTTP {status}")
-    return Garbled(f"HTTP {status}")
+    return Garbled(f"HTTP {status}", declined=status >= HTTPStatus.BAD_REQUEST)
 
 
 def _now_there(response: httpx.Response) -> datetime:

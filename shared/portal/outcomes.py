@@ -102,9 +102,13 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class Garbled:
-    """Empty, HTML, truncated, without ``error_code`` or with one that nobody knows."""
+    """Empty, HTML, truncated, without ``error_code`` or with one that nobody knows.
+
+    ``declined``: it is an answer, that the question itself is not accepted (4xx; a look-up with ``-5``).
+    """
 
     reason: str
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""Comparisons with a portal that does not answer their questions: bounded, apart from delivery, gone on with later."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.worker import portal_reconcile, portal_turns
+from services.worker.jobs import JobRunner
+from services.worker.portal_reconcile import Reconcile
+from shared.db import jobs
+from shared.db.engine import driver_session
+from shared.db.jobs import Job, JobKind, JobState
+from shared.domain.circuit import Lane
+from shared.portal.outcomes import Garbled, LookUpOutcome
+from tests.integration.sync_side import TENANT, Side, both_sides, practice_portal
+
+LIST = "/_portal/dossiers"
+
+
+@pytest.fixture(scope="module")
+def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
+        yield url
+
+
+@pytest.fixture
+async def side(database_url: str, portal_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Side]:
+    monkeypatch.setattr(portal_turns, "_PAUSE_SECONDS", 0.01)
+    async with both_sides(database_url, portal_url) as found:
+        yield found
+
+
+async def compare(side: Side, list_path: str | None = None, **parameters: Any) -> Job:
+    """Queue a comparison and do it, as a worker does."""
+    async with driver_session(side.engine) as connection:
+        queued = await jobs.create(connection, TENANT, JobKind.RECONCILE, parameters)
+    handler = Reconcile(side.engine, side.sync, list_path=list_path)
+    assert await JobRunner(side.engine, {JobKind.RECONCILE: handler}).work(TENANT)
+    async with driver_session(side.engine) as connection:
+        found = await jobs.find(connection, TENANT, queued.job_id)
+    assert found is not None
+    return found
+
+
+async def circuit(side: Side) -> tuple[str, int]:
+    [row] = await side.fetch("SELECT state, failures FROM portal_circuit")
+    return row["state"], row["failures"]
+
+
+async def test_look_ups_that_fail_end_the_comparison_and_leave_delivery_alone(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Failing for good after the first page: the circuit knows nothing of it, and the next comparison goes on from there."""
+    monkeypatch.setattr(portal_reconcile, "LOOK_UP_PAGE", 4)
+    codes = await side.bulk(6, steps=1)
+    await side.drain()
+    await side.faults({"fault": "F3", "service": "TraCuuHoSo", "nth": 2, "times": 1000})
+
+    job = await compare(side)
+
+    assert job.state is JobState.FAILED
+    assert job.error is not None
+    assert f"{portal_turns.MOST_TRIES} calls in a row without an answer" in job.error
+    assert (job.progress["looked_up"], job.progress["of"], job.progress["after"]) == (4, 6, codes[3])
+    assert await circuit(side) == ("closed", 0)
+    await side.tell(codes[0], "assigned", datetime.now(UTC), officer="CB01")
+    await side.sync.drain(TENANT)
+    assert (await side.row(codes[0]))["state"] == "sent"
+
+    await side.faults()
+    before = len(await side.calls("TraCuuHoSo"))
+    done = await compare(side)
+    assert (done.state, done.progress["looked_up"]) == (JobState.DONE, 6)
+    assert len(await side.calls("TraCuuHoSo")) == before + 1
+    assert (await compare(side)).progress["began_after"] == ""
+
+
+async def test_a_comparison_takes_no_probe(side: Side) -> None:
+    """The circuit's own try belongs to what is to be delivered."""
+    await side.bulk(1, steps=1)
+    await side.drain()
+    await side.fetch("UPDATE portal_circuit SET state = 'open', retry_at = now(), version = version + 1 RETURNING 1")
+    gate = side.sync.post(TENANT).gate
+    gate._last = None
+    assert await gate.admit(Lane.BACKLOG, probing=False) is None
+    assert await circuit(side) == ("open", 0)
+    admission = await gate.admit(Lane.LIVE)
+    assert admission is not None
+    assert admission.probe
+
+
+async def test_a_page_that_is_refused_is_asked_for_in_parts(side: Side) -> None:
+    """A portal that takes fewer codes in a look-up than ours has: all of them are compared nevertheless."""
+    await side.bulk(7, steps=1)
+    await side.drain()
+    await side.limits(codes_per_lookup=3)
+    job = await compare(side)
+    assert job.state is JobState.DONE, job.error
+    assert job.result is not None
+    assert (job.result["looked_up"], job.result["declined"], job.result["differences"]) == (7, 0, 0)
+    assert await circuit(side) == ("closed", 0)
+
+
+async def test_one_dossier_that_cannot_be_looked_up_is_told_and_holds_up_no_other(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = await side.bulk(7, steps=1)
+    await side.drain()
+    client = side.sync.post(TENANT).client
+    asked = client.look_up
+
+    async def picky(these: Sequence[str]) -> LookUpOutcome:
+        return Garbled("error_code -5: MaHoSo", declined=True) if codes[2] in these else await asked(these)
+
+    monkeypatch.setattr(client, "look_up", picky)
+    job = await compare(side)
+    assert job.state is JobState.DONE, job.error
+    assert job.result is not None
+    assert (job.result["looked_up"], job.result["declined"], job.result["differences"]) == (7, 1, 0)
+
+    async def refusing(_: Sequence[str]) -> LookUpOutcome:
+        return Garbled("error_code -5: no", declined=True)
+
+    monkeypatch.setattr(client, "look_up", refusing)
+    monkeypatch.setattr(portal_reconcile, "MOST_DECLINED", 3)
+    job = await compare(side)
+    assert job.state is JobState.FAILED
+    assert job.error is not None
+    assert "no look-up is answered: error_code -5: no" in job.error
+
+
+async def test_a_list_that_does_not_exist_ends_the_comparison_with_its_reason(side: Side) -> None:
+    await side.bulk(1, steps=1)
+    await side.drain()
+    job = await compare(side, "/_portal/nothing")
+    assert job.state is JobState.FAILED
+    assert job.error is not None
+    assert "404" in job.error
