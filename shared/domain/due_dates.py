@@ -6,21 +6,19 @@ voided or disordered events end in the same dates as if they had come in order. 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from shared.domain.almanac import Almanac, read_version, version_text
 from shared.domain.calendar import UnconfirmedYear
 from shared.domain.dossier import Dossier, fold
 from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName
-from shared.domain.facts import DueSetting
-from shared.domain.local_time import local_date
-from shared.domain.terms import ProcedureTerms, SupplementPolicy
 from shared.domain.voids import Identity, effective_events, fold_key, followed, in_fold_order, void_target
-from shared.domain.waits import Wait, ended_waits
+from shared.domain.waits import ended_waits, granted
 from shared.domain.working_time import WorkingTime
 
 
@@ -222,6 +220,13 @@ class _History:
         gone = self.dismissed | self.withdrawn
         return [event for event in self.set_before if (event.source, event.id) not in gone]
 
+    def version_before(self, event: Event, version: datetime | None) -> datetime | None:
+        """The newest version of the calendar below ``version`` that dated ``event``; None: none did."""
+        dated = [
+            read_version(one.data["calendar_version"]) for one in self.counting if followed(one) == (event.source, event.id)
+        ]
+        return max((one for one in dated if one is not None and version is not None and one < version), default=None)
+
 
 @dataclass(slots=True)
 class _Reckoned:
@@ -243,11 +248,14 @@ def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _R
     if received is None:
         return _Reckoned({}, [], fold(history.code, history.told))
     terms = almanac.terms(received.data["procedure_code"], received.recorded_at)
-    office = almanac.working_time(received.data["agency_code"], version)
+    office_by = partial(almanac.working_time, received.data["agency_code"])
     events = list(history.told)
     reckoned = _Reckoned({}, [], fold(history.code, events))
 
-    def take(event: Event, cause: Cause, due_at: datetime) -> None:
+    def take(event: Event, cause: Cause, compute: Callable[[WorkingTime], datetime | None]) -> None:
+        due_at = _by_calendar(version, history.version_before(event, version), office_by, compute)
+        if due_at is None:
+            return
         reckoned.dates[event.source, event.id] = Computed(event, cause, due_at)
         events.append(DueSet("", event.time, due_at, cause, (event.source, event.id), "").event(history.code))
         reckoned.dossier = fold(history.code, events)
@@ -259,39 +267,32 @@ def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _R
             reckoned.uncomputed.append(Uncomputed(received, reason))
         else:
             try:
-                take(received, Cause.RECEIVED, office.add(received.time, terms.term))
+                take(received, Cause.RECEIVED, partial(WorkingTime.add, start=received.time, term=terms.term))
             except UnconfirmedYear as unconfirmed:
                 reckoned.uncomputed.append(Uncomputed(received, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
     for wait in waits:
         try:
-            due_at = _granted(wait, terms, office, reckoned.dossier)
+            take(wait.ended_by, Cause.SUPPLEMENTED, partial(granted, wait, terms, reckoned.dossier))
         except UnconfirmedYear as unconfirmed:
             reckoned.uncomputed.append(Uncomputed(wait.ended_by, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
-        else:
-            if due_at is not None:
-                take(wait.ended_by, Cause.SUPPLEMENTED, due_at)
     return reckoned
 
 
-def _granted(wait: Wait, terms: ProcedureTerms | None, office: WorkingTime, dossier: Dossier) -> datetime | None:
-    """The date that the end of a wait grants; None: none, because there was no date or its day was over at the request.
+def _by_calendar(
+    version: datetime | None,
+    before: datetime | None,
+    office_by: Callable[[datetime | None], WorkingTime],
+    compute: Callable[[WorkingTime], datetime | None],
+) -> datetime | None:
+    """The date by a version of the calendar; where that is before the version was known, it is left as ``before`` set it.
 
-    What was left is that of the date in force at the request; one told during the wait is only never undercut.
+    Nobody could keep to a date that had passed when it was made.
     """
-    restarts = terms is not None and terms.supplement_policy is SupplementPolicy.RESTART and not wait.for_payment
-    if restarts and terms is not None and terms.term is not None:
-        return office.add(wait.ended_by.time, terms.term)
-    due_at = dossier.due_at_instant(wait.begun_at)
-    if due_at is None or local_date(due_at) < local_date(wait.begun_at):
-        return None
-    # a date at an opening, or in closed time, leaves as much as the closing before it: a wait makes no date earlier
-    promised = [setting.due_at for setting in _settings_before(dossier, wait.ended_by)][-1:]
-    return max([office.after(wait.ended_by.time, office.between(wait.begun_at, due_at)), *promised])
-
-
-def _settings_before(dossier: Dossier, event: Event) -> list[DueSetting]:
-    key = fold_key(event)
-    return [setting for setting in dossier.due_settings if fold_key(setting.event) < key]
+    due_at = compute(office_by(version))
+    if due_at is None or version is None or before is None or due_at >= version:
+        return due_at
+    left = compute(office_by(before))
+    return due_at if left is None else max(due_at, left)
 
 
 def _followed_by(setting: Event) -> Identity | None:

@@ -1,4 +1,4 @@
-"""The waits of a dossier that have ended, and with them the clock's reason to grant time anew (rules, section 5)."""
+"""The waits of a dossier that have ended, and the date that the end of each grants anew (rules, section 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,12 @@ from datetime import datetime
 
 from shared.domain.dossier import Dossier
 from shared.domain.events import Event, EventName
-from shared.domain.facts import Pause
+from shared.domain.facts import DueSetting, Pause
 from shared.domain.lifecycle import STATUS_BEARING
+from shared.domain.local_time import local_date
+from shared.domain.terms import ProcedureTerms, SupplementPolicy
 from shared.domain.voids import fold_key
+from shared.domain.working_time import WorkingTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +54,24 @@ def ended_waits(dossier: Dossier, received: Event, *, pays: bool) -> list[Wait]:
 
 def _pause_begun_at(pauses: Sequence[Pause], at: datetime) -> datetime | None:
     return next((p.begun_at for p in pauses if p.begun_at < at and (p.until is None or at <= p.until)), None)
+
+
+def granted(wait: Wait, terms: ProcedureTerms | None, dossier: Dossier, office: WorkingTime) -> datetime | None:
+    """The date that the end of a wait grants; None: none, because there was no date or its day was over at the request.
+
+    What was left is that of the date in force at the request; one told during the wait is only never undercut.
+    """
+    restarts = terms is not None and terms.supplement_policy is SupplementPolicy.RESTART and not wait.for_payment
+    if restarts and terms is not None and terms.term is not None:
+        return office.add(wait.ended_by.time, terms.term)
+    due_at = dossier.due_at_instant(wait.begun_at)
+    if due_at is None or local_date(due_at) < local_date(wait.begun_at):
+        return None
+    # a date at an opening, or in closed time, leaves as much as the closing before it: a wait makes no date earlier
+    promised = [setting.due_at for setting in _settings_before(dossier, wait.ended_by)][-1:]
+    return max([office.after(wait.ended_by.time, office.between(wait.begun_at, due_at)), *promised])
+
+
+def _settings_before(dossier: Dossier, event: Event) -> list[DueSetting]:
+    key = fold_key(event)
+    return [setting for setting in dossier.due_settings if fold_key(setting.event) < key]

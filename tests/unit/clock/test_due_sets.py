@@ -302,6 +302,36 @@ def test_it_does_not_erase_lateness():
     assert due_sets(CODE, history, almanac(later=[("2026-11-06 08:00", date(2026, 11, 4), DayKind.OFF)])) == ()
 
 
+WORK_ON_SATURDAY = date(2026, 11, 7)
+
+
+def test_a_change_makes_no_date_earlier_than_itself():
+    history = settled([RECEIVED], almanac(working_days(5)))
+    assert due(history) == "2026-11-09 10:00"
+    # a Saturday made a working day: told before the earlier date it moves the date there, told after it leaves it
+    for when, expected in (("2026-11-07 09:59", "2026-11-07 10:00"), ("2026-11-07 10:01", "2026-11-09 10:00")):
+        changed = almanac(working_days(5), later=[(when, WORK_ON_SATURDAY, DayKind.WORKED)])
+        assert due(settled(history, changed)) == expected
+
+
+def test_office_hours_changed_make_no_open_date_past():
+    history = settled([RECEIVED], almanac(hours(15)))
+    assert due(history) == "2026-11-04 10:00"
+    longer = [HoursFact(at("2026-11-03 17:30"), "H51", OfficeHours.read("06:00-18:00", frozenset({1, 2, 3, 4, 5})))]
+    changed = almanac(hours(15), office_hours=longer)
+    assert due_sets(CODE, history, changed) == ()
+    # who is received after the change is dated by it
+    anew = told("received", "2026-11-04 06:00", "r")
+    assert due(settled([anew], changed)) == "2026-11-05 09:00"
+
+
+def test_what_was_left_of_a_date_that_a_change_left_is_granted_again():
+    changed = almanac(working_days(5), later=[("2026-11-07 10:01", WORK_ON_SATURDAY, DayKind.WORKED)])
+    history = settled(settled([RECEIVED], almanac(working_days(5))), changed)
+    paused = [*history, told("supplement_requested", "2026-11-09 08:00"), told("supplemented", "2026-11-16 08:00")]
+    assert due(settled(paused, changed)) == "2026-11-16 10:00"
+
+
 def test_a_change_during_a_pause_moves_the_date_and_keeps_what_was_left():
     paused = settled([RECEIVED, told("supplement_requested", "2026-11-03 10:00")], almanac(working_days(5)))
     changed = almanac(working_days(5), later=[("2026-11-05 08:00", date(2026, 11, 6), DayKind.OFF)])
