@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from services.worker import portal_sync
 from services.worker.portal_names import AT_ONCE
 from shared.db import event_log, ledger, ledger_records
 from shared.db.engine import create_engine, driver_session
@@ -209,7 +210,8 @@ async def test_rings_need_no_other_sender_while_one_is_about_to_claim(side: Side
         side.sync.ring(TENANT)
     await asyncio.sleep(0.05)
     assert begun.empty()
-    # they have claimed, too early to see what is told now: the ring is not theirs
+    # they have claimed, too early to see what is told now, and nobody else may begin: they must look again
+    monkeypatch.setattr(portal_sync, "SENDERS", dict.fromkeys(Lane, 1))
     turn.set()
     for _ in Lane:
         await claimed.get()
