@@ -12,7 +12,7 @@ from shared.db.figures import TOTAL, Answer, Key, Question, Stamp
 from shared.db.past import Past
 from shared.domain.errors import InvalidInput
 from shared.domain.events import AgencyCode, Channel
-from shared.domain.periods import Cut, Period, cut
+from shared.domain.periods import Bucket, Cut, Period, cut
 from shared.domain.report import Check, Sums, opens_next, sum_of_children
 
 if TYPE_CHECKING:
@@ -166,15 +166,24 @@ async def by_channel(connection: "DriverConnection", scope: Scope) -> Table:
     return _table(answer, [Row(key, _CHANNEL_NAMES.get(key), row_sums) for key, row_sums in sums.items()])
 
 
+def pieces_of(period: Period, by: Cut) -> list[Bucket]:
+    """The period cut by time.
+
+    Raises:
+        InvalidInput: there are more than `MAX_PIECES`.
+    """
+    if period.days > MAX_PIECES * _SHORTEST_DAYS[by]:
+        raise InvalidInput.of(period.named_by, "too_many_pieces", f"a period of at most {MAX_PIECES} pieces")
+    return cut(period, by)
+
+
 async def by_time(connection: "DriverConnection", scope: Scope, by: Cut) -> Table:
     """The period cut into days, ISO weeks, months or quarters, clipped to it; the whole is that of the period.
 
     Raises:
         InvalidInput: there are more than `MAX_PIECES`.
     """
-    if scope.period.days > MAX_PIECES * _SHORTEST_DAYS[by]:
-        raise InvalidInput.of(scope.period.named_by, "too_many_pieces", f"a period of at most {MAX_PIECES} pieces")
-    buckets = cut(scope.period, by)
+    buckets = pieces_of(scope.period, by)
     answer = await _ask(connection, scope, scope.question(pieces=[bucket.period for bucket in buckets]))
     rows = [
         Row(bucket.key, bucket.key, sums[TOTAL], bucket.period) for bucket, sums in zip(buckets, answer.pieces, strict=True)

@@ -35,6 +35,7 @@ QUESTIONS: list[tuple[str, dict[str, str]]] = [
     ("/v1/stats/averages", {"by": "procedure"}),
     ("/v1/stats/anomalies", {}),
     ("/v1/stats/working-time", {"by": "field"}),
+    ("/v1/stats/working-time", {"by": "month"}),
     ("/v1/stats/working-time", {}),
     ("/v1/reports/II.06", {"by": "field"}),
     ("/v1/indices/766", {}),

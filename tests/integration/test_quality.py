@@ -16,6 +16,7 @@ from shared.db.engine import driver_session
 from shared.db.keys import Scope
 from shared.domain.calendar import WorkingCalendar
 from shared.domain.durations import durations
+from shared.domain.periods import Cut, Period, cut
 from shared.domain.report import Figure, percent
 from shared.domain.working_time import WorkingTime
 from tests.integration.served import FIRST_DAY, Days, Served, count, figure, served
@@ -155,6 +156,22 @@ async def test_working_time(api: Served, monkeypatch: pytest.MonkeyPatch) -> Non
             chosen = [one for one in mine if row_of(str(by), None, one) == row["key"]]
             assert {name: row[name] for name in whole["total"]} == took(chosen), (by, row["key"])
         assert bool(whole["rows"]) == (by is not None)
+
+    for by in Cut:
+        whole = await asked(client, "/v1/stats/working-time", **{"from": begin, "to": END, "by": by.value})
+        assert whole["total"] == took(mine)
+        buckets = cut(Period(begin, END), by)
+        assert [row["key"] for row in whole["rows"]] == [bucket.key for bucket in buckets]
+        for row, bucket in zip(whole["rows"], buckets, strict=True):
+            chosen = [one for one in mine if moment_on(one) in bucket.period]
+            assert {name: row[name] for name in whole["total"]} == took(chosen), (by, row["key"])
+    refused = await client.get("/v1/stats/working-time", params={"from": "1950-01-01", "to": "2020-01-01", "by": "day"})
+    assert [error["code"] for error in refused.json()["errors"]] == ["too_many_pieces"]
+
+
+def moment_on(one: Days) -> date:
+    assert one.row.ended_on is not None
+    return one.row.ended_on
 
 
 async def waiting(api: Served, days: list[Days]) -> dict[str, list[tuple[datetime, datetime | None]]]:

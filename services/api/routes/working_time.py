@@ -2,6 +2,7 @@
 
 import asyncio
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -27,11 +28,13 @@ from shared.db.almanacs import read_almanac
 from shared.db.engine import driver_session
 from shared.db.row_selection import Resolved
 from shared.db.selection import Selection
-from shared.db.statistics import UNKNOWN, Scope
+from shared.db.statistics import UNKNOWN, Scope, pieces_of
 from shared.domain.almanac import Almanac
 from shared.domain.calendar import UnconfirmedYear
 from shared.domain.durations import durations, microseconds
 from shared.domain.events import ProcedureCode
+from shared.domain.local_time import local_date
+from shared.domain.periods import Cut
 from shared.domain.report import Figure
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["figures"])
 
-TimesBy = Literal["agency", "procedure", "field", "channel"]
+TimesBy = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 
 MEASURE: Final = "received_to_ended_less_waits/1"
 
@@ -53,16 +56,17 @@ class WorkingTimeQuestion(Filters):
 
     by: Annotated[
         TimesBy | None,
-        Field(description="Also for each agency (cơ quan), procedure (thủ tục), field (lĩnh vực) or channel (kênh)."),
+        Field(
+            description="Also for each agency (cơ quan), procedure (thủ tục), field (lĩnh vực), channel (kênh), or quarter"
+            " (quý), month (tháng), ISO week (tuần) or day (ngày) of the end (ngày kết thúc)."
+        ),
     ] = None
 
 
 class WorkingTimeList(ListQuestion):
     """Dossiers of a working-time answer, and how they are listed."""
 
-    by: Annotated[
-        TimesBy | None, Field(description="What the answer was cut by, for `row`: agency, procedure, field or channel.")
-    ] = None
+    by: Annotated[TimesBy | None, Field(description="What the answer was cut by, for `row`; agency unless told.")] = None
     row: Annotated[str | None, Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key.")] = (
         None
     )
@@ -174,14 +178,16 @@ class _Gathered:
         self.almanac = almanac
         self.table = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
         self.total = _Times()
-        self.rows: dict[str, _Times] = {}
+        self.buckets = pieces_of(scope.period, Cut(by)) if by in set(Cut) else []
+        self.begins = [bucket.period.from_on for bucket in self.buckets]
+        self.rows: dict[str, _Times] = {bucket.key: _Times() for bucket in self.buckets}
 
     def take(self, page: Sequence[Resolved]) -> str | None:
         """Take a page; answers where the next one begins, None: that was the last."""
         for one in page:
             told = [self.total]
             if self.by is not None:
-                told.append(self.rows.setdefault(_key(self.by, one, self.scope, self.table), _Times()))
+                told.append(self.rows.setdefault(self._row(self.by, one), _Times()))
             try:
                 office = self.almanac.working_time(one.agency or self.scope.access.top)
                 took = office.between(one.received_at, one.ended_at)
@@ -194,17 +200,26 @@ class _Gathered:
                     times.values.append(microseconds(took))
         return page[-1].code if len(page) == row_selection.PAGE else None
 
+    def _row(self, by: str, one: Resolved) -> str:
+        if self.buckets:
+            return self.buckets[bisect_right(self.begins, local_date(one.ended_at)) - 1].key
+        return _key(by, one, self.scope, self.table)
+
     def answer(self) -> dict[str, Any]:
         """The answer of ``stats/working-time``."""
         name = partial(_name, self.by, scope=self.scope, table=self.table)
         head = head_answer(self.scope) | {"measure": MEASURE, "by": self.by}
-        return head | _took(self.total, self.rows, name) | working_time_links(self.scope, self.by)
+        rows = list(self.rows.items()) if self.buckets else sorted(self.rows.items(), key=_known_first)
+        return head | _took(self.total, rows, name) | working_time_links(self.scope, self.by)
 
 
-def _took(total: _Times, rows: dict[str, _Times], name: Callable[[str], str | None]) -> dict[str, Any]:
-    ordered = sorted(rows.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))
+def _known_first(row: tuple[str, _Times]) -> tuple[bool, str]:
+    return row[0] == UNKNOWN, row[0]
+
+
+def _took(total: _Times, rows: list[tuple[str, _Times]], name: Callable[[str], str | None]) -> dict[str, Any]:
     return {
-        "rows": [{"key": key, "name": name(key), **times.answer()} for key, times in ordered],
+        "rows": [{"key": key, "name": name(key), **times.answer()} for key, times in rows],
         "total": total.answer(),
     }
 
