@@ -73,6 +73,10 @@ class PortalNames:
                     await self._ask(self._forgotten(unknown), lane)
         return names
 
+    async def known(self) -> KnownNames:
+        """The names as known now; nobody is asked."""
+        return await self.for_procedures((), Lane.BACKLOG)
+
     def _forgotten(self, codes: Iterable[str]) -> list[str]:
         now = time.monotonic()
         return [code for code in codes if self._asked_until.get(code, 0.0) <= now]

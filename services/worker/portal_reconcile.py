@@ -13,19 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.jobs import Report
 from services.worker.portal_sync import PortalSync
 from services.worker.portal_turns import ComparisonStopped, Declined, Turns
-from shared.db import event_log, ledger, ledger_checks, ledger_differences
+from shared.db import applicants, event_log, ledger, ledger_checks, ledger_differences
 from shared.db.engine import driver_session
 from shared.db.jobs import Job
 from shared.db.ledger_checks import Discrepancy, Scope, Settled
 from shared.db.ledger_differences import EXAMPLES_KEPT, Told
 from shared.db.ledger_steps import StepKey
-from shared.domain.applicant import NOBODY
+from shared.domain.applicant import NOBODY, Applicant
 from shared.domain.codes import is_dossier_code, tenant_of_dossier
-from shared.domain.dossier import fold
+from shared.domain.dossier import Dossier, fold
 from shared.domain.events import DossierCode, Event
 from shared.domain.reconciliation import DifferenceKind, spacing
 from shared.observability import get_logger
 from shared.portal import wire
+from shared.portal.held_rows import differing_fields, held_hash
 from shared.portal.outcomes import Held, Listed
 from shared.portal.wire import Body, ProcedureNames
 
@@ -37,6 +38,8 @@ LIST_PAGE: Final = 500
 
 COUNTED_EVERY_PAGES: Final = 20
 """After so many pages what remains is counted anew: meanwhile dossiers have been sent, and are compared too."""
+
+_DIFFERS: Final = (DifferenceKind.STATUS_DIFFERS, DifferenceKind.DATES_DIFFER, DifferenceKind.CONTENT_DIFFERS)
 
 MOST_DECLINED: Final = 10
 """So many dossiers refused in a row, asked for one by one: no look-up is answered at all."""
@@ -183,19 +186,27 @@ class _Comparison:
         rows = {row["MAHOSO"]: row for row in answer.rows if isinstance(row.get("MAHOSO"), str)}
         return {code: rows.get(code) for code in codes}
 
-    async def _bodies(self, page: Sequence[Settled]) -> dict[str, Body]:
-        """What the portal should say of each dossier: as of the version that it acknowledged."""
+    async def _bodies(self, page: Sequence[Settled], names: wire.Names | None = None) -> dict[DossierCode, Body]:
+        """What the portal should say of each dossier: as of the version that it acknowledged; with ``names``: all of it."""
         async with driver_session(self._engine) as connection:
             codes = [settled.dossier_code for settled in page]
             histories = await event_log.of_dossiers(connection, self._job.tenant, codes)
-        bodies: dict[str, Body] = {}
+        dossiers: dict[DossierCode, Dossier] = {}
         for settled in page:
             code = settled.dossier_code
             events: list[Event] = [event for event in histories.get(code, []) if event.position <= settled.position]
             dossier = fold(code, events)
             if wire.unsendable(dossier) is None:
-                bodies[code] = wire.dossier_body(dossier, NOBODY, _NoNames())
-        return bodies
+                dossiers[code] = dossier
+        people: Mapping[DossierCode, Applicant] = {}
+        if names is not None:
+            carrying = [dossier.applicant_event for dossier in dossiers.values() if dossier.applicant_event is not None]
+            async with driver_session(self._engine) as connection:
+                people = await applicants.for_delivery(connection, self._job.tenant, carrying)
+        return {
+            code: wire.dossier_body(dossier, people.get(code, NOBODY), names or _NoNames())
+            for code, dossier in dossiers.items()
+        }
 
     # The portal's own list
 
@@ -223,6 +234,7 @@ class _Comparison:
         job = self._job
         async with driver_session(self._engine) as connection:
             told = await ledger_differences.told_of(connection, job.tenant, [item.code for item in items], before)
+        contents = await self._contents(items, told)
         lacking: list[Discrepancy] = []
         kept: list[tuple[str, DifferenceKind, str]] = []
         for item in items:
@@ -230,9 +242,12 @@ class _Comparison:
             if item.code not in told:
                 if is_dossier_code(item.code) and tenant_of_dossier(item.code) == job.tenant:
                     kept.append((item.code, DifferenceKind.MISSING_HERE, ""))
-            elif ours is not None and item.steps is not None:
-                missing, beyond = _steps_between(ours, item.steps)
-                if missing:
+            elif ours is not None:
+                missing, beyond = ([], 0) if item.steps is None else _steps_between(ours, item.steps)
+                if item.code in contents:
+                    detail = ", ".join(contents[item.code])
+                    lacking.append(Discrepancy(ours.settled, DifferenceKind.CONTENT_DIFFERS, detail, missing))
+                elif missing:
                     lacking.append(
                         Discrepancy(
                             ours.settled, DifferenceKind.STEPS_MISSING, f"{len(missing)} of {len(ours.steps)}", missing
@@ -244,6 +259,20 @@ class _Comparison:
             async with driver_session(self._engine) as connection:
                 await ledger_differences.keep(connection, job.tenant, job.job_id, kept, await ledger.clock(connection))
         return await self._reopen(lacking)
+
+    async def _contents(self, items: Sequence[Held], told: Mapping[DossierCode, Told | None]) -> dict[str, list[str]]:
+        """The dossiers of a page of which the portal holds another body than it acknowledged, with the fields."""
+        rows: dict[DossierCode, Mapping[str, Any]] = {}
+        page: list[Settled] = []
+        for item in items:
+            ours = told.get(DossierCode(item.code))
+            if ours is not None and ours.body_hash is not None and held_hash(item.row) not in (None, ours.body_hash):
+                rows[ours.settled.dossier_code] = item.row
+                page.append(ours.settled)
+        if not page:
+            return {}
+        bodies = await self._bodies(page, await self._post.names.known())
+        return {code: differing_fields(body, rows[code]) for code, body in bodies.items()}
 
     async def _reopen(self, found: Sequence[Discrepancy]) -> int:
         if not found:
@@ -269,7 +298,7 @@ class _Comparison:
             "declined": reached.declined,
             "differences": sum(kinds.values()),
             **kinds,
-            "differs_there": kinds[DifferenceKind.STATUS_DIFFERS] + kinds[DifferenceKind.DATES_DIFFER],
+            "differs_there": sum(kinds[kind] for kind in _DIFFERS),
             "reopened": found.reopened,
             "fields": dict(found.fields),
             "examples": [

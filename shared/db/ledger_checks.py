@@ -150,7 +150,8 @@ WITH given AS MATERIALIZED (
     UPDATE sync_step s SET acknowledged_at = NULL, acknowledged_before_at = NULL
     FROM unnest($9::text[], $10::timestamptz[], $11::smallint[], $12::text[]) AS g(dossier_code, happened_at, status, staff)
     WHERE s.tenant = $1 AND s.dossier_code = g.dossier_code AND s.happened_at = g.happened_at AND s.status = g.status
-      AND s.staff = g.staff AND s.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held WHERE kind = 'steps_missing'))
+      AND s.staff = g.staff
+      AND s.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held WHERE kind IN ('steps_missing', 'content_differs')))
 ), noted AS (
     INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, operation, started_at, ended_at, outcome, detail)
     SELECT $1, dossier_code, fence, 'reconciliation', position, 'look_up', $7, $7, kind, detail

@@ -19,15 +19,19 @@ EXAMPLES_KEPT: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A dossier of which nothing is under way, with the steps that the portal acknowledged: by key, the officer's text."""
+    """A dossier of which nothing is under way, with the steps that the portal acknowledged: by key, the officer's text.
+
+    ``body_hash``: of the body that it acknowledged; None: not known for certain.
+    """
 
     settled: Settled
     steps: Mapping[StepKey, str]
+    body_hash: bytes | None
 
 
 # What was acknowledged only after the list was asked for may not be in it.
 _TOLD: Final = """
-SELECT l.dossier_code, l.fence, l.dossier_position AS position,
+SELECT l.dossier_code, l.fence, l.dossier_position AS position, l.dossier_body_hash,
        l.state = 'sent' AND l.known_there AND l.acknowledged_at < $3
            AND coalesce(bool_and(s.acknowledged_at < $3), true) AS settled,
        coalesce(jsonb_agg(jsonb_build_array(s.happened_at, s.status, s.staff, s.officer))
@@ -50,7 +54,7 @@ async def told_of(
             for happened_at, status, staff, officer in row["steps"]
         }
         settled = Settled(row["dossier_code"], row["position"], row["fence"])
-        found[row["dossier_code"]] = Told(settled, steps) if row["settled"] else None
+        found[row["dossier_code"]] = Told(settled, steps, row["dossier_body_hash"]) if row["settled"] else None
     return found
 
 
@@ -94,7 +98,7 @@ FROM sync_difference WHERE tenant = $1 AND job_id = $2 GROUP BY kind
 _FIELDS: Final = """
 SELECT field, count(*) AS dossiers
 FROM sync_difference d, unnest(string_to_array(d.detail, ', ')) AS field
-WHERE d.tenant = $1 AND d.job_id = $2 AND d.kind IN ('status_differs', 'dates_differ')
+WHERE d.tenant = $1 AND d.job_id = $2 AND d.kind IN ('status_differs', 'dates_differ', 'content_differs')
 GROUP BY field ORDER BY field
 """
 

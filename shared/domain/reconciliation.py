@@ -17,6 +17,8 @@ class DifferenceKind(StrEnum):
     """Its status there is not the one that it acknowledged. Sent again."""
     DATES_DIFFER = "dates_differ"
     """A date there is not the one that it acknowledged. Sent again."""
+    CONTENT_DIFFERS = "content_differs"
+    """By its list, another field there is not what it acknowledged: an update was lost silently (F22). Sent again."""
     STEPS_MISSING = "steps_missing"
     """Progress steps that it acknowledged are not in its list. These steps are sent again."""
     STEPS_BEYOND = "steps_beyond"

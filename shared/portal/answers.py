@@ -171,14 +171,14 @@ def read_list(text: bytes) -> Listed | Garbled:
     try:
         content = orjson.loads(text)
         items, following = content["items"], content["next"]
-        rows = [wire.held(item) for item in items]
+        rows = [(wire.held(item), item) for item in items]
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return Garbled("list without its items")
     if following is not None and not isinstance(following, str):
         return Garbled("list with a next page that is none")
     if following is not None and not rows:
         return Garbled("list with a next page after nothing")
-    return Listed([Held(*row) for row in rows if row is not None], following)
+    return Listed([Held(*known, item) for known, item in rows if known is not None], following)
 
 
 def _call_failure(answer: Answer) -> Throttled | SessionLost | Refused | Garbled:

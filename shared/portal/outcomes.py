@@ -64,10 +64,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A dossier in the portal's own list. ``steps``: the natural keys of its progress steps; None: the list has none."""
+    """A dossier in the portal's own list. ``steps``: the natural keys of its progress steps; None: the list has none.
+
+    ``row``: all that the list says of it, personal data too: to be compared, never kept.
+    """
 
     code: str
     steps: frozenset[tuple[str, str, str]] | None
+    row: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Comparisons with a portal that does not answer their questions: bounded, apart from delivery, gone on with later."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def side(database_url: str, portal_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Side]:
     monkeypatch.setattr(portal_turns, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(portal_reconcile, "JUST_NOW", timedelta(0))
     async with both_sides(database_url, portal_url) as found:
         yield found
 
@@ -129,6 +130,34 @@ async def test_one_dossier_that_cannot_be_looked_up_is_told_and_holds_up_no_othe
     assert job.state is JobState.FAILED
     assert job.error is not None
     assert "no look-up is answered: error_code -5: no" in job.error
+
+
+async def test_an_update_lost_silently_is_found_by_the_list_whatever_field_it_changed(side: Side) -> None:
+    """F22 on an update that changes neither status nor date: no look-up shows it; the list does, with the field's name."""
+    codes = await side.bulk(4)
+    await side.drain()
+    await side.faults({"fault": "F22", "service": "DongBoHoSoMC", "dossier": codes[1]})
+    await side.tell(
+        codes[1], "paid", datetime(2018, 1, 2, 1, 30, tzinfo=UTC), amount_vnd=50_000, gateway="national", outcome="succeeded"
+    )
+    assert await side.drain() == {"sent": 4}
+    await side.faults()
+    alone = await compare(side)
+    assert alone.result is not None
+    assert alone.result["differences"] == 0
+
+    job = await compare(side, LIST)
+
+    assert job.result is not None, job.error
+    assert (job.result["differences"], job.result["content_differs"], job.result["reopened"]) == (1, 1, 1)
+    [example] = job.result["examples"]
+    assert (example["dossier"], example["reason"]) == (codes[1], "content_differs")
+    assert "DuocThanhToanTrucTuyen" in example["fields"]
+    assert await side.drain() == {"sent": 4}
+    await side.agree(*codes)
+    again = await compare(side, LIST)
+    assert again.result is not None
+    assert again.result["differences"] == 0
 
 
 async def test_a_list_that_does_not_exist_ends_the_comparison_with_its_reason(side: Side) -> None:

@@ -238,7 +238,8 @@ class DifferenceOut(BaseModel):
 
     kind: DifferenceKind = Field(
         description="missing_there (Cổng không có), status_differs (khác trạng thái), dates_differ (khác ngày),"
-        " steps_missing (thiếu tiến độ), steps_beyond (thừa tiến độ), missing_here (tại đây không có)."
+        " content_differs (khác nội dung), steps_missing (thiếu tiến độ),"
+        " steps_beyond (thừa tiến độ), missing_here (tại đây không có)."
     )
     detail: str = Field(description="The fields that differ, or in how many steps; never a value.")
     repaired: bool = Field(description="It was sent again and the portal has acknowledged it since.")

@@ -53,6 +53,7 @@ KINDS = {
     DifferenceKind.MISSING_THERE: "the portal does not have it: lost silently",
     DifferenceKind.STATUS_DIFFERS: "its status there is another one",
     DifferenceKind.DATES_DIFFER: "its status agrees, a date does not",
+    DifferenceKind.CONTENT_DIFFERS: "by its list, another field there is not what it acknowledged",
     DifferenceKind.STEPS_MISSING: "acknowledged steps are not in its list",
     DifferenceKind.STEPS_BEYOND: "its list has steps that were never sent",
     DifferenceKind.MISSING_HERE: "its list has a dossier of which nothing is known here",

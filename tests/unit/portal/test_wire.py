@@ -12,7 +12,7 @@ from shared.domain.applicant import NOBODY, Applicant
 from shared.domain.dossier import Dossier, fold
 from shared.domain.events import DossierCode, Event, EventName
 from shared.domain.retry import ErrorClass
-from shared.portal import wire
+from shared.portal import held_rows, wire
 from shared.portal.wire import ProcedureNames
 
 CODE = DossierCode("H51.12-180102-0001")
@@ -167,3 +167,15 @@ def test_personal_data_can_be_struck_out() -> None:
         dossier(("received", 0, RECEIVED)), Applicant("A B", None, "012345678901", "09", "a@b"), Names()
     )
     assert set(wire.personal_texts(body)) == {"A B", "012345678901", "09", "a@b"}
+
+
+def test_the_list_is_compared_in_every_field_that_is_sent() -> None:
+    """A row is what was sent, or it is not; a list without one field proves nothing."""
+    body = wire.dossier_body(dossier(("received", 0, RECEIVED)), NOBODY, Names())
+    assert sorted(held_rows.BODY_FIELDS) == sorted(body)
+    row = body | {"progress": [], "version_count": 1}
+    assert held_rows.held_hash(row) == wire.body_hash(body)
+    assert held_rows.held_hash({name: value for name, value in row.items() if name != "DonViXuLy"}) is None
+    changed = row | {"DonViXuLy": "other", "DanhSachLePhi": [{}]}
+    assert held_rows.held_hash(changed) != wire.body_hash(body)
+    assert held_rows.differing_fields(body, changed) == ["DonViXuLy", "DanhSachLePhi"]
