@@ -71,7 +71,7 @@ def csv_chunks(form: FormII06) -> Iterator[str]:
             ["Đơn vị tính", form_words.UNIT],
             [],
             ["STT", NAME_HEADINGS[form.by], *(c.path for c in COLUMNS), *(f"Ngoài biểu: {label}" for label in apart)],
-            ["(1)", "(2)", *(c.label for c in COLUMNS)],
+            ["(1)", "(2)", *(c.label for c in COLUMNS), *("" for _ in apart)],
         ],
     )
     lines = form.lines()

@@ -13,6 +13,7 @@ import pytest
 
 from services.api.schemas.form_ii06 import period_name
 from shared.db.keys import Scope
+from shared.domain.collation import vietnamese_key
 from tests.integration.served import Days, Served, count, served
 from tests.integration.test_stats import BRANCH, CATALOGUE, FIELDS, load
 
@@ -85,6 +86,10 @@ async def test_json_csv_and_workbook_equal_a_count_by_hand(
     start = next(index for index, row in enumerate(sheet) if row[:2] == ["(1)", "(2)"]) + 1
     assert [[int(cell) for cell in row[2:13]] for row in sheet[start:]] == [*hand.values(), total]
     assert sheet[-1][1] == "Tổng cộng"
+    assert {len(row) for row in sheet[start - 2 :]} == {22}, "every number stands under its heading"
+    if by == "field":
+        known = [row[1] for row in sheet[start:-1] if row[1] != "Chưa rõ lĩnh vực"]
+        assert known == sorted(known, key=vietnamese_key) != sorted(known)
 
     book = openpyxl.load_workbook(io.BytesIO((await asked(client, period=period, by=by, format="xlsx")).content))
     form = book["II.06"]

@@ -22,6 +22,7 @@ from services.api.schemas.stats import (
     table_links,
 )
 from shared.db.statistics import UNKNOWN, Scope, Table
+from shared.domain.collation import vietnamese_key
 from shared.domain.report import Figure, RateKey, Sums, report
 
 CODE: Final = "II.06"
@@ -155,8 +156,11 @@ class FormII06:
         return f"{self.period_name} ({self.dates})" if self.period_name else self.dates.capitalize()
 
     def lines(self) -> Iterator[Line]:
-        """The lines, numbered from 1, without the total."""
-        for number, row in enumerate(self.table.rows, start=1):
+        """The lines, numbered from 1, without the total; fields by the Vietnamese alphabet, the unknown last."""
+        rows = self.table.rows
+        if self.by == "field":
+            rows = sorted(rows, key=lambda row: (row.key == UNKNOWN, vietnamese_key(row.name or row.key)))
+        for number, row in enumerate(rows, start=1):
             name = row.name or (_UNKNOWN_NAMES[self.by] if row.key == UNKNOWN else row.key)
             if self.by == "procedure" and row.name:
                 name = f"{row.name} ({row.key})"
