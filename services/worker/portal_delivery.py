@@ -119,12 +119,14 @@ class Delivery:
             settled.extend(done)
         await self._book.finish_delivered(letter for letter in settled if not letter.unsent)
         stepping = [letter for letter in settled if letter.unsent]
-        await self._book.intend_steps(stepping)
         while stepping := [letter for letter in stepping if self._book.is_open(letter)]:
             admission = await self._admit(stepping)
             if admission is None:
                 return False
-            await self._send_steps(next_step_call(stepping), admission)
+            paged = next_step_call(stepping)
+            # only what the gate lets go has been sent: a step's time of sending is its first call's
+            await self._book.intend_steps(page for _, pages in paged for page in pages)
+            await self._send_steps(paged, admission)
         return True
 
     async def _admit(self, letters: Iterable[Letter]) -> Admission | None:

@@ -197,9 +197,9 @@ class Notebook:
         held = await self._write(accepted=accepted)
         return [letter for letter in letters if letter.code in held]
 
-    async def intend_steps(self, letters: Sequence[Letter]) -> None:
-        """Write down which steps are about to be sent."""
-        steps = [page.step for letter in letters for page in letter.unsent]
+    async def intend_steps(self, pages: Iterable[StepPage]) -> None:
+        """Write down which steps are about to be sent, by a call that the gate has let go."""
+        steps = [page.step for page in pages]
         if steps:
             async with held_session(self._engine, self._connection) as connection:
                 await ledger_steps.record_intended(connection, self._tenant, steps, self._clock.now())
