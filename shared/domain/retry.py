@@ -50,7 +50,7 @@ class Rule:
     """What is done after a failure.
 
     The nth counted try waits ``first_seconds * 2 ** (n - 1)``, at most ``most_seconds``, of which the second half is
-    luck. ``tries``: so many counted tries, then parked; 0: parked at once; None: never. ``counts``: the try counts.
+    luck. ``tries``: after so many counted tries it is parked; 0: at once; None: never. ``counts``: the try counts.
     ``call_sizes``: at most so many dossiers in the call of the 1st, 2nd, … repetition, the last one for all later ones: so
     a bad one is found, and blocks nobody.
     """
@@ -112,7 +112,7 @@ def after_failure(kind: ErrorClass, attempts: int, now: datetime, luck: float, *
     """
     rule = RETRY_TABLE[kind]
     counted = attempts + 1 if rule.counts else attempts
-    if rule.tries is not None and counted > rule.tries:
+    if rule.tries is not None and counted >= rule.tries:
         return Park(counted)
     return Again(now + timedelta(seconds=wait_seconds(rule, max(counted, 1), luck) / time_scale), counted)
 

@@ -50,7 +50,8 @@ def test_permanent_trouble_parks_at_once_and_out_of_order_after_its_tries() -> N
     tries = 0
     while isinstance(decision := after_failure(ErrorClass.OUT_OF_ORDER, tries, NOW, 0.5), Again):
         tries = decision.attempts
-    assert tries == 5
+    assert decision == Park(5)
+    assert RETRY_TABLE[ErrorClass.OUT_OF_ORDER].tries == 5
 
 
 @given(KINDS, TRIES)
