@@ -193,7 +193,10 @@ class Notebook:
             DossierAccepted(letter.claim.dossier_code, letter.claim.fence, letter.version, letter.body_hash)
             for letter in letters
         ]
-        self._forgotten.update(letter.code for letter in letters if letter.turns and not letter.updating)
+        # a create was taken of what had been taken before, or where we meant to update: the portal had lost it all
+        self._forgotten.update(
+            letter.code for letter in letters if not letter.updating and (letter.turns or letter.claim.dossier_position > 0)
+        )
         held = await self._write(accepted=accepted)
         return [letter for letter in letters if letter.code in held]
 

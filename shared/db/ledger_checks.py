@@ -144,7 +144,9 @@ WITH given AS MATERIALIZED (
         known_there = h.kind <> 'missing_there'
     FROM held h WHERE l.tenant = $1 AND l.dossier_code = h.dossier_code AND l.dossier_code = ANY($2::text[])
 ), forgotten AS (
-    UPDATE sync_step s SET acknowledged_at = NULL, acknowledged_before_at = NULL
+    -- a look-up may be late: only a create that is taken anew tells that the portal had lost it (see `forget_acknowledged`)
+    UPDATE sync_step s SET acknowledged_before_at = coalesce(s.acknowledged_before_at, s.acknowledged_at),
+                           acknowledged_at = NULL
     WHERE s.tenant = $1 AND s.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held WHERE kind = 'missing_there'))
 ), lacking AS (
     UPDATE sync_step s SET acknowledged_at = NULL, acknowledged_before_at = NULL

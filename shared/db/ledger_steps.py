@@ -88,7 +88,8 @@ async def forget_acknowledged(connection: "DriverConnection", tenant: Tenant, co
     """The portal does not know these dossiers, so it has none of their steps: all are to be sent again."""
     await connection.execute(
         "UPDATE sync_step SET acknowledged_at = NULL, acknowledged_before_at = NULL"
-        " WHERE tenant = $1 AND dossier_code = ANY($2::text[]) AND acknowledged_at IS NOT NULL",
+        " WHERE tenant = $1 AND dossier_code = ANY($2::text[])"
+        " AND (acknowledged_at IS NOT NULL OR acknowledged_before_at IS NOT NULL)",
         tenant,
         sorted(codes),
     )

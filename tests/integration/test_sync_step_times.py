@@ -5,9 +5,16 @@ from typing import Any
 
 import pytest
 
+from services.worker.jobs import JobRunner
 from services.worker.portal_gate import Admission
+from services.worker.portal_reconcile import Reconcile
+from shared.db import jobs
+from shared.db.engine import driver_session
+from shared.db.jobs import JobKind
 from shared.domain.circuit import Lane
 from tests.integration.sync_side import TENANT, Side, both_sides, practice_portal
+
+ACKNOWLEDGED = "coalesce(acknowledged_before_at, acknowledged_at)"
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +49,26 @@ async def test_a_step_that_the_gate_held_back_was_not_sent(side: Side, monkeypat
     assert await side.fetch("SELECT sent_at FROM sync_step") == []
     assert await side.drain() == {"sent": 1}
     assert len(await side.fetch("SELECT 1 FROM sync_step WHERE acknowledged_at >= sent_at")) == 4
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_late_look_up_takes_no_acknowledgement_back_and_a_loss_does(side: Side, lost: bool) -> None:
+    """F17: what a look-up does not show yet was acknowledged when it was; what the portal took anew had not been there."""
+    await side.bulk(1)
+    await side.drain()
+    first = await side.fetch(f"SELECT {ACKNOWLEDGED} AS at FROM sync_step ORDER BY happened_at")
+    if lost:
+        await side.portal.post("/_portal/reset", params={"part": "data"})
+    else:
+        await side.faults({"fault": "F17", "service": "TraCuuHoSo", "seconds": 3600})
+    async with driver_session(side.engine) as connection:
+        await jobs.create(connection, TENANT, JobKind.RECONCILE, {})
+    assert await JobRunner(side.engine, {JobKind.RECONCILE: Reconcile(side.engine, side.sync)}).work(TENANT)
+    [difference] = await side.fetch("SELECT kind FROM sync_difference")
+    assert difference["kind"] == "missing_there"
+    assert await side.drain() == {"sent": 1}
+    again = await side.fetch(f"SELECT {ACKNOWLEDGED} AS at FROM sync_step ORDER BY happened_at")
+    if lost:
+        assert min(row["at"] for row in again) > max(row["at"] for row in first)
+    else:
+        assert again == first
