@@ -41,7 +41,10 @@ class Replay:
             total += page
             await report({"replayed": total})
             self._portal.ring(job.tenant)
-        return {"replayed": total}
+        if what.codes is None:
+            return {"replayed": total}
+        async with driver_session(self._engine) as connection:
+            return {"replayed": total, "unknown": await ledger_lists.unknown_codes(connection, job.tenant, what.codes)}
 
 
 def _instant(text: str | None) -> datetime | None:

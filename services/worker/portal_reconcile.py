@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.jobs import Report
 from services.worker.portal_sync import PortalSync
 from services.worker.portal_turns import ComparisonStopped, Declined, Turns
-from shared.db import applicants, event_log, ledger, ledger_checks, ledger_differences
+from shared.db import applicants, event_log, ledger, ledger_checks, ledger_differences, ledger_lists
 from shared.db.engine import driver_session
 from shared.db.jobs import Job
 from shared.db.ledger_checks import Discrepancy, Scope, Settled
@@ -290,12 +290,14 @@ class _Comparison:
         async with driver_session(self._engine) as connection:
             found = await ledger_differences.found_by(connection, job.tenant, job.job_id)
             kept = await ledger_differences.page(connection, job.tenant, job.job_id, limit=EXAMPLES_KEPT)
+            unknown = await ledger_lists.unknown_codes(connection, job.tenant, job.parameters.get("dossiers") or [])
         kinds = {kind.value: found.kinds.get(kind, 0) for kind in DifferenceKind}
         if any(kinds.values()):
             get_logger().warning("portal_differed", tenant=job.tenant, reopened=found.reopened, **kinds)
         return {
             "looked_up": reached.looked_up,
             "declined": reached.declined,
+            "unknown": unknown,
             "differences": sum(kinds.values()),
             **kinds,
             "differs_there": sum(kinds[kind] for kind in _DIFFERS),

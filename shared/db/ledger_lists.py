@@ -191,6 +191,22 @@ class Replay:
     before: datetime | None = None
 
 
+MOST_UNKNOWN: Final = 100
+"""So many unknown codes stand in a job's result."""
+
+
+async def unknown_codes(connection: "DriverConnection", tenant: Tenant, codes: Sequence[str]) -> list[str]:
+    """Those of ``codes`` that stand in no ledger row: nobody has told an event of them. The first `MOST_UNKNOWN`."""
+    rows = await connection.fetch(
+        "SELECT code FROM unnest($2::text[]) AS asked(code) WHERE NOT EXISTS"
+        " (SELECT FROM sync_ledger l WHERE l.tenant = $1 AND l.dossier_code = asked.code) ORDER BY code LIMIT $3",
+        tenant,
+        list(codes),
+        MOST_UNKNOWN,
+    )
+    return [row["code"] for row in rows]
+
+
 async def replay_page(
     connection: "DriverConnection", tenant: Tenant, what: Replay, after: str, now: datetime
 ) -> tuple[int, str]:

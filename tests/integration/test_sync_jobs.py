@@ -157,6 +157,9 @@ async def test_replay_by_error_dossier_and_time(side: Side) -> None:
 
     span = {"from": "2020-01-01T00:00:00+00:00", "to": "2999-01-01T00:00:00+00:00"}
     assert (await run(side, "replay", **span))["replayed"] == 7
+    nobody = "H51.12-180102-99999"
+    assert await run(side, "replay", dossiers=[codes[0], nobody]) == {"replayed": 1, "unknown": [nobody]}
+    assert (await run(side, "reconcile", dossiers=[codes[0], nobody]))["unknown"] == [nobody]
     await side.agree(*codes)
     with pytest.raises(InvalidInput):
         await run(side, "replay")
