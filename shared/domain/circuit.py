@@ -47,6 +47,10 @@ CREDIT_SHARE: Final = 0.005
 """So much of a minute's calls may be made up for when nobody was ready at the scheduled instant."""
 
 
+THROTTLED_REASON: Final = "throttled"
+"""Calls wait because the portal asked for a pause (429, ``-7``); the circuit stays closed."""
+
+
 class CircuitState(StrEnum):
     """closed: calls go; open: none; half open: one probe goes."""
 
@@ -79,6 +83,12 @@ class Circuit:
     ramp_share: float = 1.0
     ramp_from: datetime | None = None
     paced_until: datetime | None = None
+
+    def told_reason(self, now: datetime) -> str | None:
+        """Why no call goes at ``now``, for people: the circuit's reason, or that the portal asked for a pause."""
+        if self.state is CircuitState.CLOSED and self.retry_at is not None and self.retry_at > now:
+            return THROTTLED_REASON
+        return self.reason
 
     def share(self, now: datetime) -> float:
         """The share of the pace that may be used at ``now``, at most 1."""

@@ -56,6 +56,17 @@ async def get(client: Any, path: str, **parameters: Any) -> dict[str, Any]:
     return found
 
 
+async def test_a_pause_that_the_portal_asked_for_is_told_as_the_reason(api: Served) -> None:
+    await load(api)
+    client = await api.key(Scope.SYNC_MANAGE)
+    async with driver_session(api.engine) as connection:
+        await connection.execute(
+            "INSERT INTO portal_circuit (tenant, state, retry_at) VALUES ('H51', 'closed', now() + interval '1 hour')"
+        )
+    answer = await get(client, "/v1/sync")
+    assert (answer["circuit"]["state"], answer["circuit"]["reason"]) == ("closed", "throttled")
+
+
 @pytest.mark.parametrize("agency", [None, "H51.12"])
 async def test_counts_and_indicator(api: Served, agency: str | None) -> None:
     standing = await load(api)

@@ -142,7 +142,7 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
             },
             "circuit": {
                 "state": CircuitState.CLOSED if circuit is None else circuit.state,
-                "reason": None if circuit is None else circuit.reason,
+                "reason": None if reading is None else reading.circuit.told_reason(reading.now),
                 "opened_at": None if circuit is None else circuit.opened_at,
                 "retry_at": None if circuit is None else circuit.retry_at,
             },

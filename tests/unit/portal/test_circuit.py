@@ -148,6 +148,8 @@ def test_closed_hours_refusals_and_throttling() -> None:
     assert (refused.state, refused.reason, refused.retry_at) == (CircuitState.OPEN, "-2", NOW + seconds(20))
     slow = rules.throttled(Circuit(), NOW, 5, PACE, probe=False)
     assert slow.state is CircuitState.CLOSED
+    assert (slow.told_reason(NOW), slow.told_reason(NOW + seconds(5))) == (rules.THROTTLED_REASON, None)
+    assert refused.told_reason(NOW) == "-2"
     assert admit(slow, Lane.LIVE, NOW, PACE)[1] == Wait(NOW + seconds(5))
     assert rules.throttled(slow, NOW + seconds(1), 5, PACE, probe=False).ramp_share == slow.ramp_share == 0.5
 
