@@ -8,11 +8,13 @@ from types import FrameType
 import structlog
 import uvicorn
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from services.portal.app import create_app
+from services.portal.catalogue import Catalogue
 from services.portal.drops import DroppingProtocol
 from services.portal.portal import Portal
-from services.portal.settings import Settings
+from services.portal.settings import Settings, wrong_setting
 from services.portal.store import StoreInUseError
 
 _BACKLOG = 512
@@ -60,8 +62,16 @@ def main() -> int:
     log = structlog.get_logger()
     try:
         settings = Settings()
-    except ValidationError as error:
-        sys.stderr.write(f"portal: settings are wrong: {error}\n")
+    except (ValidationError, SettingsError) as error:
+        sys.stderr.write(f"portal: {wrong_setting(error)}\n")
+        return 2
+    try:
+        Catalogue(settings.catalogue, settings.madonvi)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        sys.stderr.write(
+            f"portal: MOTCUA_PORTAL_CATALOGUE: {settings.catalogue} is no catalogue, a JSON file with fields, agencies and "
+            f"procedures ({type(error).__name__}: {error})\n",
+        )
         return 2
     try:
         listener = bind(settings.host, settings.port)

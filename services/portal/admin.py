@@ -16,7 +16,7 @@ from services.portal.codes import STATUSES, Service
 from services.portal.fault_rules import KINDS, PRESETS, FaultPlan, problems_of
 from services.portal.faults import described
 from services.portal.portal import Portal
-from services.portal.settings import Limits
+from services.portal.settings import LARGEST, Limits
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -102,7 +102,7 @@ def inspection_routes(portal: Portal) -> APIRouter:
 
     @routes.get("/calls", summary="Các lần gọi · calls received")
     async def calls(
-        after: Annotated[int, Query(ge=0, description="the number of a call")] = 0,
+        after: Annotated[int, Query(ge=0, le=LARGEST, description="the number of a call")] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         newest: Annotated[bool, Query(description="the newest ones, newest first")] = False,
     ) -> Response:

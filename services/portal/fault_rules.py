@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from services.portal.codes import DATA_SERVICES, Service
+from services.portal.settings import LARGEST
 
 
 class Fault(StrEnum):
@@ -172,11 +173,11 @@ class FaultRule(BaseModel):
     fault: Fault
     service: Service | None = Field(default=None, description="only calls of this service")
     dossier: str | None = Field(default=None, description="a regular expression found in a MaHoSo")
-    nth: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+    nth: Annotated[int, Field(strict=True, ge=1, le=LARGEST)] | None = Field(
         default=None,
         description="begins with the nth matching call; alone it means that call only",
     )
-    times: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+    times: Annotated[int, Field(strict=True, ge=1, le=LARGEST)] | None = Field(
         default=None,
         description="at most so often; null: no bound (with nth, and for F16: once)",
     )
@@ -225,7 +226,7 @@ class FaultPlan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: Annotated[int, Field(strict=True)] = 1
+    seed: Annotated[int, Field(strict=True, ge=-LARGEST, le=LARGEST)] = 1
     rules: tuple[FaultRule, ...] = Field(default=(), max_length=200)
     preset: str | None = None
 

@@ -4,6 +4,7 @@ A call passes, in this order: the adapter (dstcode), the session and the rate, t
 It is answered after its effects and its record are on the disk, in one transaction.
 """
 
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ _MAX_BODY_BYTES = 32 * 1024 * 1024
 _SHOWN_CODES = 1000
 _CODE_LENGTH = 50
 _GATEWAY_TIMEOUT = 504
+_SESSION = re.compile(rb'("session"\s*:\s*")[^"]*')
 
 
 @dataclass(slots=True)
@@ -100,7 +102,12 @@ def _shown_request(call: Call, limit: int) -> str:
     if call.path == "login" and call.payload is not None:
         # A password does not belong in a list that anybody may read.
         raw = orjson.dumps(call.payload | {"password": "***"} if "password" in call.payload else call.payload)
-    return raw[:limit].decode("utf-8", "replace")
+    return _without_session(raw)[:limit].decode("utf-8", "replace")
+
+
+def _without_session(raw: bytes) -> bytes:
+    """A request or an answer, whole or cut, without the session: it still lets its reader in."""
+    return _SESSION.sub(rb"\1***", raw)
 
 
 def _envelope_error(call: Call) -> Answer | None:
@@ -261,7 +268,7 @@ class Counter:
             request=_shown_request(call, limit),
             request_bytes=len(call.raw),
             status=None if sent is None else sent.status,
-            answer=None if reply is None else reply.body[:limit].decode("utf-8", "replace"),
+            answer=None if reply is None else _without_session(reply.body)[:limit].decode("utf-8", "replace"),
             outcome="dropped" if sent is None else sent.outcome,
             delivered=delivered,
             faults=[fault.value for fault in meeting.fired],

@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-Count = Annotated[int, Field(strict=True, ge=1)]
+LARGEST = 2**63 - 1
+"""The largest integer of SQLite."""
+
+Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
 # SQLite takes at most 32,766 parameters in one statement.
 Batch = Annotated[int, Field(strict=True, ge=1, le=10_000)]
-CountOrNone = Annotated[int, Field(strict=True, ge=0)]
+CountOrNone = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
 
 
 class Limits(BaseModel):
@@ -67,3 +70,19 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """The SQLite file."""
         return self.data_dir / "portal" / "portal.sqlite3"
+
+
+def wrong_setting(error: ValidationError | SettingsError) -> str:
+    """One line about the first wrong setting: the variable of the environment, and what it should be. Never its value."""
+    if isinstance(error, SettingsError):
+        # its text names the field in quotes, as pydantic-settings says it: the value is no JSON
+        field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+        return f"{_variable(field)}: a JSON object is expected"
+    problem = error.errors()[0]
+    first, *rest = [str(part) for part in problem["loc"]]
+    path = f" {'.'.join(rest)}:" if rest else ""
+    return f"{_variable(first)}:{path} {problem['msg']}"
+
+
+def _variable(field: str) -> str:
+    return field if field.startswith("MOTCUA_") else f"MOTCUA_PORTAL_{field.upper()}"

@@ -62,6 +62,9 @@ async def test_calls_are_kept_with_their_answers_and_without_passwords(practice:
     assert (login["n"], create["n"]) == (1, 2)
     assert login["service"] == "login"
     assert '"password":"***"' in login["request"]
+    assert practice.session
+    assert practice.session not in login["answer"] + create["request"]
+    assert '"session":"***"' in login["answer"]
     assert (create["service"], create["items"], create["codes"]) == ("DongBoHoSoMC", 2, ["H51-1", "H51-2"])
     assert (create["status"], create["outcome"], create["delivered"]) == (200, "0", True)
     assert "thành công" in create["answer"]
@@ -69,12 +72,12 @@ async def test_calls_are_kept_with_their_answers_and_without_passwords(practice:
 
 
 async def test_calls_come_in_pages_and_are_bounded(practice: Any) -> None:
-    await practice.limits(calls_kept=5, call_text_bytes=100)
+    await practice.limits(calls_kept=5, call_text_bytes=50)
     for n in range(8):
         await practice.call("TraCuuHoSo", mahoso=f"H51-{n}")
     kept = await practice.calls()
     assert [call["n"] for call in kept] == [5, 6, 7, 8, 9]
-    assert len(kept[0]["request"]) == 100 < kept[0]["request_bytes"]
+    assert len(kept[0]["request"]) == 50 < kept[0]["request_bytes"]
     page = (await practice.http.get("/_portal/calls?after=5&limit=2")).json()
     assert ([call["n"] for call in page["items"]], page["next"]) == ([6, 7], 7)
     newest = (await practice.http.get("/_portal/calls?limit=2&newest=true")).json()
@@ -181,3 +184,17 @@ def test_every_setting_is_in_the_readme() -> None:
     readme = (Path(__file__).parents[3] / "services/portal/README.md").read_text(encoding="utf-8")
     names = {"MOTCUA_DATA_DIR"} | {f"MOTCUA_PORTAL_{name.upper()}" for name in Settings.model_fields if name != "data_dir"}
     assert [name for name in sorted(names) if f"`{name}`" not in readme] == []
+
+
+async def test_numbers_beyond_what_the_portal_can_count_are_refused(practice: Any) -> None:
+    beyond = 10**23
+    assert (await practice.http.get(f"/_portal/calls?after={beyond}")).status_code == 422
+    assert (await practice.http.get(f"/_portal/calls?after={2**63 - 1}")).json()["items"] == []
+    for path, change in [
+        ("limits", {"calls_kept": beyond}),
+        ("limits", {"calls_per_minute": beyond}),
+        ("faults", {"seed": beyond}),
+        ("faults", {"rules": [{"fault": "F3", "nth": beyond}]}),
+        ("faults", {"rules": [{"fault": "F3", "times": beyond}]}),
+    ]:
+        assert (await practice.http.put(f"/_portal/{path}", json=change)).status_code == 422, change

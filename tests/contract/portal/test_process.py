@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from services.portal.__main__ import main
+
 DSTCODE = "VN:GOV:000.00.00.G22:dvcqg"
 
 
@@ -169,15 +171,26 @@ def test_a_folder_in_use_is_said_clearly(lasting_process: Any) -> None:
     assert "another portal process uses" in said.decode()
 
 
-def test_wrong_settings_are_said_clearly(lasting_process: Any) -> None:
-    lasting_process.environment["MOTCUA_PORTAL_LIMITS"] = '{"dossiers_per_call": 0}'
-    try:
-        second = lasting_process.spawn()
-    finally:
-        del lasting_process.environment["MOTCUA_PORTAL_LIMITS"]
-    _, said = second.communicate(timeout=20)
-    assert second.returncode == 2
-    assert "dossiers_per_call" in said.decode()
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LIMITS", '{"dossiers_per_call": 0}', "dossiers_per_call: Input should be greater than or equal to 1"),
+        ("LIMITS", '{"x": 1}', "x: Extra inputs"),
+        ("PORT", "abc", "valid integer"),
+        ("USERS", "[1]", "valid dictionary"),
+        ("USERS", "{", "a JSON object is expected"),
+        ("CATALOGUE", "/nope.json", "/nope.json is no catalogue"),
+    ],
+)
+def test_a_wrong_setting_is_said_in_one_line(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variable = f"MOTCUA_PORTAL_{name}"
+    monkeypatch.setenv(variable, value)
+    assert main() == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"portal: {variable}: ")
+    assert said in line
 
 
 async def test_the_disk_syncs_every_commit(practice: Any) -> None:
