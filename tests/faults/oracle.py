@@ -142,7 +142,7 @@ def _judge_log(items: Sequence[Mapping[str, Any]], book: Book, verdict: Verdict)
     verdict.add(1, [f"{times[one]} times in the log: {one}" for one in doubled])
     verdict.add(1, [f"acknowledged at {said}, in the log at {there}: {one}" for one, (said, there) in moved.items()])
     verdict.add(1, [f"in the log, told by nobody: {one}" for one in foreign])
-    verdict.add(1, [f"refused, and in the log: {one}" for one in refused])
+    verdict.add(1, [f"refused, and in the log: {one}: {book.refused[one][:500]}" for one in refused])
     verdict.add(1, book.conflicts)
     by_clock = {item["event"]["type"].split(".")[3] for item in items if item["event"]["source"] == SYSTEM}
     verdict.add(1, [f"the system says {name}" for name in sorted(by_clock - {"due_set", "overdue"})])
