@@ -25,6 +25,7 @@ from tests.oracle.reckoning import Reckoning, reckon
 from tests.system.end_to_end import SYSTEM, TENANT, is_sendable, portal_differences, portal_time
 
 SETTLE_SECONDS = 120.0
+ANSWERING_SECONDS = 60.0
 
 _STANDING = """
 SELECT (SELECT position FROM log_counter WHERE tenant = $1) AS head,
@@ -71,6 +72,21 @@ async def settled(stack: Stack, *, seconds: float = SETTLE_SECONDS, pending: int
     return None
 
 
+async def answering(stack: Stack, *, seconds: float = ANSWERING_SECONDS) -> None:
+    """Wait until all API processes and the portal answer: one that was killed last may still be on its way back."""
+    until = time.monotonic() + seconds
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        for url in (*(f"{api}/healthz" for api in stack.apis), f"{stack.portal}/_portal/limits"):
+            while True:
+                try:
+                    if (await client.get(url)).is_success:
+                        break
+                except httpx.TransportError:
+                    if time.monotonic() > until:
+                        raise
+                await asyncio.sleep(0.1)
+
+
 async def judge(
     stack: Stack,
     book: Book,
@@ -89,6 +105,7 @@ async def judge(
     portal have no order to compare; ``rebuild``: also recompute everything.
     """
     verdict = Verdict(ambiguous=ambiguous)
+    await answering(stack)
     if await settled(stack, seconds=settle_seconds) is None:
         verdict.add(
             5, [f"not settled within {settle_seconds:.0f} s: {[dict(row) for row in await stack.sql(_STANDING, TENANT)]}"]
