@@ -31,16 +31,20 @@ _GONE: Final = (
     exc.DisconnectionError,
 )
 
+_WRAPPED: Final = (exc.OperationalError, exc.InterfaceError)
+
 
 def is_outage(error: BaseException) -> bool:
     """Whether the same statement may well succeed a little later, with nothing changed."""
     if isinstance(error, exc.DBAPIError):
-        if error.connection_invalidated:
+        return error.connection_invalidated or _is_caused(error.__cause__ or error.orig) or isinstance(error, _WRAPPED)
+    # the pool's own errors, as it makes or checks a connection, come as the driver's adapter raised them
+    return _is_caused(error) if isinstance(error, exc.EmulatedDBAPIException) else isinstance(error, _GONE)
+
+
+def _is_caused(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, _GONE):
             return True
-        inner = error.__cause__ or error.orig
-        while inner is not None:
-            if isinstance(inner, _GONE):
-                return True
-            inner = inner.__cause__
-        return isinstance(error, exc.OperationalError | exc.InterfaceError)
-    return isinstance(error, _GONE)
+        error = error.__cause__
+    return False
