@@ -28,7 +28,9 @@ OF_ALL_TENANTS = re.compile(
     re.DOTALL,
 )
 """How a worker finds the tenants that have work: the only questions over all of them."""
-VOLATILE = re.compile(r"\b(clock_timestamp|random|gen_random_uuid|nextval|timeofday|statement_timestamp)\s*\(", re.IGNORECASE)
+VOLATILE = re.compile(
+    r"\b(clock_timestamp|random|gen_random_uuid|nextval|timeofday|statement_timestamp)\s*\(", re.IGNORECASE
+)
 TABLES = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(?:ONLY\s+)?([a-z_0-9]+)", re.IGNORECASE)
 
 
