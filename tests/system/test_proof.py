@@ -65,11 +65,12 @@ from pathlib import Path
 from tests.proof.mutants import Mutant
 from tests.proof.mutation import ROOT, Forks, copied
 source = (ROOT / "shared/domain/retry.py").read_text(encoding="utf-8")
+assert "counted >= rule.tries" in source
 tests = ["tests/unit/portal/test_retry.py"]
 with tempfile.TemporaryDirectory() as folder:
     server = Forks(copied(Path(folder) / "tree"))
     limit = server.limit("retry", source, tests)
-    for text in (source, source.replace("counted > rule.tries", "counted >= rule.tries"), source + "while True: pass"):
+    for text in (source, source.replace("counted >= rule.tries", "counted > rule.tries"), source + "while True: pass"):
         print(server.verdict(Mutant("retry", "", 0, "", text), tests, 2 if text.endswith('pass') else limit))
 """
 

@@ -92,6 +92,19 @@ async def wake_up_lost_with_the_queue(run: Run) -> None:
             stack.proxies.calm()
             if how == "down":
                 stack.release("valkey")
+                await run.until(lambda: reachable(run), 30, "Valkey is back")
+
+
+async def reachable(run: Run) -> bool:
+    """Whether Valkey answers."""
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+
+    try:
+        async with Redis.from_url(run.stack.valkey.url()) as link:
+            return bool(await link.ping())
+    except (OSError, RedisError):
+        return False
 
 
 async def flush(run: Run) -> None:
