@@ -59,12 +59,6 @@ class Appended(NamedTuple):
     position: int | None
 
 
-_IDENTITY: Final = 2
-"""How many fields of a `NewEvent` make its identity; they come first."""
-
-_OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
-
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """The end of a tenant's log: the last position (0: empty) and when it was recorded."""
@@ -73,49 +67,46 @@ class Head:
     recorded_at: datetime | None
 
 
-# Events already known are told apart first, against the statement's snapshot. Two writers that bring the same new identity
-# at the same moment both see it as new: the second one then breaks on the unique key, nothing of its statement stays
-# (its positions included), and `append` tries again, now seeing the first. So no position is ever burned.
+# What is not plainly new (known already, or of the future) is told apart first, against the statement's snapshot; if there
+# is any, nothing is recorded, and `_append_distinct` comes again without it. So a statement records all of its events or
+# none: their positions are its base and their place, and nothing need be sent back for each.
+# Two writers that bring the same new identity at the same moment both see it as new: the second one then breaks on the
+# unique key, nothing of its statement stays (its positions included), and it tries again, now seeing the first. So no
+# position is ever burned.
 _APPEND: Final = f"""
-WITH incoming AS MATERIALIZED (
-    SELECT i.*, l.position AS known_position, l.content_hash = i.content_hash AS same,
-           l.position IS NULL AND i.time <= now() + interval '{FUTURE_TOLERANCE}' AS fresh
-    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[])
-        WITH ORDINALITY AS i(source, id, name, dossier_code, time, data, content_hash, ordinal)
+WITH apart AS MATERIALIZED (
+    SELECT i.ordinal, l.position, l.content_hash = i.content_hash AS same
+    FROM unnest($3::text[], $4::text[], $7::timestamptz[], $9::bytea[])
+        WITH ORDINALITY AS i(source, id, time, content_hash, ordinal)
     -- one look into the index for each event (LIMIT keeps it so): a join would scan a log without statistics whole
     LEFT JOIN LATERAL (
         SELECT position, content_hash FROM event_log
         WHERE tenant = $1 AND source = i.source AND id = i.id LIMIT 1
     ) AS l ON true
-), numbered AS MATERIALIZED (
-    SELECT *, count(*) FILTER (WHERE fresh) OVER (ORDER BY ordinal) AS nth, count(*) FILTER (WHERE fresh) OVER () AS added
-    FROM incoming
+    WHERE l.position IS NOT NULL OR i.time > now() + interval '{FUTURE_TOLERANCE}'
 ), counter AS (
     UPDATE log_counter
-    SET position = position + n.added, recorded_at = greatest(recorded_at, now())
-    FROM (SELECT added FROM numbered LIMIT 1) AS n
-    WHERE tenant = $1 AND n.added > 0
-    RETURNING position - n.added AS base, recorded_at
+    SET position = position + $2::bigint, recorded_at = greatest(recorded_at, now())
+    WHERE tenant = $1 AND NOT EXISTS (SELECT FROM apart)
+    RETURNING position - $2::bigint AS base, recorded_at
 ), written AS (
     INSERT INTO event_log
         (tenant, position, recorded_at, source, id, name, dossier_code, time, data, content_hash)
-    SELECT $1, c.base + f.nth, c.recorded_at, f.source, f.id, f.name, f.dossier_code, f.time, f.data::jsonb, f.content_hash
-    FROM numbered f CROSS JOIN counter c
-    WHERE f.fresh
+    SELECT $1, c.base + i.ordinal, c.recorded_at,
+           i.source, i.id, i.name, i.dossier_code, i.time, i.data::jsonb, i.content_hash
+    FROM counter c
+    CROSS JOIN unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::bytea[])
+        WITH ORDINALITY AS i(source, id, name, dossier_code, time, data, content_hash, ordinal)
 ), persons AS (
-    INSERT INTO applicant (tenant, dossier_code, source, id, name, id_type, id_number, phone, email, address)
-    SELECT $1, n.dossier_code, n.source, n.id, p.name, p.id_type, p.id_number, p.phone, p.email, p.address
-    FROM unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
-        AS p(ordinal, name, id_type, id_number, phone, email, address)
-    JOIN numbered n ON n.ordinal = p.ordinal
-    WHERE n.fresh
+    INSERT INTO applicant (tenant, source, id, dossier_code, name, id_type, id_number, phone, email, address)
+    SELECT $1, p.source, p.id, p.dossier_code, p.name, p.id_type, p.id_number, p.phone, p.email, p.address
+    FROM counter c
+    CROSS JOIN unnest($10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
+        $18::text[]) AS p(source, id, dossier_code, name, id_type, id_number, phone, email, address)
 )
-SELECT coalesce(n.known_position, CASE WHEN n.fresh THEN c.base + n.nth END) AS position,
-       CASE WHEN n.known_position IS NOT NULL THEN CASE WHEN n.same THEN 'duplicate' ELSE 'conflict' END
-            WHEN n.fresh THEN 'accepted'
-            ELSE 'future' END AS outcome
-FROM numbered n LEFT JOIN counter c ON true
-ORDER BY n.ordinal
+SELECT 0 AS ordinal, base AS position, NULL AS same FROM counter
+UNION ALL
+SELECT ordinal, position, same FROM apart
 """
 
 
@@ -128,15 +119,18 @@ async def append(connection: "DriverConnection", tenant: Tenant, events: Sequenc
     Raises:
         LookupError: the tenant does not exist.
     """
-    if len({event[:_IDENTITY] for event in events}) == len(events):
-        return await _append_distinct(connection, tenant, events)
+    if not events:
+        return []
+    sources, ids, *_ = columns = list(zip(*events, strict=True))
+    if len(set(zip(sources, ids, strict=True))) == len(events):
+        return await _append_distinct(connection, tenant, events, columns)
     firsts: dict[tuple[str, str], int] = {}
     distinct: list[NewEvent] = []
     for event in events:
         if (event.source, event.id) not in firsts:
             firsts[event.source, event.id] = len(distinct)
             distinct.append(event)
-    recorded = await _append_distinct(connection, tenant, distinct)
+    recorded = await _append_distinct(connection, tenant, distinct, list(zip(*distinct, strict=True)))
     answers: list[Appended] = []
     seen: set[int] = set()
     for event in events:
@@ -157,15 +151,54 @@ def _repeated(event: NewEvent, first: NewEvent, recorded: Appended) -> Appended:
     return Appended(other, recorded.position)
 
 
-async def _append_distinct(connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent]) -> list[Appended]:
-    if not events:
-        return []
-    *columns, applicants = zip(*events, strict=True)
-    persons = [(ordinal, person) for ordinal, person in enumerate(applicants, start=1) if person]
+async def _append_distinct(
+    connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent], columns: Sequence[tuple[Any, ...]]
+) -> list[Appended]:
+    """The same for events of different identities. ``columns`` are the fields of all of them, one after the other."""
+    apart = await _recorded_or_apart(connection, tenant, columns)
+    if isinstance(apart, int):
+        return _accepted(apart, len(events))
+    answers: dict[int, Appended] = {}
+    rest = list(range(len(events)))
+    while not isinstance(apart, int):
+        for ordinal, position, same in apart:
+            outcome = Outcome.FUTURE if position is None else Outcome.DUPLICATE if same else Outcome.CONFLICT
+            answers[rest[ordinal - 1]] = Appended(outcome, position)
+        rest = [index for index in rest if index not in answers]
+        if not rest:
+            break
+        columns = list(zip(*(events[index] for index in rest), strict=True))
+        apart = await _recorded_or_apart(connection, tenant, columns)
+    else:
+        answers.update(zip(rest, _accepted(apart, len(rest)), strict=True))
+    return [answers[index] for index in range(len(events))]
+
+
+def _accepted(base: int, count: int) -> list[Appended]:
+    return [Appended(Outcome.ACCEPTED, position) for position in range(base + 1, base + count + 1)]
+
+
+async def _recorded_or_apart(
+    connection: "DriverConnection", tenant: Tenant, columns: Sequence[tuple[Any, ...]]
+) -> int | list[tuple[int, int | None, bool | None]]:
+    """The position before the first of the events, all of which are then recorded.
+
+    Or, with nothing recorded, those that are not to be: place from 1, position of the first recording (None: dated in the
+    future), whether that one's content is the same.
+    """
+    sources, ids, names, codes, times, data, hashes, applicants = columns
+    persons = [(index, person) for index, person in enumerate(applicants) if person]
     arguments = (
         tenant,
-        *columns,
-        [ordinal for ordinal, _ in persons],
+        len(ids),
+        sources,
+        ids,
+        names,
+        codes,
+        times,
+        data,
+        hashes,
+        *([column[index] for index, _ in persons] for column in (sources, ids, codes)),
         *([person.get(field) for _, person in persons] for field in APPLICANT_FIELDS),
     )
     for _ in range(MAX_APPEND_TRIES):
@@ -173,9 +206,12 @@ async def _append_distinct(connection: "DriverConnection", tenant: Tenant, event
             rows = await connection.fetch(_APPEND, *arguments)
         except asyncpg.UniqueViolationError:
             continue
-        if rows[0]["outcome"] == Outcome.ACCEPTED and rows[0]["position"] is None:
+        if not rows:
             raise LookupError(f"tenant {tenant} does not exist")
-        return [Appended(_OUTCOMES[outcome], position) for position, outcome in rows]
+        if rows[0]["ordinal"] == 0:
+            base: int = rows[0]["position"]
+            return base
+        return [tuple(row) for row in rows]
     raise TimeoutError(f"the same identities kept arriving at once for tenant {tenant}")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import random
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -109,6 +110,35 @@ async def test_many_writers_with_the_same_identities(engine):
         recorded = await log_is_gapless(link)
     assert outcomes.count(Outcome.ACCEPTED) == recorded
     assert set(outcomes) == {Outcome.ACCEPTED, Outcome.DUPLICATE}
+
+
+async def test_writers_whose_groups_overlap(engine):
+    """Groups that are new in part, from six writers at once: each event once, its own content's outcome, no hole."""
+    chance = random.Random(5)
+    groups = [
+        [
+            new_event(n, content)
+            for n in chance.sample(range(120), 30)
+            for content in ("{}", '{"a":1}')[: chance.choice((1, 1, 2))]
+        ]
+        for _ in range(36)
+    ]
+
+    async def write(own: list[list[NewEvent]]) -> list[tuple[NewEvent, Appended]]:
+        told = []
+        async with driver_session(engine) as link:
+            for group in own:
+                told += zip(group, await event_log.append(link, TENANT, group), strict=True)
+        return told
+
+    told = [pair for pairs in await asyncio.gather(*(write(groups[n::6]) for n in range(6))) for pair in pairs]
+    async with driver_session(engine) as link:
+        recorded = await log_is_gapless(link)
+        log = {row["id"]: row for row in await link.fetch("SELECT id, position, content_hash FROM event_log")}
+    assert sum(answer.outcome is Outcome.ACCEPTED for _, answer in told) == recorded == len({event.id for event, _ in told})
+    for event, answer in told:
+        assert answer.position == log[event.id]["position"]
+        assert (answer.outcome is Outcome.CONFLICT) == (event.content_hash != log[event.id]["content_hash"])
 
 
 async def test_personal_data_goes_to_its_own_table_once(engine):
