@@ -21,6 +21,7 @@ LONGEST_LINE: Final = 256 * 2**10
 
 _INFLATED_AT_ONCE: Final = 256 * 2**10
 _HEADER_PREFIX: Final = "ce-"
+_BLANKS: Final = b" \t\r"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -196,20 +197,18 @@ class Lines:
         self._inflate = zlib.decompressobj(wbits=31) if compressed else None
         self._rest = bytearray()
         self._too_long = False
-        self._first = True
         self.number = 0
         """Of the last line given, from 1."""
 
-    def feed(self, chunk: bytes) -> Iterator[bytes | None]:
-        """The lines that ``chunk`` completes, without their ends; None for one that is too long.
+    def feed(self, chunk: bytes) -> Iterator[list[bytes | None]]:
+        """The lines that ``chunk`` completes, without their ends; None for one that is too long, empty for a blank one.
 
         Raises:
             TruncatedError: damaged compression.
         """
-        for piece in self._inflated(chunk):
-            yield from self._cut(piece)
+        return map(self._cut, self._inflated(chunk))
 
-    def end(self) -> Iterator[bytes | None]:
+    def end(self) -> Iterator[list[bytes | None]]:
         """The last line, if it had no end.
 
         Raises:
@@ -218,7 +217,7 @@ class Lines:
         if self._inflate is not None and not self._inflate.eof:
             raise TruncatedError
         if self._rest or self._too_long:
-            yield from self._cut(b"\n")
+            yield self._cut(b"\n")
 
     def _inflated(self, chunk: bytes) -> Iterator[bytes]:
         if self._inflate is None:
@@ -235,20 +234,22 @@ class Lines:
         except zlib.error:
             raise TruncatedError from None
 
-    def _cut(self, piece: bytes) -> Iterator[bytes | None]:
+    def _cut(self, piece: bytes) -> list[bytes | None]:
         *complete, rest = piece.split(b"\n")
-        for part in complete:
-            self.number += 1
-            line = bytes(self._rest + part) if self._rest else part
-            too_long = self._too_long or len(line) > LONGEST_LINE
+        lines: list[bytes | None] = []
+        if complete:
+            complete[0] = bytes(self._rest + complete[0])
+            if self.number == 0:
+                complete[0] = complete[0].removeprefix(_BYTE_ORDER_MARK)
+            lines += [line.strip(_BLANKS) if len(line) <= LONGEST_LINE else None for line in complete]
+            if self._too_long:
+                lines[0] = None
+            self.number += len(lines)
             self._rest.clear()
             self._too_long = False
-            if self._first:
-                line = line.removeprefix(_BYTE_ORDER_MARK)
-                self._first = False
-            yield None if too_long else line.strip(b" \t\r")
         if not self._too_long:
             self._rest += rest
             if len(self._rest) > LONGEST_LINE:
                 self._rest.clear()
                 self._too_long = True
+        return lines

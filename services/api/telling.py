@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from services.api import gate, receipts
 from services.api.context import Context
@@ -28,6 +28,14 @@ class _Bounds:
 
     refused: set[int]
     seen: set[tuple[str, str]]
+
+
+class Recorded(NamedTuple):
+    """What became of many events: how many were accepted, the position of the last of these, the rest by their places."""
+
+    accepted: int
+    last_position: int | None
+    others: list[tuple[int, Receipt]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,8 @@ class Teller:
         Raises:
             Overloaded: try again later; giving the same again is safe.
         """
-        if self.caller.agency is None and not self.dry_run and not any(isinstance(item, Receipt) for item in read):
-            told = cast("Sequence[Told]", read)
+        told = self._all_told(read)
+        if told is not None:
             results = await self._append([item.event for item in told])
             return self._counted([receipts.appended(item, result) for item, result in zip(told, results, strict=True)])
         answers: dict[int, Receipt] = {index: item for index, item in enumerate(read) if isinstance(item, Receipt)}
@@ -101,6 +109,38 @@ class Teller:
                     bounds.seen.add(identity)
                 answers[index] = receipts.appended(item, result, sees_first=bounds is None or identity in bounds.seen)
         return self._counted([answers[index] for index in range(len(read))])
+
+    async def record_many(self, read: Sequence[Told | Receipt]) -> Recorded:
+        """As `record`, without a receipt for each event that was accepted: a long upload has no use for them.
+
+        Raises:
+            Overloaded: try again later; giving the same again is safe.
+        """
+        told = self._all_told(read)
+        if told is None:
+            found = await self.record(read)
+            others = [(index, receipt) for index, receipt in enumerate(found) if receipt.status != receipts.ACCEPTED]
+            accepted = [receipt.position for receipt in found if receipt.status == receipts.ACCEPTED and receipt.position]
+            return Recorded(len(found) - len(others), max(accepted, default=None), others)
+        results = await self._append([item.event for item in told])
+        others = []
+        last: int | None = None
+        for index, result in enumerate(results):
+            if isinstance(result, Appended) and result.outcome is Outcome.ACCEPTED:
+                last = result.position
+            else:
+                others.append((index, receipts.appended(told[index], result)))
+        self._counted([receipt for _, receipt in others])
+        accepted_count = len(results) - len(others)
+        if accepted_count:
+            self.context.metrics.events.labels(self.caller.tenant, receipts.ACCEPTED).inc(accepted_count)
+        return Recorded(accepted_count, last, others)
+
+    def _all_told(self, read: Sequence[Told | Receipt]) -> Sequence[Told] | None:
+        """What was read, if all of it may be appended as it is."""
+        if self.caller.agency is not None or self.dry_run or any(isinstance(item, Receipt) for item in read):
+            return None
+        return cast("Sequence[Told]", read)
 
     def _counted(self, found: list[Receipt]) -> list[Receipt]:
         for status, count in Counter(receipt.status for receipt in found).items():

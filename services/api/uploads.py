@@ -18,8 +18,8 @@ from services.api.bodies import LONGEST_LINE, Lines, TruncatedError, is_gzip
 from services.api.faults import Fault
 from services.api.messages import Kind, Language
 from services.api.problems import Refused, problem_body
-from services.api.receipts import ACCEPTED, DUPLICATE, Receipt, Rejection
-from services.api.telling import Teller
+from services.api.receipts import DUPLICATE, Receipt, Rejection
+from services.api.telling import Recorded, Teller
 from shared.cloudevents.content import Told
 from shared.domain.errors import Overloaded
 from shared.observability import note
@@ -53,14 +53,16 @@ class _Upload:
         self._accepted = self._duplicates = self._rejected = 0
         self._last_position: int | None = None
 
-    async def take(self, piece: list[tuple[int, bytes | None]]) -> None:
-        """Validate a piece, and let it be appended after the one before it."""
-        raws = [raw for _, raw in piece if raw is not None]
-        read = iter(await self._teller.read(raws))
-        items = [_TOO_LONG if raw is None else next(read) for _, raw in piece]
+    async def take(self, piece: list[bytes | None], first: int) -> None:
+        """Validate a piece, whose first line has the number ``first``, and let it be appended after the one before it."""
+        numbers = [first + index for index, raw in enumerate(piece) if raw != b""]
+        if not numbers:
+            return
+        read = iter(await self._teller.read([raw for raw in piece if raw]))
+        items = [_TOO_LONG if raw is None else next(read) for raw in piece if raw != b""]
         await self.settle()
         # kept until `settle`
-        self._appending = asyncio.create_task(self._append([number for number, _ in piece], items))  # noqa: RUF006
+        self._appending = asyncio.create_task(self._append(numbers, items))
 
     async def settle(self) -> None:
         """Wait for the piece under way."""
@@ -69,26 +71,28 @@ class _Upload:
             await asyncio.shield(appending)
 
     async def _append(self, numbers: list[int], items: list[Told | Receipt]) -> None:
-        answers = await self._record(items)
-        for number, receipt in zip(numbers, answers, strict=True):
-            if receipt.status == ACCEPTED:
-                self._accepted += 1
-            elif receipt.status == DUPLICATE:
+        recorded = await self._record(items)
+        self._accepted += recorded.accepted
+        self._note_position(recorded.last_position)
+        for index, receipt in recorded.others:
+            if receipt.status == DUPLICATE:
                 self._duplicates += 1
             else:
                 self._rejected += 1
-            if receipt.position is not None:
-                self._last_position = max(receipt.position, self._last_position or 0)
-            if receipt.status != ACCEPTED:
-                told = {key: value for key, value in receipt.body(self._language).items() if value is not None}
-                self._write({"line": number, **told})
+            self._note_position(receipt.position)
+            told = {key: value for key, value in receipt.body(self._language).items() if value is not None}
+            self._write({"line": numbers[index], **told})
 
-    async def _record(self, items: list[Told | Receipt]) -> list[Receipt]:
+    def _note_position(self, position: int | None) -> None:
+        if position is not None:
+            self._last_position = max(position, self._last_position or 0)
+
+    async def _record(self, items: list[Told | Receipt]) -> Recorded:
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE_SECONDS
         while True:
             try:
-                return await self._teller.record(items)
+                return await self._teller.record_many(items)
             except Overloaded:
                 if loop.time() > until:
                     raise
@@ -154,23 +158,22 @@ async def take_lines(request: Request, teller: Teller, language: Language) -> St
 
 
 async def _take_all(upload: _Upload, lines: Lines, stream: AsyncIterator[bytes]) -> None:
-    piece: list[tuple[int, bytes | None]] = []
+    piece: list[bytes | None] = []
     size = 0
 
-    async def add(cut: Iterator[bytes | None]) -> None:
+    async def add(cuts: Iterator[list[bytes | None]]) -> None:
         nonlocal piece, size
-        for line in cut:
-            if line == b"":
-                continue
-            piece.append((lines.number, line))
-            size += len(line or b"")
-            if len(piece) >= PIECE_LINES or size >= PIECE_BYTES:
-                full, piece, size = piece, [], 0
-                await upload.take(full)
+        for cut in cuts:
+            piece += cut
+            size += sum(map(len, filter(None, cut)))
+            while len(piece) >= PIECE_LINES or size >= PIECE_BYTES:
+                full, piece = piece[:PIECE_LINES], piece[PIECE_LINES:]
+                size = sum(map(len, filter(None, piece)))
+                await upload.take(full, lines.number - len(piece) - len(full) + 1)
 
     async for chunk in stream:
         await add(lines.feed(chunk))
     await add(lines.end())
     if piece:
-        await upload.take(piece)
+        await upload.take(piece, lines.number - len(piece) + 1)
     await upload.settle()

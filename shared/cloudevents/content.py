@@ -25,6 +25,7 @@ from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName, T
 
 _CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 _NAMES: Final = {name.type: name for name in EventName}
+_TYPES: Final = {name: type_ for type_, name in _NAMES.items()}
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
 
 _LONGEST_ATTRIBUTE_NAME: Final = 64
@@ -124,7 +125,8 @@ def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: dat
 def _recorded_by_schema(event: Envelope, type_: str, content_key: bytes) -> NewEvent:
     part = getattr(event, "data", None)
     data: dict[str, Any] = {} if part is None else part.model_dump(exclude_none=True)
-    return _recorded(Plain(event.source, event.id, _NAMES[type_], event.subject, event.time, data), content_key)
+    plain_form = Plain(event.source, event.id, _NAMES[type_], DossierCode(event.subject), event.time, data)
+    return _recorded(plain_form, content_key)
 
 
 def _recorded(event: Plain, content_key: bytes) -> NewEvent:
@@ -139,13 +141,11 @@ def _recorded(event: Plain, content_key: bytes) -> NewEvent:
         if "kind" in applicant:
             kept["kind"] = applicant["kind"]
         data = {**data, "applicant": kept}
-    text = orjson.dumps(data, option=_CANONICAL) if data else b"{}"
-    content = orjson.dumps(
-        {"data": orjson.Fragment(text), "subject": code, "time": time, "type": name.type}, option=_CANONICAL
-    )
-    return NewEvent(
-        source, id_, name, DossierCode(code), time, text.decode(), hashlib.sha256(content).digest(), personal or None
-    )
+    text = orjson.dumps(data, option=_CANONICAL).decode() if data else "{}"
+    # canonical JSON too: the names in their order, the code and the type without a letter to escape, the instant in UTC
+    moment = time.isoformat().removesuffix("+00:00")
+    content = f'{{"data":{text},"subject":"{code}","time":"{moment}Z","type":"{_TYPES[name]}"}}'.encode()
+    return NewEvent(source, id_, name, code, time, text, hashlib.sha256(content).digest(), personal or None)
 
 
 def cloudevent_of(event: Event) -> dict[str, Any]:

@@ -8,6 +8,7 @@ which also says what is wrong. A property test holds the two together.
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import itemgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -17,10 +18,10 @@ from pydantic_core import PydanticCustomError
 from shared.cloudevents import fields
 from shared.cloudevents.events import MODELS, Envelope
 from shared.domain.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN
-from shared.domain.events import SYSTEM_SOURCE, EventName, Tenant
+from shared.domain.events import SYSTEM_SOURCE, DossierCode, EventName, Tenant
 
 Check = Callable[[Any], Any]
-"""Answers the value as it is recorded; raises `Doubt`."""
+"""Answers the value as it is recorded; raises `Doubt`, or what pydantic would say of an instant."""
 
 
 class Doubt(Exception):  # noqa: N818 - no error: pydantic will say
@@ -81,15 +82,8 @@ def _truth(value: Any) -> Any:
     return value
 
 
-def _instant(value: Any) -> Any:
-    try:
-        return fields.instant_of(value)
-    except PydanticCustomError:
-        raise Doubt from None
-
-
 _KINDS: Final[tuple[tuple[Any, Check], ...]] = (
-    (fields.Instant, _instant),
+    (fields.Instant, fields.instant_of),
     (fields.EventId, _printable(fields.LONGEST_ID, blanks=True)),
     (fields.Source, _printable(fields.LONGEST_SOURCE, blanks=False)),
     (fields.Link, _printable(2000, blanks=False)),
@@ -132,7 +126,7 @@ def _part(model: type[BaseModel]) -> Check:
     required = frozenset(name for name, field in model.model_fields.items() if field.is_required())
 
     def check(value: Any) -> Any:
-        if type(value) is not dict or not required <= value.keys():
+        if type(value) is not dict or (required and not required <= value.keys()):
             raise Doubt
         kept = value
         for name, item in value.items():
@@ -182,7 +176,8 @@ _DATA: Final[Mapping[str, tuple[EventName, Check, bool]]] = {
 }
 _id: Final = _printable(fields.LONGEST_ID, blanks=True)
 _source: Final = _printable(fields.LONGEST_SOURCE, blanks=False)
-_ATTRIBUTES: Final = frozenset({"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"})
+_attributes: Final = itemgetter("specversion", "id", "source", "type", "subject", "time")
+_REQUIRED_ATTRIBUTES: Final = 6
 
 
 class Plain(NamedTuple):
@@ -191,7 +186,7 @@ class Plain(NamedTuple):
     source: str
     id: str
     name: EventName
-    dossier_code: str
+    dossier_code: DossierCode
     time: datetime
     data: dict[str, Any]
 
@@ -202,26 +197,30 @@ def plain(event: Any, tenant: Tenant) -> Plain:
     Raises:
         Doubt: it may be valid or not.
     """
-    if type(event) is not dict or not event.keys() <= _ATTRIBUTES or event.get("specversion") != "1.0":
+    if type(event) is not dict:
         raise Doubt
-    type_, subject = event.get("type"), event.get("subject")
-    if type(type_) is not str or type(subject) is not str or event.get("datacontenttype", _JSON) != _JSON:
-        raise Doubt
-    known = _DATA.get(type_)
-    # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
-    if known is None or len(subject) > _LONGEST_DOSSIER_CODE or not subject.startswith(tenant) or not _dossier(subject):
-        raise Doubt
-    name, check, may_be_absent = known
-    data = event.get("data")
-    if data is None:
-        if not may_be_absent:
+    try:
+        version, id_, source, type_, subject, time = _attributes(event)
+        known = _REQUIRED_ATTRIBUTES + ("data" in event) + ("datacontenttype" in event)
+        if len(event) != known or version != "1.0" or event.get("datacontenttype", _JSON) != _JSON:
             raise Doubt
-        data = {}
-    else:
-        data = check(data)
-        if not data.get("agency_code", tenant).startswith(tenant):
+        if type(type_) is not str or type(subject) is not str:
             raise Doubt
-    source = _source(event.get("source"))
-    if source == SYSTEM_SOURCE:
-        raise Doubt
-    return Plain(source, _id(event.get("id")), name, subject, _instant(event.get("time")), data)
+        name, check, may_be_absent = _DATA[type_]
+        # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
+        if len(subject) > _LONGEST_DOSSIER_CODE or not subject.startswith(tenant) or not _dossier(subject):
+            raise Doubt
+        data = event.get("data")
+        if data is not None:
+            data = check(data)
+            if not data.get("agency_code", tenant).startswith(tenant):
+                raise Doubt
+        elif may_be_absent:
+            data = {}
+        else:
+            raise Doubt
+        if _source(source) == SYSTEM_SOURCE:
+            raise Doubt
+        return Plain(source, _id(id_), name, DossierCode(subject), fields.instant_of(time), data)
+    except (KeyError, PydanticCustomError):
+        raise Doubt from None
