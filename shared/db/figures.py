@@ -1,29 +1,28 @@
 """Period figures as sums of ``figure_sum`` (rules, section 6), with the point of the log that they stand for.
 
 A question becomes one statement, so that the sums, the cursor and the end of the log come from one snapshot. The days before
-the period and those in it are put together from as few years, months and days as there are: what is read does not grow with
-the events, and hardly with the years.
+the period and those in it are put together from as few years, months and days as there are, some of them taken away again
+(`shared.db.figure_spans`): what is read does not grow with the events, and hardly with the years.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
+from shared.db.figure_spans import BEFORE, PAST, spans_of
 from shared.db.projections import DOSSIERS
 from shared.domain.events import Channel, Tenant
-from shared.domain.local_time import ONE_DAY
 from shared.domain.periods import Period
 from shared.domain.report import Sums
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
-
-BEFORE: Final = 0
-"""Label of the sums over all days before the first piece; the pieces of the period are labelled 1, 2, 3 …"""
 
 TOTAL: Final = None
 """Key of the sums over all keys."""
@@ -133,7 +132,7 @@ def _statement(
     key: Key | None, *, agencies: bool, procedures: bool, other_procedures: bool, channel: bool, rows: bool, other_row: bool
 ) -> str:
     """One statement for each shape of a question: a condition that is always there could not use the index."""
-    number = 7
+    number = 10
     conditions = ""
     for present, condition in (
         (agencies, " AND f.agency = ANY(${}::text[])"),
@@ -146,13 +145,16 @@ def _statement(
             conditions += condition.format(number)
     if not agencies and (procedures or other_procedures) and key is not Key.AGENCY:
         conditions += " AND f.agency = ''"  # the cut by procedure: the index goes on to the procedure
-    row, gathered = f"f.{key}" if key else "NULL::text", ""
+    row = f"f.{key}" if key else "NULL::text"
     if rows:
-        gathered = f"LEFT JOIN unnest(${number + 1}::text[], ${number + 2}::text[]) AS g(key, row) ON g.key = f.{key}"
-        row = f"coalesce(g.row, {f'${number + 3}::text' if other_row else row})"
-    # the sum of bigints is a numeric, which is slow to send and to read
-    received = ", ".join(f"sum(received) FILTER (WHERE channel = '{channel.value}')::bigint" for channel in Channel)
-    others = ", ".join(f"sum({measure})::bigint" for measure in (*_FLOWS, *_STOCKS))
+        # an object is looked into by a binary search; a join with an unnested array would be a loop over all of it
+        row = f"coalesce(${number + 1}::jsonb ->> {row}, {f'${number + 2}::text' if other_row else row})"
+    # the sum of integers is a bigint, that of bigints a numeric, which takes twice as long: it is for few rows only
+    received = ", ".join(
+        f"sum(received::int) FILTER (WHERE f.channel = '{channel.value}') AS received_{channel.value}" for channel in Channel
+    )
+    others = ", ".join(f"sum({measure}::int) AS {measure}" for measure in (*_FLOWS, *_STOCKS))
+    signed = ", ".join(f"sum(u.sign * {name})::bigint" for name in SUMMED)
     return f"""
 WITH RECURSIVE past(starts_on) AS (
     (SELECT starts_on FROM figure_sum
@@ -163,23 +165,23 @@ WITH RECURSIVE past(starts_on) AS (
         WHERE f.tenant = $1 AND f.cut = $3 AND f.grain = 'year' AND f.starts_on > past.starts_on AND f.starts_on < $4
         ORDER BY f.starts_on LIMIT 1
     ) next
-), piece(grain, starts_on, label) AS (
-    SELECT 'year', starts_on, {BEFORE} FROM past
+), span(grain, starts_on, part) AS (
+    SELECT 'year', starts_on, {PAST} FROM past
     UNION ALL
     SELECT * FROM unnest($5::text[], $6::date[], $7::int[])
 ), summed AS (
-    SELECT label, key, {received}, {others}
-    FROM (
-        SELECT p.label, {row} AS key, f.*
-        FROM piece p
-        JOIN figure_sum f ON f.tenant = $1 AND f.cut = $3 AND f.grain = p.grain AND f.starts_on = p.starts_on{conditions}
-        {gathered}
-    ) AS part
-    GROUP BY label, key
+    SELECT part, {row} AS key, {received}, {others}
+    FROM span
+    JOIN figure_sum f ON f.tenant = $1 AND f.cut = $3 AND f.grain = span.grain AND f.starts_on = span.starts_on{conditions}
+    GROUP BY 1, 2
+), answer AS (
+    SELECT u.label, key, {signed}
+    FROM summed JOIN unnest($8::int[], $9::int[], $10::int[]) AS u(part, label, sign) USING (part)
+    GROUP BY 1, 2
 ), stamp AS MATERIALIZED ( -- or it would be looked up for each row
     {_STAMP}
 )
-SELECT stamp.*, summed.* FROM stamp LEFT JOIN summed ON true"""
+SELECT stamp.*, answer.* FROM stamp LEFT JOIN answer ON true"""
 
 
 async def ask(connection: "DriverConnection", tenant: Tenant, question: Question) -> Answer:
@@ -194,11 +196,7 @@ async def counted(connection: "DriverConnection", tenant: Tenant, question: Ques
 
 
 async def _rows(connection: "DriverConnection", tenant: Tenant, question: Question) -> Sequence[Any]:
-    first = question.pieces[0].from_on
-    year = date(first.year, 1, 1)
-    parts = [(grain, starts_on, BEFORE) for grain, starts_on in _parts(year, first)]
-    for label, piece in enumerate(question.pieces, start=1):
-        parts.extend((grain, starts_on, label) for grain, starts_on in _parts(piece.from_on, piece.to_on + ONE_DAY))
+    spans = spans_of([(piece.from_on, piece.to_on) for piece in question.pieces])
     filters: dict[str, Any] = {
         "agencies": question.agencies,
         "procedures": question.procedures,
@@ -206,36 +204,19 @@ async def _rows(connection: "DriverConnection", tenant: Tenant, question: Questi
         "channel": question.channel,
     }
     if question.rows is not None:
-        filters |= {"rows": list(question.rows), "": list(question.rows.values()), "other_row": question.other_row}
+        filters |= {"rows": orjson.dumps(dict(question.rows)).decode(), "other_row": question.other_row}
     present = {name: filters.get(name) is not None for name in _SHAPE}
     statement = _statement(question.key, **present)
-    columns = [list(column) for column in zip(*parts, strict=True)] or [[], [], []]
     given = [value for value in filters.values() if value is not None]
-    return await connection.fetch(statement, tenant, DOSSIERS, question.cut, year, *columns, *given)
+    return await connection.fetch(
+        statement, tenant, DOSSIERS, question.cut, spans.past_until, *spans.rows, *spans.uses, *given
+    )
 
 
 async def read_stamp(connection: "DriverConnection", tenant: Tenant) -> Stamp:
     """How far the figures are."""
     rows = await connection.fetch(_STAMP, tenant, DOSSIERS)
     return Stamp(*rows[0])
-
-
-def _parts(begin: date, until: date) -> Iterator[tuple[str, date]]:
-    """[begin, until) as years, months and days, each as large as fits."""
-    current = begin
-    while current < until:
-        if current.day == 1:
-            if current.month == 1 and (following := date(current.year + 1, 1, 1)) <= until:
-                yield "year", current
-                current = following
-                continue
-            following = date(current.year + current.month // 12, current.month % 12 + 1, 1)
-            if following <= until:
-                yield "month", current
-                current = following
-                continue
-        yield "day", current
-        current += ONE_DAY
 
 
 def _labelled(rows: Sequence[Any], pieces: int) -> list[Counts]:
