@@ -2,6 +2,9 @@
 
 The pipeline reads top to bottom and decides nothing: what is sent is decided in `portal_letters`, what a failure means in
 `shared.domain.retry`. No transaction is open while a call is under way, and each outcome is recorded before the next call.
+
+The disk is waited for once before each call and once at the end, not at each statement: what is written lazily in between
+goes there with the next commit that waits. The claims are there before the first call.
 """
 
 from collections.abc import Iterable, Sequence
@@ -92,6 +95,8 @@ class Delivery:
         self._names = names
         self._clock = clock
         self._book = notebook
+        self._claims_kept = False
+        """Whether the disk has been waited for since the claim."""
         self.tally = Tally()
 
     async def run(self, claims: Sequence[Claim]) -> None:
@@ -111,7 +116,7 @@ class Delivery:
             call = await self._book.still_held(next_dossier_call(waiting))
             if not call:
                 continue
-            admission = await self._admit([*call, *waiting, *settled])
+            admission = await self._admit([*call, *waiting, *settled], lazily=False)
             if admission is None:
                 return False
             again, done = await self._send_dossiers(call, admission)
@@ -120,19 +125,21 @@ class Delivery:
         await self._book.finish_delivered(letter for letter in settled if not letter.unsent)
         stepping = [letter for letter in settled if letter.unsent]
         while stepping := [letter for letter in stepping if self._book.is_open(letter)]:
-            admission = await self._admit(stepping)
+            admission = await self._admit(stepping, lazily=self._claims_kept)
             if admission is None:
                 return False
             paged = next_step_call(stepping)
             # only what the gate lets go has been sent: a step's time of sending is its first call's
             await self._book.intend_steps(page for _, pages in paged for page in pages)
-            await self._send_steps(paged, admission)
+            await self._send_steps(paged, admission, stepping)
         return True
 
-    async def _admit(self, letters: Iterable[Letter]) -> Admission | None:
-        admission = await self._gate.admit(self._lane, self._connection)
+    async def _admit(self, letters: Iterable[Letter], *, lazily: bool) -> Admission | None:
+        admission = await self._gate.admit(self._lane, self._connection, lazily=lazily)
         if admission is None:
             await self._book.release(letters)
+        else:
+            self._claims_kept |= not lazily
         return admission
 
     # Writing
@@ -234,8 +241,10 @@ class Delivery:
 
     # Second step of the protocol
 
-    async def _send_steps(self, call: list[tuple[Letter, list[StepPage]]], admission: Admission) -> None:
-        """One ``CapNhatTienDoHoSoMC``."""
+    async def _send_steps(
+        self, call: list[tuple[Letter, list[StepPage]]], admission: Admission, stepping: Sequence[Letter]
+    ) -> None:
+        """One ``CapNhatTienDoHoSoMC``, of ``stepping``, which have steps to send."""
         started_at = self._clock.now()
         outcome = await self._client.add_steps([page.body for _, pages in call for page in pages])
         letters = [letter for letter, _ in call]
@@ -262,7 +271,8 @@ class Delivery:
         for letter in through:
             if letter.refused_steps:
                 self._book.failed(letter, ErrorClass.REJECTED, "; ".join(letter.refused_steps))
-        await self._book.record_steps(taken, [letter for letter in through if not letter.refused_steps])
+        more = any(letter.unsent and self._book.is_open(letter) for letter in stepping)
+        await self._book.record_steps(taken, [letter for letter in through if not letter.refused_steps], more=more)
 
     def _steps_refused(
         self, letter: Letter, pages: list[StepPage], refusals: Sequence[ItemRefusal], taken: list[StepPage]

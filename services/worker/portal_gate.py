@@ -105,11 +105,12 @@ class Gate:
         return math.inf if at is None else (at - now).total_seconds()
 
     async def admit(
-        self, lane: Lane, connection: "DriverConnection | None" = None, *, probing: bool = True
+        self, lane: Lane, connection: "DriverConnection | None" = None, *, probing: bool = True, lazily: bool = False
     ) -> Admission | None:
         """Wait for one's turn; None when the circuit is open or the turn is too far away.
 
         ``connection``: one that the caller holds anyhow. ``probing``: whether the call may be the probe of an open circuit.
+        ``lazily``: the caller writes once more before the call, and its commit will take the pace along to the disk.
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -118,7 +119,7 @@ class Gate:
             if isinstance(answer, Go):
                 if answer.probe and not probing:
                     return None
-                if not await self._write(circuit, version, connection):
+                if not await self._write(circuit, version, connection, lazily=lazily and not answer.probe):
                     continue
                 await asyncio.sleep(max((answer.at - self._clock.now()).total_seconds(), 0.0))
                 return Admission(answer.probe)
@@ -201,9 +202,11 @@ class Gate:
         self._last = reading
         return reading
 
-    async def _write(self, circuit: Circuit, version: int, connection: "DriverConnection | None" = None) -> bool:
+    async def _write(
+        self, circuit: Circuit, version: int, connection: "DriverConnection | None" = None, *, lazily: bool = False
+    ) -> bool:
         async with held_session(self._engine, connection) as session:
-            written = await portal_circuit.write(session, self._tenant, circuit, version=version)
+            written = await portal_circuit.write(session, self._tenant, circuit, version=version, lazily=lazily)
         # the own change counts as a look: whoever else had changed it would have made it fail
         self._last = portal_circuit.Reading(circuit, version + 1, self._clock.now()) if written else None
         return written

@@ -76,7 +76,7 @@ class Notebook:
                 await self._lost({claim.dossier_code})
 
     async def still_held(self, call: list[Letter]) -> list[Letter]:
-        """Write down that these versions go on the wire; the letters whose lease still holds, only they may go."""
+        """Write down, lazily, that these versions go on the wire; the letters whose lease still holds, only they may go."""
         call = [letter for letter in call if letter.code in self.open]
         if not call:
             return []
@@ -197,7 +197,8 @@ class Notebook:
         self._forgotten.update(
             letter.code for letter in letters if not letter.updating and (letter.turns or letter.claim.dossier_position > 0)
         )
-        held = await self._write(accepted=accepted)
+        # whoever is accepted has steps to send or an end to record: the disk is waited for then
+        held = await self._write(accepted=accepted, lazily=bool(accepted))
         return [letter for letter in letters if letter.code in held]
 
     async def intend_steps(self, pages: Iterable[StepPage]) -> None:
@@ -207,10 +208,10 @@ class Notebook:
             async with held_session(self._engine, self._connection) as connection:
                 await ledger_steps.record_intended(connection, self._tenant, steps, self._clock.now())
 
-    async def record_steps(self, taken: Sequence[StepPage], through: Sequence[Letter]) -> None:
-        """The portal took these steps; ``through`` have no more of them."""
+    async def record_steps(self, taken: Sequence[StepPage], through: Sequence[Letter], *, more: bool = False) -> None:
+        """The portal took these steps; ``through`` have no more of them. ``more``: others of this delivery follow."""
         self._deliver(through)
-        await self._write(taken=taken)
+        await self._write(taken=taken, lazily=more)
 
     async def finish_delivered(self, letters: Iterable[Letter]) -> None:
         """These need no step: all of them is there."""
@@ -235,7 +236,9 @@ class Notebook:
                 priority=letter.priority,
             )
 
-    async def _write(self, *, accepted: Sequence[DossierAccepted] = (), taken: Sequence[StepPage] = ()) -> set[DossierCode]:
+    async def _write(
+        self, *, accepted: Sequence[DossierAccepted] = (), taken: Sequence[StepPage] = (), lazily: bool = False
+    ) -> set[DossierCode]:
         """Write attempts and outcomes; answers the dossiers whose lease held, and closes the others."""
         finished, attempts, forgotten = list(self._finished.values()), self._attempts, self._forgotten
         self._finished, self._attempts, self._forgotten = {}, [], set()
@@ -250,6 +253,7 @@ class Notebook:
                 finished=finished,
                 steps=[page.step for page in taken],
                 attempts=attempts,
+                lazily=lazily,
             )
         for row in finished:
             self.open.pop(row.dossier_code, None)

@@ -41,7 +41,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-SENDERS: Final = {Lane.LIVE: 3, Lane.BACKLOG: 4}
+SENDERS: Final = {Lane.LIVE: 3, Lane.BACKLOG: 6}
 """Senders of a process for each tenant and lane."""
 
 MOST_ROUNDS: Final = 6
@@ -57,6 +57,9 @@ next, and the backlog gets its part."""
 LIVE_LEAST_SPACING_SECONDS: Final = 0.05
 """The same while the pace has calls to spare."""
 
+BACKLOG_REST_SECONDS: Final = 0.25
+"""After a look that found no backlog the next one waits so long: live work rings many times a second."""
+
 LONGEST_SLEEP_SECONDS: Final = 0.5
 """A sender that waits for circuit or pace looks again after this time: a probe may have closed the circuit meanwhile."""
 
@@ -67,7 +70,8 @@ HEARTBEAT_SECONDS: Final = LEASE_SECONDS / 4
 class Post:
     """What the senders of one tenant share in this process.
 
-    ``live_looked_at`` and ``live_began_at``: when a live sender last looked, and last found something, by the loop's clock.
+    ``live_looked_at`` and ``live_began_at``: when a live sender last looked, and last found something, by the loop's clock;
+    ``no_backlog_at``: when there was last found to be no backlog.
     """
 
     tenant: Tenant
@@ -76,6 +80,7 @@ class Post:
     names: PortalNames
     live_looked_at: float = -math.inf
     live_began_at: float = -math.inf
+    no_backlog_at: float = -math.inf
 
 
 def live_wait_seconds(looked: float, began: float, slack_in: float, now: float) -> float:
@@ -228,8 +233,10 @@ class PortalSync:
         """Wait, holding nothing, until a call may start."""
         while not self._stopping.is_set():
             seconds = await post.gate.wait_seconds(lane)
-            if lane is Lane.LIVE:
-                now = asyncio.get_running_loop().time()
+            now = asyncio.get_running_loop().time()
+            if lane is Lane.BACKLOG:
+                seconds = max(seconds, post.no_backlog_at + BACKLOG_REST_SECONDS - now)
+            else:
                 spacing = live_wait_seconds(post.live_looked_at, post.live_began_at, post.gate.slack_in_seconds(), now)
                 seconds = max(seconds, spacing)
             if seconds <= 0:
@@ -258,6 +265,8 @@ class PortalSync:
             claims = await self._claim(connection, post.tenant, lane)
             if lane is Lane.LIVE:
                 post.live_looked_at = looked_at
+            elif not claims:
+                post.no_backlog_at = looked_at
             if not claims:
                 return 0
             if lane is Lane.LIVE:
@@ -291,13 +300,12 @@ class PortalSync:
         self._clock.observe(now)
         limit = CLAIM_LIMITS[lane]
         claim = partial(ledger.claim, connection, tenant, lane, now=now, lease_seconds=LEASE_SECONDS)
-        return (
-            # a probe should not be spent on a dossier that may itself be the trouble
-            await claim(limit=limit, fewer_attempts_than=SUSPECT_TRIES)
-            or await claim(limit=limit, but_not=ErrorClass.AMBIGUOUS)
-            # its call may hang again until the deadline: no other one waits behind it
-            or await claim(limit=1)
-        )
+        # a probe should not be spent on a dossier that may itself be the trouble
+        found = await claim(limit=limit, fewer_attempts_than=SUSPECT_TRIES)
+        if found or not await ledger.suspects_due(connection, tenant, now, SUSPECT_TRIES):
+            return found
+        # its call may hang again until the deadline: no other one waits behind it
+        return await claim(limit=limit, but_not=ErrorClass.AMBIGUOUS) or await claim(limit=1)
 
     def _tell(self, tenant: Tenant, lane: Lane, claimed: int, tally: Tally) -> None:
         self._metrics.delivered(tenant, lane.value, tally.dossiers, tally.steps)

@@ -3,6 +3,9 @@
 A dossier is *claimed* (a lease and a higher fence, one short statement), sent with no transaction open, and its outcome
 *recorded* under that fence. Whoever lost the lease can record nothing. Instants come in as parameters, from the database's
 clock. Every batch is sorted by dossier code, so that two of them never deadlock.
+
+What must be on disk before a call goes (the fence, what is sent) is written *lazily*: its commit does not wait for the disk,
+the last one before the call does, and takes all before it along, because PostgreSQL's own log has one order.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +45,9 @@ class Claim:
     attempts: int
     error_class: ErrorClass | None
 
+
+LAZILY: Final = "lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
+"""Part of a statement that is a transaction by itself: its commit does not wait for the disk."""
 
 _WANT: Final = """
 INSERT INTO sync_ledger AS l
@@ -121,16 +127,17 @@ _CLAIM_LIVE: Final = """
 """
 
 _CLAIM: Final = """
-WITH due AS MATERIALIZED ({due})
+WITH {lazily}, due AS MATERIALIZED ({due})
 UPDATE sync_ledger l SET fence = l.fence + 1, leased_until = $4, in_doubt = false
+FROM lazily
 WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM due))
 RETURNING l.dossier_code, l.fence, l.wanted_position, l.dossier_position, l.dossier_body_hash, l.known_there, l.attempts,
           l.error_class
 """
 
 _CLAIMS: Final[Mapping[Lane, str]] = {
-    Lane.LIVE: _CLAIM.format(due=_CLAIM_LIVE),
-    Lane.BACKLOG: _CLAIM.format(due=_CLAIM_BACKLOG),
+    Lane.LIVE: _CLAIM.format(due=_CLAIM_LIVE, lazily=LAZILY),
+    Lane.BACKLOG: _CLAIM.format(due=_CLAIM_BACKLOG, lazily=LAZILY),
 }
 
 ANY_ATTEMPTS: Final = 2**31 - 1
@@ -147,7 +154,7 @@ async def claim(
     fewer_attempts_than: int = ANY_ATTEMPTS,
     but_not: ErrorClass | None = None,
 ) -> list[Claim]:
-    """Lease up to ``limit`` dossiers that are due, the most urgent ones, sorted by code. Commits by itself.
+    """Lease up to ``limit`` dossiers that are due, the most urgent ones, sorted by code. Commits by itself, lazily.
 
     ``fewer_attempts_than``: leave out those that failed so often (a probe should not be spent on a suspect); ``but_not``:
     those whose last failure was of this class.
@@ -168,6 +175,18 @@ async def claim(
         for row in rows
     ]
     return sorted(claims, key=lambda claim: claim.dossier_code)
+
+
+_SUSPECTS_DUE: Final = """
+SELECT EXISTS (SELECT FROM sync_ledger WHERE tenant = $1 AND state = 'pending' AND next_try_at <= $2
+                 AND (leased_until IS NULL OR leased_until <= $2) AND attempts >= $3)
+"""
+
+
+async def suspects_due(connection: "DriverConnection", tenant: Tenant, now: datetime, attempts: int) -> bool:
+    """Whether any dossier that failed so often is due, in whatever lane."""
+    due: bool = await connection.fetchval(_SUSPECTS_DUE, tenant, now, attempts)
+    return due
 
 
 def _fenced(rows: Sequence[Any]) -> tuple[list[str], list[int]]:
@@ -209,9 +228,9 @@ async def renew(
 
 _MARK_SENT: Final = (
     _LOCKED.format(columns="$2::text[], $3::bigint[], $4::bigint[]", names="dossier_code, fence, position")
-    + """
+    + f""", {LAZILY}
 UPDATE sync_ledger l SET sent_position = g.position
-FROM held JOIN given g USING (dossier_code)
+FROM held JOIN given g USING (dossier_code) CROSS JOIN lazily
 WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY($2::text[])
 RETURNING l.dossier_code
 """
@@ -221,7 +240,7 @@ RETURNING l.dossier_code
 async def mark_sent(
     connection: "DriverConnection", tenant: Tenant, versions: Sequence[tuple[Claim, int]]
 ) -> set[DossierCode]:
-    """Write down that these versions go on the wire now; answers those whose lease still holds: only they may go."""
+    """Write down, lazily, that these versions go on the wire now; answers those whose lease still holds: only they may."""
     codes, fences = _fenced([claim for claim, _ in versions])
     rows = await connection.fetch(_MARK_SENT, tenant, codes, fences, [position for _, position in versions])
     return {row["dossier_code"] for row in rows}

@@ -107,17 +107,20 @@ WITH accepted AS MATERIALIZED (
 ), steps AS (
     -- true whoever holds the lease: a step once taken is never untaken
     UPDATE sync_step s SET acknowledged_at = $2
-    FROM unnest($17::text[], $18::timestamptz[], $19::smallint[], $20::text[]) AS g(dossier_code, happened_at, status, staff)
-    WHERE s.tenant = $1 AND s.dossier_code = g.dossier_code AND s.happened_at = g.happened_at AND s.status = g.status
-      AND s.staff = g.staff AND s.acknowledged_at IS NULL AND s.dossier_code = ANY($17::text[])
+    WHERE s.tenant = $1 AND s.dossier_code = ANY($17::text[]) AND s.acknowledged_at IS NULL
+      -- "is true" keeps it a look into a hash: as a join it is every step against every other, for want of statistics
+      AND ((s.dossier_code, s.happened_at, s.status, s.staff)
+           IN (SELECT * FROM unnest($17::text[], $18::timestamptz[], $19::smallint[], $20::text[]))) IS TRUE
 ), tried AS (
     INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, body_hash, operation, started_at, ended_at,
                               outcome, detail)
     SELECT $1, t.* FROM unnest($21::text[], $22::bigint[], $23::text[], $24::bigint[], $25::bytea[], $26::text[],
                                $27::timestamptz[], $28::timestamptz[], $29::text[], $30::text[]) AS t
     ON CONFLICT DO NOTHING
+), lazily AS MATERIALIZED (
+    SELECT CASE WHEN $31 THEN set_config('synchronous_commit', 'off', true) END
 )
-SELECT dossier_code FROM held
+SELECT dossier_code FROM held CROSS JOIN lazily
 """
 
 
@@ -130,10 +133,12 @@ async def record(
     finished: Sequence[Finished] = (),
     steps: Sequence[Step] = (),
     attempts: Sequence[Attempt] = (),
+    lazily: bool = False,
 ) -> set[DossierCode]:
     """Write down what came of calls; answers the dossiers of ``accepted`` and ``finished`` whose lease still held.
 
     The outcome of any other is not written: somebody else has it by now. Its attempts and acknowledged steps are.
+    ``lazily``: without waiting for the disk, where the same delivery is about to write more.
     """
     rows = await connection.fetch(
         _RECORD,
@@ -167,5 +172,6 @@ async def record(
         [attempt.ended_at for attempt in attempts],
         [attempt.outcome for attempt in attempts],
         [attempt.detail for attempt in attempts],
+        lazily,
     )
     return {row["dossier_code"] for row in rows}

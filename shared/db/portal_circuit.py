@@ -57,14 +57,23 @@ async def read_or_create(connection: "DriverConnection", tenant: Tenant) -> Read
 
 
 _WRITE: Final = """
+WITH lazily AS MATERIALIZED (
+    SELECT CASE WHEN $12 THEN set_config('synchronous_commit', 'off', true) END
+)
 UPDATE portal_circuit SET state = $3, failures = $4, openings = $5, reason = $6, opened_at = $7, retry_at = $8,
     ramp_share = $9, ramp_from = $10, paced_until = $11, version = version + 1
+FROM lazily
 WHERE tenant = $1 AND version = $2
 """
 
 
-async def write(connection: "DriverConnection", tenant: Tenant, circuit: Circuit, *, version: int) -> bool:
-    """Change the circuit if nobody else has since ``version`` was read; answers whether it did."""
+async def write(
+    connection: "DriverConnection", tenant: Tenant, circuit: Circuit, *, version: int, lazily: bool = False
+) -> bool:
+    """Change the circuit if nobody else has since ``version`` was read; answers whether it did.
+
+    ``lazily``: without waiting for the disk, see `shared.db.ledger`.
+    """
     tag = await connection.execute(
         _WRITE,
         tenant,
@@ -78,5 +87,6 @@ async def write(connection: "DriverConnection", tenant: Tenant, circuit: Circuit
         circuit.ramp_share,
         circuit.ramp_from,
         circuit.paced_until,
+        lazily,
     )
     return tag == "UPDATE 1"
