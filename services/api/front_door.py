@@ -51,7 +51,7 @@ class FrontDoorMiddleware:
             await send(message)
 
         try:
-            caller = await admitted(request, _token(scope), KeyScope.EVENTS_WRITE)
+            caller = await admitted(request, token_of(scope), KeyScope.EVENTS_WRITE)
             response = await take_events(request, context_of(request), caller, dry_run=False)
             await response(scope, receive, send_once)
         except MotcuaError as error:
@@ -60,7 +60,8 @@ class FrontDoorMiddleware:
             await (await problems.answer_motcua_error(request, error))(scope, receive, send)
 
 
-def _token(scope: Scope) -> str | None:
+def token_of(scope: Scope) -> str | None:
+    """The bearer token of a request; None: it has none."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, token = get_authorization_scheme_param(value.decode("latin-1"))
