@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, Final, Protocol, assert_never
 
+import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.audit import Audits
@@ -20,6 +21,7 @@ from services.worker.portal_jobs import Replay
 from services.worker.portal_reconcile import Reconcile
 from services.worker.portal_sync import PortalSync
 from services.worker.portal_watch import LOOK_SECONDS, TIDY_SECONDS, Tidy, Watch
+from services.worker.projection_turns import ProjectionTurns
 from services.worker.projector import Projector
 from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
@@ -71,7 +73,11 @@ class Worker:
         runner = JobRunner(engine, handlers)
         sweep = settings.sweep_seconds
         self.events = Pump(
-            "projection", find=self.projector.tenants, work=self.projector.work, sweep_seconds=sweep, failed=failed
+            "projection",
+            find=self.projector.tenants,
+            work=ProjectionTurns(engine, self.projector).work,
+            sweep_seconds=sweep,
+            failed=failed,
         )
         examiner = Examiner(engine, faults=faults, appended=self.events.ring)
         clock, teller = Clock(examiner), OverdueTeller(examiner)
@@ -195,4 +201,4 @@ def main() -> None:
     settings = Settings()
     configure_logging("worker", settings.log_level)
     gc.set_threshold(GARBAGE_THRESHOLD)
-    asyncio.run(serve(settings))
+    uvloop.run(serve(settings))

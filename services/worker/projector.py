@@ -90,6 +90,7 @@ class Projector:
         self._counted = counted
         self._ahead: dict[Tenant, asyncio.Task[Batch]] = {}
         self._limits: dict[Tenant, int] = {}
+        self._moved_to: dict[Tenant, int] = {}
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant for which there is something to do."""
@@ -103,6 +104,10 @@ class Projector:
         except UNSTORABLE:
             # one row of the batch cannot be stored: find it, set its dossier aside, keep the others
             return await self._batch(tenant, careful=True)
+
+    def moved_to(self, tenant: Tenant) -> int | None:
+        """Where this process last left the tenant's cursor; None: it has not moved it."""
+        return self._moved_to.get(tenant)
 
     async def aclose(self) -> None:
         """Forget what was read ahead."""
@@ -133,6 +138,7 @@ class Projector:
             self._limits[tenant] = max(LEAST_LIMIT, self._limits.get(tenant, FIRST_LIMIT) // 2)
             await self._forget(tenant)
             raise
+        self._moved_to[tenant] = batch.until
         seconds = time.monotonic() - started
         self._limits[tenant] = next_limit(batch.limit, full=batch.is_full, seconds=seconds)
         self._report(tenant, batch, seconds)

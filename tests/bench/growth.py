@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import asyncpg
+import httpx
 
 from tests.bench import load
-from tests.bench.figures import cursor
+from tests.bench.figures import cursor, value
 from tests.bench.ingest import BATCH, Bench
+from tests.bench.latency import QUICK, Practice, portal, sync_seconds, tell_catalogue, waiting_dossiers
 from tests.bench.load import Plan
 from tests.bench.report import Row
 from tests.bench.stack import Database
@@ -69,10 +72,75 @@ def processes(bench: Bench) -> None:
                 note="positions gapless and in order, each event once, figures equal to the log",
             )
         )
+    _processes_at_the_portal(bench)
+
+
+def _processes_at_the_portal(bench: Bench) -> None:
+    """1, 2 and 4 workers on the same waiting dossiers: how fast, and that nothing is sent twice."""
+    wanted = bench.sizes.synced_dossiers
+    rates: dict[int, float] = {}
+    for number in bench.sizes.process_counts:
+        database = bench.stack.database(f"workers_{number}")
+        waiting_dossiers(bench, database, wanted)
+        before = value(database, "SELECT clock_timestamp()")
+        with portal(bench, database) as practice:
+            with bench.stack.workers(database, number, MOTCUA_PORTAL_URL=practice.url, **QUICK):
+                rates[number] = wanted / sync_seconds(database, wanted, before)
+            asyncio.run(_demand_sent_once(database, practice, wanted))
+        bench.report.add(
+            Row(
+                f"workers_{number}_at_the_portal",
+                f"{number} workers, one tenant: sync of {wanted:,} waiting dossiers / with one",
+                f"{rates[number]:,.0f}/s",
+                f"{rates[1]:,.0f}/s",
+                rates[number] / rates[1],
+                None,
+                0.2,
+                note="each dossier and each step sent once, in order, and the ledger says so",
+            )
+        )
+
+
+_NOT_AS_SENT = """
+SELECT (SELECT count(*) FROM sync_ledger WHERE tenant = 'H51' AND (state <> 'sent' OR progress_position < wanted_position))
+    AS ledger,
+  (SELECT count(*) FROM sync_step WHERE tenant = 'H51' AND acknowledged_at IS NULL) AS steps,
+  (SELECT count(*) FROM (SELECT FROM sync_attempt WHERE tenant = 'H51' AND step = 'dossier' AND outcome = 'accepted'
+                         GROUP BY dossier_code HAVING count(*) > 1) AS twice) AS attempts
+"""
+
+
+async def _demand_sent_once(database: Database, practice: Practice, wanted: int) -> None:
+    """No version or step twice at the portal, steps in the order of the log, and both sides tell the same."""
+    link = await asyncpg.connect(database.url)
+    try:
+        wrong = dict(await link.fetchrow(_NOT_AS_SENT))
+        assert not any(wrong.values()), wrong
+        steps = await link.fetchval("SELECT count(*) FROM sync_step WHERE tenant = 'H51'")
+    finally:
+        await link.close()
+    held = practice.stats()
+    found = {name: held[name] for name in ("dossiers", "versions", "steps", "repeated_steps")}
+    assert found == {"dossiers": wanted, "versions": wanted, "steps": steps, "repeated_steps": 0}, found
+    refused = {
+        service: outcomes
+        for service, outcomes in held["calls"]["by_service"].items()
+        if service in {"DongBoHoSoMC", "CapNhatTienDoHoSoMC"} and set(outcomes) != {"0"}
+    }
+    assert not refused, refused
+    async with httpx.AsyncClient(base_url=practice.url, trust_env=False, timeout=30) as client:
+        after: str | None = ""
+        while after is not None:
+            answer = await client.get("/_portal/dossiers", params={"after": after, "limit": 1000, "steps": True})
+            page: dict[str, Any] = answer.json()
+            for dossier in page["items"]:
+                times = [step["ThoiDiemXuLy"] for step in dossier["progress"]]
+                assert times == sorted(times), dossier["MaHoSo"]
+            after = page["next"]
 
 
 def soak(bench: Bench) -> None:
-    """Ingest, projection and reads for long: resident memory at the end against that after the first fifth."""
+    """Ingest, projection, sync and reads for long: resident memory at the end against that after the first fifth."""
     database = bench.stack.database("soak")
     seconds = bench.sizes.soak_seconds
     rate = 20.0
@@ -83,20 +151,26 @@ def soak(bench: Bench) -> None:
         "/v1/events?after=0&limit=50",
         "/v1/stats/by/month?period=2022",
     ]
-    samples: list[tuple[float, int, int]] = []
-    with bench.stack.api(database) as api, bench.stack.workers(database) as workers:
+    samples: list[tuple[float, int, int, int]] = []
+    with (
+        portal(bench, database) as practice,
+        bench.stack.api(database) as api,
+        bench.stack.workers(database, MOTCUA_PORTAL_URL=practice.url, **QUICK) as workers,
+    ):
+        tell_catalogue(api.port, database.key)
         begun = time.perf_counter()
         writing = load.begin(Plan(api.port, database.key, 4, seconds, ["/v1/events"], bodies=file, batch=20, rate=rate))
         reading = load.begin(Plan(api.port, database.key, 2, seconds, paths, rate=10.0))
         while writing.poll() is None:
-            samples.append((time.perf_counter() - begun, api.memory(), workers.memory()))
+            now = time.perf_counter() - begun
+            samples.append((now, api.memory(), workers.memory(), practice.processes.memory()))
             time.sleep(0.5)
         told = load.finish(writing).demand_only(202)
         load.finish(reading).demand_only(200)
         while cursor(database) < told.bodies_sent:
             time.sleep(0.05)
     asyncio.run(_demand_correct(database, told.bodies_sent))
-    for name, column in (("api", 1), ("worker", 2)):
+    for name, column in (("api", 1), ("worker", 2), ("portal", 3)):
         early = max(sample[column] for sample in samples if seconds * 0.2 <= sample[0] <= seconds * 0.4)
         late = max(sample[column] for sample in samples if sample[0] >= seconds * 0.8)
         bench.report.add(

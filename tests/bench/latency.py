@@ -9,6 +9,8 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -20,6 +22,7 @@ from tests.bench import load
 from tests.bench.figures import cursor, value
 from tests.bench.ingest import Bench
 from tests.bench.load import Plan
+from tests.bench.made_events import PROCEDURES, UNITS, events, line, some
 from tests.bench.report import Row
 from tests.bench.stack import Database, Processes
 
@@ -28,9 +31,23 @@ IDLE_RATE = 3.0
 QUICK = {"MOTCUA_PORTAL_CALLS_PER_MINUTE": "60000"}
 
 
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """A practice portal that runs."""
+
+    url: str
+    processes: Processes
+
+    def stats(self) -> dict[str, Any]:
+        """What it counted."""
+        with urllib.request.urlopen(f"{self.url}/_portal/stats", timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+
 @contextmanager
-def portal(bench: Bench, database: Database) -> Iterator[str]:
-    """The practice portal without a limit of calls; its URL."""
+def portal(bench: Bench, database: Database) -> Iterator[Practice]:
+    """The practice portal without a limit of calls."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -49,14 +66,29 @@ def portal(bench: Bench, database: Database) -> Iterator[str]:
                 time.sleep(0.1)
             else:
                 break
-        yield url
+        yield Practice(url, running)
     finally:
         running.stop()
 
 
-def _put(url: str, body: dict[str, Any]) -> None:
+def tell_catalogue(port: int, key: str) -> None:
+    """The catalogue that every province has: its procedures would else be asked of the portal, one call each."""
+    districts = sorted({unit[:6] for unit in UNITS})
+    agencies = [
+        {"code": "H51", "name": "Tỉnh"},
+        *({"code": code, "name": f"Sở {code}", "parent": "H51"} for code in districts),
+        *({"code": code, "name": f"Phòng {code}", "parent": code[:6]} for code in UNITS),
+    ]
+    procedures = [{"code": code, "name": f"Thủ tục {code}", "field": "Hộ tịch"} for code in PROCEDURES]
+    for name, items in (("agencies", agencies), ("procedures", procedures)):
+        _put(f"http://127.0.0.1:{port}/v1/{name}", {"items": items}, key)
+
+
+def _put(url: str, body: dict[str, Any], key: str | None = None) -> None:
     request = urllib.request.Request(url, data=json.dumps(body).encode(), method="PUT")
     request.add_header("Content-Type", "application/json")
+    if key is not None:
+        request.add_header("Authorization", f"Bearer {key}")
     with urllib.request.urlopen(request, timeout=10):
         pass
 
@@ -108,10 +140,11 @@ def to_figure_and_portal(bench: Bench) -> None:
     file = _live_bodies(bench, int((seconds + 2) * RATE) + 200)
     first = 0
     with (
-        portal(bench, database) as url,
+        portal(bench, database) as practice,
         bench.stack.api(database) as api,
-        bench.stack.workers(database, MOTCUA_PORTAL_URL=url, **QUICK),
+        bench.stack.workers(database, MOTCUA_PORTAL_URL=practice.url, **QUICK),
     ):
+        tell_catalogue(api.port, database.key)
         for name, rate, share, targets in (
             ("idle", IDLE_RATE, 0.5, (0.1, 0.1)),
             ("at_200", RATE, 0.99, (0.5, 1.0)),
@@ -129,7 +162,8 @@ def to_figure_and_portal(bench: Bench) -> None:
                 bench.report.add(
                     Row(
                         f"event_to_{what}_{name}",
-                        f"event to {what}, {rate:.0f} events a second, {quantile} in seconds ({len(found):,} seen)",
+                        f"event to {what}, {rate:.0f} events a second, {quantile} in seconds, procedures in the catalogue"
+                        f" ({len(found):,} seen)",
                         f"{figure * 1e3:.0f} ms",
                         "1 s",
                         figure,
@@ -142,10 +176,6 @@ def to_figure_and_portal(bench: Bench) -> None:
 
 def _live_bodies(bench: Bench, count: int) -> str:
     """Events of today: what is long past is synced as backlog."""
-    from datetime import UTC, datetime, timedelta
-
-    from tests.bench.made_events import line, some
-
     now = datetime.now(UTC)
     file = bench.stack.folder / "live.jsonl"
     with file.open("wb") as lines:
@@ -157,34 +187,20 @@ def _live_bodies(bench: Bench, count: int) -> str:
 
 def sync(bench: Bench) -> None:
     """Dossiers that wait for the portal, all at once, against a bare loop that sends the same calls to the same mock."""
-    database = bench.stack.database("sync")
     wanted = bench.sizes.synced_dossiers
-    file = bench.stack.folder / "sync.jsonl"
-    from tests.bench.made_events import events, line
-
-    with file.open("wb") as lines:
-        for event in events(bench.seed, wanted):
-            lines.write(line(event) + b"\n")
-    with bench.stack.api(database) as api, bench.stack.workers(database):
-        sums, _ = load.upload(api.port, database.key, file)
-        while cursor(database) < sums["last_position"]:
-            time.sleep(0.05)
-        time.sleep(1)
-    _make_due(database)
+    database = bench.stack.database("sync")
+    waiting_dossiers(bench, database, wanted)
     before = value(database, "SELECT clock_timestamp()")
-    with portal(bench, database) as url:
-        with bench.stack.workers(database, MOTCUA_PORTAL_URL=url, **QUICK):
-            limit = time.perf_counter() + 900
-            while value(database, "SELECT count(*) FROM sync_ledger WHERE tenant = 'H51' AND state = 'sent'") < wanted:
-                assert time.perf_counter() < limit, "the sync did not come to its end"
-                time.sleep(0.05)
-            seconds = value(database, _SYNC_SECONDS, before)
-        bare = asyncio.run(_replayed(url, wanted))
+    with portal(bench, database) as practice:
+        with bench.stack.workers(database, MOTCUA_PORTAL_URL=practice.url, **QUICK):
+            seconds = sync_seconds(database, wanted, before)
+        bare = asyncio.run(_replayed(practice.url, wanted))
     rate = wanted / seconds
     bench.report.add(
         Row(
             "sync",
-            f"sync of {wanted:,} dossiers with their steps, one worker, from its first call / a bare loop with the same batches",
+            f"sync of {wanted:,} dossiers with their steps, procedures in the catalogue, one worker, from its first call"
+            " / a bare loop with the same batches",
             f"{rate:,.0f}/s",
             f"{bare:,.0f}/s",
             rate / bare,
@@ -192,6 +208,31 @@ def sync(bench: Bench) -> None:
             0.02,
         )
     )
+
+
+def waiting_dossiers(bench: Bench, database: Database, wanted: int) -> None:
+    """Have so many dossiers, all that will ever be told of them, wait for the portal."""
+    file = bench.stack.folder / f"sync-{wanted}.jsonl"
+    if not file.exists():
+        with file.open("wb") as lines:
+            for event in events(bench.seed, wanted):
+                lines.write(line(event) + b"\n")
+    with bench.stack.api(database) as api, bench.stack.workers(database):
+        tell_catalogue(api.port, database.key)
+        sums, _ = load.upload(api.port, database.key, file)
+        while cursor(database) < sums["last_position"]:
+            time.sleep(0.05)
+        time.sleep(1)
+    _make_due(database)
+
+
+def sync_seconds(database: Database, wanted: int, before: datetime) -> float:
+    """Wait until the portal has taken so many dossiers; the seconds from the first call after ``before`` to the last."""
+    limit = time.perf_counter() + 900
+    while value(database, "SELECT count(*) FROM sync_ledger WHERE tenant = 'H51' AND state = 'sent'") < wanted:
+        assert time.perf_counter() < limit, "the sync did not come to its end"
+        time.sleep(0.1)
+    return float(value(database, _SYNC_SECONDS, before))
 
 
 _SYNC_SECONDS = """
