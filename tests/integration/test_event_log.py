@@ -151,6 +151,22 @@ async def test_personal_data_goes_to_its_own_table_once(engine):
         assert "Trần" not in str(await link.fetch("SELECT * FROM event_log"))
 
 
+async def test_a_line_feed_can_neither_split_nor_shift_events(engine):
+    """Columns travel as lines: content keeps its line feeds, an identity with one (validation takes none) is refused whole."""
+    person = {"name": "Trần\nThị B", "address": "\n"}
+    async with driver_session(engine) as link:
+        events = [new_event(1, r'{"a":"x\ny"}', applicant=person), new_event(2)]
+        assert [answer.position for answer in await event_log.append(link, TENANT, events)] == [1, 2]
+        assert [event.data for event in await event_log.read_after(link, TENANT, 0, 10)] == [{"a": "x\ny"}, {}]
+        row = await link.fetchrow("SELECT name, address, phone FROM applicant")
+        assert tuple(row) == ("Trần\nThị B", "\n", None)
+        for broken in (new_event(3)._replace(id="a\nb"), new_event(3)._replace(source="a\nb", id="a\nb")):
+            for group in ([broken], [new_event(4), broken], [broken, new_event(4)]):
+                with pytest.raises(asyncpg.PostgresError):
+                    await event_log.append(link, TENANT, group)
+        assert await log_is_gapless(link) == 2
+
+
 @pytest.mark.parametrize("statement", ["UPDATE event_log SET data = '{}'", "DELETE FROM event_log", "TRUNCATE event_log"])
 async def test_the_application_cannot_change_the_log(engine, statement):
     async with driver_session(engine) as link:
