@@ -41,6 +41,15 @@ class Spans:
 
 def spans_of(pieces: Sequence[tuple[date, date]]) -> Spans:
     """The rows for pieces [first day, last day] that follow each other without a gap."""
+    return _spans_of_one(pieces[0]) if len(pieces) == 1 else _spans_of(pieces)
+
+
+@lru_cache(maxsize=1_024)
+def _spans_of_one(piece: tuple[date, date]) -> Spans:
+    return _spans_of([piece])
+
+
+def _spans_of(pieces: Sequence[tuple[date, date]]) -> Spans:
     first = pieces[0][0]
     year = date(first.year, 1, 1)
     before = _since(year, first)

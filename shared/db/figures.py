@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from shared.db.figure_spans import BEFORE, PAST, spans_of
+from shared.db.figure_spans import PAST, spans_of
 from shared.db.projections import DOSSIERS
 from shared.domain.events import Channel, Tenant
 from shared.domain.periods import Period
@@ -103,7 +103,6 @@ class Answer:
 _FLOWS: Final = ("resolved_early", "resolved_on_time", "resolved_late", "withdrawn", "stopped")
 _STOCKS: Final = ("within", "overdue", "paused")
 _CHANNELS: Final = tuple(f"received_{channel.value}" for channel in Channel)
-_FLOW_NAMES: Final = (*_CHANNELS, *_FLOWS)
 SUMMED: Final = (*_CHANNELS, *_FLOWS, *_STOCKS)
 """What a row of counts holds: the received by channel, the other flows, and the stocks as signed changes."""
 
@@ -236,24 +235,38 @@ def _labelled(rows: Sequence[Any], pieces: int) -> list[Counts]:
 def answer_of(stamp: Stamp, by_label: Sequence[Counts]) -> Answer:
     """Flows are the sums of their piece, stocks the sums of all up to it; carried over is the stock before it."""
     zero = [0] * len(SUMMED)
-    pieces = len(by_label) - 1
-    keys: set[str | None] = {TOTAL, *(key for counts in by_label for key in counts)}
-    answers: list[dict[str | None, Sums]] = [{} for _ in range(pieces)]
+    before, *of_pieces = by_label
+    answers: list[dict[str | None, Sums]] = [{} for _ in of_pieces]
     whole: dict[str | None, Sums] = {}
-    for key in keys:
-        within, overdue, paused = opening = by_label[BEFORE].get(key, zero)[-3:]
-        flows = [0] * (len(SUMMED) - 3)
-        for label in range(1, pieces + 1):
-            values = by_label[label].get(key, zero)
+    for key in {TOTAL, *(key for counts in by_label for key in counts)}:
+        within, overdue, paused = opening = before.get(key, zero)[-3:]
+        for counts, answer in zip(of_pieces, answers, strict=True):
+            values = counts.get(key, zero)
             carried_over = within + overdue
             within, overdue, paused = within + values[-3], overdue + values[-2], paused + values[-1]
-            answers[label - 1][key] = _sums(values[:-3], carried_over, within, overdue, paused)
-            flows = [flow + value for flow, value in zip(flows, values[:-3], strict=True)]
-        carried_over = opening[0] + opening[1]
-        whole[key] = answers[0][key] if pieces == 1 else _sums(flows, carried_over, within, overdue, paused)
+            answer[key] = _sums(values, carried_over, within, overdue, paused)
+        if len(of_pieces) == 1:
+            whole[key] = answers[0][key]
+        else:
+            flows = [sum(column) for column in zip(zero, *(counts.get(key, zero) for counts in of_pieces), strict=True)]
+            whole[key] = _sums(flows, opening[0] + opening[1], within, overdue, paused)
     return Answer(stamp, answers, whole)
 
 
 def _sums(flows: Sequence[int], carried_over: int, within: int, overdue: int, paused: int) -> Sums:
-    values = dict(zip(_FLOW_NAMES, flows, strict=True))
-    return Sums(**values, carried_over=carried_over, within=within, overdue=overdue, paused=paused)
+    """``flows`` begins like `SUMMED`; by position, because a table has one for each row."""
+    online, direct, postal, early, on_time, late, withdrawn, stopped, *_ = flows
+    return Sums(
+        received_online=online,
+        received_direct=direct,
+        received_postal=postal,
+        carried_over=carried_over,
+        resolved_early=early,
+        resolved_on_time=on_time,
+        resolved_late=late,
+        withdrawn=withdrawn,
+        stopped=stopped,
+        within=within,
+        overdue=overdue,
+        paused=paused,
+    )

@@ -128,15 +128,15 @@ async def by_agency(connection: "DriverConnection", scope: Scope) -> Table:
     branches = scope.access.catalogue.branches(top, scope.tree_on)
     # what was first seen after the catalogue was read comes by its code
     answer = await _ask(connection, scope, scope.question(Key.AGENCY, rows=branches))
-    sums: dict[str, Sums] = dict.fromkeys(children, Sums())
+    sums: dict[str, Sums] = dict.fromkeys(children, _NOTHING)
     for code, of_code in _by_key(answer).items():
-        branch = (branches.get(code) or tree.branch(top, code)) if code else UNKNOWN
-        row = branch if branch == top or branch in sums else UNKNOWN
-        sums[row] = sums.get(row, Sums()) + of_code
-    order = [top, *children, UNKNOWN]
-    rows = [Row(code, None if code == UNKNOWN else tree.name(code), sums[code]) for code in order if code in sums]
-    rows = [row for row in rows if row.key in children or row.sums != Sums()]
-    return _table(answer, rows)
+        # most come gathered already
+        branch = code if code in sums else (branches.get(code) or tree.branch(top, code)) if code else UNKNOWN
+        _gather(sums, branch if branch == top or branch in sums else UNKNOWN, of_code)
+    kept = [code for code in (top, *children, UNKNOWN) if code in sums]
+    rows = [Row(code, None if code == UNKNOWN else tree.name(code), sums[code]) for code in kept]
+    stay = frozenset(children)
+    return _table(answer, [row for row in rows if row.key in stay or row.sums != _NOTHING])
 
 
 async def by_procedure(connection: "DriverConnection", scope: Scope) -> Table:
@@ -159,10 +159,9 @@ async def by_channel(connection: "DriverConnection", scope: Scope) -> Table:
     """The three channels, all of them always, unless the scope has one."""
     answer = await _ask(connection, scope, scope.question(Key.CHANNEL))
     channels = tuple(Channel) if scope.channel is None else (scope.channel,)
-    sums: dict[str, Sums] = dict.fromkeys((channel.value for channel in channels), Sums())
+    sums: dict[str, Sums] = dict.fromkeys((channel.value for channel in channels), _NOTHING)
     for code, of_code in _by_key(answer).items():
-        row = code or UNKNOWN
-        sums[row] = sums.get(row, Sums()) + of_code
+        _gather(sums, code or UNKNOWN, of_code)
     return _table(answer, [Row(key, _CHANNEL_NAMES.get(key), row_sums) for key, row_sums in sums.items()])
 
 
@@ -200,6 +199,14 @@ _CHANNEL_NAMES: Final = {
 _SHORTEST_DAYS: Final[Mapping[Cut, int]] = {Cut.DAY: 1, Cut.WEEK: 7, Cut.MONTH: 28, Cut.QUARTER: 90}
 
 
+_NOTHING: Final = Sums()
+
+
+def _gather(sums: dict[str, Sums], row: str, more: Sums) -> None:
+    known = sums.get(row, _NOTHING)
+    sums[row] = more if known is _NOTHING else known + more
+
+
 def _by_key(answer: Answer) -> dict[str, Sums]:
     return {key: sums for key, sums in answer.whole.items() if key is not TOTAL}
 
@@ -208,10 +215,9 @@ def _named(sums: Mapping[str, Sums], row_of: Callable[[str], str], names: Mappin
     """Sums gathered in rows, by key, the unknown one last, none that is empty."""
     gathered: dict[str, Sums] = {}
     for code, of_code in sums.items():
-        row = row_of(code)
-        gathered[row] = gathered.get(row, Sums()) + of_code
+        _gather(gathered, row_of(code), of_code)
     ordered = sorted(gathered.items(), key=lambda item: (item[0] == UNKNOWN, item[0]))
-    return [Row(key, names.get(key), row_sums) for key, row_sums in ordered if row_sums != Sums()]
+    return [Row(key, names.get(key), row_sums) for key, row_sums in ordered if row_sums != _NOTHING]
 
 
 def _table(answer: Answer, rows: Sequence[Row]) -> Table:

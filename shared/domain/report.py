@@ -147,7 +147,7 @@ def percent(numerator: int, denominator: int) -> str | None:
 
 def report(sums: Sums) -> Report:
     """The figures, the four rates and the four identities of one scope."""
-    figures = _figures(sums)
+    figures = figures_of(sums)
     return Report(figures=figures, rates=_rates(figures), checks=_checks(figures))
 
 
@@ -162,7 +162,8 @@ def opens_next(this: Sums, following: Sums) -> Check:
     return Check("open=carried over into the next", this.within + this.overdue == following.carried_over)
 
 
-def _figures(sums: Sums) -> dict[Figure, int]:
+def figures_of(sums: Sums) -> dict[Figure, int]:
+    """The figures of one scope."""
     received_new = sums.received_online + sums.received_direct + sums.received_postal
     return {
         Figure.RECEIVED: received_new + sums.carried_over,

@@ -106,7 +106,7 @@ async def form_ii06(
                 form_files.csv_chunks(form), media_type=form_files.CSV_TYPE, headers=_attached(form, ReportFormat.CSV)
             )
         case _:
-            answer = orjson.dumps(form_answer(form), option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+            answer = orjson.dumps(form_answer(form), option=orjson.OPT_UTC_Z)
             return Response(answer, media_type="application/json")
 
 

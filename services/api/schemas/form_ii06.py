@@ -18,12 +18,14 @@ from services.api.schemas.stats import (
     RatesOut,
     ScopeOut,
     head_answer,
+    nested,
+    rates_answer,
     stamp_answer,
     table_links,
 )
 from shared.db.statistics import UNKNOWN, Scope, Table
 from shared.domain.collation import vietnamese_key
-from shared.domain.report import Figure, RateKey, Sums, report
+from shared.domain.report import Figure, Rate, RateKey, Sums, figures_of, report
 
 CODE: Final = "II.06"
 FORM: Final = "Biểu số II.06/VPCP/KSTT"
@@ -115,8 +117,13 @@ class Line:
     number: int | None
     key: str | None
     name: str
+    sums: Sums
     figures: Mapping[Figure, int]
-    rates: Mapping[RateKey, Any]
+
+    @property
+    def rates(self) -> Mapping[RateKey, Rate]:
+        """The four rates."""
+        return report(self.sums).rates
 
     @property
     def columns(self) -> list[int]:
@@ -173,8 +180,7 @@ class FormII06:
 
 
 def _line(number: int | None, key: str | None, name: str, sums: Sums) -> Line:
-    whole = report(sums)
-    return Line(number, key, name, whole.figures, whole.rates)
+    return Line(number, key, name, sums, figures_of(sums))
 
 
 def _written(on: date) -> str:
@@ -301,33 +307,40 @@ class FormII06Out(BaseModel):
     )
 
 
+_FORM_ANSWER: Final = {"code": CODE, "name": FORM, "basis": f"{BASIS} {BASIS_DATE}", "title": TITLE}
+_COLUMNS_ANSWER: Final = [
+    {"number": c.number, "heading": c.path, "figures": [str(one) for one in c.figures]} for c in COLUMNS
+]
+_BESIDE_ANSWER: Final = {name: str(figure) for name, (figure, _) in BESIDE.items()}
+_NUMBERS: Final = tuple(str(column.number) for column in COLUMNS)
+
+
 def _line_answer(line: Line) -> dict[str, Any]:
-    numbers = (str(column.number) for column in COLUMNS)
     return {
         "number": line.number,
         "key": line.key,
         "name": line.name,
-        "columns": dict(zip(numbers, line.columns, strict=True)),
+        "columns": dict(zip(_NUMBERS, line.columns, strict=True)),
         "beside": dict(zip(BESIDE, line.beside, strict=True)),
-        "rates": line.rates,
+        "rates": rates_answer(line.sums),
     }
 
 
 def form_answer(form: FormII06) -> dict[str, Any]:
     """The answer of ``reports/II.06`` as JSON."""
     return {
-        "form": {"code": CODE, "name": FORM, "basis": f"{BASIS} {BASIS_DATE}", "title": TITLE},
+        "form": _FORM_ANSWER,
         "by": form.by,
         **head_answer(form.scope),
         "period_words": form.period_words,
         "reporting_unit": {"code": form.scope.top, "name": form.reporting_unit},
         "receiving_unit": form.receiving_unit,
         "unit": UNIT,
-        "columns": [{"number": c.number, "heading": c.path, "figures": c.figures} for c in COLUMNS],
-        "beside": {name: figure for name, (figure, _) in BESIDE.items()},
+        "columns": _COLUMNS_ANSWER,
+        "beside": _BESIDE_ANSWER,
         "rows": [_line_answer(line) for line in form.lines()],
         "total": _line_answer(form.total),
-        "checks": (*report(form.table.total).checks, *form.table.checks),
+        "checks": nested(form.table.total, form.table.checks)["checks"],
         "as_of": stamp_answer(form.table.stamp),
         **table_links(form.scope, form.by),
     }
