@@ -1,9 +1,9 @@
 """The straight way for the questions that are asked most: the same checks and answers, without the framework's search.
 
 FastAPI takes most of a millisecond to find the operation, to solve what it depends on and to take a question apart, one
-parameter after the other: as much as the figures cost. Whatever is not the plain case (another method, a parameter given twice,
-one that is refused) goes the ordinary way, which also says what is wrong. The operations stand in the routes as before, for
-the explorer and for what comes that way.
+parameter after the other: as much as the figures cost. Whatever is not the plain case (another method, a parameter that is
+told twice, one that is refused) goes the ordinary way, which also says what is wrong. The operations stand in the routes as
+before, for the explorer and for what comes that way.
 """
 
 from collections.abc import Awaitable, Callable
