@@ -60,7 +60,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 8000")
-    connection.execute("PRAGMA cache_size = -64000")
+    # enough for the pages a call touches, and soon full: what lies deeper is in the system's own cache
+    connection.execute("PRAGMA cache_size = -16000")
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
