@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.worker.dossier_reading import fold_page
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
-from services.worker.projector import reckon_page
 from services.worker.rebuild import SNAPSHOT_SECONDS
 from shared.db import audit_recount, audits, catalogues, dossier_rows, event_log, jobs, ledger, projections, recount
 from shared.db.audits import Alarm, Audit, Finding, Recounted
@@ -194,7 +194,7 @@ class Audits:
             after = codes[-1]
             histories = await event_log.histories(connection, tenant, codes, position)
             stored = await dossier_rows.read(connection, tenant, codes)
-            reckoned = await reckon_page(connection, tenant, histories, position, self._faults, shortly=False)
+            reckoned = await fold_page(connection, tenant, histories, position, self._faults)
             # what is set aside is listed elsewhere and keeps the row it had
             kept = remembered.failing | {failure.dossier_code for failure in reckoned.failures}
             right = {row.code: row for row in reckoned.rows if row.code not in kept}
@@ -247,7 +247,7 @@ class Audits:
     ) -> None:
         """Store what the dossiers are at ``position``; those without any event lose their row."""
         histories = await event_log.histories(connection, tenant, codes, position)
-        reckoned = await reckon_page(connection, tenant, histories, position, self._faults, shortly=False)
+        reckoned = await fold_page(connection, tenant, histories, position, self._faults)
         await dossier_rows.write(connection, tenant, reckoned.rows, [code for code in codes if code not in histories])
         await projections.set_aside(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)

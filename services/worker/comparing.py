@@ -5,14 +5,19 @@ processes of their own that share the snapshot.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
+from services.worker.dossier_reading import fold_page
 from services.worker.fail_points import FailPoints
-from services.worker.projector import reckon_page
 from services.worker.reckoning import Reckoned
-from shared.db import dossier_rows, recount
+from shared.db import dossier_rows, event_log, figure_checksum, range_comparison, recount
 from shared.db.dossier_rows import DossierRow
+from shared.db.plain_rows import Courses
+from shared.db.range_comparison import Codes
 from shared.domain.events import DossierCode, Tenant
 from shared.domain.voids import Identity
 
@@ -35,17 +40,22 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A range of codes: what was looked at, and the dossiers whose row is not what their events say."""
+    """A range of codes: what was looked at, and the dossiers whose row is not what their events say.
+
+    ``checksum_high`` and ``checksum_low`` are of the sums that the stored rows of the range add up to.
+    """
 
     events: int
     dossiers: int
     failing: int
     wrong: list[DossierCode]
+    checksum_high: int
+    checksum_low: int
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Compared":
         """Read from JSON."""
-        return cls(told["events"], told["dossiers"], told["failing"], told["wrong"])
+        return cls(**told)
 
 
 def differences(reckoned: Reckoned, stored: Mapping[DossierCode, DossierRow], known: Known) -> list[DossierCode]:
@@ -64,12 +74,36 @@ def differences(reckoned: Reckoned, stored: Mapping[DossierCode, DossierRow], kn
 
 
 async def compare_range(
-    connection: "DriverConnection", tenant: Tenant, codes: recount.Codes, position: int, *, known: Known, faults: FailPoints
+    connection: "DriverConnection",
+    tenant: Tenant,
+    codes: Codes,
+    position: int,
+    *,
+    known: Known,
+    courses: Courses,
+    faults: FailPoints,
 ) -> Compared:
     """Compare the dossiers of a range at ``position``, which is the cursor's in the connection's snapshot."""
+    checksum = await figure_checksum.of_stored_rows(connection, tenant, codes.after, codes.until)
+    if faults.poison is None:
+        with suppress(asyncpg.DataError):  # a value that PostgreSQL cannot read: the fold tells whose it is
+            async with connection.transaction():
+                found = await range_comparison.compare(
+                    connection, tenant, codes, position, courses=courses, to_fold=known.failing
+                )
+            histories = await event_log.histories(connection, tenant, found.others, position)
+            stored = await dossier_rows.read(connection, tenant, found.others)
+            reckoned = await fold_page(connection, tenant, histories, position, faults)
+            wrong = [*found.wrong, *found.bogus, *differences(reckoned, stored, known)]
+            return Compared(found.events, found.dossiers, len(reckoned.failures), wrong, checksum.high, checksum.low)
     histories = await recount.histories(connection, tenant, codes, position)
     stored = await dossier_rows.read_range(connection, tenant, codes.after, codes.until)
-    reckoned = await reckon_page(connection, tenant, histories, position, faults)
+    reckoned = await fold_page(connection, tenant, histories, position, faults)
     return Compared(
-        sum(map(len, histories.values())), len(histories), len(reckoned.failures), differences(reckoned, stored, known)
+        sum(map(len, histories.values())),
+        len(histories),
+        len(reckoned.failures),
+        differences(reckoned, stored, known),
+        checksum.high,
+        checksum.low,
     )

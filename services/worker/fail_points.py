@@ -83,9 +83,13 @@ class FailPoints:
             os.kill(os.getpid(), signal.SIGKILL)
         raise Injected(point)
 
+    def poisons(self, dossier_code: str) -> bool:
+        """Whether a dossier is poisoned."""
+        return self.poison is not None and self.poison.fullmatch(dossier_code) is not None
+
     def folded(self, dossier_code: str) -> None:
         """Fail for a poisoned dossier."""
-        if self.poison is not None and self.poison.fullmatch(dossier_code):
+        if self.poisons(dossier_code):
             raise Injected(f"poisoned: {dossier_code}")
 
 

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.worker.dossier_reading import reckon_by_fold, reckon_plain
 from services.worker.fail_points import NO_FAULTS, FailPoints
-from services.worker.reckoning import Histories, Reckoned, failure_of_dossier, named_elsewhere, reckon
-from shared.db import dossier_rows, event_log, ledger, projections
+from services.worker.reckoning import Reckoned, failure_of_dossier
+from shared.db import dossier_rows, ledger, projections
 from shared.db.engine import driver_session
+from shared.db.plain_rows import Courses
 from shared.domain.events import DossierCode, Tenant
 from shared.observability import get_logger
 
@@ -34,10 +36,7 @@ QUICK_SECONDS: Final = 1.5
 SLOW_SECONDS: Final = 4.0
 
 PAGE: Final = 1_000
-"""The histories of so many dossiers are in memory at once."""
-
-SLICE: Final = 200
-"""So many dossiers are folded before other tasks of the process have a turn (about 10 ms)."""
+"""So many dossiers are read and reckoned at a time."""
 
 RETRY_LIMIT: Final = 200
 
@@ -91,6 +90,7 @@ class Projector:
         self._ahead: dict[Tenant, asyncio.Task[Batch]] = {}
         self._limits: dict[Tenant, int] = {}
         self._moved_to: dict[Tenant, int] = {}
+        self._courses = Courses()
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant for which there is something to do."""
@@ -124,7 +124,7 @@ class Projector:
                 if ahead is not None and ahead.after == cursor.position:
                     batch = ahead
                 else:
-                    batch = await self._read(connection, tenant, cursor.position)
+                    batch = await self._read(connection, tenant, cursor.position, careful=careful)
                 again = await projections.due_again(connection, tenant, RETRY_LIMIT)
                 if batch.is_empty and not again:
                     await projections.checked(connection, tenant)
@@ -149,10 +149,10 @@ class Projector:
         ahead = self._ahead.pop(tenant, None)
         return None if ahead is None else await ahead
 
-    async def _read(self, connection: "DriverConnection", tenant: Tenant, after: int) -> Batch:
+    async def _read(self, connection: "DriverConnection", tenant: Tenant, after: int, *, careful: bool = False) -> Batch:
         limit = self._limits.get(tenant, FIRST_LIMIT)
         found = await projections.touched(connection, tenant, after, limit)
-        reckoned = await self._reckon(connection, tenant, found.codes, found.until)
+        reckoned = await self._reckon(connection, tenant, found.codes, found.until, careful=careful)
         return Batch(after, found.until, limit, frozenset(found.codes), reckoned)
 
     def _read_ahead(self, tenant: Tenant, after: int) -> None:
@@ -169,13 +169,25 @@ class Projector:
             await asyncio.gather(ahead, return_exceptions=True)
 
     async def _reckon(
-        self, connection: "DriverConnection", tenant: Tenant, codes: Collection[DossierCode], up_to: int
+        self,
+        connection: "DriverConnection",
+        tenant: Tenant,
+        codes: Collection[DossierCode],
+        up_to: int,
+        *,
+        careful: bool = False,
     ) -> Reckoned:
+        """``careful``: every dossier by the fold, which a value that PostgreSQL cannot read stops for that dossier only."""
         reckoned = Reckoned()
         ordered = list(codes)
         for start in range(0, len(ordered), PAGE):
-            histories = await event_log.histories(connection, tenant, ordered[start : start + PAGE], up_to)
-            reckoned.add(await reckon_page(connection, tenant, histories, up_to, self._faults))
+            page = ordered[start : start + PAGE]
+            if not careful:
+                shortly = await reckon_plain(connection, tenant, page, up_to, courses=self._courses, faults=self._faults)
+                reckoned.add(shortly.reckoned)
+                page = shortly.others
+            if page:
+                reckoned.add(await reckon_by_fold(connection, tenant, page, up_to, self._faults))
         return reckoned
 
     async def _count(
@@ -193,7 +205,7 @@ class Projector:
         others.update(again)
         others -= batch.codes
         if others:
-            more = await self._reckon(connection, tenant, others, batch.until)
+            more = await self._reckon(connection, tenant, others, batch.until, careful=careful)
             more.add(reckoned)
             reckoned = more
         if careful:
@@ -251,25 +263,3 @@ class Projector:
             position=batch.until,
             seconds=round(seconds, 4),
         )
-
-
-async def reckon_page(
-    connection: "DriverConnection",
-    tenant: Tenant,
-    histories: Histories,
-    up_to: int,
-    faults: FailPoints,
-    *,
-    shortly: bool = True,
-) -> Reckoned:
-    """Reckon dossiers from all of their events up to a position, giving other tasks their turns.
-
-    ``shortly``: plain histories the short way; an audit folds every one.
-    """
-    present = await projections.present(connection, tenant, named_elsewhere(histories), up_to)
-    reckoned = Reckoned()
-    items = list(histories.items())
-    for start in range(0, len(items), SLICE):
-        reckoned.add(reckon(dict(items[start : start + SLICE]), present, faults.folded, shortly=shortly))
-        await asyncio.sleep(0)
-    return reckoned

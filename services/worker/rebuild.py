@@ -1,7 +1,8 @@
 """The rebuild: every dossier and figure reckoned anew from the log, compared with what is stored, and corrected.
 
-In one snapshot, at cursor position p: fold every dossier from its events up to p and compare the rows; reckon every sum from
-the rows and compare the sums. Then, in one transaction under the cursor's lock: fold the dossiers again whose row was wrong,
+In one snapshot, at cursor position p: reckon every dossier from its events up to p (the plain ones by PostgreSQL, the
+others by the fold) and compare the rows; compare the checksum of the stored sums with that of what the rows add up to, and
+where they differ, all sums. Then, in one transaction under the cursor's lock: fold the dossiers again whose row was wrong,
 up to where the cursor stands by then, and add the difference of the sums. Readers see all of it or nothing, ingest never
 waits, the projection waits for the second part only, which lasts as long as there is something wrong (normally nothing).
 A long log is compared by processes of their own, which share the snapshot and give way to everybody else.
@@ -18,20 +19,22 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.comparing import Compared, Known, compare_range
+from services.worker.dossier_reading import fold_page, reckon_by_fold
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
-from services.worker.projector import reckon_page
 from services.worker.recounter import Assignment, compare_in_process
-from shared.db import dossier_rows, event_log, ledger, projections, recount
+from shared.db import dossier_rows, event_log, figure_checksum, ledger, projections, recount
 from shared.db.engine import driver_session
+from shared.db.figure_checksum import NOTHING, Checksum
 from shared.db.jobs import Job
-from shared.db.recount import Codes
+from shared.db.plain_rows import Courses
+from shared.db.range_comparison import Codes
 from shared.domain.events import DossierCode, Tenant
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-PAGE_EVENTS: Final = 10_000
+PAGE_EVENTS: Final = 25_000
 """So many events, and as few dossiers as hold them, are compared at a time."""
 REPAIR_PAGE: Final = 500
 SNAPSHOT_SECONDS: Final = 600
@@ -114,31 +117,33 @@ class Rebuild:
             stored = await recount.dossier_count(connection, tenant)
             seen = _Seen(findings, _Progress(report, stored), self._faults)
             if findings.position < self._long_log:
-                compared = await recount.compare(connection, tenant)
+                stored_sums = await figure_checksum.of_stored_sums(connection, tenant)
                 await self._compare_here(connection, tenant, seen)
             else:
-                compared = await self._compare_in_processes(connection, tenant, seen)
+                stored_sums = await self._compare_in_processes(connection, tenant, seen)
+            if seen.by_rows != stored_sums:
+                findings.sums_differing = await recount.find_differences(connection, tenant)
             await self._note(connection, tenant, seen.wrong, findings.position)
             findings.agencies = await recount.missing_agencies(connection, tenant)
-            right = compared.by_rows + await recount.repair_checksum(connection)
-        findings.sums_differing = compared.sums_differing
-        findings.checksum_before = str(compared.stored)
+            right = seen.by_rows + await recount.repair_checksum(connection)
+        findings.checksum_before = str(stored_sums)
         findings.checksum_after = str(right)
         return findings
 
     async def _compare_here(self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen") -> None:
         known = await Known.read(connection, tenant)
+        courses = Courses()
         position = seen.findings.position
         last = Codes("", "")
         while codes := await recount.next_codes(connection, tenant, last, PAGE_EVENTS):
-            compared = await compare_range(connection, tenant, codes, position, known=known, faults=self._faults)
+            compared = await compare_range(
+                connection, tenant, codes, position, known=known, courses=courses, faults=self._faults
+            )
             await seen.take(compared)
             last = codes
 
-    async def _compare_in_processes(
-        self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen"
-    ) -> recount.Comparison:
-        """Both comparisons at once: the sums by this connection, the dossiers by others."""
+    async def _compare_in_processes(self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen") -> Checksum:
+        """The checksum of the stored sums by this connection, the dossiers at the same time by others."""
         assignment = Assignment(
             url=self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
             tenant=tenant,
@@ -151,7 +156,7 @@ class Rebuild:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._compare_dossiers(assignment, orders, seen, finished))
-                sums = group.create_task(_compare_sums(connection, tenant, finished))
+                sums = group.create_task(_add_up_sums(connection, tenant, finished))
         except BaseExceptionGroup as failed:
             raise _first(failed) from failed
         return sums.result()
@@ -181,8 +186,7 @@ class Rebuild:
         """Keep which dossiers are wrong, and what their right rows count for beside the stored ones."""
         for start in range(0, len(wrong), REPAIR_PAGE):
             codes = wrong[start : start + REPAIR_PAGE]
-            histories = await event_log.histories(connection, tenant, codes, position)
-            reckoned = await reckon_page(connection, tenant, histories, position, self._faults)
+            reckoned = await reckon_by_fold(connection, tenant, codes, position, self._faults)
             await recount.note_wrong(connection, tenant, codes, reckoned.rows)
 
     async def _correct(self, connection: "DriverConnection", tenant: Tenant, findings: Findings) -> int:
@@ -203,7 +207,7 @@ class Rebuild:
     async def _repair(self, connection: "DriverConnection", tenant: Tenant, codes: list[DossierCode], position: int) -> None:
         """Store what the dossiers are at ``position``; those without any event lose their row."""
         histories = await event_log.histories(connection, tenant, codes, position)
-        reckoned = await reckon_page(connection, tenant, histories, position, self._faults)
+        reckoned = await fold_page(connection, tenant, histories, position, self._faults)
         bogus = [code for code in codes if code not in histories]
         await dossier_rows.write(connection, tenant, reckoned.rows, bogus)
         await projections.set_aside(connection, tenant, reckoned.failures)
@@ -211,14 +215,14 @@ class Rebuild:
         await ledger.want(connection, tenant, reckoned.wants)
 
 
-async def _compare_sums(connection: "DriverConnection", tenant: Tenant, finished: asyncio.Event) -> recount.Comparison:
-    """Compare, and keep the snapshot until the dossiers are compared too."""
-    compared = await recount.compare(connection, tenant)
+async def _add_up_sums(connection: "DriverConnection", tenant: Tenant, finished: asyncio.Event) -> Checksum:
+    """The checksum of the stored sums; keeps the snapshot until the dossiers are compared too."""
+    stored = await figure_checksum.of_stored_sums(connection, tenant)
     while not finished.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(finished.wait(), ALIVE_SECONDS)
         await recount.show_life(connection)
-    return compared
+    return stored
 
 
 def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -237,6 +241,7 @@ class _Seen:
     progress: "_Progress"
     faults: FailPoints
     wrong: list[DossierCode] = field(default_factory=list)
+    by_rows: Checksum = NOTHING
 
     async def take(self, compared: Compared) -> None:
         findings = self.findings
@@ -245,6 +250,7 @@ class _Seen:
         findings.dossiers_failing += compared.failing
         findings.dossiers_differing += len(compared.wrong)
         self.wrong += compared.wrong
+        self.by_rows += Checksum(compared.checksum_high, compared.checksum_low)
         self.faults.passed("mid-rebuild")
         await self.progress.show(findings)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from shared.db.dossier_rows import DossierRow, row_of
 from shared.db.event_log import Recorded, event_of_record
-from shared.db.plain_rows import plain_row
 from shared.db.projections import Failure, WaitingVoid
 from shared.domain.anomalies import AnomalyCode
 from shared.domain.dossier import fold
@@ -38,6 +38,11 @@ class Reckoned:
         self.voids += other.voids
         self.failures += other.failures
 
+    def take(self, row: DossierRow, recorded_at: datetime) -> None:
+        """Take in a dossier that no void concerns, whose last event was recorded at ``recorded_at``."""
+        self.rows.append(row)
+        self.wants.append(want_of(row, recorded_at))
+
     def only(self, codes: Collection[str]) -> "Reckoned":
         """The part of the dossiers in ``codes``."""
         return Reckoned(
@@ -64,23 +69,17 @@ def reckon(
     histories: Histories,
     present_elsewhere: Collection[Identity],
     folded: Callable[[str], None] = lambda _: None,
-    *,
-    shortly: bool = True,
 ) -> Reckoned:
     """Fold every dossier of ``histories`` (all of its events up to one position of the log).
 
     ``present_elsewhere``: those of `named_elsewhere` that the log holds at that position. ``folded`` is called with each
-    code before its fold and may raise, for tests. ``shortly``: plain histories the short way (`shared.db.plain_rows`).
+    code before its fold and may raise, for tests.
     """
     found = Reckoned()
     for code, recorded in histories.items():
         try:
             folded(code)
-            row = plain_row(code, recorded) if shortly else None
-            if row is None:
-                row = _fold(found, code, [event_of_record(row) for row in recorded], present_elsewhere)
-            found.rows.append(row)
-            found.wants.append(want_of(row, recorded[-1][1]))
+            found.take(_fold(found, code, [event_of_record(row) for row in recorded], present_elsewhere), recorded[-1][1])
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one dossier, the others go on
             found.failures.append(failure_of_dossier(code, recorded[-1][0], error))
     return found

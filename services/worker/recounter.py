@@ -20,7 +20,8 @@ from services.worker.comparing import Compared, Known, compare_range
 from services.worker.fail_points import FailPoints
 from shared.db import recount
 from shared.db.engine import create_engine, driver_session
-from shared.db.recount import Codes
+from shared.db.plain_rows import Courses
+from shared.db.range_comparison import Codes
 from shared.domain.events import Tenant
 from shared.observability import configure_logging
 
@@ -96,11 +97,18 @@ async def _serve() -> None:
             await recount.adopt_snapshot(connection, assignment.snapshot)
             await recount.bound_waits(connection, assignment.statement_seconds)
             known = await Known.read(connection, assignment.tenant)
+            courses = Courses()
             # nothing else is to be done here while it waits for an order
             for line in sys.stdin:
                 codes = Codes(**json.loads(line))
                 found = await compare_range(
-                    connection, assignment.tenant, codes, assignment.position, known=known, faults=faults
+                    connection,
+                    assignment.tenant,
+                    codes,
+                    assignment.position,
+                    known=known,
+                    courses=courses,
+                    faults=faults,
                 )
                 sys.stdout.write(json.dumps(asdict(found)) + "\n")
                 sys.stdout.flush()

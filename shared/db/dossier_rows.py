@@ -87,14 +87,7 @@ _STORED_AS: Final = {
     "late_instants": "late_instants::int8multirange",
     "waits": "waits::int8multirange",
 }
-_TRAVELS_AS: Final = {
-    "anomalies": "array_to_string(anomalies, ',')",
-    "within_days": "within_days::text",
-    "overdue_days": "overdue_days::text",
-    "paused_days": "paused_days::text",
-    "late_instants": "late_instants::text",
-    "waits": "waits::text",
-}
+_SPANS: Final = frozenset({"within_days", "overdue_days", "paused_days", "late_instants", "waits"})
 _COLUMNS: Final = ", ".join(DossierRow._fields)
 
 
@@ -145,6 +138,13 @@ def travelling(first: int) -> str:
     )
     columns = ", ".join(f"{_STORED_AS.get(column, column)} AS {column}" for column in DossierRow._fields)
     return f"SELECT {columns} FROM unnest({arguments}) AS travelled({_COLUMNS})"
+
+
+def travelling_form(column: str, relation: str) -> str:
+    """SQL: a column of ``relation`` (rows as they are stored) in the form in which it travels in a `DossierRow`."""
+    if column == "anomalies":
+        return f"array_to_string({relation}.anomalies, ',') AS anomalies"
+    return f"{relation}.{column}::text AS {column}" if column in _SPANS else f"{relation}.{column}"
 
 
 def _columns_of(relation: str) -> str:
@@ -202,7 +202,7 @@ async def write(
     await connection.execute(_WRITE, tenant, codes, list(erased), *columns)
 
 
-_READ: Final = f"SELECT {', '.join(_TRAVELS_AS.get(c, c) for c in DossierRow._fields)} FROM dossier WHERE tenant = $1"
+_READ: Final = f"SELECT {', '.join(travelling_form(c, 'd') for c in DossierRow._fields)} FROM dossier d WHERE tenant = $1"
 
 
 async def read(connection: "DriverConnection", tenant: Tenant, codes: Iterable[str]) -> dict[DossierCode, DossierRow]:

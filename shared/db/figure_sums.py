@@ -22,11 +22,23 @@ _ANY: Final = " OR ".join(f"{measure} <> 0" for measure in MEASURES)
 _KEY: Final = "cut, grain, starts_on, agency, procedure, channel"
 
 
-def _stock(column: str, measure: str) -> str:
+def _stock(row: str, column: str, measure: str) -> str:
     return (
-        f"UNION ALL SELECT lower(span), '{measure}', 1 FROM unnest(r.{column}) AS span"
-        f" UNION ALL SELECT upper(span), '{measure}', -1 FROM unnest(r.{column}) AS span WHERE NOT upper_inf(span)"
+        f"UNION ALL SELECT lower(span), '{measure}', 1 FROM unnest({row}.{column}) AS span"
+        f" UNION ALL SELECT upper(span), '{measure}', -1 FROM unnest({row}.{column}) AS span WHERE NOT upper_inf(span)"
     )
+
+
+def counts(row: str) -> str:
+    """SQL: what a row with `COUNTED_COLUMNS` counts for, as (day, measure, n). Never received: all its days are null."""
+    return f"""
+    SELECT {row}.received_on AS day, 'received' AS measure, 1 AS n
+    UNION ALL SELECT {row}.ended_on, 'resolved_' || {row}.resolution, 1 WHERE {row}.ended_on IS NOT NULL
+    UNION ALL SELECT {row}.ended_on, {row}.end_kind, 1
+    WHERE {row}.ended_on IS NOT NULL AND {row}.end_kind IN ('withdrawn', 'stopped')
+    {_stock(row, "within_days", "within")}
+    {_stock(row, "overdue_days", "overdue")}
+    {_stock(row, "paused_days", "paused")}"""
 
 
 def day_cells(relation: str) -> str:
@@ -37,14 +49,7 @@ def day_cells(relation: str) -> str:
     return f"""
 SELECT coalesce(r.agency, '') AS agency, coalesce(r.procedure, '') AS procedure, coalesce(r.channel, '') AS channel, c.day,
        {", ".join(f"coalesce(sum(r.sign * c.n) FILTER (WHERE c.measure = '{m}'), 0)::int AS {m}" for m in MEASURES)}
-FROM {relation} r CROSS JOIN LATERAL (
-    SELECT r.received_on AS day, 'received' AS measure, 1 AS n
-    UNION ALL SELECT r.ended_on, 'resolved_' || r.resolution, 1 WHERE r.ended_on IS NOT NULL
-    UNION ALL SELECT r.ended_on, r.end_kind, 1 WHERE r.ended_on IS NOT NULL AND r.end_kind IN ('withdrawn', 'stopped')
-    {_stock("within_days", "within")}
-    {_stock("overdue_days", "overdue")}
-    {_stock("paused_days", "paused")}
-) c
+FROM {relation} r CROSS JOIN LATERAL ({counts("r")}) c
 WHERE r.received_on IS NOT NULL AND c.day IS NOT NULL
 GROUP BY 1, 2, 3, 4
 HAVING {" OR ".join(f"sum(r.sign * c.n) FILTER (WHERE c.measure = '{m}') <> 0" for m in MEASURES)}"""

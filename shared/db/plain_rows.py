@@ -1,310 +1,312 @@
-"""The row of a dossier with a plain history, straight from the log's rows: the same as by the fold, at a tenth of the cost.
+"""The rows of dossiers with a plain history, made by PostgreSQL from their events: the same as by the fold, without a fold.
 
-Most dossiers are received, worked on, perhaps postponed, and ended, each step as section 4 of the rules expects it. For
-these a single pass without any object of the domain is enough. Whatever is not plain - an anomaly, a pause, a void, a step
-back, two events of which only their ids tell the order, a value that is not as it should be - is none of this module's
-business: `plain_row` answers None, and the fold decides. A property test holds the two equal.
+Most dossiers are received, worked on, perhaps postponed, and ended, each step as section 4 of the rules expects it. What
+their steps come to is known by path (`shared.domain.plain_paths`, which folds each path once); instants, dates and marks are
+picked out here, for any number of dossiers in one statement. Whatever is not plain - an anomaly, a second request for
+supplements, a void, a date that came after lateness, a value that is not as it should be - is none of this module's
+business: the fold decides. Property tests hold the two equal.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-import orjson
-
-from shared.db.dossier_rows import NO_SPANS, DossierRow
-from shared.db.event_log import Recorded
-from shared.domain.codes import date_in_code
-from shared.domain.events import RANKS, SYSTEM_SOURCE, Channel, DossierCode
-from shared.domain.figures import days_by_due_date
-from shared.domain.folding import PAID_SUCCEEDED
+from shared.db.dossier_rows import DossierRow, travelling_form
+from shared.domain.events import SYSTEM_SOURCE, Channel, DossierCode, EventName, Tenant
 from shared.domain.index_facts import ONLINE_GATEWAYS, Mark
-from shared.domain.lifecycle import EXPECTED_NEXT, STATUS_AFTER
+from shared.domain.plain_paths import ENDS, LETTERS, OTHER, PAID_LETTERS, SETTINGS, Course, course_of
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LOCAL: Final = timedelta(hours=7)
-_ONE_DAY: Final = timedelta(days=1)
-_CHANNELS: Final = frozenset(channel.value for channel in Channel)
-_RANKS: Final = {name.value: rank for name, rank in RANKS.items()}
-_STATUS: Final = {name.value: status.value for name, status in STATUS_AFTER.items()}
-_EXPECTED: Final = {
-    None if last is None else last.value: frozenset(name.value for name in names) for last, names in EXPECTED_NEXT.items()
-}
-_FLAGS: Final = tuple(
-    (mark.name.lower(), mark.value)
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shared.db.engine import DriverConnection
+
+MOST_COURSES: Final = 2_000
+"""So many paths are known at most; further ones are left to the fold."""
+
+
+def _letter(name: EventName) -> str:
+    return f"'{LETTERS[name]}'"
+
+
+def _texts(values: Iterable[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+_PAID_OK: Final = f"'{PAID_LETTERS['succeeded']}'"
+_STEP: Final = (
+    "CASE name "
+    + " ".join(f"WHEN '{name.value}' THEN '{letter}'" for name, letter in LETTERS.items())
+    + f" WHEN '{EventName.PAID.value}' THEN CASE data->>'outcome' "
+    + " ".join(f"WHEN '{outcome}' THEN '{letter}'" for outcome, letter in PAID_LETTERS.items())
+    + f" ELSE '{OTHER}' END ELSE '{OTHER}' END"
+)
+
+
+def _data(alias: str, letter: str) -> str:
+    return f"(array_agg(data) FILTER (WHERE step = {letter}))[1] AS {alias}"
+
+
+def _time(alias: str, letters: str) -> str:
+    return f"max(time) FILTER (WHERE step IN ({letters})) AS {alias}"
+
+
+_DUE: Final = (
+    f"CASE WHEN step IN ({_texts(SETTINGS)}) THEN"
+    f" CASE step WHEN {_letter(EventName.RECEIVED)} THEN data->>'due_at' ELSE data->>'new_due_at' END END"
+)
+_MAY_BE_FOLLOWED: Final = f"{_letter(EventName.RECEIVED)}, {_letter(EventName.SUPPLEMENTED)}"
+_MUST_DATE: Final = f"{_letter(EventName.DUE_SET)}, {_letter(EventName.EXTENDED)}"
+
+
+def histories(events: str) -> str:
+    """SQL: a row a dossier, with its path and what is read of its events; ``events`` selects rows of the log."""
+    return f"""
+SELECT dossier_code AS code, count(*) AS events, max(position) AS position, max(recorded_at) AS recorded_at,
+       string_agg(step, '') AS path, max(time) AS last_event_at,
+       max(time) FILTER (WHERE source <> '{SYSTEM_SOURCE}') AS touched_at,
+       {_time("received_at", _letter(EventName.RECEIVED))},
+       {_time("ended_at", _texts(ENDS))},
+       {_time("requested_at", _letter(EventName.SUPPLEMENT_REQUESTED))},
+       {_time("supplemented_at", _letter(EventName.SUPPLEMENTED))},
+       array_agg(time) FILTER (WHERE due IS NOT NULL) AS set_at,
+       array_agg(due) FILTER (WHERE due IS NOT NULL) AS due_told,
+       string_agg(step, '') FILTER (WHERE due IS NOT NULL) AS set_by,
+       array_agg((data->'follows'->>'source') || ' ' || (data->'follows'->>'id'))
+           FILTER (WHERE step = {_letter(EventName.DUE_SET)}) AS followed,
+       array_agg(source || ' ' || id) FILTER (WHERE step IN ({_MAY_BE_FOLLOWED})) AS may_be_followed,
+       bool_or(due IS NULL) FILTER (WHERE step IN ({_MUST_DATE})) AS lacks_date,
+       {_data("received", _letter(EventName.RECEIVED))},
+       {_data("transferred", _letter(EventName.TRANSFERRED))},
+       {_data("fees", _letter(EventName.PAYMENT_REQUESTED))},
+       {_data("paid", _PAID_OK)},
+       {_data("processed", _letter(EventName.PROCESSED))},
+       {_data("returned", _letter(EventName.RETURNED))},
+       {_data("rated", _letter(EventName.RATED))}
+FROM (
+    SELECT *, {_DUE} AS due
+    FROM (
+        SELECT dossier_code, position, recorded_at, source, id, time, data, {_STEP} COLLATE "C" AS step
+        FROM ({events}) AS log
+        ORDER BY dossier_code, time, step
+    ) AS ordered
+) AS told
+GROUP BY dossier_code"""
+
+
+# Values as they must be for the fold to read them; what is not is left to it.
+_READABLE: Final = f"""
+jsonb_typeof(received->'agency_code') = 'string' AND jsonb_typeof(received->'procedure_code') = 'string'
+AND (received->'flags' IS NULL OR jsonb_typeof(received->'flags') = 'object') AND received->>'channel' IN ({_texts(Channel)})
+AND (transferred IS NULL OR jsonb_typeof(transferred->'agency_code') = 'string')
+AND lacks_date IS NOT TRUE AND (followed IS NULL OR array_remove(followed, NULL) <@ may_be_followed)
+AND (fees IS NULL OR jsonb_typeof(fees->'fees') = 'array' AND NOT jsonb_path_exists(fees, '$.fees[*] ? (!exists(@.amount_vnd)
+     || !exists(@.code) || !exists(@.name) || @.amount_vnd.type() != "number")'))
+AND (paid IS NULL OR paid->'amount_vnd' IS NOT NULL AND paid->'gateway' IS NOT NULL)
+AND (processed IS NULL OR processed->'results' IS NULL OR (jsonb_typeof(processed->'results') = 'array'
+     AND NOT jsonb_path_exists(processed, '$.results[*] ? (!exists(@.code))')))
+AND (returned IS NULL OR received->>'return_method' IS NOT NULL OR returned->>'method' IS NOT NULL)
+AND (rated IS NULL OR jsonb_typeof(rated->'satisfied') = 'boolean')"""
+
+_LOCAL: Final = "AT TIME ZONE INTERVAL '07:00'"
+
+# Each date lies after its telling and was not over when the next one was told, or, at the end of a pause, when that began:
+# so no lateness is erased. None was told within the pause. Where none is told at its end, the last one held when it began.
+_IN_TURN: Final = """
+due_at IS NULL OR (
+    CASE WHEN cardinality(set_at) = 1 THEN due_at >= set_at[1] AND due_at >= received_at
+    ELSE (
+        SELECT bool_and(due >= at AND due >= received_at
+                        AND (requested_at IS NULL OR at <= requested_at OR at >= coalesce(waited_until, 'infinity')))
+               -- of two due_sets of one instant only their ids tell the order
+               AND bool_and((next_at > at OR substr(set_by, nth::int, 1) <> substr(set_by, nth::int + 1, 1))
+                            AND due >= CASE WHEN next_at = waited_until THEN requested_at ELSE next_at END)
+                   FILTER (WHERE next_at IS NOT NULL)
+        FROM (SELECT at, due, nth, lead(at) OVER (ORDER BY nth) AS next_at
+              FROM unnest(set_at, dues) WITH ORDINALITY AS setting(at, due, nth)) AS settings
+    ) END
+    AND (requested_at IS NULL OR (set_at[cardinality(set_at)] <= requested_at AND due_at >= requested_at)
+         OR set_at[cardinality(set_at)] >= waited_until))"""
+
+# A date in the code that lies after the reception is an anomaly, an impossible one is none: what looks like either, and any
+# other text in that place, is left to the fold. A regular expression took as long as all the rest of a row.
+_CODE_IN_TIME: Final = """
+CASE length(split_part(code, '-', 2)) WHEN 0 THEN true
+     WHEN 6 THEN '20' || split_part(code, '-', 2) <= to_char(received_on, 'YYYYMMDD')
+     WHEN 8 THEN split_part(code, '-', 2) <= to_char(received_on, 'YYYYMMDD') ELSE false END"""
+
+
+def _mark(condition: str, mark: Mark) -> str:
+    return f"CASE WHEN {condition} THEN {mark.value} ELSE 0 END"
+
+
+_FLAGS: Final = " + ".join(
+    _mark(f"received->'flags'->'{mark.name.lower()}' = 'true'", mark)
     for mark in (Mark.VNEID_VERIFIED, Mark.COMPONENTS_DIGITISED, Mark.COMPONENTS_REUSED, Mark.FROM_NATIONAL_STORE)
     if mark.name is not None
 )
-# plain numbers: an enum's own cost more than the rest of a row's marks
-_RESULT_LINK: Final = Mark.RESULT_LINK.value
-_FEE: Final = Mark.FEE.value
-_FEES_ALL_ZERO: Final = Mark.FEES_ALL_ZERO.value
-_PAID_ONLINE: Final = Mark.PAID_ONLINE.value
-_DISLIKED: Final = Mark.DISLIKED.value
-_RATED: Final = Mark.RATED.value
-# what may stand in a plain history and bears a status whenever it comes
-_STEPS: Final = frozenset({"assigned", "processed", "returned", "withdrawn", "stopped"})
-_FEES: Final = frozenset({"payment_requested", "paid"})
-_UNREADABLE: Final = (KeyError, ValueError, TypeError, AttributeError, OverflowError)
+_HAS_LINK: Final = "processed->'results' IS NOT NULL AND jsonb_path_exists(processed, '$.results[*].url ? (@ != \"\")')"
+_MARKS: Final = f"""
+CASE WHEN received->'flags' IS NULL THEN 0 ELSE {_FLAGS} END
++ {_mark(_HAS_LINK, Mark.RESULT_LINK)}
++ CASE WHEN fees IS NULL OR jsonb_array_length(fees->'fees') = 0 THEN 0
+       WHEN jsonb_path_exists(fees, '$.fees[*] ? (@.amount_vnd > 0)') THEN {Mark.FEE.value}
+       ELSE {Mark.FEES_ALL_ZERO.value} END
++ {_mark(f"paid->>'gateway' IN ({_texts(sorted(ONLINE_GATEWAYS))})", Mark.PAID_ONLINE)}
++ CASE WHEN rated IS NULL THEN 0 WHEN rated->'satisfied' = 'false' THEN {(Mark.RATED | Mark.DISLIKED).value}
+       ELSE {Mark.RATED.value} END"""
 
 
-class _OutOfPlain(Exception):  # noqa: N818 - it is no error
-    """The fold decides."""
+def _microseconds(instant: str) -> str:
+    return f"(extract(epoch FROM {instant}) * 1000000)::bigint"
 
 
-def plain_row(code: DossierCode, recorded: Sequence[Recorded]) -> DossierRow | None:
-    """The row of dossier ``code`` after all of its events, in log order; None if its history is not plain.
+# where a dossier is not plain its dates may be in any order: no range is made of them
+_ROW: Final[Mapping[str, str]] = {
+    "code": "code",
+    "position": "position",
+    "status": "status",
+    "agency": "agency",
+    "procedure": "received->>'procedure_code'",
+    "channel": "received->>'channel'",
+    "received_at": "received_at",
+    "due_at": "due_at",
+    "promised_at": "due_at",
+    "ended_at": "ended_at",
+    "end_kind": "end_kind",
+    "last_event_at": "last_event_at",
+    "touched_at": "touched_at",
+    "anomalies": "CASE WHEN due_at IS NULL THEN ARRAY['no_due_date'] ELSE ARRAY[]::text[] END",
+    "received_on": "received_on",
+    "ended_on": "ended_on",
+    "resolution": "CASE WHEN ended_on > due_on THEN 'late' WHEN ended_on < due_on THEN 'early'"
+    " WHEN ended_on IS NOT NULL THEN 'on_time' END",
+    "within_days": "CASE WHEN NOT in_turn OR ended_on <= received_on THEN '{}'::datemultirange"
+    " ELSE datemultirange(daterange(received_on, least(ended_on, overdue_from))) END",
+    "overdue_days": "CASE WHEN NOT in_turn OR overdue_from IS NULL OR ended_on <= overdue_from THEN '{}'::datemultirange"
+    " ELSE datemultirange(daterange(overdue_from, ended_on)) END",
+    "paused_days": "CASE WHEN NOT in_turn OR requested_at IS NULL OR waited_on <= requested_on THEN '{}'::datemultirange"
+    " ELSE datemultirange(daterange(requested_on, waited_on)) END",
+    "handled_at": "ended_at",
+    "promised_from": "set_at[1]",
+    "late_instants": "CASE WHEN NOT in_turn OR late_after IS NULL OR ended_at <= late_after THEN '{}'::int8multirange"
+    f" ELSE int8multirange(int8range({_microseconds('late_after')} + 1, NULL)) END",
+    "waits": "CASE WHEN NOT in_turn OR requested_at IS NULL OR waited_until <= requested_at THEN '{}'::int8multirange"
+    f" ELSE int8multirange(int8range({_microseconds('requested_at')}, {_microseconds('waited_until')})) END",
+    "marks": f"CASE WHEN readable THEN {_MARKS} END",
+}
+assert tuple(_ROW) == DossierRow._fields
 
-    Times are aware and UTC, as the driver reads them.
+
+def reckoned(known: str, courses: str) -> str:
+    """SQL: for each dossier of ``known`` (as `histories` selects) whether it is plain, and then its row as it is stored.
+
+    ``courses`` are the plain paths, with ``path``, ``status`` and ``end_kind``. Beside ``is_plain`` and the row's columns
+    (without a meaning where it is not) there are ``path``, ``events``, and ``recorded_at`` of the last event.
     """
-    position: int = recorded[-1][0]
-    try:
-        try:
-            return _row(code, recorded, position)
-        except _OutOfPlain:
-            ordered = sorted(recorded, key=lambda event: (event[6], _RANKS[event[4]]))
-            if all(one is other for one, other in zip(ordered, recorded, strict=True)):
-                return None
-            return _row(code, ordered, position)  # it only came in another order
-    except _OutOfPlain:
-        return None
-    except _UNREADABLE:
-        return None  # the fold says what is wrong with it
+    return f"""
+SELECT {", ".join(f"{expression} AS {column}" for column, expression in _ROW.items())},
+       in_turn AND ({_CODE_IN_TIME}) AS is_plain, path, events, recorded_at
+FROM (
+    SELECT *,
+           -- a day that passes during a pause is over when the pause ends; while the pause goes on, none is
+           CASE WHEN is_waiting THEN NULL WHEN due_at IS NOT NULL THEN greatest(due_on + 1, waited_on) END AS overdue_from,
+           CASE WHEN is_waiting THEN NULL ELSE due_at + coalesce(waited_until - requested_at, interval '0') END AS late_after
+    FROM (
+        SELECT *, coalesce({_IN_TURN}, false) AND readable AS in_turn,
+               (received_at {_LOCAL})::date AS received_on, (ended_at {_LOCAL})::date AS ended_on,
+               (due_at {_LOCAL})::date AS due_on, (requested_at {_LOCAL})::date AS requested_on,
+               (waited_until {_LOCAL})::date AS waited_on,
+               requested_at IS NOT NULL AND waited_until IS NULL AS is_waiting
+        FROM (
+            SELECT *, dues[cardinality(dues)] AS due_at,
+                   CASE WHEN requested_at IS NOT NULL THEN coalesce(supplemented_at, ended_at) END AS waited_until,
+                   coalesce(transferred->>'agency_code', received->>'agency_code') AS agency
+            FROM (
+                SELECT *, CASE WHEN readable THEN due_told::timestamptz[] END AS dues
+                FROM (
+                    SELECT h.*, c.status, c.end_kind,
+                           CASE WHEN c.path IS NULL THEN false ELSE coalesce({_READABLE}, false) END AS readable
+                    FROM {known} AS h LEFT JOIN {courses} AS c ON c.path = h.path
+                    OFFSET 0 -- here and below: or every use of a value would reckon it again
+                ) AS coursed
+                OFFSET 0
+            ) AS dated
+            OFFSET 0
+        ) AS waiting
+        OFFSET 0
+    ) AS placed
+    OFFSET 0
+) AS whole"""
 
 
-def _row(  # noqa: C901, PLR0912, PLR0915 - one pass over the events, without a call for each: that is its purpose
-    code: DossierCode, recorded: Sequence[Recorded], position: int
-) -> DossierRow:
-    latest: datetime | None = None
-    rank = 0
-    bearing: str | None = None
-    status: int | None = None
-    received: dict[str, Any] | None = None
-    received_at = ended_at = promised_at = touched_at = None
-    agency: str | None = None
-    end_kind: str | None = None
-    settings: list[tuple[datetime, datetime]] = []
-    extended = False
-    fees: str | None = None
-    processed: str | None = None
-    payment: dict[str, Any] | None = None
-    rated: Any = None
-    for _, _, source, _, name, _, time, data in recorded:
-        last_rank, rank = rank, _RANKS[name]
-        if latest is not None and (time < latest or (time == latest and rank <= last_rank)):
-            raise _OutOfPlain
-        latest = time
-        if source != SYSTEM_SOURCE:
-            touched_at = time
-        if name in _STEPS or (name in _FEES and end_kind is None):
-            if received is None:
-                raise _OutOfPlain
-            if name == "paid":
-                paid = _paid(data)
-                if paid is None:
-                    continue
-                payment = paid
-            if name not in _EXPECTED[bearing] or (end_kind is not None and name != "returned"):
-                raise _OutOfPlain
-            bearing, status = name, _STATUS[name]
-            if name == "assigned":
-                continue
-            if name == "returned":
-                if received.get("return_method") is None:
-                    orjson.loads(data)["method"]
-            elif name == "payment_requested":
-                fees = data
-            elif name != "paid":
-                ended_at, end_kind = time, name
-                if name == "processed":
-                    processed = data
-        elif name == "received":
-            if received is not None or name not in _EXPECTED[bearing]:
-                raise _OutOfPlain
-            received = orjson.loads(data)
-            received_at, bearing, status = time, name, _STATUS[name]
-            agency = received["agency_code"]
-            due = received.get("due_at")
-            if due is not None:
-                promised_at = datetime.fromisoformat(due)
-                settings.append((time, promised_at))
-        elif name == "submitted":
-            if bearing is not None:
-                raise _OutOfPlain
-            bearing, status = name, _STATUS[name]
-        elif received is None:
-            raise _OutOfPlain
-        elif name in {"extended", "due_set"}:
-            if end_kind is not None or (name == "extended" and extended):
-                raise _OutOfPlain
-            told = orjson.loads(data)
-            if name == "extended":
-                extended = True
-            elif not _follows_one_of(told, recorded):
-                raise _OutOfPlain
-            if promised_at is not None and _local(promised_at) < _local(time):
-                raise _OutOfPlain  # lateness is not erased
-            promised_at = datetime.fromisoformat(told["new_due_at"])
-            settings.append((time, promised_at))
-        elif name == "rated":
-            rated = orjson.loads(data)["satisfied"]
-        elif name == "transferred":
-            agency = orjson.loads(data)["agency_code"]
-        elif name == "paid":
-            payment = _paid(data) or payment
-        elif name == "payment_requested":
-            fees = data
-        elif name != "overdue":
-            raise _OutOfPlain
-    if received is None or received_at is None:
-        raise _OutOfPlain
-    if received["channel"] not in _CHANNELS or any(due_at < received_at for _, due_at in settings):
-        raise _OutOfPlain
-    received_on = _local(received_at)
-    ended_on = None if ended_at is None else _local(ended_at)
-    anomalies = [] if settings else ["no_due_date"]
-    code_date = date_in_code(code)
-    if code_date is not None and code_date > received_on:
-        anomalies.insert(0, "code_date_later")
-    within, overdue = _days(settings, received_on, ended_on)
-    return DossierRow(
-        code,
-        position,
-        status,
-        agency,
-        received["procedure_code"],
-        received["channel"],
-        received_at,
-        promised_at,
-        promised_at,
-        ended_at,
-        end_kind,
-        latest,
-        touched_at,
-        ",".join(anomalies),
-        received_on,
-        ended_on,
-        None if ended_on is None else _resolution(ended_on, promised_at),
-        within,
-        overdue,
-        NO_SPANS,
-        ended_at,
-        settings[0][0] if settings else None,
-        _late(settings, ended_at) if settings else NO_SPANS,
-        NO_SPANS,
-        _marks(received, processed=processed, fees=fees, payment=payment, rated=rated),
+def courses_given(first: int) -> str:
+    """SQL: the plain paths that a statement is given, in its arguments from ``$first`` on (`Courses.arguments`)."""
+    return (
+        f"SELECT * FROM unnest(${first}::text[], ${first + 1}::smallint[], ${first + 2}::text[])"
+        " AS course(path, status, end_kind)"
     )
 
 
-def _paid(data: str) -> dict[str, Any] | None:
-    """A payment that succeeded."""
-    paid: dict[str, Any] = orjson.loads(data)
-    if paid["outcome"] != PAID_SUCCEEDED:
-        return None
-    paid["amount_vnd"], paid["gateway"]
-    return paid
+@dataclass(slots=True)
+class Courses:
+    """The plain paths that this process has met. What is new is learnt for the next statement."""
+
+    _known: dict[str, Course | None] = field(default_factory=dict)
+
+    def arguments(self) -> tuple[list[str], list[int], list[str | None]]:
+        """For `courses_given`."""
+        plain = [(path, course) for path, course in self._known.items() if course is not None]
+        return (
+            [path for path, _ in plain],
+            [course.status.value for _, course in plain],
+            [None if course.end_kind is None else course.end_kind.value for _, course in plain],
+        )
+
+    def learn(self, paths: Iterable[str]) -> bool:
+        """Take in paths of dossiers; answer whether one of them is plain and was not known."""
+        learnt = False
+        for path in paths:
+            if path not in self._known and len(self._known) < MOST_COURSES:
+                course = self._known[path] = course_of(path)
+                learnt = learnt or course is not None
+        return learnt
 
 
-def _follows_one_of(due_set: dict[str, Any], recorded: Sequence[Recorded]) -> bool:
-    """Whether a due_set follows nothing, or an event of this dossier (nothing is voided here)."""
-    follows = due_set.get("follows")
-    if follows is None:
-        return True
-    source, id_ = follows["source"], follows["id"]
-    return any(event[2] == source and event[3] == id_ for event in recorded)
+# by the dossiers' index whatever the statistics say
+_OF_DOSSIERS: Final = """
+SELECT e.* FROM unnest($2::text[]) AS wanted(code) CROSS JOIN LATERAL (
+    SELECT dossier_code, position, recorded_at, source, id, name, time, data FROM event_log
+    WHERE tenant = $1 AND dossier_code = wanted.code AND position <= $3 OFFSET 0
+) AS e"""
+
+_READ: Final = f"""
+WITH known AS MATERIALIZED ({histories(_OF_DOSSIERS)}), course AS MATERIALIZED ({courses_given(4)})
+SELECT is_plain, path, {", ".join(travelling_form(column, "row_of") for column in DossierRow._fields)}, recorded_at
+FROM ({reckoned("known", "course")}) AS row_of
+"""
 
 
-def _local(instant: datetime) -> date:
-    """The local date of an instant in UTC; OverflowError in the last hours of the year 9999."""
-    return (instant + _LOCAL).date()
+@dataclass(frozen=True, slots=True)
+class PlainRows:
+    """The plain ones of some dossiers, with the instant at which the last event of each was recorded; and the others."""
+
+    rows: list[tuple[DossierRow, "datetime"]]
+    others: list[DossierCode]
 
 
-def _microseconds(instant: datetime) -> int:
-    since = instant - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+async def read(
+    connection: "DriverConnection", tenant: Tenant, codes: Sequence[DossierCode], up_to: int, courses: Courses
+) -> PlainRows:
+    """What dossiers with a plain history are after their events up to position ``up_to``; the others are left to the fold.
 
-
-def _resolution(ended_on: date, due_at: datetime | None) -> str:
-    if due_at is None:
-        return "on_time"
-    due_on = _local(due_at)
-    if ended_on < due_on:
-        return "early"
-    return "on_time" if ended_on == due_on else "late"
-
-
-def _days(settings: Sequence[tuple[datetime, datetime]], received_on: date, ended_on: date | None) -> tuple[str, str]:
-    """The days within time and overdue, as the text of multiranges."""
-    if len(settings) != 1:
-        by_day = {_local(at): due_at for at, due_at in settings}
-        within, overdue = days_by_due_date(by_day.items(), received_on, ended_on)
-        return _text(within), _text(overdue)
-    if ended_on is not None and received_on >= ended_on:
-        return NO_SPANS, NO_SPANS
-    at, due_at = settings[0]
-    if _local(at) > received_on:
-        within, overdue = days_by_due_date([(_local(at), due_at)], received_on, ended_on)
-        return _text(within), _text(overdue)
-    late_from = _local(due_at) + _ONE_DAY
-    if ended_on is not None and ended_on <= late_from:
-        return f"{{[{received_on},{ended_on})}}", NO_SPANS
-    return f"{{[{received_on},{late_from})}}", f"{{[{late_from},{'' if ended_on is None else ended_on})}}"
-
-
-def _text(spans: Sequence[tuple[Any, Any]]) -> str:
-    return "{" + ",".join([f"[{begin},{'' if until is None else until})" for begin, until in spans]) + "}"
-
-
-def _late(settings: Sequence[tuple[datetime, datetime]], handled_at: datetime | None) -> str:
-    """The instants at which the dossier is late (`shared.domain.index_facts`), where nothing was waited for."""
-    handled = None if handled_at is None else _microseconds(handled_at)
-    spans: list[tuple[int, int | None]] = []
-    last = len(settings) - 1
-    for number, (told_at, due_at) in enumerate(settings):
-        begin = max(_microseconds(told_at), _microseconds(due_at) + 1)
-        until = handled
-        if number < last:
-            until = _microseconds(settings[number + 1][0])
-            if handled is not None and until > handled:
-                until = handled
-        if until is None or begin < until:
-            _append(spans, begin, until)
-    if handled is not None and handled > _microseconds(settings[-1][1]):
-        _append(spans, handled, None)
-    return _text(spans) if spans else NO_SPANS
-
-
-def _append(spans: list[tuple[int, int | None]], begin: int, until: int | None) -> None:
-    if spans and spans[-1][1] == begin:
-        spans[-1] = (spans[-1][0], until)
-    else:
-        spans.append((begin, until))
-
-
-def _marks(
-    received: dict[str, Any], *, processed: str | None, fees: str | None, payment: dict[str, Any] | None, rated: Any
-) -> int:
-    marks = 0
-    flags = received.get("flags")
-    if flags:
-        for flag, mark in _FLAGS:
-            if flags.get(flag, False):
-                marks |= mark
-    if processed is not None:
-        results = [(result["code"], result.get("url")) for result in orjson.loads(processed).get("results", ())]
-        if any(url for _, url in results):
-            marks |= _RESULT_LINK
-    if fees is not None:
-        marks |= _fee_mark(fees)
-    if payment is not None and payment["gateway"] in ONLINE_GATEWAYS:
-        marks |= _PAID_ONLINE
-    if rated is not None:
-        marks |= _RATED | (_DISLIKED if rated is False else 0)
-    return marks
-
-
-def _fee_mark(payment_requested: str) -> int:
-    amounts = [(fee["code"], fee["name"], fee["amount_vnd"]) for fee in orjson.loads(payment_requested)["fees"]]
-    if any(amount > 0 for _, _, amount in amounts):
-        return _FEE
-    return _FEES_ALL_ZERO if amounts else 0
+    Raises:
+        asyncpg.DataError: the events of one hold a value that PostgreSQL cannot read: all must be left to the fold.
+    """
+    while True:
+        found = await connection.fetch(_READ, tenant, codes, up_to, *courses.arguments())
+        if not courses.learn({path for is_plain, path, *_ in found if not is_plain}):
+            break
+    rows = [(DossierRow(*row[2:-1]), row[-1]) for row in found if row[0]]
+    plain_ones = {row.code for row, _ in rows}
+    return PlainRows(rows, [code for code in codes if code not in plain_ones])

@@ -6,13 +6,14 @@ Sums are linear. The projection keeps *stored sum - sum of what the stored dossi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from shared.db.dossier_rows import DossierRow, travelling
 from shared.db.event_log import Recorded, by_dossier
+from shared.db.figure_checksum import Checksum, of_sums
 from shared.db.figure_sums import COUNTED_COLUMNS, added, day_cells, rolled_up
 from shared.db.projections import DOSSIERS, Cursor
+from shared.db.range_comparison import Codes
 from shared.db.tables import MEASURES
 from shared.domain.events import DossierCode, Tenant
 from shared.domain.voids import Identity
@@ -37,23 +38,6 @@ CREATE TEMP TABLE rebuild_correction (
     {", ".join(f"{m} bigint" for m in MEASURES)});
 """
 
-# Linear, so that it does not depend on the order of rows, nor on rows that are all zero: each key has two random weights,
-# each measure a fixed one. Modulo a prime, in whole numbers that cannot overflow: numerics took most of the time.
-CHECKSUM_PRIME: Final = 2**31 - 1
-_WEIGHTS: Final = (1009, 1103, 1201, 1301, 1409, 1511, 1601, 1709, 1801)
-_WEIGHED: Final = " + ".join(f"{m} % {CHECKSUM_PRIME} * {weight}" for m, weight in zip(MEASURES, _WEIGHTS, strict=True))
-
-
-def _checksum(relation: str) -> str:
-    """SQL: two numbers, each to be taken modulo the prime."""
-    return f"""
-SELECT coalesce(sum(weighed * (hash & 1073741823)), 0) AS low,
-       coalesce(sum(weighed * ((hash >> 30) & 1073741823)), 0) AS high
-FROM (
-    SELECT ({_WEIGHED}) % {CHECKSUM_PRIME} AS weighed, hash_record_extended(ROW({_KEY}), 0) AS hash FROM {relation}
-) AS hashed"""
-
-
 _FILL_DAYS: Final = f"""
 WITH counting AS (SELECT 1 AS sign, {COUNTED_COLUMNS} FROM dossier WHERE tenant = $1)
 INSERT INTO rebuild_day ({_CELL}, {_NAMES}) {day_cells("counting")}
@@ -66,16 +50,6 @@ _FRESH: Final = (
     f"SELECT {_KEY}, {', '.join(f'{m}::bigint AS {m}' for m in MEASURES)} FROM ({rolled_up('rebuild_day')}) AS sums"
 )
 
-# As many, and none of one side that the other has not: then they are equal, to the digit. A join tells which ones differ, at
-# three times the cost, and normally nobody has to know.
-_COMPARE: Final = f"""
-WITH fresh AS MATERIALIZED ({_FRESH})
-SELECT before.low AS before_low, before.high AS before_high, now.low AS now_low, now.high AS now_high,
-       (SELECT count(*) FROM fresh) = (SELECT count(*) FROM ({_STORED}) AS stored)
-       AND NOT EXISTS (SELECT FROM (SELECT * FROM fresh EXCEPT {_STORED}) AS missing) AS are_equal
-FROM ({_checksum(f"({_STORED}) AS stored")}) AS before, ({_checksum("fresh")}) AS now
-"""
-
 _FIND_DIFFERENCES: Final = f"""
 WITH wrong AS (
     INSERT INTO rebuild_correction ({_KEY}, {_NAMES})
@@ -87,7 +61,7 @@ WITH wrong AS (
 SELECT count(*) FROM wrong
 """
 
-_CHECKSUM_OF_REPAIR: Final = _checksum(f"({rolled_up('rebuild_repair')}) AS repair")
+_CHECKSUM_OF_REPAIR: Final = of_sums(f"({rolled_up('rebuild_repair')}) AS repair")
 
 _FIND_WRONG: Final = f"""
 WITH fresh AS MATERIALIZED (
@@ -110,40 +84,6 @@ DELETE FROM figure_sum f USING rebuild_correction c
 WHERE f.tenant = $1 AND ({", ".join(f"f.{k}" for k in _KEY.split(", "))}) = ({", ".join(f"c.{k}" for k in _KEY.split(", "))})
   AND {" AND ".join(f"f.{m} = 0" for m in MEASURES)}
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """A sum over all rows of all sums, modulo a prime: those of two sets of rows add up to that of both."""
-
-    high: int
-    low: int
-
-    def __add__(self, other: "Checksum") -> "Checksum":
-        return Checksum(self.high + other.high, self.low + other.low)
-
-    def __str__(self) -> str:
-        return "".join(f"{number % CHECKSUM_PRIME:08x}" for number in (self.high, self.low))
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Checksums of the stored sums and of those the stored dossier rows add up to, and how many rows differ."""
-
-    stored: Checksum
-    by_rows: Checksum
-    sums_differing: int
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """The dossiers with ``after`` < code <= ``until`` (None: to the end), in the database's order of codes.
-
-    ``after`` "" is before every code.
-    """
-
-    after: str
-    until: str | None
 
 
 async def prepare(connection: "DriverConnection") -> None:
@@ -251,22 +191,18 @@ async def note_wrong(
     await connection.execute(_FIND_WRONG, tenant, list(codes), *columns)
 
 
-async def compare(connection: "DriverConnection", tenant: Tenant) -> Comparison:
-    """Reckon every sum from the stored dossier rows, and keep how the stored sums differ."""
+async def find_differences(connection: "DriverConnection", tenant: Tenant) -> int:
+    """Reckon every sum from the stored dossier rows, and keep how the stored sums differ; answer how many do."""
     await connection.execute(_FILL_DAYS, tenant)
     await connection.execute("ANALYZE rebuild_day")
-    row = await connection.fetchrow(_COMPARE, tenant)
-    assert row is not None
-    differing = 0 if row["are_equal"] else await connection.fetchval(_FIND_DIFFERENCES, tenant)
-    stored = Checksum(int(row["before_high"]), int(row["before_low"]))
-    return Comparison(stored, Checksum(int(row["now_high"]), int(row["now_low"])), differing)
+    return int(await connection.fetchval(_FIND_DIFFERENCES, tenant))
 
 
 async def repair_checksum(connection: "DriverConnection") -> Checksum:
     """That of what `note_wrong` has found: with that of the stored rows it makes the checksum of the right sums."""
     row = await connection.fetchrow(_CHECKSUM_OF_REPAIR)
     assert row is not None
-    return Checksum(int(row["high"]), int(row["low"]))
+    return Checksum.of(row["high"], row["low"])
 
 
 async def wrong_codes(connection: "DriverConnection", after: int, limit: int) -> list[tuple[int, DossierCode]]:

@@ -240,16 +240,16 @@ async def year_totals(engine) -> dict[str, int]:
 
 async def test_a_correction_made_meanwhile_voids_the_comparison(loaded, monkeypatch):
     await spoil(loaded, MISTAKES["a sum is changed"])
-    compare, results = recount.compare, []
+    find_differences, results = recount.find_differences, []
     slow, quick = await claimed(loaded), Rebuild(loaded)
 
     async def outrun(link, tenant):
-        found = await compare(link, tenant)
-        monkeypatch.setattr(recount, "compare", compare)
+        found = await find_differences(link, tenant)
+        monkeypatch.setattr(recount, "find_differences", find_differences)
         results.append(await quick(slow, silent))  # by another worker, which took the first one for dead
         return found
 
-    monkeypatch.setattr(recount, "compare", outrun)
+    monkeypatch.setattr(recount, "find_differences", outrun)
     results.append(await Rebuild(loaded)(slow, silent))
     assert [result["sums_differing"] > 0 for result in results] == [True, False]
     await assert_all_counted(loaded)
