@@ -60,7 +60,11 @@ class Settings(BaseSettings):
         "02:00", description="Local time of the nightly comparison with the portal; `off` for none."
     )
     sync_kept_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
-        90, description="Days that failed attempts at the portal, and differences found there, are kept."
+        90,
+        description=(
+            "Days that attempts at the portal are kept which are no version it has (failed ones, and those of steps), and"
+            " differences found there."
+        ),
     )
     sync_lag_limit_seconds: Annotated[float, Field(gt=0)] = Field(
         900.0, description="Age of the oldest change that the portal does not have, beyond which there is an alarm."

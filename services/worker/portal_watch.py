@@ -55,7 +55,7 @@ class Watch:
 
 
 class Tidy:
-    """Forgets failed attempts and differences after their time, in bounded parts; ranks what waits by its present risk."""
+    """Forgets attempts and differences after their time, in bounded parts; ranks what waits by its present risk."""
 
     def __init__(self, engine: AsyncEngine, kept: timedelta) -> None:
         self._engine = engine

@@ -96,14 +96,14 @@ async def forget_acknowledged(connection: "DriverConnection", tenant: Tenant, co
 
 
 async def prune_attempts(connection: "DriverConnection", tenant: Tenant, *, before: datetime, limit: int = 10_000) -> int:
-    """Forget failed attempts that ended before ``before``, at most ``limit``; accepted ones are the versions and stay.
+    """Forget attempts that ended before ``before``, at most ``limit``; accepted ones of a dossier are its versions and stay.
 
-    Answers how many were forgotten.
+    Those of steps go, accepted or not: when a step was sent and taken stands with the step. Answers how many were forgotten.
     """
     tag = await connection.execute(
         # materialized: a plan that looks again and again would lock more than the limit
         "WITH old AS MATERIALIZED (SELECT dossier_code, fence, step, started_at FROM sync_attempt"
-        " WHERE tenant = $1 AND ended_at < $2 AND outcome <> 'accepted' ORDER BY ended_at LIMIT $3"
+        " WHERE tenant = $1 AND ended_at < $2 AND (outcome <> 'accepted' OR step = 'progress') ORDER BY ended_at LIMIT $3"
         " FOR UPDATE SKIP LOCKED) DELETE FROM sync_attempt a USING old"
         " WHERE a.tenant = $1 AND a.dossier_code = old.dossier_code AND a.fence = old.fence AND a.step = old.step"
         " AND a.started_at = old.started_at",

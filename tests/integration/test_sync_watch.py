@@ -17,7 +17,7 @@ from services.worker.metrics import WorkerMetrics
 from services.worker.portal_access import AccessFileError, Accounts
 from services.worker.portal_sync import PortalSync
 from services.worker.portal_watch import Tidy, Watch
-from shared.db import ledger, ledger_steps, sync_alarms
+from shared.db import ledger, ledger_lists, ledger_steps, sync_alarms
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import driver_session
 from shared.domain.circuit import Lane
@@ -125,21 +125,22 @@ async def test_differences_are_an_alarm_until_a_comparison_finds_none(side: Side
     assert await looked(side, NO_LIMITS) == [("sync_alarm_cleared", "differences")]
 
 
-async def test_old_failures_are_forgotten_in_parts_and_versions_stay(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_old_attempts_are_forgotten_in_parts_and_versions_stay(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(portal_watch, "PRUNED_AT_ONCE", 4)
     await side.faults({"fault": "F3", "service": "DongBoHoSoMC", "times": 1})
     await side.bulk(9)
     await side.drain()
     [before] = await side.fetch(
-        "SELECT count(*) FILTER (WHERE outcome = 'accepted') AS kept, count(*) AS n FROM sync_attempt"
+        "SELECT count(*) FILTER (WHERE outcome = 'accepted' AND step = 'dossier') AS kept, count(*) AS n,"
+        " count(*) FILTER (WHERE outcome <> 'accepted') AS failed FROM sync_attempt"
     )
-    assert before["n"] - before["kept"] == 9
+    assert (before["kept"], before["failed"], before["n"]) == (9, 9, 27)
     tidy = Tidy(side.engine, timedelta(days=1))
     assert await tidy.tenants() == [TENANT]
     assert not await tidy.work(TENANT)
     assert len(await side.fetch("SELECT FROM sync_attempt")) == before["n"]
     tidy = Tidy(side.engine, timedelta(0))
-    assert [await tidy.work(TENANT) for _ in range(3)] == [True, True, False]
+    assert [await tidy.work(TENANT) for _ in range(5)] == [True, True, True, True, False]
     assert len(await side.fetch("SELECT FROM sync_attempt")) == before["kept"]
 
 
@@ -273,4 +274,34 @@ async def test_pruning_leaves_what_another_worker_is_at(side: Side) -> None:
         now = await ledger.clock(one)
         first = await ledger_steps.prune_attempts(one, TENANT, before=now, limit=4)
         second = await asyncio.wait_for(ledger_steps.prune_attempts(other, TENANT, before=now, limit=10), 10)
-    assert (first, second) == (4, 2)
+    # six that failed and six of steps
+    assert (first, second) == (4, 8)
+
+
+async def test_pruning_keeps_every_version_and_every_time_of_a_step(side: Side) -> None:
+    """What goes is told by what stays: the steps' own times, the versions, the figures of an earlier day."""
+    await side.faults({"fault": "F3", "service": "DongBoHoSoMC", "times": 1})
+    codes = await side.bulk(5)
+    assert await side.drain() == {"sent": 5}
+    steps = "SELECT * FROM sync_step ORDER BY dossier_code, happened_at, status"
+    kept = "SELECT * FROM sync_attempt WHERE step = 'dossier' AND outcome = 'accepted' ORDER BY dossier_code, started_at"
+    before = await side.fetch(steps), await side.fetch(kept)
+    every = (await side.fetch("SELECT count(*) AS n FROM sync_attempt"))[0]["n"]
+    async with driver_session(side.engine) as link:
+        now = await ledger.clock(link)
+        versions = [(await ledger_lists.dossier(link, TENANT, code)).versions for code in codes]
+        young = await ledger_steps.prune_attempts(link, TENANT, before=now - timedelta(hours=1), limit=100)
+        gone = [await ledger_steps.prune_attempts(link, TENANT, before=now, limit=3) for _ in range(10)]
+        after = [(await ledger_lists.dossier(link, TENANT, code)).versions for code in codes]
+    assert young == 0
+    # five that failed and five of steps, never more at once than asked for
+    assert gone[:4] == [3, 3, 3, 1]
+    assert not any(gone[4:])
+    assert before == (await side.fetch(steps), await side.fetch(kept))
+    assert (await side.fetch("SELECT count(*) AS n FROM sync_attempt"))[0]["n"] == every - 10 == 5
+    for versions_before, versions_after in zip(versions, after, strict=True):
+        accepted = [(one.position, one.body_hash, one.accepted_at) for one in versions_before]
+        assert [(one.position, one.body_hash, one.accepted_at) for one in versions_after] == accepted
+    # nothing is sent again for it
+    assert await side.drain() == {"sent": 5}
+    await side.agree(*codes)

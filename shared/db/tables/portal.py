@@ -112,7 +112,14 @@ sync_attempt = Table(
     required("outcome", Text),
     Column("detail", Text),
     PrimaryKeyConstraint("tenant", "dossier_code", "fence", "step", "started_at"),
-    Index("ix_sync_attempt_failed", "tenant", "ended_at", postgresql_where=text("outcome <> 'accepted'")),
+    # what is forgotten after a while: whatever is no version that the portal has; when a step was sent and taken stands
+    # with the step
+    Index(
+        "ix_sync_attempt_forgettable",
+        "tenant",
+        "ended_at",
+        postgresql_where=text("outcome <> 'accepted' OR step = 'progress'"),
+    ),
 )
 
 sync_difference = Table(
