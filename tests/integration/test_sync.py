@@ -1,6 +1,7 @@
 """Dossiers go to a practice portal, and both sides then hold the same."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.worker import portal_sync
+from services.worker import portal_delivery, portal_sync
 from services.worker.portal_names import AT_ONCE
 from shared.db import event_log, ledger, ledger_records
 from shared.db.engine import create_engine, driver_session
@@ -406,3 +407,30 @@ async def test_a_voided_event_changes_the_dossier_and_leaves_its_step(side: Side
     assert held is not None
     assert (held["TrangThaiHoSo"], len(held["progress"])) == ("2", 2)
     await side.agree(CODE)
+
+
+async def test_a_large_claim_lets_other_work_of_the_process_have_its_turns(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The projector shares the loop: what is told while a backlog is put in words is counted meanwhile."""
+    codes = await side.bulk(100, steps=1)
+    turns = 0
+    folded: Counter[int] = Counter()
+    fold = portal_delivery.fold
+
+    def noted(*arguments: Any) -> Any:
+        folded[turns] += 1
+        return fold(*arguments)
+
+    async def other_work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(portal_delivery, "fold", noted)
+    other = asyncio.create_task(other_work())
+    assert await side.drain() == {"sent": len(codes)}
+    other.cancel()
+    assert folded.total() == len(codes)
+    assert max(folded.values()) <= portal_delivery.SLICE
