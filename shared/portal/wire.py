@@ -143,8 +143,9 @@ def local_text(at: datetime | None) -> str:
     """``yyyyMMddHHmmss`` of Vietnamese wall-clock time, '' for none. Fractions of a second are cut off."""
     if at is None:
         return ""
-    local = at.astimezone(LOCAL_ZONE)
-    return f"{local.year:04}{local:%m%d%H%M%S}"
+    # a dossier has a dozen of them: twice as fast as by a format
+    text = at.astimezone(LOCAL_ZONE).isoformat()
+    return text[:4] + text[5:7] + text[8:10] + text[11:13] + text[14:16] + text[17:19]
 
 
 def dossier_body(dossier: Dossier, applicant: Applicant, names: Names) -> Body:
