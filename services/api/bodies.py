@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
 from typing import Any, Final
 from urllib.parse import unquote
@@ -50,20 +50,24 @@ _KINDS: Final = {
 _PLAIN_KINDS: Final = {name.encode(): kind for name, kind in _KINDS.items()}
 
 
+def plain_kind(headers: Iterable[tuple[bytes, bytes]]) -> BodyKind | None:
+    """What kind of body a request has, if its headers say so plainly."""
+    told = b""
+    for header, value in headers:
+        if header == b"content-type":
+            told = value
+        elif header == b"content-encoding" or header.startswith(b"ce-"):
+            return None
+    return _PLAIN_KINDS.get(told)
+
+
 def kind_of(request: Request) -> BodyKind:
     """What kind of body a request has; ``ce-`` headers decide, then the content type.
 
     Raises:
         Refused: 415, a content type, charset or encoding that is not taken.
     """
-    told = b""
-    for header, value in request.scope["headers"]:
-        if header == b"content-type":
-            told = value
-        elif header == b"content-encoding" or header.startswith(b"ce-"):
-            told = b""
-            break
-    plain = _PLAIN_KINDS.get(told)
+    plain = plain_kind(request.scope["headers"])
     if plain is not None:
         return plain
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")

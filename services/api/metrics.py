@@ -21,6 +21,7 @@ class Metrics:
         self.events = Counter(
             "motcua_events", "Events told, by what became of them.", ("tenant", "outcome"), registry=registry
         )
+        self._told: dict[tuple[str, str], Counter] = {}
         self.append_seconds = Histogram(
             "motcua_append_seconds", "Time of one append to the log.", buckets=SECONDS_BUCKETS, registry=registry
         )
@@ -28,3 +29,10 @@ class Metrics:
             "motcua_append_events", "Events in one append.", buckets=(1, 3, 10, 30, 100, 300, 1000, 3000), registry=registry
         )
         self.waiting_events = Gauge("motcua_waiting_events", "Events waiting to be appended.", registry=registry)
+
+    def count_told(self, tenant: str, outcome: str, count: int) -> None:
+        """Count events by what became of them."""
+        counter = self._told.get((tenant, outcome))
+        if counter is None:  # looking a metric up by its labels costs more than counting
+            counter = self._told[tenant, outcome] = self.events.labels(tenant, outcome)
+        counter.inc(count)

@@ -1,9 +1,9 @@
 """Around every request: its id, its one log line, its metrics, and an answer to whatever was not foreseen."""
 
+import os
 import re
 import time
 from typing import Final
-from uuid import uuid4
 
 from prometheus_client import Counter, Histogram
 from starlette.requests import HTTPConnection
@@ -16,6 +16,8 @@ from shared.observability import get_logger, note, unit_of_work
 REQUEST_ID_HEADER: Final = "x-request-id"
 _REQUEST_ID_NAME: Final = REQUEST_ID_HEADER.encode()
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+_OWN_ID_BYTES: Final = 16
 
 _SMALL_BYTES: Final = 64 * 2**10
 
@@ -60,7 +62,7 @@ class RequestMiddleware:
                 seconds = time.perf_counter() - started
                 route = getattr(scope.get("route"), "path", "unknown")
                 self._count(scope, route, status, seconds)
-                line = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 6)} | notes
+                line = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 6), **notes}
                 log = get_logger()
                 (log.debug if route in _QUIET_ROUTES else log.info)("request_served", **line)
 
@@ -79,8 +81,10 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == _REQUEST_ID_NAME:
             told: str = value.decode("latin-1")
-            return told if _REQUEST_ID.fullmatch(told) else uuid4().hex
-    return uuid4().hex
+            if _REQUEST_ID.fullmatch(told):
+                return told
+            break
+    return os.urandom(_OWN_ID_BYTES).hex()
 
 
 class SmallBodyMiddleware:
@@ -95,7 +99,7 @@ class SmallBodyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or not _is_small(scope):
+        if scope["type"] != "http" or not is_small(scope):
             await self.app(scope, receive, send)
             return
         messages = [await receive()]
@@ -109,7 +113,8 @@ class SmallBodyMiddleware:
         await self.app(scope, replay, send)
 
 
-def _is_small(scope: Scope) -> bool:
+def is_small(scope: Scope) -> bool:
+    """Whether a request says that its body is small, and does not wait to be asked for it."""
     length = b""
     for name, value in scope["headers"]:
         if name == b"content-length":

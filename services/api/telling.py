@@ -1,7 +1,6 @@
 """From the bytes of events to their receipts: validate, check access, append."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
@@ -133,7 +132,7 @@ class Teller:
         self._counted([receipt for _, receipt in others])
         accepted_count = len(results) - len(others)
         if accepted_count:
-            self.context.metrics.events.labels(self.caller.tenant, receipts.ACCEPTED).inc(accepted_count)
+            self.context.metrics.count_told(self.caller.tenant, receipts.ACCEPTED, accepted_count)
         return Recorded(accepted_count, last, others)
 
     def _all_told(self, read: Sequence[Told | Receipt]) -> Sequence[Told] | None:
@@ -143,8 +142,9 @@ class Teller:
         return cast("Sequence[Told]", read)
 
     def _counted(self, found: list[Receipt]) -> list[Receipt]:
-        for status, count in Counter(receipt.status for receipt in found).items():
-            self.context.metrics.events.labels(self.caller.tenant, status).inc(count)
+        statuses = [receipt.status for receipt in found]
+        for status in set(statuses):
+            self.context.metrics.count_told(self.caller.tenant, status, statuses.count(status))
         return found
 
     async def _append(self, events: Sequence[NewEvent]) -> list[AppendResult]:

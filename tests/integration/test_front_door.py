@@ -34,6 +34,13 @@ CASES: dict[str, dict[str, Any]] = {
         "content": b"{}",
         "headers": {f"ce-{name}": value for name, value in EVENT.items()} | JSON,
     },
+    "blanks before it": {"content": b" \n" + orjson.dumps(EVENT), "headers": JSON},
+    "a byte order mark": {"content": b"\xef\xbb\xbf" + orjson.dumps(EVENT), "headers": JSON},
+    "nothing": {"content": b"", "headers": JSON},
+    "not an event": {"content": b"7", "headers": JSON},
+    "one as a batch": {"content": orjson.dumps(EVENT), "headers": {"content-type": "application/cloudevents-batch+json"}},
+    "compressed": {"content": orjson.dumps(EVENT), "headers": JSON | {"content-encoding": "gzip"}},
+    "beyond small": {"content": orjson.dumps({**EVENT, "data": {"department": "x" * 70_000}}), "headers": JSON},
     "too large": {"content": b"[" + b" " * (32 * 2**20) + b"]", "headers": JSON},
     "no key": {"content": orjson.dumps(EVENT), "headers": JSON | {"authorization": ""}},
     "another scheme": {"content": orjson.dumps(EVENT), "headers": JSON | {"authorization": "Basic eDp5"}},
@@ -71,3 +78,27 @@ async def test_both_ways_demand_the_scope(api: Served) -> None:
     short, framework = [await reader.post(f"/v1/events{query}", json=EVENT) for query in ("", "?dry_run=false")]
     assert told(short) == told(framework)
     assert short.status_code == 403
+
+
+async def test_a_bearer_may_be_spelt_any_way(api: Served) -> None:
+    admin = await api.key()
+    token = admin.headers["authorization"].removeprefix("Bearer ")
+    for spelt in (f"bearer {token}", f"BEARER  {token}", f"Bearer   {token} "):
+        answer = await admin.post("/v1/events", json=EVENT, headers={"authorization": spelt})
+        assert answer.status_code == 202, spelt
+    for spelt in ("Bearer", "Bearer ", f"Bearer{token}", token):
+        answer = await admin.post("/v1/events", json=EVENT, headers={"authorization": spelt})
+        assert answer.status_code == 401, spelt
+
+
+async def test_a_body_in_pieces_is_taken_whole(api: Served) -> None:
+    admin = await api.key()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(0, len(raw), 40):
+            yield raw[at : at + 40]
+
+    raw = orjson.dumps(EVENT)
+    chunked = await admin.post("/v1/events", content=pieces(), headers=JSON)
+    told_length = await admin.post("/v1/events", content=pieces(), headers=JSON | {"content-length": str(len(raw))})
+    assert (chunked.json()["status"], told_length.json()["status"]) == ("accepted", "duplicate")

@@ -1,5 +1,6 @@
 """Events in, and the change feed out (contract, section 3)."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import orjson
@@ -31,8 +32,12 @@ Writer = Annotated[Caller, Depends(requires(Scope.EVENTS_WRITE))]
 Reader = Annotated[Caller, Depends(requires(Scope.DOSSIERS_READ))]
 
 
+def _written(content: Any) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_UTC_Z)
+
+
 def _json(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), status, media_type="application/json")
+    return Response(_written(content), status, media_type="application/json")
 
 
 @router.post(
@@ -74,12 +79,27 @@ async def take_events(request: Request, context: Context, caller: Caller, *, dry
     return await _take_one(teller, body)
 
 
+async def take_event(context: Context, caller: Caller, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes | None:
+    """The receipt of a body that plainly holds one event in JSON, recorded; None, and nothing done: `take_events` must look.
+
+    Raises:
+        MotcuaError: refused.
+    """
+    if bodies.plain_kind(headers) is not BodyKind.JSON or body[:1] != b"{" or len(body) > bodies.MOST_BYTES:
+        return None
+    return _written(await _told_one(Teller(context, caller, dry_run=False), body))
+
+
 async def _take_one(teller: Teller, raw: bytes) -> Response:
-    receipt = (await teller.record(await teller.read([raw])))[0]
+    return _json(await _told_one(teller, raw), 202)
+
+
+async def _told_one(teller: Teller, raw: bytes) -> dict[str, Any]:
+    receipt = (await teller.record(await teller.read((raw,))))[0]
     if receipt.rejection is not None:
         raise Refused(receipt.rejection.kind, receipt.rejection.faults)
     note(position=receipt.position, outcome=receipt.status)
-    return _json(receipt.told(), 202)
+    return receipt.told()
 
 
 async def _take_array(request: Request, teller: Teller, body: bytes) -> Response:
