@@ -237,7 +237,8 @@ class _Load:
                 await asyncio.sleep(pause)
             number += 1
             if self.idle:
-                self.start(self.idle.pop(), due)
+                # each in its turn: one that is left idle for long is closed by the server
+                self.start(self.idle.pop(0), due)
             else:
                 self.late.append(due)
         await asyncio.sleep(max(self.end - time.perf_counter(), 0) + 0.001)
