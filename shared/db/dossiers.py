@@ -13,6 +13,7 @@ from shared.db.engine import driver_session
 from shared.db.past_rows import fetch
 from shared.db.selection import Conditions, Selection, resolved
 from shared.domain.anomalies import AnomalyCode
+from shared.domain.local_time import start_of_day
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -80,13 +81,11 @@ async def page(
     wanted = limit + 1
     rows: list[Any] = []
     if after is None or after.value is not None or sort.key is SortKey.CODE:
-        rows = await _fetch(connection, Conditions(selection), sort, after, wanted)
+        rows = await _fetch(connection, selection, sort, after, wanted)
     if len(rows) < wanted and sort.key is not SortKey.CODE and not _never_null(selection, sort.key):
-        where = Conditions(selection)
-        where.add(f"{sort.key} IS NULL")
         rest = after if after is not None and after.value is None else None
         by_code = replace(sort, key=SortKey.CODE)
-        rows += await _fetch(connection, where, by_code, rest, wanted - len(rows))
+        rows += await _fetch(connection, selection, by_code, rest, wanted - len(rows), f"{sort.key} IS NULL")
     listed = [ListedDossier(*row) for row in rows[:limit]]
     if len(rows) < wanted:
         return listed, None
@@ -99,20 +98,53 @@ def _never_null(selection: Selection, key: SortKey) -> bool:
     return selection.always_due if key is SortKey.DUE_AT else selection.always_received
 
 
-async def _fetch(connection: "DriverConnection", where: Conditions, sort: Sort, after: Mark | None, limit: int) -> list[Any]:
+async def _fetch(
+    connection: "DriverConnection", selection: Selection, sort: Sort, after: Mark | None, limit: int, *more: str
+) -> list[Any]:
+    """Up to ``limit`` rows in an order, after a mark; ``more``: further conditions."""
+    where = Conditions(selection)
+    for text in more:
+        where.add(text)
     direction, beyond = ("DESC", "<") if sort.descending else ("ASC", ">")
     if sort.key is SortKey.CODE:
-        order = f"code {direction}"
-        if after is not None:
-            where.add(f"code {beyond} {{}}::text", after.code)
+        order, following = f"code {direction}", where.text(f"code {beyond} {{}}::text", after.code) if after else "true"
+    elif after is None:
+        order, following = f"{sort.key} {direction}, code {direction}", f"{sort.key} IS NOT NULL"
     else:
         order = f"{sort.key} {direction}, code {direction}"
-        if after is None:
-            where.add(f"{sort.key} IS NOT NULL")
-        else:
-            where.add(f"({sort.key}, code) {beyond} ({{}}::timestamptz, {{}}::text)", after.value, after.code)
-    statement = f"SELECT {_COLUMNS} FROM dossier WHERE {where} ORDER BY {order} LIMIT {limit:d}"
+        following = where.text(f"({sort.key}, code) {beyond} ({{}}::timestamptz, {{}}::text)", after.value, after.code)
+
+    def ordered(condition: str) -> str:
+        return f"SELECT {_COLUMNS} FROM dossier WHERE {where} AND {condition} ORDER BY {order} LIMIT {limit:d}"
+
+    bound = _bound(selection, sort)
+    if bound is None or (after is not None and after.value is not None and _is_beyond(after.value, bound, sort)):
+        statement = ordered(following)
+    else:
+        first = where.text(f"{sort.key} {beyond if sort.descending else '>='} {{}}::timestamptz", bound)
+        usual, odd = ordered(f"due_at >= received_at AND {first}"), ordered(f"due_at < received_at AND {following}")
+        statement = f"SELECT * FROM (({usual}) UNION ALL ({odd})) AS found ORDER BY {order} LIMIT {limit:d}"
     return await fetch(connection, where.rows, statement, *where.values)
+
+
+def _bound(selection: Selection, sort: Sort) -> datetime | None:
+    """Where an order begins, if its other date is limited; None: where it always does.
+
+    What is due before a day was received before it, and what was received from a day on is due from it on; or else a walk
+    in order would pass years of dossiers that are not asked for. The few that were due before they came are looked for by
+    themselves: they have an index of their own.
+    """
+    if selection.rows is not None:
+        return None
+    if sort.key is SortKey.RECEIVED_AT and sort.descending and selection.due_before is not None:
+        return start_of_day(selection.due_before)
+    if sort.key is SortKey.DUE_AT and not sort.descending and selection.received_from is not None:
+        return start_of_day(selection.received_from)
+    return None
+
+
+def _is_beyond(value: datetime, bound: datetime, sort: Sort) -> bool:
+    return value < bound if sort.descending else value >= bound
 
 
 async def count(connection: "DriverConnection", selection: Selection) -> int:

@@ -133,6 +133,8 @@ class Conditions:
         self._add_agencies(selection.agencies, or_none=selection.or_no_agency)
         if selection.procedures is not None and selection.or_no_procedure:
             self.add("(procedure IS NULL OR procedure = ANY({}::text[]))", any_of(selection.procedures))
+        elif selection.procedures is not None and len(selection.procedures) == 1:
+            self.add("procedure = {}::text", next(iter(selection.procedures)))  # keeps the order of the index
         elif selection.procedures is not None:
             self.add("procedure = ANY({}::text[])", any_of(selection.procedures))
         if selection.other_procedures is not None:
@@ -150,7 +152,11 @@ class Conditions:
 
     def add(self, text: str, *values: Any) -> None:
         """Add a condition with ``{}`` for each value."""
-        self._texts.append(text.format(*(self._parameter(value) for value in values)))
+        self._texts.append(self.text(text, *values))
+
+    def text(self, text: str, *values: Any) -> str:
+        """A condition with ``{}`` for each value, which the caller puts where it belongs."""
+        return text.format(*(self._parameter(value) for value in values))
 
     def __str__(self) -> str:
         return " AND ".join(self._texts)
@@ -217,7 +223,8 @@ class Conditions:
 
     def _anomaly(self, anomaly: AnomalyCode, access: Access) -> str:
         if anomaly in _STORED_ANOMALIES:
-            return f"anomalies @> ARRAY[{self._parameter(anomaly.value)}::text]"
+            # the index has those with any only
+            return f"(anomalies <> '{{}}' AND anomalies @> ARRAY[{self._parameter(anomaly.value)}::text])"
         if anomaly is AnomalyCode.UNKNOWN_PROCEDURE:
             # `resolved` names them instead, which reads far less
             return f"NOT procedure = ANY({self._parameter(any_of(access.catalogue.procedures))}::text[])"

@@ -131,6 +131,33 @@ async def test_pages_are_whole_and_in_order_for_every_filter(api: Served, sort: 
         assert rest == sorted(rest, reverse=sort.startswith("-"))
 
 
+async def test_dossiers_due_long_before_they_came_stand_in_their_place(api: Served) -> None:
+    rows = await load(api, 120)
+    odd = [
+        row._replace(due_at=row.received_at - timedelta(days=400 + number), promised_at=None)
+        for number, row in enumerate(row for row in rows if row.received_at is not None and row.due_at is not None)
+        if number % 3 == 0 and row.received_at is not None
+    ]
+    await api.write(odd)
+    changed = {row.code: row for row in (*rows, *odd)}.values()
+    client = await api.key(Scope.DOSSIERS_READ)
+    begin, end = datetime(2024, 12, 31, 17, tzinfo=UTC), datetime(2025, 1, 31, 17, tzinfo=UTC)
+    for sort in ("-received_at", "received_at"):
+        due = [row for row in changed if row.due_at is not None and row.due_at < end]
+        assert any(row.received_at is not None and row.received_at > end for row in due)
+        ordered = sorted(due, key=lambda row: (row.received_at, row.code), reverse=sort.startswith("-"))
+        items = await all_of(client, sort=sort, limit=7, due_before="2025-02-01")
+        assert [item["code"] for item in items] == [row.code for row in ordered]
+    for sort in ("due_at", "-due_at"):
+        received = [row for row in changed if row.received_at is not None and row.received_at >= begin]
+        dated = [row for row in received if row.due_at is not None]
+        assert any(row.due_at is not None and row.due_at < begin for row in dated)
+        ordered = sorted(dated, key=lambda row: (row.due_at, row.code), reverse=sort.startswith("-"))
+        items = await all_of(client, sort=sort, limit=7, received_from="2025-01-01")
+        assert [item["code"] for item in items[: len(dated)]] == [row.code for row in ordered]
+        assert len(items) == len(received)
+
+
 async def test_filters_combine(api: Served) -> None:
     rows = await load(api, 400)
     client = await api.key(Scope.DOSSIERS_READ)

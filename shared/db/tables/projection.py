@@ -81,11 +81,14 @@ dossier = Table(
     required("waits", INT8MULTIRANGE, server_default="{}"),
     required("marks", Integer, server_default="0"),
     PrimaryKeyConstraint("tenant", "code"),
-    Index("ix_dossier_tenant_received_at", "tenant", "received_at", "code"),
-    Index("ix_dossier_tenant_due_at", "tenant", "due_at", "code"),
+    # behind the code stands what lists in this order are narrowed by: to walk past others takes no look into the table
+    Index("ix_dossier_tenant_received_at", "tenant", "received_at", "code", "due_at", "agency"),
+    Index("ix_dossier_tenant_due_at", "tenant", "due_at", "code", "received_at", "agency"),
     Index("ix_dossier_tenant_agency", "tenant", "agency", "received_at", "code"),
-    Index("ix_dossier_tenant_procedure", "tenant", "procedure", "received_at", "code"),
-    Index("ix_dossier_tenant_status", "tenant", "status", "received_at", "code"),
+    Index("ix_dossier_tenant_procedure", "tenant", "procedure", "received_at", "code", "agency"),
+    Index("ix_dossier_tenant_status", "tenant", "status", "received_at", "code", "agency"),
+    # a handful: all others are due after they were received, so that one date tells where the other can begin
+    Index("ix_dossier_due_before_received", "tenant", "received_at", "code", postgresql_where=text("due_at < received_at")),
     Index("ix_dossier_tenant_ended_on", "tenant", "ended_on", "code"),
     Index(
         "ix_dossier_open_received",
@@ -102,7 +105,8 @@ dossier = Table(
         "code",
         postgresql_where=text("received_on IS NOT NULL AND ended_on IS NULL"),
     ),
-    Index("ix_dossier_anomalies", "anomalies", postgresql_using="gin"),
+    # nine of ten have none, and would stand in it all the same
+    Index("ix_dossier_anomalies", "anomalies", postgresql_using="gin", postgresql_where=text("anomalies <> '{}'")),
 )
 
 MEASURES = (
