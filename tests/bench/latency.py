@@ -194,6 +194,7 @@ def sync(bench: Bench) -> None:
     with portal(bench, database) as practice:
         with bench.stack.workers(database, MOTCUA_PORTAL_URL=practice.url, **QUICK):
             seconds = sync_seconds(database, wanted, before)
+        _sync_storage(bench, database, wanted)
         bare = asyncio.run(_replayed(practice.url, wanted))
     rate = wanted / seconds
     bench.report.add(
@@ -206,6 +207,27 @@ def sync(bench: Bench) -> None:
             rate / bare,
             0.5,
             0.02,
+        )
+    )
+
+
+def _sync_storage(bench: Bench, database: Database, wanted: int) -> None:
+    """What the sync keeps of the dossiers it has just brought to the portal, each once with all its steps."""
+    sizes = {
+        name: value(database, f"SELECT pg_total_relation_size('{name}')") / wanted * 1e6 / 2**30
+        for name in ("sync_step", "sync_ledger", "sync_attempt")
+    }
+    bench.report.add(
+        Row(
+            "storage_sync",
+            "GB on disk per million dossiers at the portal, synced once with all their steps, indexes included",
+            f"{sum(sizes.values()):.2f} GB",
+            "1 M dossiers",
+            sum(sizes.values()),
+            None,
+            20.0,
+            at_least=False,
+            note=", ".join(f"{name} {size:.2f}" for name, size in sizes.items()),
         )
     )
 
