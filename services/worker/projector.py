@@ -32,8 +32,10 @@ FIRST_LIMIT: Final = 1_000
 LARGEST_LIMIT: Final = 50_000
 """Far behind, a batch is as large as it can be within `SLOW_SECONDS`: a dossier that many of its events touch is then
 written once, and so is the sum of a day."""
-QUICK_SECONDS: Final = 1.5
-SLOW_SECONDS: Final = 4.0
+QUICK_SECONDS: Final = 3.0
+SLOW_SECONDS: Final = 8.0
+GROWTH: Final = 4
+"""So many times as large as the one before may a batch be."""
 
 PAGE: Final = 1_000
 """So many dossiers are read and reckoned at a time."""
@@ -69,13 +71,16 @@ class Batch:
         return self.until - self.after >= self.limit
 
 
-def next_limit(limit: int, *, full: bool, seconds: float) -> int:
-    """The size of the next batch: doubled after a full quick one, halved after a slow one, small when not behind."""
+def next_limit(limit: int, *, taken: int, seconds: float) -> int:
+    """The largest size of the next batch, by what the last one took: so many times more, as long as that is quick.
+
+    A dossier is written once a batch, whatever happened to it: while events come in quickly, few large batches cost a
+    fraction of many small ones.
+    """
     if seconds > SLOW_SECONDS:
         return max(FIRST_LIMIT, limit // 2)
-    if not full:
-        return FIRST_LIMIT
-    return min(LARGEST_LIMIT, limit * 2) if seconds < QUICK_SECONDS else limit
+    grown = min(LARGEST_LIMIT, max(FIRST_LIMIT, taken * GROWTH))
+    return grown if seconds < QUICK_SECONDS else min(grown, max(FIRST_LIMIT, limit))
 
 
 class Projector:
@@ -140,7 +145,7 @@ class Projector:
             raise
         self._moved_to[tenant] = batch.until
         seconds = time.monotonic() - started
-        self._limits[tenant] = next_limit(batch.limit, full=batch.is_full, seconds=seconds)
+        self._limits[tenant] = next_limit(batch.limit, taken=batch.until - batch.after, seconds=seconds)
         self._report(tenant, batch, seconds)
         self._counted(tenant)
         return batch.is_full or len(again) == RETRY_LIMIT

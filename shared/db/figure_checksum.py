@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 PRIME: Final = 2**31 - 1
 
-_CUTS: Final = {"agency": 11, "procedure": 12, "cell": 13}
+_CUTS: Final = ("agency", "procedure", "cell")
 _GRAINS: Final = {"year": 21, "month": 22, "day": 23}
-"""Seeds of the weights; a checksum means something only beside another one of the same seeds."""
+"""Seeds of the weights of times; a checksum means something only beside another one of the same seeds."""
 _MEASURES: Final = dict(zip(MEASURES, (1009, 1103, 1201, 1301, 1409, 1511, 1601, 1709, 1801), strict=True))
 
 _HALF: Final = 2**30 - 1
@@ -33,8 +33,9 @@ _NUMBERS: Final = {
 }
 
 
-def _of_scope(seed: int, agency: str, procedure: str, channel: str) -> str:
-    return f"hashtextextended({channel}, hashtextextended({procedure}, hashtextextended({agency}, {seed})))"
+def _of_scope(cut: str, agency: str, procedure: str, channel: str) -> str:
+    by_agency = f"hashtextextended({agency}, hashtextextended({cut}, 1))"
+    return f"hashtextextended({channel}, hashtextextended({procedure}, {by_agency}))"
 
 
 def _of_time(grain: str, day: str) -> str:
@@ -52,12 +53,14 @@ def _high(hashed: str) -> str:
 def of_sums(relation: str) -> str:
     """SQL: the checksum of rows with the columns of ``figure_sum``; two numbers, each to be taken modulo the prime."""
     weighed = " + ".join(f"{measure} % {PRIME} * {weight}" for measure, weight in _MEASURES.items())
-    scope = " ".join(f"WHEN '{cut}' THEN {_of_scope(seed, 'agency', 'procedure', 'channel')}" for cut, seed in _CUTS.items())
-    time = " ".join(f"WHEN '{grain}' THEN {_of_time(grain, 'starts_on')}" for grain in _GRAINS)
+    scope = _of_scope("cut", "agency", "procedure", "channel")
+    known = " ".join(f"WHEN '{grain}' THEN {_of_time(grain, 'starts_on')}" for grain in _GRAINS)
+    # a row of no grain, which only a mistake can have made, has a weight too
+    time = f"CASE grain {known} ELSE hashtextextended(grain || starts_on, 1) END"
     return f"""
 SELECT coalesce(sum(n * {_low("time")} % {PRIME} * {_low("scope")} % {PRIME}), 0) AS low,
        coalesce(sum(n * {_high("time")} % {PRIME} * {_high("scope")} % {PRIME}), 0) AS high
-FROM (SELECT ({weighed}) % {PRIME} AS n, CASE cut {scope} END AS scope, CASE grain {time} END AS time FROM {relation}
+FROM (SELECT ({weighed}) % {PRIME} AS n, {scope} AS scope, {time} AS time FROM {relation}
       OFFSET 0) AS hashed"""
 
 
@@ -77,9 +80,9 @@ def of_rows(relation: str) -> str:
     """SQL: the checksum of all sums that rows with the columns that are counted (of ``dossier``) add up to."""
     agency, procedure, channel = (f"coalesce(r.{column}, '')" for column in ("agency", "procedure", "channel"))
     scopes = {
-        "agency": _of_scope(_CUTS["agency"], agency, "''", channel),
-        "procedure": _of_scope(_CUTS["procedure"], "''", procedure, channel),
-        "cell": _of_scope(_CUTS["cell"], agency, procedure, channel),
+        "agency": _of_scope("'agency'", agency, "''", channel),
+        "procedure": _of_scope("'procedure'", "''", procedure, channel),
+        "cell": _of_scope("'cell'", agency, procedure, channel),
     }
     hashes = [f"{hashed} AS {cut}_scope" for cut, hashed in scopes.items()]
     hashes += [f"{_of_time(grain, f'r.{day}')} AS {name}_{grain}" for name, day in _ENDS.items() for grain in _GRAINS]

@@ -224,6 +224,23 @@ async def test_a_row_that_cannot_be_stored_is_set_aside_alone(engine):
         assert (await projections.lag(link, TENANT)).position == 29
 
 
+async def test_a_date_that_nobody_can_read_sets_its_dossier_aside_alone(engine):
+    codes = [f"H51-220512-{n:04d}" for n in range(1, 30)]
+    events = [received(code) for code in codes]
+    events[16] = events[16]._replace(data=events[16].data.replace("2022-05-20", "2022-02-30"))
+    await append(engine, events)
+    for _ in range(2):
+        await project(engine)
+        assert set(await stored_rows(engine)) == set(codes) - {"H51-220512-0017"}
+        async with driver_session(engine) as link:
+            [failure] = await projections.failures(link, TENANT)
+            assert failure.dossier_code == "H51-220512-0017"
+            lag = await projections.lag(link, TENANT)
+            assert lag.position == lag.head
+        # once more, with the next events of others in the same batch as its own
+        await append(engine, [told("assigned", code, "2") for code in codes[15:18]])
+
+
 async def test_a_void_that_waited_for_another_dossiers_event_is_told_apart_when_it_arrives(engine):
     one, other = "H51-220512-0001", "H51-220512-0002"
     await append(engine, [received(one), told("voided", one, "v", event_id=f"{other}/1", event_source="urn:t", reason="x")])

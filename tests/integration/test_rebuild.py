@@ -1,6 +1,7 @@
 """The rebuild: equal to the digit, while events come, whatever was corrupted, however often it is killed."""
 
 import asyncio
+import json
 from contextlib import suppress
 from datetime import timedelta
 
@@ -38,6 +39,10 @@ MISTAKES = {
     "bogus sums": """INSERT INTO figure_sum (tenant, cut, grain, starts_on, agency, procedure, channel, overdue)
         SELECT 'H51', c, g, '1999-01-01', 'H51.99', 'none', 'none', 5
         FROM unnest(ARRAY['agency', 'cell', 'other']) c, unnest(ARRAY['day', 'year', 'week']) g""",
+    "a sum of no cut": """INSERT INTO figure_sum (tenant, cut, grain, starts_on, agency, procedure, channel, overdue)
+        VALUES ('H51', 'other', 'day', '2022-05-12', '', '', '', 5)""",
+    "a sum of no grain": """INSERT INTO figure_sum (tenant, cut, grain, starts_on, agency, procedure, channel, overdue)
+        VALUES ('H51', 'cell', 'week', '2022-05-12', '', '', '', 5)""",
     "a dossier row is changed": """UPDATE dossier SET agency = 'H51.01', received_on = '2001-01-01', ended_on = NULL,
         within_days = '{[2001-01-01,)}' WHERE hashtext(code) % 4 = 0""",
     "a text is changed": "UPDATE dossier SET anomalies = '{}', due_at = now() WHERE hashtext(code) % 4 = 1",
@@ -124,6 +129,22 @@ async def test_every_mistake_is_found_and_repaired(loaded, mistake):
         assert memory == [
             await link.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("seen_agency", "waiting_void")
         ]
+
+
+async def test_a_date_that_nobody_can_read_stops_no_comparison(engine):
+    spoilt = messy("unreadable", 30)
+    dated = next(i for i, one in enumerate(spoilt) if one.name == "received" and '"due_at"' in one.data)
+    data = json.loads(spoilt[dated].data) | {"due_at": "2022-02-30T10:00:00Z"}
+    spoilt[dated] = spoilt[dated]._replace(data=json.dumps(data))
+    await append(engine, spoilt)
+    await project(engine)
+    await spoil(engine, MISTAKES["a text is changed"])
+    job = await rebuild(engine)
+    assert job.state is JobState.DONE, job.error
+    assert job.result["dossiers_failing"] == 1
+    assert job.result["dossiers_differing"] > 0
+    again = await rebuild(engine)
+    assert (again.result["dossiers_differing"], again.result["dossiers_failing"]) == (0, 1)
 
 
 async def test_processes_of_its_own_find_the_same(loaded, monkeypatch):

@@ -30,11 +30,13 @@ def received(position: int, code: str = "H51-220512-0001") -> Recorded:
 
 
 def test_batches_grow_while_behind_and_quick_and_shrink_when_slow():
-    assert next_limit(FIRST_LIMIT, full=True, seconds=0.1) == 2 * FIRST_LIMIT
-    assert next_limit(LARGEST_LIMIT, full=True, seconds=0.1) == LARGEST_LIMIT
-    assert next_limit(4 * FIRST_LIMIT, full=True, seconds=2.5) == 4 * FIRST_LIMIT
-    assert next_limit(4 * FIRST_LIMIT, full=True, seconds=9) == 2 * FIRST_LIMIT
-    assert next_limit(4 * FIRST_LIMIT, full=False, seconds=0.1) == FIRST_LIMIT
+    full = 4 * FIRST_LIMIT
+    assert next_limit(FIRST_LIMIT, taken=FIRST_LIMIT, seconds=0.1) == 4 * FIRST_LIMIT
+    assert next_limit(LARGEST_LIMIT, taken=LARGEST_LIMIT, seconds=0.1) == LARGEST_LIMIT
+    assert next_limit(full, taken=full, seconds=5) == full
+    assert next_limit(full, taken=full, seconds=9) == full // 2
+    assert next_limit(full, taken=full - 1, seconds=0.1) == 4 * (full - 1)  # nearly as much is coming in
+    assert next_limit(full, taken=3, seconds=0.1) == FIRST_LIMIT
     assert LEAST_LIMIT < FIRST_LIMIT < LARGEST_LIMIT
 
 
