@@ -13,13 +13,12 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar
-from urllib.parse import urlencode
 
+import httpx
 import orjson
 
 from shared.portal import answers, wire
 from shared.portal.answers import DEFAULT_RETRY_AFTER_SECONDS
-from shared.portal.connections import Connections, NoAnswer, NotReached, Response
 from shared.portal.outcomes import (
     Ambiguous,
     Failure,
@@ -39,7 +38,7 @@ from shared.portal.wire import Body, Service
 T = TypeVar("T")
 
 MOST_CONNECTIONS: Final = 8
-"""Few connections, many dossiers per call."""
+"""httpx slows down with concurrency: few connections, many dossiers per call."""
 
 # A server closes an idle connection after 5 s (uvicorn's default); a call sent into one that closes looks ambiguous.
 _KEEPALIVE_SECONDS: Final = 4.0
@@ -112,12 +111,18 @@ class PortalClient:
         self._sessions = sessions
         self.deadlines = deadlines or Deadlines()
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
-        self._http = Connections(
-            access.url,
-            {"Accept": "application/json", "Content-Type": "application/json", "dstcode": access.dstcode},
-            connect_seconds=self.deadlines.connect_seconds,
-            read_seconds=self.deadlines.read_seconds,
-            kept_seconds=_KEEPALIVE_SECONDS,
+        self._http = httpx.AsyncClient(
+            base_url=access.url,
+            headers={"Accept": "application/json", "Content-Type": "application/json", "dstcode": access.dstcode},
+            timeout=httpx.Timeout(self.deadlines.read_seconds, connect=self.deadlines.connect_seconds),
+            limits=httpx.Limits(
+                max_connections=MOST_CONNECTIONS,
+                max_keepalive_connections=MOST_CONNECTIONS,
+                keepalive_expiry=_KEEPALIVE_SECONDS,
+            ),
+            follow_redirects=False,
+            # the adapter stands in our own network; a proxy from the environment has no business with it
+            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:
@@ -161,12 +166,10 @@ class PortalClient:
     async def _held(self, parameters: Mapping[str, str], path: str) -> ListOutcome:
         try:
             async with self._places, asyncio.timeout(self.deadlines.total_seconds):
-                response = await self._http.get(f"{path}?{urlencode(parameters)}")
-        except (NotReached, NoAnswer) as error:
+                response = await self._http.get(path, params=parameters)
+        except (TimeoutError, httpx.TransportError) as error:
             # nothing is changed by asking
-            return Unavailable(f"list: {error}")
-        except TimeoutError:
-            return Unavailable("list: TimeoutError")
+            return Unavailable(f"list: {type(error).__name__}")
         return _refused_at_door(response) or answers.read_list(response.content)
 
     async def _call(
@@ -218,20 +221,21 @@ class PortalClient:
         self._passed("before-call")
         try:
             response = await self._http.post(path, content=orjson.dumps(body))
-        except NotReached as error:
-            return Unavailable(f"not reached: {error}")
-        except NoAnswer as error:
-            return Ambiguous(f"no answer: {error}")
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            return Unavailable(f"not reached: {type(error).__name__}")
+        except httpx.TransportError as error:
+            # sent, at least in part; what the message says may hold parts of the body
+            return Ambiguous(f"no answer: {type(error).__name__}")
         self._passed("after-call")
         return _refused_at_door(response) or read(response.content)
 
 
-def _refused_at_door(response: Response) -> Throttled | Failure | None:
+def _refused_at_door(response: httpx.Response) -> Throttled | Failure | None:
     """What the HTTP status alone decides; None for 200."""
-    status = response.status
+    status = response.status_code
     if status == HTTPStatus.OK:
         return None
-    wait = answers.retry_after_seconds(response.headers.get("retry-after"), _now_there(response))
+    wait = answers.retry_after_seconds(response.headers.get("Retry-After"), _now_there(response))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(DEFAULT_RETRY_AFTER_SECONDS if wait is None else wait)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -242,10 +246,10 @@ def _refused_at_door(response: Response) -> Throttled | Failure | None:
     return Garbled(f"HTTP {status}", declined=status >= HTTPStatus.BAD_REQUEST)
 
 
-def _now_there(response: Response) -> datetime:
+def _now_there(response: httpx.Response) -> datetime:
     """The clock of who answered, else ours: a Retry-After date is meant by theirs."""
     try:
-        there = parsedate_to_datetime(response.headers["date"])
+        there = parsedate_to_datetime(response.headers["Date"])
     except (KeyError, ValueError):
         return datetime.now(UTC)
     return there if there.tzinfo is not None else datetime.now(UTC)
