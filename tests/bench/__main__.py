@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import figures, growth, ingest, latency, reads
+from tests.bench import figures, growth, ingest, latency, plans, reads
 from tests.bench.ingest import Bench
 from tests.bench.report import Report
 from tests.bench.sizes import SETTINGS
@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "statistics": reads.statistics_reads,
     "lists": reads.lists,
     "dossier": reads.one_dossier,
+    "plans": plans.plans,
     "under_ingest": reads.under_ingest,
     "latency": latency.to_figure_and_portal,
     "sync": latency.sync,

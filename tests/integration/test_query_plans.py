@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import asyncpg
-import httpx
 import pytest
 
-from shared.db import event_log
-from shared.db.engine import driver_session
-from shared.db.keys import Scope
-from tests.integration.projected import messy
-from tests.integration.served import H51, Served, served
-from tests.integration.statements import Said, written_down
+from tests.integration.served import Served, served
+from tests.integration.statements import Said
+from tests.query_plans import MOST_ROWS, Examined, examine, hot_statements
 
 DOSSIERS = 20_000
-BIG = {"dossier", "event_log", "sync_ledger", "sync_step", "figure_sum", "applicant"}
-MOST_ROWS = 1_500
-"""What the statements of one page may look at; a page has a hundred dossiers."""
 
 _DOSSIERS = """
 INSERT INTO dossier (tenant, code, position, status, agency, procedure, channel, received_at, due_at, promised_at, ended_at,
@@ -63,42 +55,6 @@ async def api(database_url: str, migration_database_url: str, redis_url: str) ->
         yield running
 
 
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from nodes(inner)
-
-
-def looked_at(plan: dict[str, Any]) -> int:
-    """Rows that the scans of big tables read, those thrown away too."""
-    rows = 0
-    for node in nodes(plan):
-        if node.get("Relation Name") in BIG or "Bitmap Index Scan" in node["Node Type"]:
-            removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-            rows += int((node.get("Actual Rows", 0) + removed) * node.get("Actual Loops", 1))
-    return rows
-
-
-async def demand_bounded(link: asyncpg.Connection, said: Said, most: int = MOST_ROWS) -> int:
-    """Explain what was said, on the same values; how many statements spoke of a big table."""
-    checked = 0
-    for query, arguments in said.take():
-        if not any(table in query for table in BIG):
-            continue
-        change = link.transaction()
-        await change.start()
-        try:
-            told = json.loads(await link.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING off) {query}", *arguments))
-        finally:
-            await change.rollback()
-        plan = told[0]["Plan"]
-        whole = [node for node in nodes(plan) if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG]
-        assert whole == [], (query, whole)
-        assert looked_at(plan) <= most, (looked_at(plan), query, json.dumps(plan)[:4000])
-        checked += 1
-    return checked
-
-
 LISTS = (
     "",
     "agency=H51.03",
@@ -111,66 +67,41 @@ LISTS = (
     "q=H51.03-21",
     "sort=due_at",
     "sort=code",
+    "received_from=2021-06-01&received_to=2021-07-01&sort=due_at",
+    "due_before=2021-03-01",
+    "anomaly=no_due_date",
     "agency=H51.03&status=10",
     "agency=H51.03.04&open=true",
     "agency=H51.03&overdue=true",
 )
 
 
-async def page_after(client: httpx.AsyncClient, query: str, pages: int) -> str:
-    path = f"/v1/dossiers?{query}"
-    cursor = ""
-    for _ in range(pages):
-        answer = (await client.get(path + cursor)).json()
-        if answer["next_cursor"] is None:
-            break
-        cursor = f"&cursor={answer['next_cursor']}"
-    return path + cursor
-
-
 async def test_no_hot_statement_reads_a_big_table_whole(api: Served, database_url: str) -> None:
     admin = await api.key()
-    unit = await api.key(Scope.DOSSIERS_READ, agency="H51.03")
     items = [
         {"code": code, "name": code, "parent": code.rpartition(".")[0] or None} for code in ("H51", "H51.03", "H51.03.04")
     ]
     assert (await admin.put("/v1/agencies", json={"items": items})).status_code == 200
-    context = api.app.state.context
     link = await asyncpg.connect(database_url)
-    checked = 0
-    with written_down(context.engine, context.intake._engine) as said:
-        assert (await admin.get("/v1/dossiers/H51.03-210104-0010002")).status_code in {200, 404}
-        code = (await admin.get("/v1/dossiers?limit=1")).json()["items"][0]["code"]
-        said.take()
-        assert (await admin.get(f"/v1/dossiers/{code}")).status_code == 200
-        assert (await admin.get(f"/v1/events?after={DOSSIERS * 2}&limit=100")).status_code == 200
-        assert (await admin.get("/v1/events?source=urn:made&id=77")).status_code == 200
-        assert (await admin.get("/v1/sync/dossiers/" + code)).status_code == 200
-        checked += await demand_bounded(link, said)
-        for client in (admin, unit):
-            for query in LISTS:
-                later = await page_after(client, query, 3)
-                said.take()
-                for path in (f"/v1/dossiers?{query}", later):
-                    answer = await client.get(path)
-                    assert answer.status_code == 200, answer.text
-                    checked += await demand_bounded(link, said)
-        for client in (admin, unit):
-            said.take()
-            event = {
-                "specversion": "1.0",
-                "id": f"x{checked}",
-                "source": "urn:made",
-                "type": "vn.motcua.dossier.assigned.v1",
-                "subject": "H51.03-210104-0000002",
-                "time": "2022-01-02T08:30:00+07:00",
-            }
-            await client.post("/v1/events", json=event)
-            checked += await demand_bounded(link, said)
-        async with driver_session(context.engine) as connection:
-            await event_log.append(connection, H51, messy(3, 30))
-            await event_log.read_after(connection, H51, DOSSIERS, 1_000)
-            await event_log.of_dossiers(connection, H51, [code])
-        checked += await demand_bounded(link, said)
+    examined = await hot_statements(api, link, lists=LISTS, unit="H51.03", behind=150)
     await link.close()
-    assert checked > 40
+    assert examined.faults == []
+    assert examined.statements > 60
+    assert 0 < examined.most_rows <= MOST_ROWS
+
+
+async def test_a_bad_plan_is_a_fault(api: Served, database_url: str) -> None:
+    link = await asyncpg.connect(database_url)
+    examined = Examined()
+    said = Said()
+    said.add("SELECT count(*) FROM dossier WHERE tenant = $1 AND end_kind = 'processed'", ["H51"])
+    said.add("SELECT sum(position) FROM dossier WHERE tenant = $1 AND received_at > '2021-02-01' LIMIT 1", ["H51"])
+    said.add("SELECT count(*) FROM tenant", [])
+    await examine(examined, link, said, "bad")
+    await link.execute("SET enable_seqscan = off")
+    said.add("SELECT sum(position) FROM dossier WHERE tenant = $1 AND received_at > '2021-02-01'", ["H51"])
+    await examine(examined, link, said, "unbounded")
+    await link.close()
+    assert examined.statements == 3
+    assert [fault for fault in examined.faults if fault.startswith("reads dossier whole: bad")]
+    assert [fault for fault in examined.faults if fault.startswith("looks at ") and "unbounded" in fault]
