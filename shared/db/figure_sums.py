@@ -84,10 +84,10 @@ SELECT cut, 'year', starts_on, agency, procedure, channel, {_NAMES} FROM years W
 def added(rows: str) -> str:
     """SQL: a statement that adds ``rows`` (SQL with the columns of `rolled_up`) to the sums of tenant ``$1``.
 
-    In the order of the key, so that two writers never wait for each other in a circle.
+    In one order, so that two writers never wait for each other in a circle; by the day first, which is compared quickest.
     """
     return f"""
 INSERT INTO figure_sum AS f (tenant, {_KEY}, {_NAMES})
-SELECT $1, {_KEY}, {_NAMES} FROM ({rows}) AS more ORDER BY {_KEY}
+SELECT $1, {_KEY}, {_NAMES} FROM ({rows}) AS more ORDER BY starts_on, agency, procedure, channel, cut, grain
 ON CONFLICT (tenant, {_KEY})
 DO UPDATE SET {", ".join(f"{measure} = f.{measure} + excluded.{measure}" for measure in MEASURES)}"""
