@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.db.ledger import Claim
 from shared.db.ledger_steps import SentStep, Step, StepKey
@@ -18,8 +18,7 @@ STEPS_PER_CALL: Final = 100
 STEPS_PER_DOSSIER: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class StepPage:
+class StepPage(NamedTuple):
     """A step and its words on the wire."""
 
     step: Step

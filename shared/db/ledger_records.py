@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shared.db.ledger import SyncState
+from shared.db.ledger_lines import column, lines
 from shared.db.ledger_steps import Step
 from shared.domain.events import DossierCode, Tenant
 from shared.domain.retry import ErrorClass
@@ -45,8 +46,7 @@ class Finished:
     known_there: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One dossier's part in one call. ``step``: dossier or progress; ``operation``: create, update or append."""
 
     dossier_code: DossierCode
@@ -64,19 +64,24 @@ class Attempt:
 # One statement, one round trip, all or nothing. The ledger's rows are locked in the order of their codes before any is
 # changed, so that it never deadlocks with another one over the same rows. A dossier is accepted or finished, not both.
 # `= ANY` beside each join: see `shared.db.ledger`.
-_RECORD: Final = """
+_ACCEPTED: Final = column(3, "text")
+_FINISHED: Final = column(7, "text")
+_STEPS: Final = column(17, "text")
+_RECORD: Final = f"""
 WITH accepted AS MATERIALIZED (
-    SELECT * FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bytea[]) AS a(dossier_code, fence, position, body_hash)
+    SELECT * FROM unnest({_ACCEPTED}, {column(4, "bigint")}, {column(5, "bigint")}, $6::bytea[])
+        AS a(dossier_code, fence, position, body_hash)
 ), finished AS MATERIALIZED (
-    SELECT * FROM unnest($7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::timestamptz[], $12::int[], $13::text[],
-                         $14::text[], $15::smallint[], $16::bool[])
+    SELECT * FROM unnest({_FINISHED}, {column(8, "bigint")}, {column(9, "text")}, {column(10, "bigint")},
+                         {column(11, "timestamptz")}, {column(12, "int")}, $13::text[], $14::text[], $15::smallint[],
+                         $16::bool[])
         AS f(dossier_code, fence, state, position, next_try_at, attempts, error_class, error_detail, priority, known_there)
 ), held AS MATERIALIZED (
     SELECT l.dossier_code
     FROM sync_ledger l
     JOIN (SELECT dossier_code, fence FROM accepted UNION ALL SELECT dossier_code, fence FROM finished) g
         ON l.dossier_code = g.dossier_code AND l.fence = g.fence
-    WHERE l.tenant = $1 AND l.dossier_code = ANY($3::text[] || $7::text[])
+    WHERE l.tenant = $1 AND l.dossier_code = ANY({_ACCEPTED} || {_FINISHED})
     ORDER BY l.dossier_code
     FOR UPDATE OF l
 ), acknowledged AS (
@@ -84,7 +89,7 @@ WITH accepted AS MATERIALIZED (
         dossier_position = a.position, known_there = true, acknowledged_at = $2,
         dossier_body_hash = CASE WHEN l.in_doubt THEN NULL ELSE a.body_hash END
     FROM held JOIN accepted a USING (dossier_code)
-    WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY($3::text[])
+    WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY({_ACCEPTED})
 ), ended AS (
     UPDATE sync_ledger l SET
         -- what was wanted while it was under way stays wanted, also of one that is parked
@@ -103,19 +108,20 @@ WITH accepted AS MATERIALIZED (
         dossier_body_hash = CASE WHEN f.known_there IS FALSE THEN NULL ELSE l.dossier_body_hash END,
         leased_until = NULL
     FROM held JOIN finished f USING (dossier_code)
-    WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY($7::text[])
+    WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY({_FINISHED})
 ), steps AS (
     -- true whoever holds the lease: a step once taken is never untaken
     UPDATE sync_step s SET acknowledged_at = $2
-    WHERE s.tenant = $1 AND s.dossier_code = ANY($17::text[]) AND s.acknowledged_at IS NULL
+    WHERE s.tenant = $1 AND s.dossier_code = ANY({_STEPS}) AND s.acknowledged_at IS NULL
       -- "is true" keeps it a look into a hash: as a join it is every step against every other, for want of statistics
       AND ((s.dossier_code, s.happened_at, s.status, s.staff)
-           IN (SELECT * FROM unnest($17::text[], $18::timestamptz[], $19::smallint[], $20::text[]))) IS TRUE
+           IN (SELECT * FROM unnest({_STEPS}, {column(18, "timestamptz")}, {column(19, "smallint")}, $20::text[]))) IS TRUE
 ), tried AS (
     INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, body_hash, operation, started_at, ended_at,
                               outcome, detail)
-    SELECT $1, t.* FROM unnest($21::text[], $22::bigint[], $23::text[], $24::bigint[], $25::bytea[], $26::text[],
-                               $27::timestamptz[], $28::timestamptz[], $29::text[], $30::text[]) AS t
+    SELECT $1, t.* FROM unnest({column(21, "text")}, {column(22, "bigint")}, {column(23, "text")}, {column(24, "bigint")},
+                               $25::bytea[], {column(26, "text")}, {column(27, "timestamptz")}, {column(28, "timestamptz")},
+                               {column(29, "text")}, $30::text[]) AS t
     ON CONFLICT DO NOTHING
 ), lazily AS MATERIALIZED (
     SELECT CASE WHEN $31 THEN set_config('synchronous_commit', 'off', true) END
@@ -144,33 +150,33 @@ async def record(
         _RECORD,
         tenant,
         now,
-        [row.dossier_code for row in accepted],
-        [row.fence for row in accepted],
-        [row.position for row in accepted],
+        lines(row.dossier_code for row in accepted),
+        lines(str(row.fence) for row in accepted),
+        lines(str(row.position) for row in accepted),
         [row.body_hash for row in accepted],
-        [row.dossier_code for row in finished],
-        [row.fence for row in finished],
-        [row.state for row in finished],
-        [row.position for row in finished],
-        [row.next_try_at for row in finished],
-        [row.attempts for row in finished],
+        lines(row.dossier_code for row in finished),
+        lines(str(row.fence) for row in finished),
+        lines(row.state for row in finished),
+        lines(str(row.position) for row in finished),
+        lines(row.next_try_at.isoformat() for row in finished),
+        lines(str(row.attempts) for row in finished),
         [row.error_class for row in finished],
         [row.error_detail for row in finished],
         [row.priority for row in finished],
         [row.known_there for row in finished],
-        [step.dossier_code for step in steps],
-        [step.happened_at for step in steps],
-        [step.status for step in steps],
+        lines(step.dossier_code for step in steps),
+        lines(step.happened_at.isoformat() for step in steps),
+        lines(str(step.status) for step in steps),
         [step.staff for step in steps],
-        [attempt.dossier_code for attempt in attempts],
-        [attempt.fence for attempt in attempts],
-        [attempt.step for attempt in attempts],
-        [attempt.position for attempt in attempts],
+        lines(attempt.dossier_code for attempt in attempts),
+        lines(str(attempt.fence) for attempt in attempts),
+        lines(attempt.step for attempt in attempts),
+        lines(str(attempt.position) for attempt in attempts),
         [attempt.body_hash for attempt in attempts],
-        [attempt.operation for attempt in attempts],
-        [attempt.started_at for attempt in attempts],
-        [attempt.ended_at for attempt in attempts],
-        [attempt.outcome for attempt in attempts],
+        lines(attempt.operation for attempt in attempts),
+        lines(attempt.started_at.isoformat() for attempt in attempts),
+        lines(attempt.ended_at.isoformat() for attempt in attempts),
+        lines(attempt.outcome for attempt in attempts),
         [attempt.detail for attempt in attempts],
         lazily,
     )

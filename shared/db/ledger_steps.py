@@ -1,10 +1,10 @@
 """Progress steps that were sent, as they were sent (raw asyncpg). Their acknowledgement is in `ledger_records`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from shared.db.ledger_lines import column, lines
 from shared.domain.events import DossierCode, Tenant
 
 if TYPE_CHECKING:
@@ -14,16 +14,14 @@ StepKey: TypeAlias = tuple[datetime, int, str]
 """happened_at (to the second), status, staff: the natural key within a dossier."""
 
 
-@dataclass(frozen=True, slots=True)
-class SentStep:
+class SentStep(NamedTuple):
     """A step that was put on the wire before, with the officer text it then had."""
 
     officer: str
     acknowledged: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A progress step by its natural key; ``officer`` is the text that is sent for it."""
 
     dossier_code: DossierCode
@@ -56,10 +54,11 @@ async def sent_steps(
     return found
 
 
-_INTEND: Final = """
+_INTEND: Final = f"""
 INSERT INTO sync_step (tenant, dossier_code, happened_at, status, staff, officer, position, recorded_at, sent_at)
 SELECT $1, s.dossier_code, s.happened_at, s.status, s.staff, s.officer, s.position, s.recorded_at, $9
-FROM unnest($2::text[], $3::timestamptz[], $4::smallint[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[])
+FROM unnest({column(2, "text")}, {column(3, "timestamptz")}, {column(4, "smallint")}, $5::text[], $6::text[],
+            {column(7, "bigint")}, {column(8, "timestamptz")})
     AS s(dossier_code, happened_at, status, staff, officer, position, recorded_at)
 ORDER BY s.dossier_code, s.happened_at, s.status, s.staff
 ON CONFLICT DO NOTHING
@@ -73,13 +72,13 @@ async def record_intended(connection: "DriverConnection", tenant: Tenant, steps:
     await connection.execute(
         _INTEND,
         tenant,
-        [step.dossier_code for step in steps],
-        [step.happened_at for step in steps],
-        [step.status for step in steps],
+        lines(step.dossier_code for step in steps),
+        lines(step.happened_at.isoformat() for step in steps),
+        lines(str(step.status) for step in steps),
         [step.staff for step in steps],
         [step.officer for step in steps],
-        [step.position for step in steps],
-        [step.recorded_at for step in steps],
+        lines(str(step.position) for step in steps),
+        lines(step.recorded_at.isoformat() for step in steps),
         now,
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import orjson
 
@@ -96,8 +96,7 @@ class Unsendable:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class StepLetter:
+class StepLetter(NamedTuple):
     """One progress step. ``happened_at`` has the portal's resolution of a second; ``staff`` is '' when none is told."""
 
     event: Event
