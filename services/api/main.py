@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
             pool_size=_WRITE_CONNECTIONS,
             statement_timeout_seconds=_WRITE_TIMEOUT_SECONDS,
             passed=kill_point(),
+            plans_anew=True,
         )
         doorbell = Doorbell(settings.effective_redis_url)
         metrics = Metrics(new_registry())

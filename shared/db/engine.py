@@ -43,10 +43,12 @@ def create_engine(
     pool_size: int = 10,
     statement_timeout_seconds: float = 30,
     passed: Passed | None = None,
+    plans_anew: bool = False,
 ) -> AsyncEngine:
     """An engine on ``postgresql://…`` whose sessions carry the process's name and bounded waits.
 
-    ``passed`` is told of every commit (fault campaigns only, see `shared.db.kill_points`).
+    ``passed`` is told of every commit (fault campaigns only, see `shared.db.kill_points`). With ``plans_anew`` no plan is
+    kept: one that was made while a table was empty may read all of it once it has grown, until statistics come.
 
     After a restart of PostgreSQL the first request succeeds: the pool hands out no connection whose end was seen (the
     driver sees it as it happens, which costs nothing), and asks one that was idle for long whether it is still alive.
@@ -65,6 +67,7 @@ def create_engine(
                 **SERVER_SETTINGS,
                 "application_name": application,
                 "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+                **({"plan_cache_mode": "force_custom_plan"} if plans_anew else {}),
             },
             "timeout": 5,
             **({} if passed is None else {"connection_class": counted_connection(passed)}),
