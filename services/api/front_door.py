@@ -63,7 +63,7 @@ class FrontDoorMiddleware:
             await send(message)
 
         try:
-            caller = await admitted(request, token_of(scope), KeyScope.EVENTS_WRITE)
+            caller = await admitted(request, _token(scope), KeyScope.EVENTS_WRITE)
             context = context_of(request)
             told = None if body is None else await take_event(context, caller, scope["headers"], body)
             if told is None:
@@ -80,7 +80,7 @@ class FrontDoorMiddleware:
             await (await problems.answer_motcua_error(request, error))(scope, receive_again, send)
 
 
-def token_of(scope: Scope) -> str | None:
+def _token(scope: Scope) -> str | None:
     """The bearer token of a request; None: it has none."""
     for name, value in scope["headers"]:
         if name == b"authorization":

@@ -15,7 +15,6 @@ from services.api.metrics import Metrics
 from services.api.middleware import RequestMiddleware, SmallBodyMiddleware
 from services.api.openapi import Problem
 from services.api.pasts import Pasts
-from services.api.read_door import ReadDoorMiddleware
 from services.api.routes import routers
 from services.api.schemas.events import BatchReceipt, Receipt
 from shared.db.almanacs import Almanacs
@@ -87,7 +86,6 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     explorer.install(app)
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
-    app.add_middleware(ReadDoorMiddleware)
     app.add_middleware(FrontDoorMiddleware)
     app.add_middleware(SmallBodyMiddleware)
     app.add_middleware(RequestMiddleware)
