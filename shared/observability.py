@@ -63,6 +63,13 @@ def configure_logging(process: str, level: str = "INFO") -> None:
         logging.getLogger(name).setLevel(lowest)
 
 
+def forget_logging() -> None:
+    """Back to structlog's defaults, where a program has run within another one: its stream may be closed by now."""
+    global _logger  # noqa: PLW0603 - see `configure_logging`
+    _logger = None
+    structlog.reset_defaults()
+
+
 def _json_text(value: Any, **_: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 

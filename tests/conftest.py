@@ -21,9 +21,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-import structlog
 from redis.asyncio import Redis
 
+from shared.observability import forget_logging
 from tests.servers import (
     DISTRIBUTE_VARIABLE,
     EXTERNAL_VARIABLE,
@@ -129,6 +129,6 @@ def _logs_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
-    structlog.reset_defaults()
+    forget_logging()
     root.handlers[:] = handlers
     root.setLevel(level)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +12,6 @@ import pytest
 import structlog
 
 from shared.observability import configure_logging, get_logger, note, unit_of_work
-
-
-@pytest.fixture(autouse=True)
-def _undone() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
 
 
 def written(captured: pytest.CaptureFixture[bytes]) -> list[dict[str, Any]]:
