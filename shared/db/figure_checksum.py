@@ -1,13 +1,13 @@
 """Whether all sums are what the dossier rows add up to, by one number: linear, so that nothing has to be added up first.
 
-Each key of ``figure_sum`` has a random weight, each measure a fixed one, and a checksum is the weighted sum of all counts
-modulo a prime. The weight of a key is the product of that of its scope (cut, agency, procedure, channel) and that of its
-time (grain, first day); so what one dossier counts for in its nine rows a day is one product of two small sums. Two sets of
-sums that differ have the same checksum with a probability of about 2^-60; where checksums differ, sums are compared row by
-row.
+Each key of ``figure_sum`` and each measure has a random weight, and a checksum is the weighted sum of all counts modulo a
+prime. The weight of a key is the product of that of its scope (cut, agency, procedure, channel) and that of its time (grain,
+first day); so what one dossier counts for in its nine rows a day is one product of two small sums. There are two numbers,
+of other weights and another prime each. Two sets of sums that differ have both in common about once in 10^17 times; where
+they have not, the sums are compared row by row.
 """
 
-from collections.abc import Callable
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,19 +18,36 @@ from shared.domain.events import Tenant
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-PRIME: Final = 2**31 - 1
-
 _CUTS: Final = ("agency", "procedure", "cell")
 _GRAINS: Final = {"year": 21, "month": 22, "day": 23}
-"""Seeds of the weights of times; a checksum means something only beside another one of the same seeds."""
-_MEASURES: Final = dict(zip(MEASURES, (1009, 1103, 1201, 1301, 1409, 1511, 1601, 1709, 1801), strict=True))
-
-_HALF: Final = 2**30 - 1
+"""Seeds of the weights of times."""
+_BITS: Final = 2**30 - 1
 _NUMBERS: Final = {
     "year": "date_part('year', {0})::int",
     "month": "(date_part('year', {0}) * 12 + date_part('month', {0}))::int",
     "day": "({0} - DATE '2000-01-01')",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """One of the two numbers. A checksum means something only beside another one of the same weights."""
+
+    prime: int
+    shift: int
+
+    def of(self, hashed: str) -> str:
+        """SQL: the weight that a hash stands for, of 30 bits."""
+        return f"(({hashed} >> {self.shift}) & {_BITS})"
+
+    def weight(self, measure: str) -> str:
+        """SQL: that of a measure. Random, or one count too many and another too few could make up for each other."""
+        digest = hashlib.sha256(f"{measure} {self.prime}".encode()).digest()
+        return f"{int.from_bytes(digest[:8]) & _BITS}::bigint"
+
+
+_LOW: Final = _Half(2**31 - 1, 0)
+_HIGH: Final = _Half(2**31 - 19, 30)
 
 
 def _of_scope(cut: str, agency: str, procedure: str, channel: str) -> str:
@@ -39,34 +56,31 @@ def _of_scope(cut: str, agency: str, procedure: str, channel: str) -> str:
 
 
 def _of_time(grain: str, day: str) -> str:
-    return f"hashint4extended({_NUMBERS[grain].format(day)}, {_GRAINS[grain]})"
-
-
-def _low(hashed: str) -> str:
-    return f"({hashed} & {_HALF})"
-
-
-def _high(hashed: str) -> str:
-    return f"(({hashed} >> 30) & {_HALF})"
+    # a day without end is a mistake, and is to be found like any other
+    number = f"hashint4extended({_NUMBERS[grain].format(day)}, {_GRAINS[grain]})"
+    return f"CASE WHEN isfinite({day}) THEN {number} ELSE hashtextextended({day}::text, {_GRAINS[grain]}) END"
 
 
 def of_sums(relation: str) -> str:
-    """SQL: the checksum of rows with the columns of ``figure_sum``; two numbers, each to be taken modulo the prime."""
-    weighed = " + ".join(f"{measure} % {PRIME} * {weight}" for measure, weight in _MEASURES.items())
+    """SQL: the checksum of rows with the columns of ``figure_sum``; each number is to be taken modulo its prime."""
     scope = _of_scope("cut", "agency", "procedure", "channel")
     known = " ".join(f"WHEN '{grain}' THEN {_of_time(grain, 'starts_on')}" for grain in _GRAINS)
     # a row of no grain, which only a mistake can have made, has a weight too
     time = f"CASE grain {known} ELSE hashtextextended(grain || starts_on, 1) END"
+
+    def half_sum(half: _Half) -> str:
+        prime = half.prime
+        weighed = " + ".join(f"{measure}::bigint % {prime} * {half.weight(measure)} % {prime}" for measure in MEASURES)
+        return f"coalesce(sum(({weighed}) % {prime} * {half.of('time')} % {prime} * {half.of('scope')} % {prime}), 0)"
+
     return f"""
-SELECT coalesce(sum(n * {_low("time")} % {PRIME} * {_low("scope")} % {PRIME}), 0) AS low,
-       coalesce(sum(n * {_high("time")} % {PRIME} * {_high("scope")} % {PRIME}), 0) AS high
-FROM (SELECT ({weighed}) % {PRIME} AS n, {scope} AS scope, {time} AS time FROM {relation}
-      OFFSET 0) AS hashed"""
+SELECT {half_sum(_LOW)} AS low, {half_sum(_HIGH)} AS high
+FROM (SELECT {", ".join(MEASURES)}, {scope} AS scope, {time} AS time FROM {relation} OFFSET 0) AS hashed"""
 
 
 _STOCKS: Final = {"within": "within_days", "overdue": "overdue_days", "paused": "paused_days"}
-_ENDS: Final = {"received": "received_on", "ended": "ended_on"} | {
-    f"{stock}_{end}": f"{end}({column})" for stock, column in _STOCKS.items() for end in ("lower", "upper")
+_ENDS: Final = {"received": "r.received_on", "ended": "r.ended_on"} | {
+    f"{stock}_{end}": f"{end}(r.{column})" for stock, column in _STOCKS.items() for end in ("lower", "upper")
 }
 """The days on which a row that stands in each stock once at most begins or ends to count."""
 _ENDED: Final = {
@@ -85,38 +99,42 @@ def of_rows(relation: str) -> str:
         "cell": _of_scope("'cell'", agency, procedure, channel),
     }
     hashes = [f"{hashed} AS {cut}_scope" for cut, hashed in scopes.items()]
-    hashes += [f"{_of_time(grain, f'r.{day}')} AS {name}_{grain}" for name, day in _ENDS.items() for grain in _GRAINS]
-    hashes = [text.replace("r.lower(", "lower(r.").replace("r.upper(", "upper(r.") for text in hashes]
+    hashes += [f"{_of_time(grain, day)} AS {name}_{grain}" for name, day in _ENDS.items() for grain in _GRAINS]
     once = " AND ".join(f"r.{column} = datemultirange(range_merge(r.{column}))" for column in _STOCKS.values())
 
-    def added(half: Callable[[str], str], name: str) -> str:
-        return "(" + " + ".join(half(f"{name}_{grain}") for grain in _GRAINS) + ")"
+    def added(half: _Half, name: str) -> str:
+        return "(" + " + ".join(half.of(f"{name}_{grain}") for grain in _GRAINS) + ")"
 
-    def changed(half: Callable[[str], str], stock: str) -> str:
-        return f"coalesce({added(half, f'{stock}_lower')}, 0) - coalesce({added(half, f'{stock}_upper')}, 0)"
+    def times(half: _Half, weight: str, time: str) -> str:
+        return f"{weight} * (({time}) % {half.prime}) % {half.prime}"
 
-    def counted(half: Callable[[str], str]) -> str:
+    def once_each(half: _Half) -> str:
         ended = " + ".join(
-            f"CASE {column} {' '.join(f'WHEN {value!r} THEN {_MEASURES[m]}' for value, m in measures.items())} ELSE 0 END"
+            f"CASE {column} {' '.join(f'WHEN {value!r} THEN {half.weight(m)}' for value, m in measures.items())} ELSE 0 END"
             for column, measures in _ENDED.items()
         )
-        stocks = " + ".join(f"{_MEASURES[stock]} * ({changed(half, stock)})" for stock in _STOCKS)
-        received = f"{_MEASURES['received']} * {added(half, 'received')}"
-        return f"{received} + ({ended}) * coalesce({added(half, 'ended')}, 0) + {stocks}"
+        terms = [
+            times(half, half.weight("received"), added(half, "received")),
+            times(half, f"({ended})", f"coalesce({added(half, 'ended')}, 0)"),
+        ]
+        for stock in _STOCKS:
+            begun, over = (f"coalesce({added(half, f'{stock}_{end}')}, 0)" for end in ("lower", "upper"))
+            terms.append(times(half, half.weight(stock), f"{begun} - {over}"))
+        return " + ".join(terms)
 
-    def span_by_span(half: Callable[[str], str]) -> str:
-        weighed = " ".join(f"WHEN '{name}' THEN {weight}" for name, weight in _MEASURES.items())
-        time = " + ".join(half(_of_time(grain, "c.day")) for grain in _GRAINS)
-        each = f"sum(CASE c.measure {weighed} END * c.n * ({time}))::bigint"
+    def span_by_span(half: _Half) -> str:
+        weight = " ".join(f"WHEN '{name}' THEN {half.weight(name)}" for name in MEASURES)
+        time = " + ".join(half.of(_of_time(grain, "c.day")) for grain in _GRAINS)
+        each = f"sum({times(half, f'(CASE c.measure {weight} END)', time)} * c.n)::bigint"
         return f"(SELECT {each} FROM ({counts('hashed')}) AS c WHERE c.day IS NOT NULL)"
 
-    def half_sum(half: Callable[[str], str]) -> str:
-        scope = " + ".join(half(f"{cut}_scope") for cut in _CUTS)
-        one = f"CASE WHEN is_once THEN {counted(half)} ELSE {span_by_span(half)} END"
-        return f"coalesce(sum(({one}) % {PRIME} * (({scope}) % {PRIME}) % {PRIME}), 0)"
+    def half_sum(half: _Half) -> str:
+        scope = " + ".join(half.of(f"{cut}_scope") for cut in _CUTS)
+        one = f"CASE WHEN is_once THEN {once_each(half)} ELSE {span_by_span(half)} END"
+        return f"coalesce(sum({times(half, f'(({one}) % {half.prime})', scope)}), 0)"
 
     return f"""
-SELECT {half_sum(_low)} AS low, {half_sum(_high)} AS high
+SELECT {half_sum(_LOW)} AS low, {half_sum(_HIGH)} AS high
 FROM (
     SELECT {COUNTED_COLUMNS}, {once} AS is_once, {", ".join(hashes)}
     FROM {relation} AS r WHERE r.received_on IS NOT NULL OFFSET 0
@@ -125,7 +143,7 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """Those of two sets of counts add up to that of both. Equal modulo the prime is equal."""
+    """Those of two sets of counts add up to that of both."""
 
     high: int
     low: int
@@ -133,7 +151,7 @@ class Checksum:
     @classmethod
     def of(cls, high: int, low: int) -> "Checksum":
         """Of the two numbers that the statements of this module answer."""
-        return cls(int(high) % PRIME, int(low) % PRIME)
+        return cls(int(high) % _HIGH.prime, int(low) % _LOW.prime)
 
     def __add__(self, other: "Checksum") -> "Checksum":
         return Checksum.of(self.high + other.high, self.low + other.low)

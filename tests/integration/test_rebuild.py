@@ -39,6 +39,18 @@ MISTAKES = {
     "bogus sums": """INSERT INTO figure_sum (tenant, cut, grain, starts_on, agency, procedure, channel, overdue)
         SELECT 'H51', c, g, '1999-01-01', 'H51.99', 'none', 'none', 5
         FROM unnest(ARRAY['agency', 'cell', 'other']) c, unnest(ARRAY['day', 'year', 'week']) g""",
+    # each of these adds up to nothing where all measures of a row weigh alike, or by small numbers
+    "late is withdrawn": """UPDATE figure_sum SET resolved_late = resolved_late + 1, withdrawn = withdrawn - 1,
+        within = within - 1, overdue = overdue + 1 WHERE cut = 'cell' AND grain = 'year'""",
+    "early is late": """UPDATE figure_sum SET resolved_early = resolved_early + 1, resolved_late = resolved_late - 1,
+        stopped = stopped - 1, overdue = overdue + 1 WHERE cut = 'agency' AND grain = 'month'""",
+    "received is on time": """UPDATE figure_sum SET received = received + 7, resolved_on_time = resolved_on_time - 7,
+        withdrawn = withdrawn - 7, within = within + 7 WHERE cut = 'procedure'""",
+    "a prime too many": "UPDATE figure_sum SET within = within + 2147483647 WHERE cut = 'agency' AND grain = 'year'",
+    "another prime too many": "UPDATE figure_sum SET within = within + 2147483629 WHERE cut = 'agency' AND grain = 'year'",
+    "a day without end": """UPDATE figure_sum SET starts_on = 'infinity' WHERE (agency, starts_on, channel) IN (
+        SELECT agency, starts_on, channel FROM figure_sum WHERE cut = 'agency' AND grain = 'day' LIMIT 1)
+        AND cut = 'agency' AND grain = 'day'""",
     "a sum of no cut": """INSERT INTO figure_sum (tenant, cut, grain, starts_on, agency, procedure, channel, overdue)
         VALUES ('H51', 'other', 'day', '2022-05-12', '', '', '', 5)""",
     "a sum of no grain": """INSERT INTO figure_sum (tenant, cut, grain, starts_on, agency, procedure, channel, overdue)
