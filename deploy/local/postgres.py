@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 from deploy.local.account import Account, demand_reachable
 from deploy.local.errors import FolderError, ProgramError
@@ -40,12 +41,18 @@ def _wheel_folder() -> Path:
 
 BIN = _wheel_folder() / "pginstall" / "bin"
 
+
+def _share_of_memory(part: int, least: int, most: int) -> int:
+    """So many MB: a part of this machine's memory, within bounds. What a province asks about should not be read twice."""
+    return min(max(psutil.virtual_memory().total // 2**20 // part, least), most)
+
+
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "100",
-    "shared_buffers": "256MB",
-    "effective_cache_size": "1GB",
+    "shared_buffers": f"{_share_of_memory(8, 256, 1024)}MB",
+    "effective_cache_size": f"{_share_of_memory(2, 1024, 16_384)}MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "wal_compression": "on",

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta, timezone
 LOCAL = timezone(timedelta(hours=7))
 FIRST = datetime(2021, 1, 4, 8, tzinfo=LOCAL)
 DAYS = 1_000
+SPREAD_DAYS = 5
+"""So many days of reception are under way at a time."""
 UNITS = tuple(f"H51.{unit:02d}.{commune:02d}" for unit in range(1, 13) for commune in range(1, 21))
 PROCEDURES = tuple(f"1.{number:06d}" for number in range(5_000, 5_200))
 FAMILY_NAMES = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Thạch", "Sơn", "Lâm")
@@ -22,14 +24,18 @@ def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def dossier(seed: int, number: int, *, people: bool = True) -> list[Event]:
-    """All events of one dossier, in order."""
+def dossier(seed: int, number: int, of: int, *, people: bool = True) -> list[Event]:
+    """All events of dossier ``number`` of a province that has ``of`` in all, in order.
+
+    Dossiers come in day after day, as their numbers do: a history is told in the order in which it was lived.
+    """
     chance = random.Random(seed * 1_000_003 + number)
     unit = UNITS[int(len(UNITS) * chance.random() ** 1.7)]
     procedure = PROCEDURES[int(len(PROCEDURES) * chance.random() ** 2)]
     online = chance.random() < 0.55
     channel = "online" if online else ("direct", "postal")[chance.random() < 0.1]
-    begun = FIRST + timedelta(days=int(chance.random() * DAYS), minutes=int(chance.random() * 480))
+    day = DAYS * number // of + int(chance.random() * SPREAD_DAYS)
+    begun = FIRST + timedelta(days=day, minutes=int(chance.random() * 480))
     code = f"{unit[:6]}-{begun:%y%m%d}-{number % 9_999_999 + 1:07d}"
     events: list[Event] = []
     now = begun
@@ -81,7 +87,7 @@ def line(event: Event) -> bytes:
 def events(seed: int, dossiers: int, *, people: bool = True) -> Iterator[Event]:
     """Events of dossiers in an order like that of life: eight hundred dossiers are under way at a time."""
     for first in range(0, dossiers, 800):
-        histories = [dossier(seed, number, people=people) for number in range(first, min(first + 800, dossiers))]
+        histories = [dossier(seed, number, dossiers, people=people) for number in range(first, min(first + 800, dossiers))]
         for step in range(max(map(len, histories))):
             yield from (history[step] for history in histories if step < len(history))
 

@@ -193,7 +193,7 @@ def one_dossier(bench: Bench) -> None:
     """A dossier by its code."""
     database, _, _ = loaded(bench, BIG)
     chance = random.Random(bench.seed)
-    codes = {dossier(bench.seed, chance.randrange(bench.sizes.dossiers))[0][2] for _ in range(300)}
+    codes = {dossier(bench.seed, chance.randrange(bench.sizes.dossiers), bench.sizes.dossiers)[0][2] for _ in range(300)}
     with bench.stack.api(database) as api:
         paths = [f"/v1/dossiers/{code}" for code in codes]
         p95, bare, ratio = _against_bare(api.port, database.key, paths, bench.sizes.reads, bench.sizes.rounds)

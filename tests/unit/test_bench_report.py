@@ -56,7 +56,7 @@ def test_the_same_seed_makes_the_same_events_and_all_are_taken() -> None:
     assert 6 < len(made) / 60 < 10
     for event in made:
         assert read_event(line(event), Tenant("H51"), b"k").event.id == event[0]
-    assert orjson.loads(line(dossier(3, 1)[0]))["specversion"] == "1.0"
+    assert orjson.loads(line(dossier(3, 1, 100)[0]))["specversion"] == "1.0"
 
 
 def test_full_is_what_the_targets_speak_of() -> None:
