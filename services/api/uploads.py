@@ -164,12 +164,18 @@ async def _take_all(upload: _Upload, lines: Lines, stream: AsyncIterator[bytes])
     async def add(cuts: Iterator[list[bytes | None]]) -> None:
         nonlocal piece, size
         for cut in cuts:
+            await asyncio.sleep(0)  # a small compressed body may be millions of lines
+            if not piece and cut.count(b"") == len(cut):
+                continue
             piece += cut
             size += sum(map(len, filter(None, cut)))
-            while len(piece) >= PIECE_LINES or size >= PIECE_BYTES:
-                full, piece = piece[:PIECE_LINES], piece[PIECE_LINES:]
+            taken, first = 0, lines.number - len(piece) + 1
+            while len(piece) - taken >= PIECE_LINES or (not taken and size >= PIECE_BYTES):
+                await upload.take(piece[taken : taken + PIECE_LINES], first + taken)
+                taken = min(taken + PIECE_LINES, len(piece))
+            if taken:
+                piece = piece[taken:]
                 size = sum(map(len, filter(None, piece)))
-                await upload.take(full, lines.number - len(piece) - len(full) + 1)
 
     async for chunk in stream:
         await add(lines.feed(chunk))

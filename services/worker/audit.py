@@ -225,8 +225,8 @@ class Audits:
     async def _repair(self, connection: "DriverConnection", tenant: Tenant, look: _Look, alarm_id: str) -> bool:
         """Correct the sums and store the right rows; false: the comparison is void, look again."""
         async with connection.transaction():
-            cursor = await projections.lock(connection, tenant)
             await recount.bound_waits(connection, SNAPSHOT_SECONDS)
+            cursor = await projections.lock(connection, tenant)
             if cursor.corrections != look.corrections:
                 return False
             await audit_recount.correct_sums(connection, tenant)

@@ -302,7 +302,7 @@ class PortalSync:
         claim = partial(ledger.claim, connection, tenant, lane, now=now, lease_seconds=LEASE_SECONDS)
         # a probe should not be spent on a dossier that may itself be the trouble
         found = await claim(limit=limit, fewer_attempts_than=SUSPECT_TRIES)
-        if found or not await ledger.suspects_due(connection, tenant, now, SUSPECT_TRIES):
+        if found or not await ledger.suspects_due(connection, tenant, lane, now, SUSPECT_TRIES):
             return found
         # its call may hang again until the deadline: no other one waits behind it
         return await claim(limit=limit, but_not=ErrorClass.AMBIGUOUS) or await claim(limit=1)

@@ -32,8 +32,8 @@ FIRST_LIMIT: Final = 1_000
 LARGEST_LIMIT: Final = 50_000
 """Far behind, a batch is as large as it can be within `SLOW_SECONDS`: a dossier that many of its events touch is then
 written once, and so is the sum of a day."""
-QUICK_SECONDS: Final = 3.0
-SLOW_SECONDS: Final = 8.0
+QUICK_SECONDS: Final = 2.0
+SLOW_SECONDS: Final = 6.0
 GROWTH: Final = 4
 """So many times as large as the one before may a batch be."""
 

@@ -191,8 +191,8 @@ class Rebuild:
 
     async def _correct(self, connection: "DriverConnection", tenant: Tenant, findings: Findings) -> int:
         async with connection.transaction():
-            cursor = await projections.lock(connection, tenant)
             await recount.bound_waits(connection, SNAPSHOT_SECONDS)
+            cursor = await projections.lock(connection, tenant)
             if cursor.corrections != findings.corrections:
                 raise Outrun(tenant)
             ordinal = 0

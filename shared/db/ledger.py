@@ -178,14 +178,20 @@ async def claim(
 
 
 _SUSPECTS_DUE: Final = """
-SELECT EXISTS (SELECT FROM sync_ledger WHERE tenant = $1 AND state = 'pending' AND next_try_at <= $2
+SELECT EXISTS (SELECT FROM sync_ledger WHERE tenant = $1 AND state = 'pending' AND {lane} AND next_try_at <= $2
                  AND (leased_until IS NULL OR leased_until <= $2) AND attempts >= $3)
 """
 
+# by the lane's own index: the few that are live are asked for many times a second, beside a backlog of any length
+_SUSPECTS: Final[Mapping[Lane, str]] = {
+    Lane.LIVE: _SUSPECTS_DUE.format(lane="live_until > $2"),
+    Lane.BACKLOG: _SUSPECTS_DUE.format(lane="(live_until IS NULL OR live_until <= $2)"),
+}
 
-async def suspects_due(connection: "DriverConnection", tenant: Tenant, now: datetime, attempts: int) -> bool:
-    """Whether any dossier that failed so often is due, in whatever lane."""
-    due: bool = await connection.fetchval(_SUSPECTS_DUE, tenant, now, attempts)
+
+async def suspects_due(connection: "DriverConnection", tenant: Tenant, lane: Lane, now: datetime, attempts: int) -> bool:
+    """Whether any dossier of the lane that failed so often is due."""
+    due: bool = await connection.fetchval(_SUSPECTS[lane], tenant, now, attempts)
     return due
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from shared.db.dossier_rows import DossierRow, travelling_form
 from shared.domain.events import SYSTEM_SOURCE, Channel, DossierCode, EventName, Tenant
 from shared.domain.index_facts import ONLINE_GATEWAYS, Mark
-from shared.domain.plain_paths import ENDS, LETTERS, OTHER, PAID_LETTERS, SETTINGS, Course, course_of
+from shared.domain.plain_paths import ENDS, LETTERS, LONGEST_PATH, OTHER, PAID_LETTERS, SETTINGS, Course, course_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
 MOST_COURSES: Final = 2_000
-"""So many paths are known at most; further ones are left to the fold."""
+"""So many plain paths are known at most; further ones are left to the fold."""
+MOST_OTHERS: Final = 10_000
+"""So many paths are remembered as not plain."""
 
 
 def _letter(name: EventName) -> str:
@@ -252,25 +254,31 @@ def courses_given(first: int) -> str:
 class Courses:
     """The plain paths that this process has met. What is new is learnt for the next statement."""
 
-    _known: dict[str, Course | None] = field(default_factory=dict)
+    _plain: dict[str, Course] = field(default_factory=dict)
+    _others: set[str] = field(default_factory=set)
 
     def arguments(self) -> tuple[list[str], list[int], list[str | None]]:
         """For `courses_given`."""
-        plain = [(path, course) for path, course in self._known.items() if course is not None]
         return (
-            [path for path, _ in plain],
-            [course.status.value for _, course in plain],
-            [None if course.end_kind is None else course.end_kind.value for _, course in plain],
+            list(self._plain),
+            [course.status.value for course in self._plain.values()],
+            [None if course.end_kind is None else course.end_kind.value for course in self._plain.values()],
         )
 
     def learn(self, paths: Iterable[str]) -> bool:
         """Take in paths of dossiers; answer whether one of them is plain and was not known."""
-        learnt = False
+        known = len(self._plain)
         for path in paths:
-            if path not in self._known and len(self._known) < MOST_COURSES:
-                course = self._known[path] = course_of(path)
-                learnt = learnt or course is not None
-        return learnt
+            if len(path) > LONGEST_PATH or path in self._others or path in self._plain:
+                continue
+            course = course_of(path)
+            if course is None:
+                if len(self._others) >= MOST_OTHERS:
+                    self._others.clear()  # there is no end of them; what is common is soon known again
+                self._others.add(path)
+            elif len(self._plain) < MOST_COURSES:
+                self._plain[path] = course
+        return len(self._plain) > known
 
 
 # by the dossiers' index whatever the statistics say

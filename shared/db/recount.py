@@ -97,9 +97,10 @@ async def drop(connection: "DriverConnection") -> None:
 
 
 async def bound_waits(connection: "DriverConnection", seconds: int) -> None:
-    """Statements of this transaction may take ``seconds``, and so may the work between them."""
+    """Statements of this transaction may take ``seconds``, and so may the work between them and the waits for locks."""
     await connection.execute(
-        "SELECT set_config('statement_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $1, true),"
+        "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true),"
+        " set_config('idle_in_transaction_session_timeout', $1, true),"
         " set_config('work_mem', '64MB', true)",
         str(seconds * 1000),
     )

@@ -231,6 +231,19 @@ def test_the_row_of_any_history_is_that_of_the_fold_or_none(runner, log):
     check()
 
 
+def test_no_number_of_paths_that_are_not_plain_keeps_a_plain_one_out(monkeypatch):
+    monkeypatch.setattr(plain_rows, "MOST_COURSES", 3)
+    monkeypatch.setattr(plain_rows, "MOST_OTHERS", 5)
+    courses = Courses()
+    assert not courses.learn(["b" + "i" * number for number in range(40, 60)])  # longer than any that is looked at
+    assert not courses.learn(["r" * number for number in range(1, 20)])
+    assert courses.learn(["b", "r"])
+    assert courses.learn(["b", "bq", "bi"])
+    assert courses.arguments()[0] == ["b", "bq", "bi"]
+    assert not courses.learn(["bn"])  # full: the fold does it
+    assert len(courses._others) <= 5
+
+
 @pytest.fixture
 def plain_row(runner, log):
     def row(events: list[Event]) -> DossierRow | None:
