@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 
 import asyncpg
 import pytest
 
-from tests.integration.served import Served, served
-from tests.integration.statements import Said
+from shared.db import ledger
+from shared.db.engine import driver_session
+from shared.domain.circuit import Lane
+from shared.domain.retry import SUSPECT_TRIES, ErrorClass
+from tests.integration.served import H51, Served, served
+from tests.integration.statements import Said, written_down
 from tests.query_plans import MOST_ROWS, Examined, examine, hot_statements
 
 DOSSIERS = 20_000
@@ -105,3 +110,37 @@ async def test_a_bad_plan_is_a_fault(api: Served, database_url: str) -> None:
     assert examined.statements == 3
     assert [fault for fault in examined.faults if fault.startswith("reads dossier whole: bad")]
     assert [fault for fault in examined.faults if fault.startswith("looks at ") and "unbounded" in fault]
+
+
+_BACKLOG = """
+UPDATE sync_ledger SET state = 'pending', priority = 3, next_try_at = now() - interval '1 hour' WHERE tenant = 'H51'
+"""
+
+
+async def test_the_senders_of_the_sync_read_no_more_than_they_claim(
+    api: Served, database_url: str, migration_database_url: str
+) -> None:
+    owner = await asyncpg.connect(migration_database_url)
+    await owner.execute(_BACKLOG)
+    await owner.execute("ANALYZE sync_ledger")
+    await owner.close()
+    link = await asyncpg.connect(database_url)
+    examined = Examined()
+    engine = api.app.state.context.engine
+    with written_down(engine) as said:
+        async with driver_session(engine) as connection:
+            now = await ledger.clock(connection)
+            for lane, limit in ((Lane.LIVE, 10), (Lane.BACKLOG, 100)):
+                claim = partial(ledger.claim, connection, H51, lane, limit=limit, now=now, lease_seconds=20)
+                # a live sender that finds nothing asks this many times a second
+                await claim(fewer_attempts_than=SUSPECT_TRIES)
+                if lane is Lane.LIVE:
+                    await ledger.suspects_due(connection, H51, lane, now, SUSPECT_TRIES)
+                claims = await claim(but_not=ErrorClass.AMBIGUOUS)
+            assert len(claims) == 100
+            await ledger.renew(connection, H51, claims, now=now, lease_seconds=20)
+            await ledger.mark_sent(connection, H51, [(one, one.wanted_position) for one in claims])
+        await examine(examined, link, said, "a sender")
+    await link.close()
+    assert examined.faults == []
+    assert examined.statements >= 6
