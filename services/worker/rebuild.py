@@ -44,6 +44,11 @@ ALIVE_SECONDS: Final = 60.0
 """PostgreSQL ends a session that is idle in its transaction for `SNAPSHOT_SECONDS`: it hears of this one so often."""
 MOST_TRIES: Final = 3
 
+BUSY_EVENTS_A_SECOND: Final = 1_000
+"""More than a province's own day: an import, which a rebuild leaves the processor to for a part of its time."""
+REST_SHARE: Final = 0.5
+MOST_REST_SECONDS: Final = 2.0
+
 PROCESSES: Final = min(4, os.cpu_count() or 1)
 LONG_LOG: Final = 100_000
 """Below so many events the processes would take longer to start than to compare."""
@@ -176,7 +181,9 @@ class Rebuild:
             await recount.adopt_snapshot(scout, assignment.snapshot)
             await recount.bound_waits(scout, SNAPSHOT_SECONDS)
             last = Codes("", "")
+            pace = Pace(self._engine, assignment.tenant)
             while codes := await recount.next_codes(scout, assignment.tenant, last, PAGE_EVENTS):
+                await pace.keep()
                 await orders.put(codes)
                 last = codes
         for _ in range(self._processes):
@@ -213,6 +220,26 @@ class Rebuild:
         await projections.set_aside(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)
         await ledger.want(connection, tenant, reckoned.wants)
+
+
+class Pace:
+    """Gives way to events that come in: sessions of PostgreSQL have no priority, so its share is taken by pauses."""
+
+    def __init__(self, engine: AsyncEngine, tenant: Tenant) -> None:
+        self._engine = engine
+        self._tenant = tenant
+        self._seen: tuple[float, int] | None = None
+
+    async def keep(self) -> None:
+        """Rest for a part of the time since the last call, if many events came in meanwhile."""
+        async with driver_session(self._engine) as connection:
+            head = (await event_log.head(connection, self._tenant)).position
+        now = time.monotonic()
+        if self._seen is not None:
+            seconds = now - self._seen[0]
+            if head - self._seen[1] > BUSY_EVENTS_A_SECOND * seconds:
+                await asyncio.sleep(min(seconds * REST_SHARE, MOST_REST_SECONDS))
+        self._seen = time.monotonic(), head
 
 
 async def _add_up_sums(connection: "DriverConnection", tenant: Tenant, finished: asyncio.Event) -> Checksum:

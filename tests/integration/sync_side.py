@@ -21,7 +21,7 @@ from services.portal.drops import DroppingProtocol
 from services.portal.portal import Portal
 from services.portal.settings import Settings as PortalSettings
 from services.worker.portal_gate import REMEMBERED_SECONDS
-from services.worker.portal_sync import PortalSync
+from services.worker.portal_sync import BACKLOG_REST_SECONDS, PortalSync
 from shared.db import event_log, ledger
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import create_engine, driver_session
@@ -158,6 +158,7 @@ class Side:
                 return states
             await self.hurry()
             await self.close_circuit()
+            await asyncio.sleep(BACKLOG_REST_SECONDS / 4)  # who has just looked in vain looks again a moment later
         return await self.states()
 
     async def close_circuit(self) -> None:

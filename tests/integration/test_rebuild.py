@@ -11,7 +11,7 @@ from services.worker.fail_points import FailPoints, Injected
 from services.worker.jobs import JobRunner
 from services.worker.projector import Projector
 from services.worker.pump import Pump
-from services.worker.rebuild import Rebuild
+from services.worker.rebuild import MOST_REST_SECONDS, Pace, Rebuild
 from services.worker.recounter import RecounterEnded
 from shared.db import jobs, projections, recount
 from shared.db.engine import create_engine, driver_session
@@ -183,6 +183,27 @@ async def test_processes_of_its_own_find_the_same(loaded, monkeypatch):
     assert shown
     assert len(lives) > 1  # the sums are compared long before the processes have started
     await assert_all_counted(loaded)
+
+
+async def test_it_gives_way_to_events_that_come_in(loaded, monkeypatch):
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    pace = Pace(loaded, TENANT)
+    await pace.keep()
+    await pace.keep()
+    monkeypatch.setattr("services.worker.rebuild.BUSY_EVENTS_A_SECOND", 0)
+    monkeypatch.setattr("services.worker.rebuild.asyncio.sleep", rest)
+    await pace.keep()
+    assert rests == []
+    await append(loaded, messy("an import", 10))
+    await pace.keep()
+    assert len(rests) == 1
+    assert 0 < rests[0] <= MOST_REST_SECONDS
+    await pace.keep()
+    assert len(rests) == 1
 
 
 async def test_a_process_that_ends_fails_the_rebuild_and_changes_nothing(loaded, monkeypatch):
