@@ -46,8 +46,8 @@ MOST_TRIES: Final = 3
 
 BUSY_EVENTS_A_SECOND: Final = 1_000
 """More than a province's own day: an import, which a rebuild leaves the processor to for a part of its time."""
-REST_SHARE: Final = 0.5
-MOST_REST_SECONDS: Final = 2.0
+REST_SECONDS: Final = 1.0
+"""Before each range then: a range takes some 0.3 seconds of one core."""
 
 PROCESSES: Final = min(4, os.cpu_count() or 1)
 LONG_LOG: Final = 100_000
@@ -223,7 +223,7 @@ class Rebuild:
 
 
 class Pace:
-    """Gives way to events that come in: sessions of PostgreSQL have no priority, so its share is taken by pauses."""
+    """Gives way to events that come in: sessions of PostgreSQL have no priority, so pauses must do."""
 
     def __init__(self, engine: AsyncEngine, tenant: Tenant) -> None:
         self._engine = engine
@@ -231,15 +231,15 @@ class Pace:
         self._seen: tuple[float, int] | None = None
 
     async def keep(self) -> None:
-        """Rest for a part of the time since the last call, if many events came in meanwhile."""
+        """To be called before each range: rest, if many events came in since the last call."""
         async with driver_session(self._engine) as connection:
             head = (await event_log.head(connection, self._tenant)).position
         now = time.monotonic()
         if self._seen is not None:
-            seconds = now - self._seen[0]
-            if head - self._seen[1] > BUSY_EVENTS_A_SECOND * seconds:
-                await asyncio.sleep(min(seconds * REST_SHARE, MOST_REST_SECONDS))
-        self._seen = time.monotonic(), head
+            came_in = head - self._seen[1]
+            if came_in > BUSY_EVENTS_A_SECOND * (now - self._seen[0]):
+                await asyncio.sleep(REST_SECONDS)
+        self._seen = now, head
 
 
 async def _add_up_sums(connection: "DriverConnection", tenant: Tenant, finished: asyncio.Event) -> Checksum:
