@@ -85,25 +85,21 @@ async def compare_range(
 ) -> Compared:
     """Compare the dossiers of a range at ``position``, which is the cursor's in the connection's snapshot."""
     checksum = await figure_checksum.of_stored_rows(connection, tenant, codes.after, codes.until)
+    found: range_comparison.Found | None = None
     if faults.poison is None:
         with suppress(asyncpg.DataError):  # a value that PostgreSQL cannot read: the fold tells whose it is
             async with connection.transaction():
                 found = await range_comparison.compare(
                     connection, tenant, codes, position, courses=courses, to_fold=known.failing
                 )
-            histories = await event_log.histories(connection, tenant, found.others, position)
-            stored = await dossier_rows.read(connection, tenant, found.others)
-            reckoned = await fold_page(connection, tenant, histories, position, faults)
-            wrong = [*found.wrong, *found.bogus, *differences(reckoned, stored, known)]
-            return Compared(found.events, found.dossiers, len(reckoned.failures), wrong, checksum.high, checksum.low)
-    histories = await recount.histories(connection, tenant, codes, position)
-    stored = await dossier_rows.read_range(connection, tenant, codes.after, codes.until)
+    if found is None:
+        histories = await recount.histories(connection, tenant, codes, position)
+        stored = await dossier_rows.read_range(connection, tenant, codes.after, codes.until)
+        events, dossiers, wrong = sum(map(len, histories.values())), len(histories), []
+    else:
+        histories = await event_log.histories(connection, tenant, found.others, position)
+        stored = await dossier_rows.read(connection, tenant, found.others)
+        events, dossiers, wrong = found.events, found.dossiers, [*found.wrong, *found.bogus]
     reckoned = await fold_page(connection, tenant, histories, position, faults)
-    return Compared(
-        sum(map(len, histories.values())),
-        len(histories),
-        len(reckoned.failures),
-        differences(reckoned, stored, known),
-        checksum.high,
-        checksum.low,
-    )
+    wrong += differences(reckoned, stored, known)
+    return Compared(events, dossiers, len(reckoned.failures), wrong, checksum.high, checksum.low)
