@@ -19,7 +19,19 @@ from services.worker.dossier_reading import fold_page
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
 from services.worker.rebuild import SNAPSHOT_SECONDS
-from shared.db import audit_recount, audits, catalogues, dossier_rows, event_log, jobs, ledger, projections, recount
+from shared.db import (
+    audit_recount,
+    audits,
+    branch_sums,
+    catalogues,
+    dossier_rows,
+    event_log,
+    figure_codes,
+    jobs,
+    ledger,
+    projections,
+    recount,
+)
 from shared.db.audits import Alarm, Audit, Finding, Recounted
 from shared.db.dossier_rows import DossierRow
 from shared.db.engine import driver_session
@@ -65,6 +77,8 @@ class _Look:
     came: Recounted
     findings: list[Finding]
     is_right: bool
+    branches: int
+    """So many sums of branches differ from those that they are made of, all of which are audited."""
 
 
 class Audits:
@@ -104,6 +118,9 @@ class Audits:
 
     async def _plan(self, connection: "DriverConnection", job: Job) -> Audit:
         asked = job.parameters
+        async with connection.transaction():
+            await projections.lock(connection, job.tenant)
+            await figure_codes.mend(connection, job.tenant)
         night = date.fromisoformat(asked["night"]) if "night" in asked else None
         # of its id: the same audit draws the same dossiers whoever does it
         seed = asked.get("seed", random.Random(f"{job.tenant} {job.job_id}").getrandbits(62))  # noqa: S311 - repeatable
@@ -114,6 +131,12 @@ class Audits:
         else:
             slots = None if asked.get("whole") else self._slots(await audits.last_night(connection, job.tenant), night, seed)
             parts = await self._parts(connection, job.tenant, slots, seed)
+            if slots is not None and await branch_sums.count_differing(connection, job.tenant):
+                # nobody knows whether the branch is wrong or one of its agencies: all of them are recounted
+                every = await audits.keys(
+                    connection, job.tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=seed
+                )
+                parts += [Part(agencies=group) for group in grouped(every)]
         limits = [date.fromisoformat(asked[name]) if name in asked else None for name in ("from", "to")]
         return Audit(job.job_id, night, seed, parts, 0, limits[0], limits[1], 0, 0, 0, 0, 0, now, None)
 
@@ -140,7 +163,7 @@ class Audits:
         alarm_id = f"{audit.audit_id}p{number}"
         first: Recounted | None = None
         for _ in range(MOST_TRIES):
-            look = await self._look(connection, tenant, audit, audit.parts[number])
+            look = await self._look(connection, tenant, audit, number)
             first = first or look.came
             now = await jobs.clock(connection)
             if look.is_right:
@@ -157,7 +180,8 @@ class Audits:
                 return
         raise Outrun(alarm_id)
 
-    async def _look(self, connection: "DriverConnection", tenant: Tenant, audit: Audit, part: Part) -> _Look:
+    async def _look(self, connection: "DriverConnection", tenant: Tenant, audit: Audit, number_of_part: int) -> _Look:
+        part = audit.parts[number_of_part]
         async with connection.transaction(isolation="repeatable_read"):
             await recount.bound_waits(connection, SNAPSHOT_SECONDS)
             cursor = await recount.cursor_unlocked(connection, tenant)
@@ -179,8 +203,24 @@ class Audits:
                 for one in await audit_recount.differences(connection, tenant)
             ]
             is_right = not number and not await audit_recount.needs_correction(connection)
+            branches, is_last = 0, number_of_part == len(audit.parts) - 1
+            if is_last and await self._is_of_all(connection, tenant, audit):
+                branches = await branch_sums.count_differing(connection, tenant)
+            if branches and is_right:
+                # else they may differ by what is wrong in the others, and are settled with these
+                differing += branches
+                findings += [
+                    Finding("branch", one.key, one.stored, one.recounted, (), 0)
+                    for one in await audit_recount.branch_differences(connection, tenant)
+                ]
         came = Recounted(cursor.position, compared, dossiers, differing, number)
-        return _Look(part, cursor.corrections, came, findings, is_right)
+        return _Look(part, cursor.corrections, came, findings, is_right and not branches, branches)
+
+    async def _is_of_all(self, connection: "DriverConnection", tenant: Tenant, audit: Audit) -> bool:
+        """Whether every sum that branches are made of was in this audit: then a branch that differs is wrong itself."""
+        audited = {agency for part in audit.parts for agency in part.agencies}
+        known = await audits.keys(connection, tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=audit.seed)
+        return all(agency in audited for agency, _ in known)
 
     async def _compare_rows(
         self, connection: "DriverConnection", tenant: Tenant, position: int
@@ -235,7 +275,9 @@ class Audits:
                 await self._store(connection, tenant, [code for _, code in wrong], cursor.position)
                 ordinal = wrong[-1][0]
             await audit_recount.remember_agencies(connection, tenant)
-            await audit_recount.sweep(connection, tenant)
+            await audit_recount.settle_branches(connection, tenant)
+            if look.branches:
+                await branch_sums.settle(connection, tenant)
             await projections.corrected(connection, tenant)
             await audits.repaired(connection, tenant, alarm_id, await jobs.clock(connection), cursor.position)
             self._faults.passed("before-audit-commit")

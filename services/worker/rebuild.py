@@ -23,7 +23,7 @@ from services.worker.dossier_reading import fold_page, reckon_by_fold
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
 from services.worker.recounter import Assignment, compare_in_process
-from shared.db import dossier_rows, event_log, figure_checksum, ledger, projections, recount
+from shared.db import branch_sums, dossier_rows, event_log, figure_checksum, figure_codes, ledger, projections, recount
 from shared.db.engine import driver_session
 from shared.db.figure_checksum import NOTHING, Checksum
 from shared.db.jobs import Job
@@ -122,12 +122,12 @@ class Rebuild:
             stored = await recount.dossier_count(connection, tenant)
             seen = _Seen(findings, _Progress(report, stored), self._faults)
             if findings.position < self._long_log:
-                stored_sums = await figure_checksum.of_stored_sums(connection, tenant)
+                stored_sums = await _look_at_sums(connection, tenant, findings)
                 await self._compare_here(connection, tenant, seen)
             else:
                 stored_sums = await self._compare_in_processes(connection, tenant, seen)
             if seen.by_rows != stored_sums:
-                findings.sums_differing = await recount.find_differences(connection, tenant)
+                findings.sums_differing += await recount.find_differences(connection, tenant)
             await self._note(connection, tenant, seen.wrong, findings.position)
             findings.agencies = await recount.missing_agencies(connection, tenant)
             right = seen.by_rows + await recount.repair_checksum(connection)
@@ -161,7 +161,7 @@ class Rebuild:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._compare_dossiers(assignment, orders, seen, finished))
-                sums = group.create_task(_add_up_sums(connection, tenant, finished))
+                sums = group.create_task(_look_at_sums_meanwhile(connection, tenant, seen.findings, finished))
         except BaseExceptionGroup as failed:
             raise _first(failed) from failed
         return sums.result()
@@ -206,7 +206,9 @@ class Rebuild:
             while wrong := await recount.wrong_codes(connection, ordinal, REPAIR_PAGE):
                 await self._repair(connection, tenant, [code for _, code in wrong], cursor.position)
                 ordinal = wrong[-1][0]
-            await recount.correct_sums(connection, tenant, findings.agencies)
+            if await figure_codes.mend(connection, tenant) or ordinal or findings.sums_differing:
+                await recount.correct_sums(connection, tenant)
+            await recount.remember_agencies(connection, tenant, findings.agencies)
             await projections.corrected(connection, tenant)
             self._faults.passed("before-rebuild-commit")
         return cursor.position
@@ -242,9 +244,17 @@ class Pace:
         self._seen = now, head
 
 
-async def _add_up_sums(connection: "DriverConnection", tenant: Tenant, finished: asyncio.Event) -> Checksum:
-    """The checksum of the stored sums; keeps the snapshot until the dossiers are compared too."""
-    stored = await figure_checksum.of_stored_sums(connection, tenant)
+async def _look_at_sums(connection: "DriverConnection", tenant: Tenant, findings: Findings) -> Checksum:
+    """The checksum of the stored sums; those of branches are compared with what they are made of."""
+    findings.sums_differing += await branch_sums.count_differing(connection, tenant)
+    return await figure_checksum.of_stored_sums(connection, tenant)
+
+
+async def _look_at_sums_meanwhile(
+    connection: "DriverConnection", tenant: Tenant, findings: Findings, finished: asyncio.Event
+) -> Checksum:
+    """The same; keeps the snapshot until the dossiers are compared too."""
+    stored = await _look_at_sums(connection, tenant, findings)
     while not finished.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(finished.wait(), ALIVE_SECONDS)

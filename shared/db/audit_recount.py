@@ -7,12 +7,26 @@ then adds the rest. For that to be exact, all sums that a wrong row counts or sh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.db import branch_sums, figure_codes
 from shared.db.dossier_rows import DossierRow, travelling
-from shared.db.figure_sums import COUNTED_COLUMNS, added, day_cells, rolled_up
+from shared.db.figure_codes import numbered
+from shared.db.figure_slots import (
+    KEY,
+    NAMES,
+    SCALE,
+    Cut,
+    Slot,
+    digits_of_span,
+    first_digits,
+    is_cut,
+    last_digits,
+    read_slot,
+)
+from shared.db.figure_sums import COUNTED_COLUMNS, SWEEP, added_alone, day_cells, named_sums, rolled_up
 from shared.db.tables import MEASURES
 from shared.domain.audit_plan import Part
 from shared.domain.events import DossierCode, Tenant
@@ -25,9 +39,7 @@ MOST_SUMS: Final = 500
 MOST_DOSSIERS: Final = 100
 """So many dossiers behind a sum are named; of more only the number."""
 
-_NAMES: Final = ", ".join(MEASURES)
-_KEY: Final = "cut, grain, starts_on, agency, procedure, channel"
-_KEY_TYPES: Final = "cut text, grain text, starts_on date, agency text, procedure text, channel text"
+_KEY_TYPES: Final = "slot int, agency text, procedure text, channel text"
 _CELL: Final = "agency, procedure, channel, day"
 _CELL_TYPES: Final = f"agency text, procedure text, channel text, day date, {', '.join(f'{m} int' for m in MEASURES)}"
 _TABLES: Final = "audit_code, audit_row, audit_wrong, audit_day, audit_stored_day, audit_sum"
@@ -47,7 +59,7 @@ CREATE TEMP TABLE audit_wrong (ordinal bigint GENERATED ALWAYS AS IDENTITY, code
 CREATE TEMP TABLE audit_day ({_CELL_TYPES});
 CREATE TEMP TABLE audit_stored_day ({_CELL_TYPES});
 CREATE TEMP TABLE audit_sum ({_KEY_TYPES}, is_stored boolean, is_recounted boolean, differs boolean,
-    {", ".join(f"{m} bigint, {m}_recounted bigint, {m}_correction bigint" for m in MEASURES)});
+    {", ".join(f"{m} int, {m}_recounted int, {m}_correction int" for m in MEASURES)});
 """
 
 HASH: Final = "(hashtextextended({}, {}) & 9223372036854775807)"
@@ -71,7 +83,8 @@ _DRAWN: Final = f"SELECT code FROM {_CODES} ORDER BY {HASH.format('code', '$4::b
 
 # the sums that a part answers for: agencies have the cuts by agency and by cell, procedures that by procedure
 _IN_SCOPE: Final = (
-    "((cut <> 'procedure' AND agency = ANY({0}::text[])) OR (cut = 'procedure' AND procedure = ANY({1}::text[])))"
+    f"((NOT {is_cut('slot', Cut.PROCEDURE)} AND agency = ANY({{0}}::text[]))"
+    f" OR ({is_cut('slot', Cut.PROCEDURE)} AND procedure = ANY({{1}}::text[])))"
 )
 
 _FILL: Final = f"""
@@ -79,13 +92,10 @@ WITH counting AS (
     SELECT 1 AS sign, {COUNTED_COLUMNS} FROM {{relation}}
     WHERE (coalesce(agency, '') = ANY($1::text[]) OR coalesce(procedure, '') = ANY($2::text[])) {{condition}}
 )
-INSERT INTO {{target}} ({_CELL}, {_NAMES}) {day_cells("counting")}
+INSERT INTO {{target}} ({_CELL}, {NAMES}) {day_cells("counting")}
 """
 _FILL_BY_LOG: Final = _FILL.format(relation="audit_row", condition="", target="audit_day")
 _FILL_BY_ROWS: Final = _FILL.format(relation="dossier", condition="AND tenant = $3", target="audit_stored_day")
-
-_LASTS: Final = """(CASE grain WHEN 'day' THEN starts_on WHEN 'month' THEN (starts_on + interval '1 month')::date - 1
-    WHEN 'year' THEN (starts_on + interval '1 year')::date - 1 ELSE 'infinity'::date END)"""
 
 
 def _zero(relation: str, measure: str) -> str:
@@ -98,9 +108,9 @@ WITH recounted AS MATERIALIZED (
 ), by_rows AS MATERIALIZED (
     SELECT * FROM ({rolled_up("audit_stored_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
 ), stored AS MATERIALIZED (
-    SELECT {_KEY}, {_NAMES} FROM figure_sum WHERE tenant = $1 AND {_IN_SCOPE.format("$2", "$3")}
+    SELECT {KEY}, {NAMES} FROM ({named_sums()}) AS named WHERE {_IN_SCOPE.format("$2", "$3")}
 ), compared AS (
-    SELECT {_KEY}, stored.received IS NOT NULL AS is_stored, recounted.received IS NOT NULL AS is_recounted,
+    SELECT {KEY}, stored.received IS NOT NULL AS is_stored, recounted.received IS NOT NULL AS is_recounted,
            {" OR ".join(f"{_zero('stored', m)} <> {_zero('recounted', m)}" for m in MEASURES)} AS differs,
            {
     ", ".join(
@@ -109,10 +119,10 @@ WITH recounted AS MATERIALIZED (
         for m in MEASURES
     )
 }
-    FROM recounted FULL JOIN stored USING ({_KEY}) FULL JOIN by_rows USING ({_KEY})
+    FROM recounted FULL JOIN stored USING ({KEY}) FULL JOIN by_rows USING ({KEY})
 ), asked AS MATERIALIZED (
     SELECT * FROM compared
-    WHERE ($4::date IS NULL OR {_LASTS} >= $4) AND ($5::date IS NULL OR starts_on <= $5)
+    WHERE ($4::int IS NULL OR {last_digits("slot")} >= $4) AND ($5::int IS NULL OR {first_digits("slot")} <= $5)
 ), kept AS (
     INSERT INTO audit_sum SELECT * FROM asked WHERE differs OR {" OR ".join(f"{m}_correction <> 0" for m in MEASURES)}
 )
@@ -150,16 +160,10 @@ WITH counting AS (
 SELECT code, count(*) OVER () AS total FROM behind ORDER BY is_wrong DESC, code LIMIT {MOST_DOSSIERS}
 """
 
-_CORRECT: Final = added(
-    f"SELECT {_KEY}, {', '.join(f'{m}_correction AS {m}' for m in MEASURES)} FROM audit_sum"
-    f" WHERE {' OR '.join(f'{m}_correction <> 0' for m in MEASURES)}"
-)
-# rows that nothing counts for, and that only a mistake can have made
-_SWEEP: Final = f"""
-DELETE FROM figure_sum f USING audit_sum s
-WHERE f.tenant = $1 AND ({", ".join(f"f.{k}" for k in _KEY.split(", "))}) = ({", ".join(f"s.{k}" for k in _KEY.split(", "))})
-  AND {" AND ".join(f"f.{m} = 0" for m in MEASURES)}
-"""
+_CORRECTION: Final = f"""(
+    SELECT {KEY}, {", ".join(f"{m}_correction AS {m}" for m in MEASURES)} FROM audit_sum
+    WHERE {" OR ".join(f"{m}_correction <> 0" for m in MEASURES)})"""
+_CORRECT: Final = added_alone(numbered(_CORRECTION, f"slot, channel, {NAMES}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +173,8 @@ class SumDifference:
     key: Mapping[str, Any]
     stored: Mapping[str, int] | None
     recounted: Mapping[str, int] | None
-    dossiers: Sequence[str]
-    dossiers_total: int
+    dossiers: Sequence[str] = ()
+    dossiers_total: int = 0
 
 
 async def prepare(connection: "DriverConnection") -> None:
@@ -230,7 +234,8 @@ async def compare(
     await connection.execute(_FILL_BY_LOG, *scopes)
     await connection.execute(_FILL_BY_ROWS, *scopes, tenant)
     await connection.execute("ANALYZE audit_day, audit_stored_day")
-    row = await connection.fetchrow(_COMPARE, tenant, *scopes, from_on, to_on)
+    limits = [None if day is None else digits_of_span("day", day) for day in (from_on, to_on)]
+    row = await connection.fetchrow(_COMPARE, tenant, *scopes, *limits)
     assert row is not None
     return row["compared"], row["differing"]
 
@@ -238,33 +243,48 @@ async def compare(
 async def differences(connection: "DriverConnection", tenant: Tenant) -> list[SumDifference]:
     """The first `MOST_SUMS` differing sums, days before months before years, each with the dossiers behind it."""
     rows = await connection.fetch(
-        f"SELECT *, {_LASTS} AS ends_on FROM audit_sum WHERE differs"
-        " ORDER BY array_position(ARRAY['day', 'month', 'year'], grain), cut, starts_on, agency, procedure, channel"
-        " LIMIT $1",
+        "SELECT * FROM audit_sum WHERE differs"
+        " ORDER BY slot % 100 = 0, slot % 10000 = 0, slot, agency, procedure, channel LIMIT $1",
         MOST_SUMS,
     )
     return [await _difference(connection, tenant, row) for row in rows]
 
 
 async def _difference(connection: "DriverConnection", tenant: Tenant, row: Any) -> SumDifference:
-    measures = [m for m in MEASURES if row[m] != row[f"{m}_recounted"]]
+    slot = read_slot(row["slot"])
+    found = _told(row, slot)
+    if slot.starts_on is None:
+        return found  # no day is behind it
     behind = await connection.fetch(
         _BEHIND,
         tenant,
         row["channel"],
-        None if row["cut"] == "procedure" else row["agency"],
-        None if row["cut"] == "agency" else row["procedure"],
-        measures,
-        row["starts_on"],
-        row["ends_on"],
+        None if slot.cut == Cut.PROCEDURE.label else row["agency"],
+        None if slot.cut == Cut.AGENCY.label else row["procedure"],
+        [m for m in MEASURES if row[m] != row[f"{m}_recounted"]],
+        slot.starts_on,
+        slot.ends_on,
     )
+    return replace(found, dossiers=[one["code"] for one in behind], dossiers_total=behind[0]["total"] if behind else 0)
+
+
+def _told(row: Any, slot: Slot) -> SumDifference:
+    measures = [m for m in MEASURES if row[m] != row[f"{m}_recounted"]]
+    key = {"cut": slot.cut, "grain": slot.grain, "starts_on": slot.starts_on}
     return SumDifference(
-        {name: row[name] for name in _KEY.split(", ")},
+        key | {name: row[name] for name in ("agency", "procedure", "channel")},
         {m: row[m] for m in measures} if row["is_stored"] else None,
         {m: row[f"{m}_recounted"] for m in measures} if row["is_recounted"] else None,
-        [one["code"] for one in behind],
-        behind[0]["total"] if behind else 0,
     )
+
+
+async def branch_differences(connection: "DriverConnection", tenant: Tenant) -> list[SumDifference]:
+    """The first `MOST_SUMS` branches that differ; recounted: what the stored sums of their agencies add up to."""
+    found = []
+    for row in await branch_sums.differing(connection, tenant, MOST_SUMS):
+        named = {**row, "agency": row["agency_code"], "procedure": row["procedure_code"], "is_recounted": True}
+        found.append(_told(named, read_slot(row["slot"])))
+    return found
 
 
 async def wrong_codes(connection: "DriverConnection", after: int, limit: int) -> list[tuple[int, DossierCode]]:
@@ -285,6 +305,8 @@ async def correct_sums(connection: "DriverConnection", tenant: Tenant) -> None:
 
     Under the cursor's lock, with no other correction since the comparison.
     """
+    told = await connection.fetch("SELECT DISTINCT agency, procedure FROM audit_sum")
+    await figure_codes.give_numbers(connection, tenant, {row[0] for row in told}, {row[1] for row in told})
     await connection.execute(_CORRECT, tenant)
 
 
@@ -300,6 +322,8 @@ async def remember_agencies(connection: "DriverConnection", tenant: Tenant) -> N
     )
 
 
-async def sweep(connection: "DriverConnection", tenant: Tenant) -> None:
-    """Delete the sums that differed and are all zero now."""
-    await connection.execute(_SWEEP, tenant)
+async def settle_branches(connection: "DriverConnection", tenant: Tenant) -> None:
+    """Bring the branches to what their sums add up to, in all spans in which a sum was wrong; delete those all zero now."""
+    slots = await connection.fetchval("SELECT coalesce(array_agg(DISTINCT slot), '{}') FROM audit_sum")
+    await connection.execute(SWEEP, tenant, slots)
+    await branch_sums.settle(connection, tenant, {slot % SCALE for slot in slots})

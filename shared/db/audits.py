@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from shared.db.audit_recount import HASH
+from shared.db.figure_slots import Cut, is_cut
+from shared.db.figure_sums import named_sums
 from shared.domain.audit_plan import Part
 from shared.domain.events import Tenant
 
@@ -126,7 +128,7 @@ async def last_night(connection: "DriverConnection", tenant: Tenant) -> date | N
 _KEYS: Final = f"""
 WITH keys AS (
     SELECT key, sum(n)::bigint AS dossiers FROM (
-        SELECT DISTINCT {{0}} AS key, 0 AS n FROM figure_sum WHERE tenant = $1 AND cut {{1}} 'procedure'
+        SELECT DISTINCT {{0}} AS key, 0 AS n FROM ({named_sums()}) AS named WHERE {{1}} {is_cut("slot", Cut.PROCEDURE)}
         UNION ALL SELECT coalesce({{0}}, ''), count(*) FROM dossier WHERE tenant = $1 GROUP BY 1
     ) known GROUP BY key
 ), drawn AS (
@@ -151,7 +153,7 @@ async def keys(
 
     ``slots`` None: all of them.
     """
-    statement = _KEYS.format(name, {"agency": "<>", "procedure": "="}[name])
+    statement = _KEYS.format(name, {"agency": "NOT", "procedure": ""}[name])
     rows = await connection.fetch(statement, tenant, None if slots is None else list(slots), nights, drawn, seed)
     return [(row[0], row[1]) for row in rows]
 

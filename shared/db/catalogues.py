@@ -10,6 +10,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from shared.db.agency_cover import Cover, cover_of
 from shared.domain.agency_tree import AgencyCatalogue, AgencyTree, AgencyVersion
 from shared.domain.events import AgencyCode, ProcedureCode, Tenant
 
@@ -66,6 +67,8 @@ class Catalogue:
         self.seen: Final = frozenset(seen)
         self.codes_under = lru_cache(maxsize=_SUBTREES_KEPT)(self._codes_under)
         self.branches = lru_cache(maxsize=_SUBTREES_KEPT)(self._branches)
+        self.seen_among = lru_cache(maxsize=_SUBTREES_KEPT)(self._seen_among)
+        self.cover = lru_cache(maxsize=_SUBTREES_KEPT)(self._cover)
 
     def tree_on(self, on: date) -> AgencyTree:
         """The agency tree of a date."""
@@ -83,6 +86,19 @@ class Catalogue:
         """For each seen code under ``parent``: the row in a table of its direct children, itself for its own."""
         tree = self.tree_on(on)
         return {code: branch for code in self.seen if (branch := tree.branch(parent, code)) is not None}
+
+    def _seen_among(self, codes: frozenset[str] | None) -> Sequence[str]:
+        """Those of ``codes`` that some dossier has had, sorted; None: all, and "" for none."""
+        return sorted(codes & self.seen) if codes is not None else ["", *sorted(self.seen)]
+
+    def _cover(self, codes: frozenset[str] | None, table_of: AgencyCode | None = None, on: date | None = None) -> Cover:
+        """The sums that count the seen ones of ``codes`` (None: all, and no agency), each once.
+
+        ``table_of`` with ``on``: gathered in the rows of a table of the direct children of that agency.
+        """
+        branches: Mapping[str, str] = {} if table_of is None or on is None else self.branches(table_of, on)
+        rows = {code: None if table_of is None else branches.get(code, code) for code in self.seen_among(codes)}
+        return cover_of(rows, self.seen)
 
 
 _AGENCY_COLUMNS: Final = tuple(field.name for field in fields(AgencyVersion))

@@ -8,6 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from shared.db import figure_codes
+from shared.db.figure_codes import numbered
+from shared.db.figure_slots import NAMES
 from shared.db.figure_sums import COUNTED_COLUMNS, added, day_cells, rolled_up
 from shared.domain.anomalies import Anomaly
 from shared.domain.dossier import Dossier
@@ -169,9 +172,9 @@ WITH fresh AS MATERIALIZED (
     UNION ALL
     SELECT -1 AS sign, {COUNTED_COLUMNS} FROM stale WHERE code NOT IN (SELECT code FROM same)
 ), cells AS MATERIALIZED (
-    {day_cells("signed")}
+    {numbered(f"({day_cells('signed')})", f"channel, day, {NAMES}")}
 ), sums AS (
-    {added(rolled_up("cells"))}
+    {added(rolled_up("cells", none="0"))}
 ), agencies AS (
     INSERT INTO seen_agency (tenant, agency)
     SELECT DISTINCT $1, agency FROM fresh WHERE agency IS NOT NULL ORDER BY agency
@@ -188,6 +191,16 @@ DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in DossierRo
 """
 
 
+_UNNUMBERED: Final = f"""
+WITH told AS (
+    SELECT d.agency, d.procedure FROM unnest($2::text[]) AS concerned(code)
+    CROSS JOIN LATERAL (SELECT agency, procedure FROM dossier WHERE tenant = $1 AND code = concerned.code LIMIT 1) d
+    UNION SELECT unnest($3::text[]), NULL UNION SELECT NULL, unnest($4::text[])
+)
+SELECT agency, procedure FROM told
+WHERE {figure_codes.lacks_number("agency", "agency")} OR {figure_codes.lacks_number("procedure", "procedure")}"""
+
+
 async def write(
     connection: "DriverConnection", tenant: Tenant, rows: Sequence[DossierRow], erased: Collection[str] = ()
 ) -> None:
@@ -199,6 +212,10 @@ async def write(
         return
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(DossierRow._fields)
     codes = [*columns[0], *erased]
+    # of what the rows count for now and what they counted for before
+    told = await connection.fetch(_UNNUMBERED, tenant, codes, {r.agency for r in rows}, {r.procedure for r in rows})
+    if told:
+        await figure_codes.give_numbers(connection, tenant, {row[0] for row in told}, {row[1] for row in told})
     await connection.execute(_WRITE, tenant, codes, list(erased), *columns)
 
 

@@ -1,32 +1,34 @@
 """Whether all sums are what the dossier rows add up to, by one number: linear, so that nothing has to be added up first.
 
 Each key of ``figure_sum`` and each measure has a random weight, and a checksum is the weighted sum of all counts modulo a
-prime. The weight of a key is the product of that of its scope (cut, agency, procedure, channel) and that of its time (grain,
-first day); so what one dossier counts for in its nine rows a day is one product of two small sums. There are two numbers,
-of other weights and another prime each. Two sets of sums that differ have both in common about once in 10^17 times; where
-they have not, the sums are compared row by row.
+prime. The weight of a key is the product of that of its scope (cut, agency, procedure, channel) and that of its time (the
+digits of its slot); so what one dossier counts for in its eight rows a day is two products of small sums. There are two
+numbers, of other weights and another prime each. Two sets of sums that differ have both in common about once in 10^17 times;
+where they have not, the sums are compared row by row. Branches have no part in it (`shared.db.branch_sums`).
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from shared.db.figure_sums import COUNTED_COLUMNS, counts
+from shared.db.figure_slots import SCALE, Cut, digits_of, month_of, year_of
+from shared.db.figure_sums import COUNTED_COLUMNS, counts, named_sums
 from shared.db.tables import MEASURES
 from shared.domain.events import Tenant
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-_CUTS: Final = ("agency", "procedure", "cell")
-_GRAINS: Final = {"year": 21, "month": 22, "day": 23}
-"""Seeds of the weights of times."""
-_BITS: Final = 2**30 - 1
-_NUMBERS: Final = {
-    "year": "date_part('year', {0})::int",
-    "month": "(date_part('year', {0}) * 12 + date_part('month', {0}))::int",
-    "day": "({0} - DATE '2000-01-01')",
+_TIMES: Final = {"day": "{0}", "month": month_of("{0}"), "year": year_of("{0}")}
+"""SQL: the digits of each grain, of the digits of a day."""
+_STANDS_IN: Final = {
+    ("month", "year"): (Cut.AGENCY, Cut.PROCEDURE, Cut.CELL),
+    ("day",): (Cut.PROCEDURE, Cut.CELL),
 }
+"""In which cuts a count stands in which grains (`shared.db.figure_sums.rolled_up`)."""
+_SEED: Final = 23
+_BITS: Final = 2**30 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +53,21 @@ _HIGH: Final = _Half(2**31 - 19, 30)
 
 
 def _of_scope(cut: str, agency: str, procedure: str, channel: str) -> str:
-    by_agency = f"hashtextextended({agency}, hashtextextended({cut}, 1))"
+    by_agency = f"hashtextextended({agency}, hashint4extended({cut}, 1))"
     return f"hashtextextended({channel}, hashtextextended({procedure}, {by_agency}))"
 
 
-def _of_time(grain: str, day: str) -> str:
-    # a day without end is a mistake, and is to be found like any other
-    number = f"hashint4extended({_NUMBERS[grain].format(day)}, {_GRAINS[grain]})"
-    return f"CASE WHEN isfinite({day}) THEN {number} ELSE hashtextextended({day}::text, {_GRAINS[grain]}) END"
+def _of_time(digits: str) -> str:
+    return f"hashint4extended({digits}, {_SEED})"
 
 
 def of_sums(relation: str) -> str:
-    """SQL: the checksum of rows with the columns of ``figure_sum``; each number is to be taken modulo its prime."""
-    scope = _of_scope("cut", "agency", "procedure", "channel")
-    known = " ".join(f"WHEN '{grain}' THEN {_of_time(grain, 'starts_on')}" for grain in _GRAINS)
-    # a row of no grain, which only a mistake can have made, has a weight too
-    time = f"CASE grain {known} ELSE hashtextextended(grain || starts_on, 1) END"
+    """SQL: the checksum of rows with the columns of ``figure_sum``, agencies and procedures as codes.
+
+    Each number is to be taken modulo its prime.
+    """
+    scope = _of_scope(f"slot / {SCALE}", "agency", "procedure", "channel")
+    time = _of_time(f"slot % {SCALE}")
 
     def half_sum(half: _Half) -> str:
         prime = half.prime
@@ -94,50 +95,61 @@ def of_rows(relation: str) -> str:
     """SQL: the checksum of all sums that rows with the columns that are counted (of ``dossier``) add up to."""
     agency, procedure, channel = (f"coalesce(r.{column}, '')" for column in ("agency", "procedure", "channel"))
     scopes = {
-        "agency": _of_scope("'agency'", agency, "''", channel),
-        "procedure": _of_scope("'procedure'", "''", procedure, channel),
-        "cell": _of_scope("'cell'", agency, procedure, channel),
+        Cut.AGENCY: _of_scope(str(Cut.AGENCY.value), agency, "''", channel),
+        Cut.PROCEDURE: _of_scope(str(Cut.PROCEDURE.value), "''", procedure, channel),
+        Cut.CELL: _of_scope(str(Cut.CELL.value), agency, procedure, channel),
     }
-    hashes = [f"{hashed} AS {cut}_scope" for cut, hashed in scopes.items()]
-    hashes += [f"{_of_time(grain, day)} AS {name}_{grain}" for name, day in _ENDS.items() for grain in _GRAINS]
+    digits = ", ".join(f"{digits_of(day)} AS {name}_digits" for name, day in _ENDS.items())
+    hashes = [f"{hashed} AS {cut.label}_scope" for cut, hashed in scopes.items()]
+    hashes += [
+        f"{_of_time(of_day.format(f'{name}_digits'))} AS {name}_{grain}"
+        for name in _ENDS
+        for grain, of_day in _TIMES.items()
+    ]
     once = " AND ".join(f"r.{column} = datemultirange(range_merge(r.{column}))" for column in _STOCKS.values())
-
-    def added(half: _Half, name: str) -> str:
-        return "(" + " + ".join(half.of(f"{name}_{grain}") for grain in _GRAINS) + ")"
 
     def times(half: _Half, weight: str, time: str) -> str:
         return f"{weight} * (({time}) % {half.prime}) % {half.prime}"
 
-    def once_each(half: _Half) -> str:
+    def once_each(half: _Half, grains: Sequence[str]) -> str:
+        def added(name: str) -> str:
+            return "(" + " + ".join(half.of(f"{name}_{grain}") for grain in grains) + ")"
+
         ended = " + ".join(
             f"CASE {column} {' '.join(f'WHEN {value!r} THEN {half.weight(m)}' for value, m in measures.items())} ELSE 0 END"
             for column, measures in _ENDED.items()
         )
         terms = [
-            times(half, half.weight("received"), added(half, "received")),
-            times(half, f"({ended})", f"coalesce({added(half, 'ended')}, 0)"),
+            times(half, half.weight("received"), added("received")),
+            times(half, f"({ended})", f"coalesce({added('ended')}, 0)"),
         ]
         for stock in _STOCKS:
-            begun, over = (f"coalesce({added(half, f'{stock}_{end}')}, 0)" for end in ("lower", "upper"))
+            begun, over = (f"coalesce({added(f'{stock}_{end}')}, 0)" for end in ("lower", "upper"))
             terms.append(times(half, half.weight(stock), f"{begun} - {over}"))
         return " + ".join(terms)
 
-    def span_by_span(half: _Half) -> str:
+    def span_by_span(half: _Half, grains: Sequence[str]) -> str:
         weight = " ".join(f"WHEN '{name}' THEN {half.weight(name)}" for name in MEASURES)
-        time = " + ".join(half.of(_of_time(grain, "c.day")) for grain in _GRAINS)
+        time = " + ".join(half.of(_of_time(_TIMES[grain].format("c.digits"))) for grain in grains)
         each = f"sum({times(half, f'(CASE c.measure {weight} END)', time)} * c.n)::bigint"
-        return f"(SELECT {each} FROM ({counts('hashed')}) AS c WHERE c.day IS NOT NULL)"
+        dated = f"SELECT {digits_of('day')} AS digits, measure, n FROM ({counts('hashed')}) AS told WHERE day IS NOT NULL"
+        return f"(SELECT {each} FROM ({dated}) AS c)"
 
     def half_sum(half: _Half) -> str:
-        scope = " + ".join(half.of(f"{cut}_scope") for cut in _CUTS)
-        one = f"CASE WHEN is_once THEN {once_each(half)} ELSE {span_by_span(half)} END"
-        return f"coalesce(sum({times(half, f'(({one}) % {half.prime})', scope)}), 0)"
+        parts = []
+        for grains, cuts in _STANDS_IN.items():
+            scope = " + ".join(half.of(f"{cut.label}_scope") for cut in cuts)
+            one = f"CASE WHEN is_once THEN {once_each(half, grains)} ELSE {span_by_span(half, grains)} END"
+            parts.append(times(half, f"(({one}) % {half.prime})", scope))
+        return f"coalesce(sum({' + '.join(parts)}), 0)"
 
     return f"""
 SELECT {half_sum(_LOW)} AS low, {half_sum(_HIGH)} AS high
 FROM (
-    SELECT {COUNTED_COLUMNS}, {once} AS is_once, {", ".join(hashes)}
-    FROM {relation} AS r WHERE r.received_on IS NOT NULL OFFSET 0
+    SELECT {COUNTED_COLUMNS}, is_once, {", ".join(hashes)}
+    FROM (
+        SELECT {COUNTED_COLUMNS}, {once} AS is_once, {digits} FROM {relation} AS r WHERE r.received_on IS NOT NULL OFFSET 0
+    ) AS r OFFSET 0
 ) AS hashed"""
 
 
@@ -162,7 +174,7 @@ class Checksum:
 
 NOTHING: Final = Checksum(0, 0)
 
-_OF_STORED_SUMS: Final = of_sums("(SELECT * FROM figure_sum WHERE tenant = $1)")
+_OF_STORED_SUMS: Final = of_sums(f"({named_sums()}) AS named")
 _OF_STORED_ROWS: Final = of_rows(
     "(SELECT * FROM dossier WHERE tenant = $1 AND code >= $2 AND (code > $2 OR $2 = '')"
     " AND ($3::text IS NULL OR code <= $3))"
@@ -170,7 +182,7 @@ _OF_STORED_ROWS: Final = of_rows(
 
 
 async def of_stored_sums(connection: "DriverConnection", tenant: Tenant) -> Checksum:
-    """The checksum of all stored sums."""
+    """The checksum of all stored sums, those of branches left out."""
     row = await connection.fetchrow(_OF_STORED_SUMS, tenant)
     assert row is not None
     return Checksum.of(row["high"], row["low"])

@@ -11,6 +11,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from shared.db.figure_slots import digits_of_span
 from shared.domain.local_time import ONE_DAY, day_after
 
 BEFORE: Final = 0
@@ -29,13 +30,13 @@ Span: TypeAlias = tuple[str, date]
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """``rows``: grains, first days and parts of the rows to read; ``uses``: parts, the labels they count for, and signs.
+    """``rows``: digits (those of a slot without its cut) and parts of what to read; ``uses``: parts, labels, and signs.
 
-    Rows that are used alike are one part. All years before ``past_until`` are in part `PAST`.
+    Rows that are used alike are one part. All years before the digits ``past_until`` are in part `PAST`.
     """
 
-    past_until: date
-    rows: tuple[list[str], list[date], list[int]]
+    past_until: int
+    rows: tuple[list[int], list[int]]
     uses: tuple[list[int], list[int], list[int]]
 
 
@@ -58,13 +59,12 @@ def _spans_of(pieces: Sequence[tuple[date, date]]) -> Spans:
         for span, sign in _between(year, begin, day_after(last), before).items():
             used.setdefault(span, []).append((label, sign))
     parts: dict[tuple[tuple[int, int], ...], int] = {((BEFORE, 1),): PAST}
-    rows: tuple[list[str], list[date], list[int]] = ([], [], [])
+    rows: tuple[list[int], list[int]] = ([], [])
     for (grain, starts_on), uses in used.items():
-        rows[0].append(grain)
-        rows[1].append(starts_on)
-        rows[2].append(parts.setdefault(tuple(uses), len(parts)))
+        rows[0].append(digits_of_span(grain, starts_on))
+        rows[1].append(parts.setdefault(tuple(uses), len(parts)))
     told = [(part, label, sign) for uses, part in parts.items() for label, sign in uses]
-    return Spans(year, rows, tuple(list(column) for column in zip(*told, strict=True)))  # type: ignore[arg-type]
+    return Spans(digits_of_span("year", year), rows, tuple(list(column) for column in zip(*told, strict=True)))  # type: ignore[arg-type]
 
 
 def _between(year: date, begin: date, until: date, before: Counter[Span]) -> Counter[Span]:

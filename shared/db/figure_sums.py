@@ -1,25 +1,23 @@
 """The sums behind every figure: kept up to date by what a dossier's row counts now less what it counted before.
 
 What a row of ``dossier`` counts for is written down here once, in SQL, for the projection, the rebuild and the audit; it is
-the same as `shared.domain.figures.signed_counts`, which a property test holds. ``figure_sum`` holds each count nine times:
-in three cuts (agency, procedure, cell: both) at three grains (year, month, day). Rows that have become all zero may stay:
-they count as absent in every comparison.
+the same as `shared.domain.figures.signed_counts`, which a property test holds. ``figure_sum`` holds each count eight times:
+by agency and procedure (a cell) and by procedure alone on its day, in its month and in its year, by agency in its month and
+year. Branches of agencies (`shared.db.branch_sums`) are added up from these. Rows that have become all zero may stay: they
+count as absent in every comparison.
 """
 
 from typing import Final
 
+from shared.db.branch_sums import with_branches
+from shared.db.figure_codes import named
+from shared.db.figure_slots import ANY, KEY, NAMES, SCALE, SUMS, Cut, digits_of, is_cut, month_of, year_of
 from shared.db.tables import MEASURES
 
 COUNTED_COLUMNS: Final = (
     "agency, procedure, channel, received_on, ended_on, resolution, end_kind, within_days, overdue_days, paused_days"
 )
 """The columns of ``dossier`` that decide what it counts for."""
-
-_NAMES: Final = ", ".join(MEASURES)
-# the sum of integers is a bigint, that of bigints a slow numeric
-_SUMS: Final = ", ".join(f"sum({measure})::int AS {measure}" for measure in MEASURES)
-_ANY: Final = " OR ".join(f"{measure} <> 0" for measure in MEASURES)
-_KEY: Final = "cut, grain, starts_on, agency, procedure, channel"
 
 
 def _stock(row: str, column: str, measure: str) -> str:
@@ -55,39 +53,60 @@ GROUP BY 1, 2, 3, 4
 HAVING {" OR ".join(f"sum(r.sign * c.n) FILTER (WHERE c.measure = '{m}') <> 0" for m in MEASURES)}"""
 
 
-def rolled_up(cells: str) -> str:
-    """SQL: the rows of ``figure_sum`` that the day cells in relation ``cells`` add up to, those not all zero.
+def rolled_up(cells: str, none: str = "''") -> str:
+    """SQL: what the day cells in relation ``cells`` add up to in the cuts by agency, procedure and cell, if not all zero.
 
+    With the columns of ``figure_sum``; agencies and procedures are codes or, as in ``cells``, numbers with 0 for ``none``.
     Months are added up from days and years from months: most of the work is done on fewer rows.
     """
     return f"""
-WITH days AS MATERIALIZED (
-    SELECT 'cell' AS cut, day AS starts_on, agency, procedure, channel, {_NAMES} FROM {cells}
+WITH dated AS MATERIALIZED (
+    SELECT {digits_of("day")} AS day, agency, procedure, channel, {NAMES} FROM {cells}
+), days AS MATERIALIZED (
+    SELECT {Cut.CELL * SCALE} + day AS slot, agency, procedure, channel, {NAMES} FROM dated
     UNION ALL
-    SELECT 'agency', day, agency, '', channel, {_SUMS} FROM {cells} GROUP BY day, agency, channel
-    UNION ALL
-    SELECT 'procedure', day, '', procedure, channel, {_SUMS} FROM {cells} GROUP BY day, procedure, channel
+    SELECT {Cut.PROCEDURE * SCALE} + day, {none}, procedure, channel, {SUMS} FROM dated GROUP BY day, procedure, channel
 ), months AS MATERIALIZED (
-    SELECT cut, date_trunc('month', starts_on::timestamp)::date AS starts_on, agency, procedure, channel, {_SUMS}
-    FROM days GROUP BY 1, 2, 3, 4, 5
+    SELECT {month_of("slot")} AS slot, agency, procedure, channel, {SUMS} FROM days GROUP BY 1, 2, 3, 4
+    UNION ALL
+    SELECT {Cut.AGENCY * SCALE} + {month_of("day")}, agency, {none}, channel, {SUMS} FROM dated GROUP BY 1, 2, 3, 4
 ), years AS MATERIALIZED (
-    SELECT cut, date_trunc('year', starts_on::timestamp)::date AS starts_on, agency, procedure, channel, {_SUMS}
-    FROM months GROUP BY 1, 2, 3, 4, 5
+    SELECT {year_of("slot")} AS slot, agency, procedure, channel, {SUMS} FROM months GROUP BY 1, 2, 3, 4
 )
-SELECT cut, 'day' AS grain, starts_on, agency, procedure, channel, {_NAMES} FROM days WHERE {_ANY}
+SELECT {KEY}, {NAMES} FROM days WHERE {ANY}
 UNION ALL
-SELECT cut, 'month', starts_on, agency, procedure, channel, {_NAMES} FROM months WHERE {_ANY}
+SELECT {KEY}, {NAMES} FROM months WHERE {ANY}
 UNION ALL
-SELECT cut, 'year', starts_on, agency, procedure, channel, {_NAMES} FROM years WHERE {_ANY}"""
+SELECT {KEY}, {NAMES} FROM years WHERE {ANY}"""
 
 
 def added(rows: str) -> str:
-    """SQL: a statement that adds ``rows`` (SQL with the columns of `rolled_up`) to the sums of tenant ``$1``.
+    """SQL: a statement that adds ``rows`` (with the columns of ``figure_sum``, none of a branch) to tenant ``$1``'s sums.
 
-    In one order, so that two writers never wait for each other in a circle; by the day first, which is compared quickest.
+    The branches get their share. In one order, so that two writers never wait for each other in a circle.
     """
+    return _added(with_branches(rows))
+
+
+def added_alone(rows: str) -> str:
+    """SQL: a statement that adds ``rows`` and nothing else. Several of one key are added up first."""
+    return _added(f"SELECT {KEY}, {SUMS} FROM ({rows}) AS each GROUP BY {KEY}")
+
+
+def _added(rows: str) -> str:
     return f"""
-INSERT INTO figure_sum AS f (tenant, {_KEY}, {_NAMES})
-SELECT $1, {_KEY}, {_NAMES} FROM ({rows}) AS more ORDER BY starts_on, agency, procedure, channel, cut, grain
-ON CONFLICT (tenant, {_KEY})
+INSERT INTO figure_sum AS f (tenant, {KEY}, {NAMES})
+SELECT $1, {KEY}, {NAMES} FROM ({rows}) AS more ORDER BY {KEY}
+ON CONFLICT (tenant, {KEY})
 DO UPDATE SET {", ".join(f"{measure} = f.{measure} + excluded.{measure}" for measure in MEASURES)}"""
+
+
+def named_sums() -> str:
+    """SQL: the stored sums of tenant ``$1`` with codes for numbers, without those of branches."""
+    own = f"(SELECT * FROM figure_sum WHERE tenant = $1 AND NOT {is_cut('slot', Cut.BRANCH, Cut.BRANCH_CELL)})"
+    return named(own, f"slot, channel, {NAMES}")
+
+
+SWEEP: Final = f"""
+DELETE FROM figure_sum WHERE tenant = $1 AND slot = ANY($2::int[]) AND {" AND ".join(f"{m} = 0" for m in MEASURES)}"""
+"""SQL: delete the sums of these slots that are all zero."""

@@ -8,17 +8,16 @@ the period and those in it are put together from as few years, months and days a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from functools import cache
 from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from shared.db.figure_spans import PAST, spans_of
+from shared.db.figure_question import Key, Question, cuts_of, members_of
+from shared.db.figure_spans import spans_of
+from shared.db.figure_statement import STAMP, SUMMED, Shape, statement
 from shared.db.projections import DOSSIERS
-from shared.domain.events import Channel, Tenant
-from shared.domain.periods import Period
+from shared.domain.events import Tenant
 from shared.domain.report import Sums
 
 if TYPE_CHECKING:
@@ -26,46 +25,6 @@ if TYPE_CHECKING:
 
 TOTAL: Final = None
 """Key of the sums over all keys."""
-
-
-class Key(StrEnum):
-    """What the figures are kept apart by."""
-
-    AGENCY = "agency"
-    PROCEDURE = "procedure"
-    CHANNEL = "channel"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Which sums are asked for.
-
-    ``pieces`` follow each other without a gap. ``agencies`` and ``procedures`` are codes as events tell them, None: all;
-    ``other_procedures``: none of these, nor dossiers without one. ``rows``: the row of a table that a key is gathered in
-    by the statement itself; a key that is not among them goes to ``other_row``, None: stands by itself.
-    """
-
-    pieces: Sequence[Period]
-    agencies: Sequence[str] | None = None
-    procedures: Sequence[str] | None = None
-    other_procedures: Sequence[str] | None = None
-    channel: Channel | None = None
-    key: Key | None = None
-    rows: Mapping[str, str] | None = None
-    other_row: str | None = None
-
-    def row_of(self, key: str) -> str:
-        """What a key is gathered in."""
-        return key if self.rows is None else self.rows.get(key, self.other_row or key)
-
-    @property
-    def cut(self) -> str:
-        """The cheapest cut of ``figure_sum`` that can answer."""
-        by_agency = self.agencies is not None or self.key is Key.AGENCY
-        by_procedure = (self.procedures, self.other_procedures) != (None, None) or self.key is Key.PROCEDURE
-        if by_agency and by_procedure:
-            return "cell"
-        return "procedure" if by_procedure else "agency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,87 +59,8 @@ class Answer:
     whole: Mapping[str | None, Sums]
 
 
-_FLOWS: Final = ("resolved_early", "resolved_on_time", "resolved_late", "withdrawn", "stopped")
-_STOCKS: Final = ("within", "overdue", "paused")
-_CHANNELS: Final = tuple(f"received_{channel.value}" for channel in Channel)
-SUMMED: Final = (*_CHANNELS, *_FLOWS, *_STOCKS)
-"""What a row of counts holds: the received by channel, the other flows, and the stocks as signed changes."""
-
-_SHAPE: Final = ("agencies", "procedures", "other_procedures", "channel", "rows", "other_row")
-
 Counts = dict[str | None, list[int]]
 """Counts by key (`TOTAL`: all), each a list with the parts of `SUMMED`."""
-
-_STAMP: Final = """
-SELECT now() AS answered_at, coalesce(c.position, 0) AS position,
-       (SELECT recorded_at FROM event_log WHERE tenant = $1 AND position = c.position) AS recorded_at,
-       coalesce(h.position, 0) AS head,
-       (SELECT min(recorded_at) FROM event_log
-        WHERE tenant = $1 AND position IN (
-            coalesce(c.position, 0) + 1,
-            (SELECT min(position) FROM projection_failure WHERE tenant = $1 AND position <= coalesce(c.position, 0))
-        )) AS waiting_since,
-       (SELECT count(*) FROM seen_agency WHERE tenant = $1) AS seen_agencies
-FROM (SELECT 1) one
-LEFT JOIN log_counter h ON h.tenant = $1
-LEFT JOIN projection_cursor c ON c.tenant = $1 AND c.projection = $2"""
-
-
-@cache
-def _statement(
-    key: Key | None, *, agencies: bool, procedures: bool, other_procedures: bool, channel: bool, rows: bool, other_row: bool
-) -> str:
-    """One statement for each shape of a question: a condition that is always there could not use the index."""
-    number = 10
-    conditions = ""
-    for present, condition in (
-        (agencies, " AND f.agency = ANY(${}::text[])"),
-        (procedures, " AND f.procedure = ANY(${}::text[])"),
-        (other_procedures, " AND NOT f.procedure = ANY(${}::text[])"),
-        (channel, " AND f.channel = ${}::text"),
-    ):
-        if present:
-            number += 1
-            conditions += condition.format(number)
-    if not agencies and (procedures or other_procedures) and key is not Key.AGENCY:
-        conditions += " AND f.agency = ''"  # the cut by procedure: the index goes on to the procedure
-    row = f"f.{key}" if key else "NULL::text"
-    if rows:
-        # an object is looked into by a binary search; a join with an unnested array would be a loop over all of it
-        row = f"coalesce(${number + 1}::jsonb ->> {row}, {f'${number + 2}::text' if other_row else row})"
-    # the sum of integers is a bigint, that of bigints a numeric, which takes twice as long: it is for few rows only
-    received = ", ".join(
-        f"sum(received::int) FILTER (WHERE f.channel = '{channel.value}') AS received_{channel.value}" for channel in Channel
-    )
-    others = ", ".join(f"sum({measure}::int) AS {measure}" for measure in (*_FLOWS, *_STOCKS))
-    signed = ", ".join(f"sum(u.sign * {name})::bigint" for name in SUMMED)
-    return f"""
-WITH RECURSIVE past(starts_on) AS (
-    (SELECT starts_on FROM figure_sum
-     WHERE tenant = $1 AND cut = $3 AND grain = 'year' AND starts_on < $4 ORDER BY starts_on LIMIT 1)
-    UNION ALL
-    SELECT next.starts_on FROM past CROSS JOIN LATERAL (
-        SELECT f.starts_on FROM figure_sum f
-        WHERE f.tenant = $1 AND f.cut = $3 AND f.grain = 'year' AND f.starts_on > past.starts_on AND f.starts_on < $4
-        ORDER BY f.starts_on LIMIT 1
-    ) next
-), span(grain, starts_on, part) AS (
-    SELECT 'year', starts_on, {PAST} FROM past
-    UNION ALL
-    SELECT * FROM unnest($5::text[], $6::date[], $7::int[])
-), summed AS (
-    SELECT part, {row} AS key, {received}, {others}
-    FROM span
-    JOIN figure_sum f ON f.tenant = $1 AND f.cut = $3 AND f.grain = span.grain AND f.starts_on = span.starts_on{conditions}
-    GROUP BY 1, 2
-), answer AS (
-    SELECT u.label, key, {signed}
-    FROM summed JOIN unnest($8::int[], $9::int[], $10::int[]) AS u(part, label, sign) USING (part)
-    GROUP BY 1, 2
-), stamp AS MATERIALIZED ( -- or it would be looked up for each row
-    {_STAMP}
-)
-SELECT stamp.*, answer.* FROM stamp LEFT JOIN answer ON true"""
 
 
 async def ask(connection: "DriverConnection", tenant: Tenant, question: Question) -> Answer:
@@ -196,25 +76,26 @@ async def counted(connection: "DriverConnection", tenant: Tenant, question: Ques
 
 async def _rows(connection: "DriverConnection", tenant: Tenant, question: Question) -> Sequence[Any]:
     spans = spans_of([(piece.from_on, piece.to_on) for piece in question.pieces])
-    filters: dict[str, Any] = {
-        "agencies": question.agencies,
+    is_gathered = question.rows is not None and question.key is Key.PROCEDURE
+    options: dict[str, Any] = {
         "procedures": question.procedures,
         "other_procedures": question.other_procedures,
         "channel": question.channel,
+        "rows": orjson.dumps(dict(question.rows or {})).decode() if is_gathered else None,
+        "other_row": question.other_row if is_gathered else None,
     }
-    if question.rows is not None:
-        filters |= {"rows": orjson.dumps(dict(question.rows)).decode(), "other_row": question.other_row}
-    present = {name: filters.get(name) is not None for name in _SHAPE}
-    statement = _statement(question.key, **present)
-    given = [value for value in filters.values() if value is not None]
+    present = {name: value is not None for name, value in options.items()}
+    shape = Shape(question.key, cuts_of(question), members=question.agencies is not None, **present)
+    members = members_of(question) if shape.members else ()
+    given = [value for value in options.values() if value is not None]
     return await connection.fetch(
-        statement, tenant, DOSSIERS, question.cut, spans.past_until, *spans.rows, *spans.uses, *given
+        statement(shape), tenant, DOSSIERS, spans.past_until, *spans.rows, *spans.uses, *members, *given
     )
 
 
 async def read_stamp(connection: "DriverConnection", tenant: Tenant) -> Stamp:
     """How far the figures are."""
-    rows = await connection.fetch(_STAMP, tenant, DOSSIERS)
+    rows = await connection.fetch(STAMP, tenant, DOSSIERS)
     return Stamp(*rows[0])
 
 

@@ -30,6 +30,7 @@ PRIVILEGES: Final[Mapping[str, str]] = {
     "projection_failure": DERIVED,
     "dossier": DERIVED,
     "clock": DERIVED,
+    "figure_code": DERIVED,
     "figure_sum": DERIVED,
     "seen_agency": DERIVED,
     "waiting_void": DERIVED,

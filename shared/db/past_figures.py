@@ -11,8 +11,10 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from shared.db.figure_question import Key, Question
+from shared.db.figure_statement import SUMMED
 from shared.db.figure_sums import COUNTED_COLUMNS, day_cells
-from shared.db.figures import SUMMED, TOTAL, Answer, Counts, Key, Question, Stamp, answer_of, counted
+from shared.db.figures import TOTAL, Answer, Counts, Stamp, answer_of, counted
 from shared.db.past import Cells, Past, PastDossier, add_counts
 from shared.db.projections import DOSSIERS
 from shared.db.tables import MEASURES
@@ -134,7 +136,7 @@ def _now(question: Question, visible: Collection[str] | None) -> Question:
     if visible is None:
         return question
     agencies = visible if question.agencies is None else set(question.agencies) & set(visible)
-    return replace(question, agencies=sorted(agencies))
+    return replace(question, agencies=sorted(agencies), cover=None)
 
 
 async def _visible_cells(connection: "DriverConnection", past: Past, visible: Collection[str]) -> Cells:

@@ -8,10 +8,13 @@ Sums are linear. The projection keeps *stored sum - sum of what the stored dossi
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from shared.db import branch_sums, figure_codes
 from shared.db.dossier_rows import DossierRow, travelling
 from shared.db.event_log import Recorded, by_dossier
 from shared.db.figure_checksum import Checksum, of_sums
-from shared.db.figure_sums import COUNTED_COLUMNS, added, day_cells, rolled_up
+from shared.db.figure_codes import numbered
+from shared.db.figure_slots import ANY, KEY, NAMES
+from shared.db.figure_sums import COUNTED_COLUMNS, SWEEP, added_alone, day_cells, named_sums, rolled_up
 from shared.db.projections import DOSSIERS, Cursor
 from shared.db.range_comparison import Codes
 from shared.db.tables import MEASURES
@@ -21,40 +24,35 @@ from shared.domain.voids import Identity
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-_NAMES: Final = ", ".join(MEASURES)
-_KEY: Final = "cut, grain, starts_on, agency, procedure, channel"
 _CELL: Final = "agency, procedure, channel, day"
-_CELL_TYPES: Final = f"agency text, procedure text, channel text, day date, {', '.join(f'{m} int' for m in MEASURES)}"
+_MEASURE_TYPES: Final = ", ".join(f"{m} int" for m in MEASURES)
+_CELL_TYPES: Final = f"agency text, procedure text, channel text, day date, {_MEASURE_TYPES}"
+_TABLES: Final = "rebuild_day, rebuild_repair, rebuild_wrong, rebuild_correction"
 
 _PREPARE: Final = f"""
-DROP TABLE IF EXISTS rebuild_day, rebuild_repair, rebuild_wrong, rebuild_correction;
+DROP TABLE IF EXISTS {_TABLES};
 -- what the stored dossier rows count for
 CREATE TEMP TABLE rebuild_day ({_CELL_TYPES});
 -- what the dossiers whose row is wrong should count for, less what their row counts for
 CREATE TEMP TABLE rebuild_repair ({_CELL_TYPES});
 CREATE TEMP TABLE rebuild_wrong (ordinal bigint GENERATED ALWAYS AS IDENTITY, code text);
-CREATE TEMP TABLE rebuild_correction (
-    cut text, grain text, starts_on date, agency text, procedure text, channel text,
-    {", ".join(f"{m} bigint" for m in MEASURES)});
+-- what the stored sums lack
+CREATE TEMP TABLE rebuild_correction (slot int, agency text, procedure text, channel text, {_MEASURE_TYPES});
 """
 
 _FILL_DAYS: Final = f"""
 WITH counting AS (SELECT 1 AS sign, {COUNTED_COLUMNS} FROM dossier WHERE tenant = $1)
-INSERT INTO rebuild_day ({_CELL}, {_NAMES}) {day_cells("counting")}
+INSERT INTO rebuild_day ({_CELL}, {NAMES}) {day_cells("counting")}
 """
 
-_STORED: Final = (
-    f"SELECT {_KEY}, {_NAMES} FROM figure_sum WHERE tenant = $1 AND ({' OR '.join(f'{m} <> 0' for m in MEASURES)})"
-)
-_FRESH: Final = (
-    f"SELECT {_KEY}, {', '.join(f'{m}::bigint AS {m}' for m in MEASURES)} FROM ({rolled_up('rebuild_day')}) AS sums"
-)
+_STORED: Final = f"SELECT {KEY}, {NAMES} FROM ({named_sums()}) AS named WHERE {ANY}"
+_FRESH: Final = rolled_up("rebuild_day")
 
 _FIND_DIFFERENCES: Final = f"""
 WITH wrong AS (
-    INSERT INTO rebuild_correction ({_KEY}, {_NAMES})
-    SELECT {_KEY}, {", ".join(f"coalesce(fresh.{m}, 0) - coalesce(stored.{m}, 0)" for m in MEASURES)}
-    FROM ({_FRESH}) AS fresh FULL JOIN ({_STORED}) AS stored USING ({_KEY})
+    INSERT INTO rebuild_correction ({KEY}, {NAMES})
+    SELECT {KEY}, {", ".join(f"coalesce(fresh.{m}, 0) - coalesce(stored.{m}, 0)" for m in MEASURES)}
+    FROM ({_FRESH}) AS fresh FULL JOIN ({_STORED}) AS stored USING ({KEY})
     WHERE {" OR ".join(f"coalesce(fresh.{m}, 0) <> coalesce(stored.{m}, 0)" for m in MEASURES)}
     RETURNING 1
 )
@@ -73,17 +71,10 @@ WITH fresh AS MATERIALIZED (
 ), noted AS (
     INSERT INTO rebuild_wrong (code) SELECT unnest($2::text[])
 )
-INSERT INTO rebuild_repair ({_CELL}, {_NAMES}) {day_cells("signed")}
+INSERT INTO rebuild_repair ({_CELL}, {NAMES}) {day_cells("signed")}
 """
 
-_ADD: Final = added(f"SELECT {_KEY}, {_NAMES} FROM rebuild_correction")
-
-# rows that nothing counts for, and that only a mistake can have made
-_SWEEP: Final = f"""
-DELETE FROM figure_sum f USING rebuild_correction c
-WHERE f.tenant = $1 AND ({", ".join(f"f.{k}" for k in _KEY.split(", "))}) = ({", ".join(f"c.{k}" for k in _KEY.split(", "))})
-  AND {" AND ".join(f"f.{m} = 0" for m in MEASURES)}
-"""
+_ADD: Final = added_alone(numbered("rebuild_correction", f"slot, channel, {NAMES}"))
 
 
 async def prepare(connection: "DriverConnection") -> None:
@@ -93,7 +84,7 @@ async def prepare(connection: "DriverConnection") -> None:
 
 async def drop(connection: "DriverConnection") -> None:
     """Drop the temporary tables: the connection goes back to its pool."""
-    await connection.execute("DROP TABLE IF EXISTS rebuild_day, rebuild_repair, rebuild_wrong, rebuild_correction")
+    await connection.execute(f"DROP TABLE IF EXISTS {_TABLES}")
 
 
 async def bound_waits(connection: "DriverConnection", seconds: int) -> None:
@@ -226,13 +217,25 @@ async def missing_agencies(connection: "DriverConnection", tenant: Tenant) -> li
     return [row[0] for row in rows]
 
 
-async def correct_sums(connection: "DriverConnection", tenant: Tenant, agencies: Sequence[str]) -> None:
-    """Add the corrections to the live sums, and remember ``agencies``.
+async def _give_numbers(connection: "DriverConnection", tenant: Tenant) -> None:
+    told = await connection.fetch("SELECT DISTINCT agency, procedure FROM rebuild_correction")
+    await figure_codes.give_numbers(connection, tenant, {row[0] for row in told}, {row[1] for row in told})
+
+
+async def correct_sums(connection: "DriverConnection", tenant: Tenant) -> None:
+    """Add the corrections to the live sums, and settle the branches.
 
     Under the cursor's lock, with no other correction since the comparison.
     """
+    await _give_numbers(connection, tenant)
     await connection.execute(_ADD, tenant)
-    await connection.execute(_SWEEP, tenant)
+    slots = await connection.fetchval("SELECT array_agg(DISTINCT slot) FROM rebuild_correction")
+    await connection.execute(SWEEP, tenant, slots or [])
+    await branch_sums.settle(connection, tenant)
+
+
+async def remember_agencies(connection: "DriverConnection", tenant: Tenant, agencies: Sequence[str]) -> None:
+    """Remember agencies as those of dossiers."""
     await connection.execute(
         "INSERT INTO seen_agency (tenant, agency) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
         tenant,

@@ -1,14 +1,15 @@
 """Period figures for a scope: whose dossiers, of which field, procedure and channel, and cut by what (rules, section 6)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from shared.db import figures, past_figures
 from shared.db.access import Access
-from shared.db.figures import TOTAL, Answer, Key, Question, Stamp
+from shared.db.figure_question import Key, Question
+from shared.db.figures import TOTAL, Answer, Stamp
 from shared.db.past import Past
 from shared.domain.errors import InvalidInput
 from shared.domain.events import AgencyCode, Channel
@@ -64,6 +65,14 @@ class Scope:
         """The sums that answer for this scope."""
         catalogue = self.access.catalogue
         codes = self.codes()
+        agencies, cover = None, None
+        if codes is not None or (key is Key.AGENCY and self.past is None):
+            # the sums know no other codes than those seen
+            agencies = catalogue.seen_among(codes)
+        if agencies is not None and self.past is None:
+            # the past has agencies of its own, and needs the same sums as the stored rows: agency by agency
+            table_of = catalogue.tree_on(self.tree_on).resolve(self.top) if key is Key.AGENCY else None
+            cover = catalogue.cover(codes, table_of, self.tree_on)
         procedures: list[str] | None = None
         others: list[str] | None = None
         if self.field == UNKNOWN:
@@ -74,14 +83,14 @@ class Scope:
             procedures = [self.procedure] if procedures is None or self.procedure in procedures else []
         return Question(
             pieces=pieces or (self.period,),
-            # the sums know no other codes than those seen
-            agencies=None if codes is None else sorted(codes & catalogue.seen),
+            agencies=agencies,
             procedures=procedures,
             other_procedures=others,
             channel=self.channel,
             key=key,
             rows=rows,
             other_row=other_row,
+            cover=cover,
         )
 
 
@@ -127,7 +136,11 @@ async def by_agency(connection: "DriverConnection", scope: Scope) -> Table:
     children = tree.children(top)
     branches = scope.access.catalogue.branches(top, scope.tree_on)
     # what was first seen after the catalogue was read comes by its code
-    answer = await _ask(connection, scope, scope.question(Key.AGENCY, rows=branches))
+    question = scope.question(Key.AGENCY, rows=branches)
+    answer = await _ask(connection, scope, question)
+    if scope.past is None and scope.codes() is None and answer.stamp.seen_agencies != len(scope.access.catalogue.seen):
+        # an agency is new to us, and must not be left out of the whole
+        answer = await _ask(connection, scope, replace(question, agencies=None, cover=None))
     sums: dict[str, Sums] = dict.fromkeys(children, _NOTHING)
     for code, of_code in _by_key(answer).items():
         # most come gathered already

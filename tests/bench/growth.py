@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import httpx
 
+from shared.db.figure_slots import Cut, is_cut
 from tests.bench import load
 from tests.bench.figures import cursor, value
 from tests.bench.ingest import BATCH, Bench
@@ -36,7 +37,8 @@ async def _demand_correct(database: Database, told: int) -> None:
             "SELECT count(DISTINCT dossier_code) FROM event_log WHERE tenant = 'H51' AND name = 'received'"
         )
         counted = await link.fetchval(
-            "SELECT coalesce(sum(received), 0) FROM figure_sum WHERE tenant = 'H51' AND cut = 'agency' AND grain = 'year'"
+            f"SELECT coalesce(sum(received), 0) FROM figure_sum WHERE tenant = 'H51' AND {is_cut('slot', Cut.AGENCY)}"
+            " AND slot % 10000 = 0"
         )
         assert received == counted, (received, counted)
     finally:

@@ -16,6 +16,7 @@ from shared.db import event_log, tenants
 from shared.db.dossier_rows import DossierRow, row_of
 from shared.db.engine import driver_session
 from shared.db.event_log import NewEvent
+from shared.db.figure_slots import read_slot
 from shared.db.tables import MEASURES
 from shared.domain.dossier import fold
 from shared.domain.events import DossierCode, EventName, Tenant
@@ -26,7 +27,7 @@ from tests.oracle.log import instant
 
 TENANT = Tenant("H51")
 INSTANTS = ("due_at", "new_due_at", "step_due_at")
-Sums = dict[tuple[str, str, date, str, str, str], tuple[int, ...]]
+Sums = dict[tuple[str, str, date | None, str, str, str], tuple[int, ...]]
 
 
 def new_event(posted: Event) -> NewEvent:
@@ -122,15 +123,45 @@ async def expected_sums(engine) -> Sums:
         dossier = fold(code, events)
         agency, procedure, channel = dossier.agency_code or "", dossier.procedure_code or "", dossier.channel or ""
         for day, measure, count in signed_counts(contributions(dossier)):
-            for cut, (a, p) in {"agency": (agency, ""), "procedure": ("", procedure), "cell": (agency, procedure)}.items():
-                for grain, start in {
-                    "day": day,
-                    "month": day.replace(day=1),
-                    "year": day.replace(month=1, day=1),
-                }.items():
-                    sums.setdefault((cut, grain, start, a, p, str(channel)), Counter())[measure] += count
+            grains = {"day": day, "month": day.replace(day=1), "year": day.replace(month=1, day=1)}
+            for (cut, grain), keys in standing_in(agency, procedure).items():
+                for key in keys:
+                    sums.setdefault((cut, grain, grains[grain], *key, str(channel)), Counter())[measure] += count
     wide = {key: tuple(counts[measure] for measure in MEASURES) for key, counts in sums.items()}
     return {key: counts for key, counts in wide.items() if any(counts)}
+
+
+def standing_in(agency: str, procedure: str) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """By cut and grain, under which agencies and procedures a dossier is counted."""
+    levels = agency.split(".")
+    branches = [".".join(levels[:length]) for length in range(2, len(levels))]
+    coarse, all_grains = ("month", "year"), ("day", "month", "year")
+    return (
+        {("agency", grain): [(agency, "")] for grain in coarse}
+        | {("procedure", grain): [("", procedure)] for grain in all_grains}
+        | {("cell", grain): [(agency, procedure)] for grain in all_grains}
+        | {("branch", grain): [(branch, "") for branch in ("", *branches)] for grain in all_grains}
+        | {("branch_cell", grain): [(branch, procedure) for branch in branches] for grain in coarse}
+    )
+
+
+NAMED_SUMS = """(
+    SELECT s.ctid AS place, s.*, (ARRAY['agency', 'procedure', 'cell', 'branch', 'branch_cell'])[slot / 100000000] AS cut,
+           CASE WHEN slot % 10000 = 0 THEN 'year' WHEN slot % 100 = 0 THEN 'month' ELSE 'day' END AS grain,
+           coalesce(a.code, '') AS agency_code, coalesce(p.code, '') AS procedure_code
+    FROM figure_sum s
+    LEFT JOIN figure_code a ON (a.tenant, a.number) = (s.tenant, s.agency)
+    LEFT JOIN figure_code p ON (p.tenant, p.number) = (s.tenant, s.procedure)
+) AS named"""
+
+
+def sums_where(condition: str) -> str:
+    """SQL: the condition on ``figure_sum`` that its rows, with cut, grain and codes told, meet another one."""
+    return f"ctid IN (SELECT place FROM {NAMED_SUMS} WHERE {condition})"
+
+
+EXACT = ("agency", "procedure", "cell")
+"""The cuts that are not added up from others."""
 
 
 async def stored_rows(engine) -> dict[str, DossierRow]:
@@ -143,11 +174,15 @@ async def stored_rows(engine) -> dict[str, DossierRow]:
 async def stored_sums(engine) -> Sums:
     async with driver_session(engine) as link:
         rows = await link.fetch(
-            f"SELECT cut, grain, starts_on, agency, procedure, channel, {', '.join(MEASURES)} FROM figure_sum"
-            " WHERE tenant = $1",
+            f"SELECT slot, agency_code, procedure_code, channel, {', '.join(MEASURES)} FROM {NAMED_SUMS} WHERE tenant = $1",
             TENANT,
         )
-    return {tuple(row[:6]): tuple(row[6:]) for row in rows if any(row[6:])}
+    slots = {row["slot"]: read_slot(row["slot"]) for row in rows}
+    return {
+        (slots[row[0]].cut, slots[row[0]].grain, slots[row[0]].starts_on, *row[1:4]): tuple(row[4:])
+        for row in rows
+        if any(row[4:])
+    }
 
 
 async def assert_exact(engine) -> None:

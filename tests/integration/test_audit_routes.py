@@ -5,7 +5,7 @@ from services.worker.jobs import JobRunner
 from shared.db.engine import driver_session
 from shared.db.jobs import JobKind
 from shared.db.keys import Scope
-from tests.integration.projected import TENANT, append, messy, project
+from tests.integration.projected import NAMED_SUMS, TENANT, append, messy, project, sums_where
 from tests.integration.served import served
 
 
@@ -20,11 +20,10 @@ async def test_an_audit_from_the_question_to_the_acknowledgement(database_url, r
         await append(api.engine, messy("audit routes", 30))
         await project(api.engine)
         async with driver_session(api.engine) as link:
-            await link.execute(
-                "UPDATE figure_sum SET received = received + 7 WHERE cut = 'agency' AND grain = 'day' AND received > 0"
-            )
-            wrong = await link.fetchval("SELECT count(*) FROM figure_sum WHERE received >= 7")
-            agency = await link.fetchval("SELECT min(agency) FROM figure_sum WHERE received >= 7 AND agency LIKE 'H51.%'")
+            of_agencies = sums_where("cut = 'agency' AND grain = 'month' AND received > 0")
+            spoilt = await link.execute(f"UPDATE figure_sum SET received = received + 7 WHERE {of_agencies}")
+            wrong = int(spoilt.rpartition(" ")[2])
+            agency = await link.fetchval(f"SELECT min(agency_code) FROM {NAMED_SUMS} WHERE agency_code LIKE 'H51.%'")
         # an agency first: only its own is found
         queued = await admin.post("/v1/audits", json={"agency": agency})
         assert queued.status_code == 202

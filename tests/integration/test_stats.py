@@ -14,7 +14,7 @@ from shared.db import statistics as figures_of
 from shared.db.access import Access
 from shared.db.catalogues import Catalogue, read_catalogue
 from shared.db.engine import driver_session
-from shared.db.figures import Key
+from shared.db.figure_question import Key
 from shared.db.keys import Scope
 from shared.domain.periods import Cut, Period, cut
 from tests.integration.served import FIRST_DAY, H51, LAST_DAY, Days, Served, at, count, counted, random_row, served

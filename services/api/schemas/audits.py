@@ -177,7 +177,10 @@ class FindingOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_FINDING_EXAMPLE]})
 
-    kind: str = Field(description="`sum`: a stored figure (ô số liệu); `dossier`: a dossier's row (hồ sơ).")
+    kind: str = Field(
+        description="`sum`: a stored figure (ô số liệu); `dossier`: a dossier's row (hồ sơ); `branch`: the figure of a"
+        " whole branch of agencies (nhánh cơ quan), recounted from the stored figures of its agencies."
+    )
     subject: dict[str, Any] = Field(description="The key of the sum, or the dossier.")
     stored: dict[str, Any] | None = Field(
         description="What was stored, where it differs; null: nothing was. `seen_agency` and `waiting_voids`: what is"

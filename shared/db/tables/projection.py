@@ -122,20 +122,33 @@ MEASURES = (
 )
 """Columns of figure_sum: six flows counted on their day, then three stocks as signed changes on the day they change."""
 
+figure_code = Table(
+    "figure_code",
+    metadata,
+    tenant_column(),
+    # 'agency', 'procedure' or 'branch': the part of a code that agencies below it begin with, followed by a dot
+    required("kind", Text),
+    required("code", Text),
+    # what stands for it in figure_sum; 0 is no code
+    required("number", Integer),
+    # of an agency: the numbers of the branches that it is in
+    required("branches", ARRAY(Integer), server_default="{}"),
+    PrimaryKeyConstraint("tenant", "kind", "code"),
+    Index("ix_figure_code_number", "tenant", "number", unique=True),
+)
+
 figure_sum = Table(
     "figure_sum",
     metadata,
     tenant_column(),
-    # which keys are kept apart: 'agency', 'procedure' or 'cell' (agency and procedure); the others are ''
-    required("cut", Text),
-    # 'year', 'month' or 'day', with its first day
-    required("grain", Text),
-    required("starts_on", Date),
-    required("agency", Text),
-    required("procedure", Text),
+    # a cut and a year, month or day (shared.db.figure_slots)
+    required("slot", Integer),
+    # numbers of figure_code; 0: none told, or not kept apart by this cut
+    required("agency", Integer),
+    required("procedure", Integer),
     required("channel", Text),
-    *(required(measure, BigInteger, server_default="0") for measure in MEASURES),
-    PrimaryKeyConstraint("tenant", "cut", "grain", "starts_on", "agency", "procedure", "channel"),
+    *(required(measure, Integer, server_default="0") for measure in MEASURES),
+    PrimaryKeyConstraint("tenant", "slot", "agency", "procedure", "channel"),
     postgresql_with={"fillfactor": "70"},
 )
 

@@ -9,18 +9,17 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.db.figure_slots import SCALE, digits_of_span, read_slot
 from shared.db.figure_spans import BEFORE, PAST, Spans, spans_of
 
 DAYS = st.dates(date(2019, 1, 1), date(2026, 12, 31))
 
 
-def days_of(grain: str, starts_on: date) -> list[date]:
-    after = {
-        "day": starts_on + timedelta(days=1),
-        "month": date(starts_on.year + starts_on.month // 12, starts_on.month % 12 + 1, 1),
-        "year": date(starts_on.year + 1, 1, 1),
-    }[grain]
-    return [starts_on + timedelta(days=number) for number in range((after - starts_on).days)]
+def days_of(digits: int) -> list[date]:
+    slot = read_slot(SCALE + digits)
+    assert slot.starts_on is not None
+    assert slot.ends_on is not None
+    return [slot.starts_on + timedelta(days=number) for number in range((slot.ends_on - slot.starts_on).days + 1)]
 
 
 def counted(spans: Spans, pieces: int) -> list[Counter[date]]:
@@ -29,9 +28,9 @@ def counted(spans: Spans, pieces: int) -> list[Counter[date]]:
     uses: dict[int, list[tuple[int, int]]] = {}
     for part, label, sign in zip(*spans.uses, strict=True):
         uses.setdefault(part, []).append((label, sign))
-    for grain, starts_on, part in zip(*spans.rows, strict=True):
+    for digits, part in zip(*spans.rows, strict=True):
         for label, sign in uses[part]:
-            for day in days_of(grain, starts_on):
+            for day in days_of(digits):
                 by_label[label][day] += sign
     return [Counter({day: times for day, times in label.items() if times}) for label in by_label]
 
@@ -42,7 +41,7 @@ def test_each_day_of_a_piece_counts_once_and_none_beside_it(begins: list[date]) 
     spans = spans_of(pieces)
     first = date(begins[0].year, 1, 1)
     before, *of_pieces = counted(spans, len(pieces))
-    assert spans.past_until == first
+    assert spans.past_until == digits_of_span("year", first)
     assert before == Counter(first + timedelta(days=number) for number in range((begins[0] - first).days))
     for (begin, last), days in zip(pieces, of_pieces, strict=True):
         assert days == Counter(begin + timedelta(days=number) for number in range((last - begin).days + 1))
@@ -53,17 +52,14 @@ def test_each_day_of_a_piece_counts_once_and_none_beside_it(begins: list[date]) 
 def test_a_period_of_years_takes_few_rows(one: date, other: date) -> None:
     begin, last = sorted((one, other))
     spans = spans_of([(begin, last)])
-    rows = list(zip(*spans.rows[:2], strict=True))
+    rows = spans.rows[0]
     assert len(set(rows)) == len(rows)  # nothing is read twice
-    assert Counter(spans.rows[0])["day"] <= 2 * 16
-    assert Counter(spans.rows[0])["month"] <= 2 * 7
-    assert Counter(spans.rows[0])["year"] <= last.year - begin.year + 2
+    grains = Counter(read_slot(SCALE + digits).grain for digits in rows)
+    assert grains["day"] <= 2 * 16
+    assert grains["month"] <= 2 * 7
+    assert grains["year"] <= last.year - begin.year + 2
 
 
 def test_what_lies_on_both_sides_of_a_day_is_read_once() -> None:
-    rows = spans_of([(date(2022, 3, 25), date(2022, 12, 31))]).rows
-    assert sorted(zip(*rows[:2], strict=True)) == [
-        *(("day", date(2022, 3, day)) for day in range(25, 32)),
-        *(("month", date(2022, month, 1)) for month in (1, 2, 3)),
-        ("year", date(2022, 1, 1)),
-    ]
+    digits, _ = spans_of([(date(2022, 3, 25), date(2022, 12, 31))]).rows
+    assert sorted(digits) == [20220000, 20220100, 20220200, 20220300, *range(20220325, 20220332)]

@@ -1,0 +1,103 @@
+"""Which sums are asked for, and which stored ones answer: by what cut, in branches or agency by agency. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from shared.db.agency_cover import Cover
+from shared.db.figure_slots import SCALE, Cut
+from shared.domain.events import Channel
+from shared.domain.periods import Period
+
+
+class Key(StrEnum):
+    """What the figures are kept apart by."""
+
+    AGENCY = "agency"
+    PROCEDURE = "procedure"
+    CHANNEL = "channel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which sums are asked for.
+
+    ``pieces`` follow each other without a gap. ``agencies`` and ``procedures`` are codes as events tell them, None: all;
+    ``other_procedures``: none of these, nor dossiers without one. ``rows``: the row of a table that a key is gathered in
+    by the statement itself; a key that is not among them goes to ``other_row``, None: stands by itself. ``cover``: the
+    sums that count the same agencies in the same rows, None: each agency's own.
+    """
+
+    pieces: Sequence[Period]
+    agencies: Sequence[str] | None = None
+    procedures: Sequence[str] | None = None
+    other_procedures: Sequence[str] | None = None
+    channel: Channel | None = None
+    key: Key | None = None
+    rows: Mapping[str, str] | None = None
+    other_row: str | None = None
+    cover: Cover | None = None
+
+    def row_of(self, key: str) -> str:
+        """What a key is gathered in."""
+        return key if self.rows is None else self.rows.get(key, self.other_row or key)
+
+    @property
+    def is_by_agency(self) -> bool:
+        """Whether agencies are told apart."""
+        return self.agencies is not None or self.key is Key.AGENCY
+
+    @property
+    def is_by_procedure(self) -> bool:
+        """Whether procedures are told apart."""
+        return (self.procedures, self.other_procedures) != (None, None) or self.key is Key.PROCEDURE
+
+
+class Cuts(NamedTuple):
+    """Where the sums of one agency (or of all together) are, and those of a branch: in months and years, and in days."""
+
+    coarse: Cut
+    day: Cut
+    branch_coarse: Cut | None = None
+    branch_day: Cut | None = None
+
+
+def cuts_of(question: Question) -> Cuts:
+    """The cuts that can answer: the coarsest that keep apart what is asked for."""
+    if question.is_by_agency and question.is_by_procedure:
+        return Cuts(Cut.CELL, Cut.CELL, Cut.BRANCH_CELL)
+    if question.is_by_agency:
+        return Cuts(Cut.AGENCY, Cut.CELL, Cut.BRANCH, Cut.BRANCH)
+    whole = Cut.PROCEDURE if question.is_by_procedure else Cut.BRANCH
+    return Cuts(whole, whole)
+
+
+Members = tuple[Sequence[str], Sequence[str], Sequence[str | None], Sequence[int], Sequence[int]]
+"""Kinds and codes, the row that each is gathered in, and where the slots of its months and years and of its days begin."""
+
+_NOWHERE: Final = -SCALE
+"""For sums that are not to be read in this grain: no slot is below 0."""
+
+
+def members_of(question: Question) -> Members:
+    """The stored sums that answer for the agencies of a question."""
+    cuts, cover = cuts_of(question), question.cover
+    agencies = question.agencies or ()
+    rows = [question.row_of(code) if question.key is Key.AGENCY else None for code in agencies]
+    coarse, day = cuts.coarse * SCALE, cuts.day * SCALE
+    of_each = ["agency"] * len(agencies)
+    if cover is None or cuts.branch_coarse is None:
+        return of_each, agencies, rows, [coarse] * len(rows), [day] * len(rows)
+    coarse_ones = [coarse if kind == "agency" else cuts.branch_coarse * SCALE for kind in cover.kinds]
+    if cuts.branch_day is not None:
+        day_ones = [day if kind == "agency" else cuts.branch_day * SCALE for kind in cover.kinds]
+        return cover.kinds, cover.codes, cover.rows, coarse_ones, day_ones
+    # a branch has no days of a procedure: its agencies have
+    return (
+        [*cover.kinds, *of_each],
+        [*cover.codes, *agencies],
+        [*cover.rows, *rows],
+        [*coarse_ones, *[_NOWHERE] * len(rows)],
+        [*[_NOWHERE] * len(cover.kinds), *[day] * len(rows)],
+    )

@@ -1,0 +1,158 @@
+"""Sums of branches: the same answers as agency by agency, found out and put right when they are not."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from services.worker.audit import Audits
+from services.worker.jobs import JobRunner
+from shared.db import audits, branch_sums, figures, jobs
+from shared.db.catalogues import Catalogue, read_catalogue
+from shared.db.engine import create_engine, driver_session
+from shared.db.figure_question import Key, Question
+from shared.db.jobs import JobKind
+from shared.domain.events import AgencyCode, Channel
+from shared.domain.periods import Period
+from tests.integration.projected import (
+    TENANT,
+    append,
+    assert_all_counted,
+    create_tenant,
+    messy,
+    project,
+    stored_sums,
+    sums_where,
+)
+from tests.servers import ROOT
+
+DEPARTMENT = AgencyCode("H51.12")
+BEFORE_NUMBERS = "b3f1c6a8d204"
+
+
+@pytest.fixture
+async def engine(database_url):
+    engine = create_engine(database_url, application="test")
+    await create_tenant(engine)
+    await append(engine, messy("branches", 150))
+    await project(engine)
+    yield engine
+    await engine.dispose()
+
+
+def asked(chance: random.Random, catalogue: Catalogue) -> Question:
+    """Any question about some agencies, answered in branches where they fit."""
+    on = date(2022, 6, 1)
+    start = date(2018, 1, 1) + timedelta(days=chance.randrange(2_500))
+    key = chance.choice((None, *Key))
+    codes = chance.choice(
+        (
+            None if key is Key.AGENCY else catalogue.seen,
+            catalogue.codes_under(DEPARTMENT, on),
+            frozenset(chance.sample(sorted(catalogue.seen), 5)),
+        )
+    )
+    rows = catalogue.branches(catalogue.agencies.root, on) if key is Key.AGENCY else None
+    return Question(
+        pieces=[Period(start, start + timedelta(days=chance.randrange(1_200)))],
+        agencies=catalogue.seen_among(codes),
+        procedures=chance.choice((None, ["1.000001", "1.000002"])),
+        channel=chance.choice((None, Channel.ONLINE)),
+        key=key,
+        rows=rows,
+        cover=catalogue.cover(codes, catalogue.agencies.root if key is Key.AGENCY else None, on),
+    )
+
+
+async def test_branches_answer_as_their_agencies_do(engine):
+    chance = random.Random(5)
+    kinds: set[str] = set()
+    async with driver_session(engine) as link:
+        catalogue = await read_catalogue(link, TENANT)
+        for _ in range(150):
+            question = asked(chance, catalogue)
+            assert question.cover is not None
+            kinds.update(question.cover.kinds)
+            short = await figures.ask(link, TENANT, question)
+            long = await figures.ask(link, TENANT, replace(question, cover=None))
+            assert (short.whole, short.pieces) == (long.whole, long.pieces), question
+    assert kinds == {"agency", "branch"}
+
+
+async def audited(engine, parameters: dict[str, object]):
+    async with driver_session(engine) as link:
+        job = await jobs.create(link, TENANT, JobKind.AUDIT, parameters)
+    assert await JobRunner(engine, {JobKind.AUDIT: Audits(engine, nights=7)}).work(TENANT)
+    async with driver_session(engine) as link:
+        done = await jobs.find(link, TENANT, job.job_id)
+        told = [
+            finding
+            for alarm in await audits.alarms(link, TENANT, audit_id=job.job_id, limit=100)
+            for finding in await audits.findings(link, TENANT, alarm.alarm_id, -1, 1_000)
+        ]
+    return done, told
+
+
+@pytest.mark.parametrize("parameters", [{"whole": True}, {}])
+async def test_a_wrong_branch_is_told_with_what_its_agencies_add_up_to(engine, parameters):
+    right = await stored_sums(engine)
+    wrong = sums_where("cut = 'branch' AND grain = 'month' AND agency_code = 'H51.12' AND received > 0")
+    async with driver_session(engine) as link:
+        spoilt = await link.execute(f"UPDATE figure_sum SET received = received + 4 WHERE {wrong}")
+    done, told = await audited(engine, parameters)
+    assert {finding.kind for finding in told} == {"branch"}
+    assert len(told) == done.result["sums_differing"] == int(spoilt.rpartition(" ")[2]) > 0
+    for finding in told:
+        about = finding.subject
+        key = ("branch", "month", date.fromisoformat(about["starts_on"]), "H51.12", "", about["channel"])
+        assert (about["cut"], about["agency"]) == ("branch", "H51.12")
+        assert (finding.stored["received"], finding.recounted["received"]) == (right[key][0] + 4, right[key][0])
+    await assert_all_counted(engine)
+
+
+async def test_a_branch_that_is_right_stays_so_while_its_agency_is_put_right(engine):
+    right = {key: counts for key, counts in (await stored_sums(engine)).items() if key[0].startswith("branch")}
+    wrong = sums_where("cut IN ('agency', 'cell') AND agency_code = 'H51.12.03'")
+    async with driver_session(engine) as link:
+        await link.execute(f"UPDATE figure_sum SET received = received + 1 WHERE {wrong}")
+    done, told = await audited(engine, {"agencies": ["H51.12.03"]})
+    assert done.result["sums_differing"] > 0
+    assert {finding.kind for finding in told} == {"sum"}
+    assert {key: counts for key, counts in (await stored_sums(engine)).items() if key[0].startswith("branch")} == right
+    await assert_all_counted(engine)
+
+
+async def test_an_audit_of_one_agency_does_not_judge_branches(engine):
+    wrong = sums_where("cut = 'branch' AND grain = 'year' AND agency_code = ''")
+    async with driver_session(engine) as link:
+        await link.execute(f"UPDATE figure_sum SET received = received + 1 WHERE {wrong}")
+    assert (await audited(engine, {"agencies": ["H51.12.03"]}))[1] == []
+    async with driver_session(engine) as link:
+        assert await branch_sums.count_differing(link, TENANT) > 0
+
+
+async def test_the_stored_sums_are_carried_over_by_their_migration(engine, database):
+    right = await stored_sums(engine)
+    environment = os.environ | {
+        "MOTCUA_MIGRATION_DATABASE_URL": database.owner_url,
+        "MOTCUA_DATABASE_URL": database.app_url,
+    }
+    for direction, revision in (("downgrade", BEFORE_NUMBERS), ("upgrade", "head")):
+        await engine.dispose()
+        command = [sys.executable, "-m", "alembic", direction, revision]
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+        async with driver_session(engine) as link:
+            if direction == "downgrade":
+                days = await link.fetchval("SELECT sum(received) FROM figure_sum WHERE cut = 'agency' AND grain = 'day'")
+                years = await link.fetchval("SELECT sum(received) FROM figure_sum WHERE cut = 'cell' AND grain = 'year'")
+                assert days == years > 0
+    assert await stored_sums(engine) == right
+    await append(engine, messy("after", 20))
+    await project(engine)
+    await assert_all_counted(engine)
