@@ -64,13 +64,18 @@ _FIRST_OPTIONAL: Final = 9
 _OPTIONS: Final = {"members": 5, "procedures": 1, "other_procedures": 1, "channel": 1, "rows": 1, "other_row": 1}
 
 
+def _given(place: int, kind: str) -> str:
+    """SQL: an array of the arguments. In a query of its own: a plan that cannot count on its length is made once and kept."""
+    return f"(SELECT ${place}::{kind}[])"
+
+
 def _members(shape: Shape) -> str:
     """SQL: whose sums are added up: number, row, and where in each grain (`Cuts`)."""
     single = f"{shape.cuts.coarse * SCALE}, {shape.cuts.day * SCALE}"
     if shape.members:
         first = shape.argument("members")
         types = ("text", "text", "text", "int", "int")
-        arguments = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(types, start=first))
+        arguments = ", ".join(_given(place, kind) for place, kind in enumerate(types, start=first))
         return f"""
     SELECT CASE WHEN given.code = '' THEN 0 ELSE k.number END, given.row, given.coarse, given.day
     FROM unnest({arguments}) AS given(kind, code, row, coarse, day)
@@ -100,7 +105,8 @@ def _row_of_procedure(shape: Shape) -> str:
     return f"coalesce(${shape.argument('rows')}::jsonb ->> known.code, {other})"
 
 
-_KEYS: Final = {Key.AGENCY: "member.row", Key.PROCEDURE: "f.procedure", Key.CHANNEL: "f.channel", None: "NULL::text"}
+_KEYS: Final = {Key.AGENCY: "told.row", Key.PROCEDURE: "f.procedure", Key.CHANNEL: "f.channel", None: "NULL::text"}
+_ROWS_OF_AGENCIES: Final = " JOIN (SELECT DISTINCT agency, row FROM member) AS told ON told.agency = f.agency"
 _RECEIVED: Final = ", ".join(
     f"sum(received) FILTER (WHERE channel = '{channel.value}') AS received_{channel.value}" for channel in Channel
 )
@@ -130,19 +136,21 @@ WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members(shape
 ), span(digits, part) AS (
     SELECT DISTINCT {year_of("slot")} % {SCALE}, {PAST} FROM past WHERE slot IS NOT NULL
     UNION ALL
-    SELECT * FROM unnest($4::int[], $5::int[])
+    SELECT * FROM unnest({_given(4, "int")}, {_given(5, "int")})
+), beside AS MATERIALIZED (
+    SELECT coarse, day, array_agg(agency) AS agencies FROM member GROUP BY 1, 2
 ), summed AS (
     SELECT part, {_KEYS[shape.key]} AS key, {_RECEIVED}, {_OTHERS}
-    FROM span CROSS JOIN member CROSS JOIN LATERAL (
+    FROM span CROSS JOIN beside CROSS JOIN LATERAL (
         SELECT * FROM figure_sum
-        WHERE tenant = $1 AND slot = digits + CASE WHEN {is_day("digits")} THEN member.day ELSE member.coarse END
-          AND agency = member.agency{_conditions(shape)}
+        WHERE tenant = $1 AND slot = digits + CASE WHEN {is_day("digits")} THEN beside.day ELSE beside.coarse END
+          AND agency = ANY(beside.agencies){_conditions(shape)}
         OFFSET 0
-    ) AS f
+    ) AS f{_ROWS_OF_AGENCIES if shape.key is Key.AGENCY else ""}
     GROUP BY 1, 2
 ), answer AS (
     SELECT u.label, {_row_of_procedure(shape) if by_procedure else "key"} AS key, {_SIGNED}
-    FROM summed JOIN unnest($6::int[], $7::int[], $8::int[]) AS u(part, label, sign) USING (part) {known}
+    FROM summed JOIN unnest({", ".join(_given(place, "int") for place in (6, 7, 8))}) AS u(part, label, sign) USING (part) {known}
     GROUP BY 1, 2
 ), stamp AS MATERIALIZED ( -- or it would be looked up for each row
     {STAMP}
