@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -45,8 +45,7 @@ class Mark:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListedDossier:
+class ListedDossier(NamedTuple):
     """A dossier as lists show it; ``overdue`` and ``paused`` are by date, today."""
 
     code: str
@@ -86,7 +85,7 @@ async def page(
         rest = after if after is not None and after.value is None else None
         by_code = replace(sort, key=SortKey.CODE)
         rows += await _fetch(connection, selection, by_code, rest, wanted - len(rows), f"{sort.key} IS NULL")
-    listed = [ListedDossier(*row) for row in rows[:limit]]
+    listed = list(map(ListedDossier._make, rows[:limit]))
     if len(rows) < wanted:
         return listed, None
     last = rows[limit - 1]
