@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.db.access import Access
 from shared.db.engine import driver_session
+from shared.db.order_spans import OrderSpan, order_spans
 from shared.db.past_rows import fetch
 from shared.db.selection import Conditions, Selection, resolved
 from shared.domain.anomalies import AnomalyCode
-from shared.domain.local_time import start_of_day
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
@@ -45,8 +45,7 @@ class Mark:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListedDossier:
+class ListedDossier(NamedTuple):
     """A dossier as lists show it; ``overdue`` and ``paused`` are by date, today."""
 
     code: str
@@ -86,7 +85,7 @@ async def page(
         rest = after if after is not None and after.value is None else None
         by_code = replace(sort, key=SortKey.CODE)
         rows += await _fetch(connection, selection, by_code, rest, wanted - len(rows), f"{sort.key} IS NULL")
-    listed = [ListedDossier(*row) for row in rows[:limit]]
+    listed = list(map(ListedDossier._make, rows[:limit]))
     if len(rows) < wanted:
         return listed, None
     last = rows[limit - 1]
@@ -114,41 +113,39 @@ async def _fetch(
         order = f"{sort.key} {direction}, code {direction}"
         following = where.text(f"({sort.key}, code) {beyond} ({{}}::timestamptz, {{}}::text)", after.value, after.code)
 
-    def selected(condition: str) -> str:
-        return f"SELECT {_COLUMNS} FROM dossier WHERE {where} AND {condition}"
-
+    value = None if after is None else after.value
+    spans = [
+        span
+        for span in order_spans(selection, sort.key)
+        if value is None or span.says_something_after(value, descending=sort.descending)
+    ]
+    within: list[str] = []
+    for span in spans:
+        within.append(f"({span.outside}) IS NOT TRUE")
+        for sign, end in ((">=", span.since), ("<", span.before)):
+            if end is not None:
+                within.append(where.text(f"{sort.key} {sign} {{}}::timestamptz", end))
     in_order = f"ORDER BY {order} LIMIT {limit:d}"
-    bound = _bound(selection, sort)
-    if bound is None or (after is not None and after.value is not None and _is_beyond(after.value, bound, sort)):
-        statement = f"{selected(following)} {in_order}"
+    statement = f"SELECT {_COLUMNS} FROM dossier WHERE {' AND '.join((str(where), following, *within))}"
+    if spans and selection.code_prefix is not None:
+        following = f"{following} AND {where.text('code LIKE {}::text', selection.code_prefix + '%')}"  # their index has it
+    if not spans:
+        statement = f"{statement} {in_order}"
     else:
-        first = where.text(f"{sort.key} {beyond if sort.descending else '>='} {{}}::timestamptz", bound)
-        usual = f"{selected(f'due_at >= received_at AND {first}')} {in_order}"
-        # by their own index, however many the planner takes them for: only all of them together are cheapest there
-        few = "(SELECT * FROM dossier WHERE tenant = $1 AND due_at < received_at OFFSET 0) AS dossier"
-        odd = f"SELECT {_COLUMNS} FROM {few} WHERE {where} AND {following} {in_order}"
-        statement = f"SELECT * FROM (({usual}) UNION ALL ({odd})) AS found {in_order}"
+        parts = (statement, *(_outside(spans[: number + 1], sort, where, following, order) for number in range(len(spans))))
+        statement = f"SELECT * FROM ({' UNION ALL '.join(f'({part} {in_order})' for part in parts)}) AS found {in_order}"
     return await fetch(connection, where.rows, statement, *where.values)
 
 
-def _bound(selection: Selection, sort: Sort) -> datetime | None:
-    """Where an order begins, if its other date is limited; None: where it always does.
-
-    What is due before a day was received before it, and what was received from a day on is due from it on; or else a walk
-    in order would pass years of dossiers that are not asked for. The few that were due before they came are looked for by
-    themselves: they have an index of their own.
-    """
-    if selection.rows is not None:
-        return None
-    if sort.key is SortKey.RECEIVED_AT and sort.descending and selection.due_before is not None:
-        return start_of_day(selection.due_before)
-    if sort.key is SortKey.DUE_AT and not sort.descending and selection.received_from is not None:
-        return start_of_day(selection.received_from)
-    return None
-
-
-def _is_beyond(value: datetime, bound: datetime, sort: Sort) -> bool:
-    return value < bound if sort.descending else value >= bound
+def _outside(spans: Sequence[OrderSpan], sort: Sort, where: Conditions, following: str, order: str) -> str:
+    """The statement for what lies outside the last of these spans and in all others, without its end."""
+    *others, span = spans
+    # By their own index, however many the planner takes them for: only in its order, or all of them together, are they
+    # cheapest there.
+    ordered = f"ORDER BY {order} " if span.in_order_of == sort.key else ""
+    walk = f"SELECT * FROM dossier WHERE tenant = $1 AND {span.outside} AND {following} {ordered}OFFSET 0"
+    once = "".join(f" AND ({other.outside}) IS NOT TRUE" for other in others)
+    return f"SELECT {_COLUMNS} FROM ({walk}) AS dossier WHERE {where}{once}"
 
 
 async def count(connection: "DriverConnection", selection: Selection) -> int:

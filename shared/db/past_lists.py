@@ -1,7 +1,6 @@
 """Lists of dossiers as they stood at a position of the log: exactly those, as they stood then."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.db import dossiers
@@ -39,5 +38,5 @@ async def _with_anomalies_then(
     for one in listed:
         dossier = then.get(DossierCode(one.code))
         told = None if dossier is None else dossier.row.anomalies
-        found.append(one if told is None else replace(one, anomalies=told.split(",") if told else []))
+        found.append(one if told is None else one._replace(anomalies=told.split(",") if told else []))
     return found

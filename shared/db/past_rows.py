@@ -106,7 +106,7 @@ async def fetch(
     parameters: Sequence[Any] = values
     if rows is not None:
         statement, parameters = rows.over(statement, values)
-    prepared = await connection.prepare(statement)
+    prepared = await connection.prepare(statement, name="")
     return list(await prepared.fetch(*parameters))
 
 

@@ -1,5 +1,8 @@
 """What is derived from the log and can be recomputed at any time."""
 
+from datetime import timedelta
+from typing import Final
+
 from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, Integer, PrimaryKeyConstraint, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, INT8MULTIRANGE
 
@@ -47,6 +50,32 @@ clock = Table(
     PrimaryKeyConstraint("tenant"),
 )
 
+LONG_DUE: Final = timedelta(hours=1_440)
+"""Nearly all are due sooner after their reception."""
+LONG_AFTER_CODE: Final = timedelta(days=31)
+"""Nearly all are received within so many days after the month of their code, and never before it."""
+
+_DIGITS: Final = "split_part(code, '-', 2)"
+_CODE_DAY: Final = (
+    f"CASE WHEN translate({_DIGITS}, '0123456789', '') <> '' THEN NULL"
+    f" WHEN length({_DIGITS}) = 6 THEN ('20' || {_DIGITS})::int WHEN {_DIGITS} LIKE '20______' THEN {_DIGITS}::int END"
+)
+_DAYS_AFTER_CODE: Final = "interval '31 days'"
+_RECEIVED: Final = "(received_at AT TIME ZONE interval '7 hours')"
+
+
+def _month(moment: str) -> str:
+    """A month as a number, yyyymm00: no form that a date can be written in is one for ever, and an index needs that."""
+    return f"(extract(year FROM {moment})::int * 10000 + extract(month FROM {moment})::int * 100)"
+
+
+# Conditions of indexes: a statement finds them there if it says the same. A coalesce, which the planner takes for an even
+# chance; what it sees as a span it takes for one in two hundred.
+DUE_BEFORE_RECEIVED: Final = "due_at < received_at"
+DUE_LONG_AFTER_RECEIVED: Final = "due_at - received_at >= interval '1440 hours'"
+_MONTHS_OF_CODE: Final = f"int4range({_month(f'({_RECEIVED} - {_DAYS_AFTER_CODE})')}, {_month(_RECEIVED)} + 100)"
+CODE_OF_ANOTHER_TIME: Final = f"coalesce(NOT ({_CODE_DAY}) <@ {_MONTHS_OF_CODE}, true)"
+
 dossier = Table(
     "dossier",
     metadata,
@@ -87,8 +116,10 @@ dossier = Table(
     Index("ix_dossier_tenant_agency", "tenant", "agency", "received_at", "code"),
     Index("ix_dossier_tenant_procedure", "tenant", "procedure", "received_at", "code", "agency"),
     Index("ix_dossier_tenant_status", "tenant", "status", "received_at", "code", "agency"),
-    # a handful: all others are due after they were received, so that one date tells where the other can begin
-    Index("ix_dossier_due_before_received", "tenant", "received_at", "code", postgresql_where=text("due_at < received_at")),
+    # a handful each: of all others one date, or the date in the code, tells where the other one lies (shared.db.order_spans)
+    Index("ix_dossier_due_before_received", "tenant", "received_at", "code", postgresql_where=text(DUE_BEFORE_RECEIVED)),
+    Index("ix_dossier_due_long_after", "tenant", "due_at", "code", postgresql_where=text(DUE_LONG_AFTER_RECEIVED)),
+    Index("ix_dossier_code_of_another_time", "tenant", "received_at", "code", postgresql_where=text(CODE_OF_ANOTHER_TIME)),
     Index("ix_dossier_tenant_ended_on", "tenant", "ended_on", "code"),
     Index(
         "ix_dossier_open_received",
