@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "d4a90c3b7e15"
-down_revision = "b3f1c6a8d204"
+down_revision = "c7d2e9b41f60"
 branch_labels = None
 depends_on = None
 

@@ -33,7 +33,7 @@ from tests.integration.projected import (
 from tests.servers import ROOT
 
 DEPARTMENT = AgencyCode("H51.12")
-BEFORE_NUMBERS = "b3f1c6a8d204"
+BEFORE_NUMBERS = "c7d2e9b41f60"
 
 
 @pytest.fixture
