@@ -65,7 +65,7 @@ _OPTIONS: Final = {"members": 5, "procedures": 1, "other_procedures": 1, "channe
 
 
 def _given(place: int, kind: str) -> str:
-    """SQL: an array of the arguments. In a query of its own: a plan that cannot count on its length is made once and kept."""
+    """SQL: an array of the arguments, in a query of its own: a plan that cannot count on its length is kept."""
     return f"(SELECT ${place}::{kind}[])"
 
 
@@ -122,6 +122,7 @@ def statement(shape: Shape) -> str:
     """
     by_procedure = shape.key is Key.PROCEDURE
     known = f"LEFT JOIN ({_ALL_PROCEDURES}) AS known ON known.number = key" if by_procedure else ""
+    uses = ", ".join(_given(place, "int") for place in (6, 7, 8))
     return f"""
 WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members(shape)}
 ), past(base, slot) AS (
@@ -150,7 +151,7 @@ WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members(shape
     GROUP BY 1, 2
 ), answer AS (
     SELECT u.label, {_row_of_procedure(shape) if by_procedure else "key"} AS key, {_SIGNED}
-    FROM summed JOIN unnest({", ".join(_given(place, "int") for place in (6, 7, 8))}) AS u(part, label, sign) USING (part) {known}
+    FROM summed JOIN unnest({uses}) AS u(part, label, sign) USING (part) {known}
     GROUP BY 1, 2
 ), stamp AS MATERIALIZED ( -- or it would be looked up for each row
     {STAMP}
