@@ -197,7 +197,7 @@ async def _recorded_or_apart(
         tenant,
         len(ids),
         *("\n".join(column) for column in (sources, ids, names, codes)),
-        "\n".join([time.isoformat() for time in times]),
+        _lines_of_instants(times),
         "\n".join(data),
         b"".join(hashes),
         *([column[index] for index, _ in persons] for column in (sources, ids, codes)),
@@ -215,6 +215,11 @@ async def _recorded_or_apart(
             return base
         return [tuple(row) for row in rows]
     raise TimeoutError(f"the same identities kept arriving at once for tenant {tenant}")
+
+
+def _lines_of_instants(instants: Sequence[datetime]) -> str:
+    """One a line, in RFC 3339: written as JSON and taken apart, in a tenth of the time of `isoformat`."""
+    return orjson.dumps(instants)[2:-2].decode().replace('","', "\n")
 
 
 _COLUMNS: Final = "position, recorded_at, source, id, name, dossier_code, time, data"
