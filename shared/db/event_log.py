@@ -250,6 +250,21 @@ async def head(connection: "DriverConnection", tenant: Tenant) -> Head:
     return Head(row["position"], row["recorded_at"]) if row else Head(0, None)
 
 
+async def grew(connection: "DriverConnection", tenant: Tenant, events: int, seconds: float) -> bool:
+    """Whether so many events, or more, were recorded within the last ``seconds``."""
+    found = await connection.fetchval(
+        """
+        SELECT l.recorded_at > clock_timestamp() - make_interval(secs => $3)
+        FROM log_counter c JOIN event_log l ON l.tenant = c.tenant AND l.position = c.position - $2 + 1
+        WHERE c.tenant = $1
+        """,
+        tenant,
+        events,
+        seconds,
+    )
+    return bool(found)
+
+
 async def read_after(connection: "DriverConnection", tenant: Tenant, after: int, limit: int) -> list[Event]:
     """Up to ``limit`` events with a position above ``after``, in order."""
     rows = await connection.fetch(
