@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
 from services.api.pasts import Pasts
+from services.api.turnstile import Turnstile
 from shared.db.almanacs import Almanacs
 from shared.db.catalogue_cache import CatalogueCache
 from shared.queue import Doorbell
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 class Context:
     """The parts of one API process.
 
-    ``engine`` serves reads; the intake has an engine of its own, so that reading never starves writing. ``stopping`` is set
-    when the process is asked to end: whoever waits for long (a poll, a stream) then answers and goes.
+    ``engine`` serves reads; the intake has an engine of its own, so that reading never starves writing; bulks of
+    events pass by ``turnstile``, so that they never starve reading. ``stopping`` is set when the process is asked to end:
+    whoever waits for long (a poll, a stream) then answers and goes.
     """
 
     settings: Settings
@@ -37,6 +39,7 @@ class Context:
     almanacs: Almanacs
     pasts: Pasts
     intake: "Intake"
+    turnstile: Turnstile = field(default_factory=Turnstile)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 

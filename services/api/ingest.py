@@ -43,6 +43,10 @@ PATIENCE_SECONDS: Final = 8.0
 LOCKED_SECONDS: Final = 5.0
 """How long one append waits for a counter that somebody holds (``lock_timeout`` of the engine's sessions)."""
 
+CAREFUL_APPENDS: Final = 20
+"""So many appends in a row must have brought new events only before one hopes for that and does not look first at what is
+known. Who tells again tells much again, and an append that hoped in vain is done twice."""
+
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 _RETRY_AFTER_SECONDS: Final = 2
@@ -72,6 +76,8 @@ class _Line:
     waiting: deque[_Waiting]
     writer: asyncio.Task[None] | None = None
     more: asyncio.Event = field(default_factory=asyncio.Event)
+    careful: int = field(default_factory=lambda: CAREFUL_APPENDS)
+    """So many appends look first at what is known already."""
 
 
 def _size(event: NewEvent) -> int:
@@ -210,7 +216,8 @@ class Intake:
             group.append(part)
             events, size = events + len(part.events), size + part.size
         started = time.perf_counter()
-        results = await self._append(connection, tenant, [event for part in group for event in part.events])
+        hopeful = not line.careful
+        results = await self._append(connection, tenant, [event for part in group for event in part.events], hopeful=hopeful)
         self._metrics.append_seconds.observe(time.perf_counter() - started)
         self._metrics.append_events.observe(events)
         start = 0
@@ -218,16 +225,18 @@ class Intake:
             line.waiting.popleft()
             self._end(part, results[start : start + len(part.events)])
             start += len(part.events)
-        if any(isinstance(result, Appended) and result.outcome is Outcome.ACCEPTED for result in results):
+        accepted = sum(isinstance(result, Appended) and result.outcome is Outcome.ACCEPTED for result in results)
+        line.careful = CAREFUL_APPENDS if accepted < events else max(line.careful - 1, 0)
+        if accepted:
             self._doorbell.ring(Topic.EVENTS, tenant)
             self._news.pop(tenant, asyncio.Event()).set()
 
     async def _append(
-        self, connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent]
+        self, connection: "DriverConnection", tenant: Tenant, events: Sequence[NewEvent], *, hopeful: bool
     ) -> list[AppendResult]:
         """One append; where PostgreSQL refuses a value, the halves apart, so that one event fails alone."""
         try:
-            return list(await event_log.append(connection, tenant, events))
+            return list(await event_log.append(connection, tenant, events, hopeful=hopeful))
         except Exception as error:
             if is_outage(error) or isinstance(error, LookupError):
                 raise
@@ -235,8 +244,8 @@ class Intake:
                 get_logger().error("event_refused", tenant=tenant, **failure_of(error))
                 return [error]
             half = len(events) // 2
-            first = await self._append(connection, tenant, events[:half])
-            return first + await self._append(connection, tenant, events[half:])
+            first = await self._append(connection, tenant, events[:half], hopeful=False)
+            return first + await self._append(connection, tenant, events[half:], hopeful=False)
 
     def _end(self, part: _Waiting, result: list[AppendResult] | Exception) -> None:
         self._count(-len(part.events), -part.size)

@@ -1,24 +1,21 @@
 """From the bytes of events to their receipts: validate, check access, append."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from services.api import gate, receipts
 from services.api.context import Context
 from services.api.ingest import AppendResult
 from services.api.keyring import Caller
 from services.api.receipts import Receipt
+from services.api.turnstile import EVENTS_AT_ONCE, EVENTS_IN_A_ROW
 from shared.cloudevents.content import InvalidEventError, Told, plain_event, read_event
 from shared.db import told
 from shared.db.access import Access
 from shared.db.engine import driver_session
 from shared.db.event_log import Appended, NewEvent, Outcome
 from shared.observability import failure_of, get_logger
-
-_EVENTS_AT_ONCE: Final = 100
-"""Validated before the event loop gets its turn: a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +46,27 @@ class Teller:
         """Each event validated, or the receipt of its rejection."""
         key = await self.context.intake.content_key(self.caller.tenant)
         answers: list[Told | Receipt] = []
-        for index, raw in enumerate(raws, start=1):
-            answers.append(self._read_one(raw, key))
-            if index % _EVENTS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        for start in range(0, len(raws), EVENTS_AT_ONCE):
+            if len(raws) > 1:
+                await self._turn(start)
+            answers += [self._read_one(raw, key) for raw in raws[start : start + EVENTS_AT_ONCE]]
         return answers
 
     async def read_items(self, items: Sequence[Any], written: Callable[[Any], bytes]) -> list[Told | Receipt]:
         """The same for events that are parsed already; ``written`` makes JSON of one again."""
         key = await self.context.intake.content_key(self.caller.tenant)
         answers: list[Told | Receipt] = []
-        for index, item in enumerate(items, start=1):
-            answers.append(self._plain_one(item, key) or self._read_one(written(item), key))
-            if index % _EVENTS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        for start in range(0, len(items), EVENTS_AT_ONCE):
+            await self._turn(start)
+            answers += [
+                self._plain_one(item, key) or self._read_one(written(item), key)
+                for item in items[start : start + EVENTS_AT_ONCE]
+            ]
         return answers
+
+    async def _turn(self, start: int) -> None:
+        """Wait for the turn of the piece that begins at this place."""
+        await self.context.turnstile.turn(at_once=start % EVENTS_IN_A_ROW != 0)
 
     def _plain_one(self, item: Any, key: bytes) -> Told | None:
         try:
@@ -90,6 +93,8 @@ class Teller:
         told = self._all_told(read)
         if told is not None:
             results = await self._append([item.event for item in told])
+            if len(told) > EVENTS_AT_ONCE:  # one commit answers many
+                await self.context.turnstile.turn()
             return self._counted([receipts.appended(item, result) for item, result in zip(told, results, strict=True)])
         answers: dict[int, Receipt] = {index: item for index, item in enumerate(read) if isinstance(item, Receipt)}
         allowed = [(index, item) for index, item in enumerate(read) if isinstance(item, Told)]

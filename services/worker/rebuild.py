@@ -5,14 +5,15 @@ others by the fold) and compare the rows; compare the checksum of the stored sum
 where they differ, all sums. Then, in one transaction under the cursor's lock: fold the dossiers again whose row was wrong,
 up to where the cursor stands by then, and add the difference of the sums. Readers see all of it or nothing, ingest never
 waits, the projection waits for the second part only, which lasts as long as there is something wrong (normally nothing).
-A long log is compared by processes of their own, which share the snapshot and give way to everybody else.
+A long log is compared by processes of their own, which share the snapshot and give way to everybody else; while many events
+come in, by the worker itself and with rests.
 """
 
 import asyncio
 import os
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from services.worker.comparing import Compared, Known, compare_range
 from services.worker.dossier_reading import fold_page, reckon_by_fold
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
+from services.worker.pace import Pace
 from services.worker.recounter import Assignment, compare_in_process
 from shared.db import branch_sums, dossier_rows, event_log, figure_checksum, figure_codes, ledger, projections, recount
 from shared.db.engine import driver_session
@@ -43,11 +45,6 @@ REPORT_SECONDS: Final = 1.0
 ALIVE_SECONDS: Final = 60.0
 """PostgreSQL ends a session that is idle in its transaction for `SNAPSHOT_SECONDS`: it hears of this one so often."""
 MOST_TRIES: Final = 3
-
-BUSY_EVENTS_A_SECOND: Final = 1_000
-"""More than a province's own day: an import, which a rebuild leaves the processor to for a part of its time."""
-REST_SECONDS: Final = 1.0
-"""Before each range then: a range takes some 0.3 seconds of one core."""
 
 PROCESSES: Final = min(4, os.cpu_count() or 1)
 LONG_LOG: Final = 100_000
@@ -169,25 +166,58 @@ class Rebuild:
     async def _compare_dossiers(
         self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", seen: "_Seen", finished: asyncio.Event
     ) -> None:
+        """By processes; while many events come in by this one alone, for each new one takes a second of a core to start."""
+        pace = Pace(self._engine, assignment.tenant)
+        is_busy = await pace.is_busy()
+        compared = asyncio.Event()
         async with asyncio.TaskGroup() as group:
+            if is_busy:
+                group.create_task(self._compare_myself(assignment, orders, seen, compared))
             for _ in range(self._processes):
-                group.create_task(compare_in_process(assignment, orders, seen.take))
-            group.create_task(self._order(assignment, orders))
+                comparing = compare_in_process(assignment, orders, seen.take)
+                group.create_task(_when_quiet(pace, compared, comparing) if is_busy else comparing)
+            group.create_task(self._order(assignment, orders, pace, self._processes + is_busy))
         finished.set()
 
-    async def _order(self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]") -> None:
-        """Cut all codes into ranges, as they are asked for."""
-        async with driver_session(self._engine) as scout, scout.transaction(isolation="repeatable_read", readonly=True):
-            await recount.adopt_snapshot(scout, assignment.snapshot)
-            await recount.bound_waits(scout, SNAPSHOT_SECONDS)
+    async def _compare_myself(
+        self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", seen: "_Seen", compared: asyncio.Event
+    ) -> None:
+        async with self._in_snapshot(assignment) as connection:
+            known = await Known.read(connection, assignment.tenant)
+            courses = Courses()
+            while (codes := await orders.get()) is not None:
+                found = await compare_range(
+                    connection,
+                    assignment.tenant,
+                    codes,
+                    assignment.position,
+                    known=known,
+                    courses=courses,
+                    faults=self._faults,
+                )
+                await seen.take(found)
+        compared.set()
+
+    async def _order(
+        self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", pace: Pace, comparing: int
+    ) -> None:
+        """Cut all codes into ranges, as they are asked for by so many as are ``comparing``."""
+        async with self._in_snapshot(assignment) as scout:
             last = Codes("", "")
-            pace = Pace(self._engine, assignment.tenant)
             while codes := await recount.next_codes(scout, assignment.tenant, last, PAGE_EVENTS):
                 await pace.keep()
                 await orders.put(codes)
                 last = codes
-        for _ in range(self._processes):
+        for _ in range(comparing):
+            # there is room for those that never began
             await orders.put(None)
+
+    @asynccontextmanager
+    async def _in_snapshot(self, assignment: Assignment) -> AsyncIterator["DriverConnection"]:
+        async with driver_session(self._engine) as link, link.transaction(isolation="repeatable_read", readonly=True):
+            await recount.adopt_snapshot(link, assignment.snapshot)
+            await recount.bound_waits(link, SNAPSHOT_SECONDS)
+            yield link
 
     async def _note(self, connection: "DriverConnection", tenant: Tenant, wrong: list[DossierCode], position: int) -> None:
         """Keep which dossiers are wrong, and what their right rows count for beside the stored ones."""
@@ -224,24 +254,13 @@ class Rebuild:
         await ledger.want(connection, tenant, reckoned.wants)
 
 
-class Pace:
-    """Gives way to events that come in: sessions of PostgreSQL have no priority, so pauses must do."""
-
-    def __init__(self, engine: AsyncEngine, tenant: Tenant) -> None:
-        self._engine = engine
-        self._tenant = tenant
-        self._seen: tuple[float, int] | None = None
-
-    async def keep(self) -> None:
-        """To be called before each range: rest, if many events came in since the last call."""
-        async with driver_session(self._engine) as connection:
-            head = (await event_log.head(connection, self._tenant)).position
-        now = time.monotonic()
-        if self._seen is not None:
-            came_in = head - self._seen[1]
-            if came_in > BUSY_EVENTS_A_SECOND * (now - self._seen[0]):
-                await asyncio.sleep(REST_SECONDS)
-        self._seen = now, head
+async def _when_quiet(pace: Pace, compared: asyncio.Event, comparing: Coroutine[Any, Any, None]) -> None:
+    """Begin to compare once few events come in, unless everything is ``compared`` before."""
+    try:
+        if await pace.quiet(compared):
+            await comparing
+    finally:
+        comparing.close()
 
 
 async def _look_at_sums(connection: "DriverConnection", tenant: Tenant, findings: Findings) -> Checksum:

@@ -25,7 +25,7 @@ from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName, T
 
 _CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
 _NAMES: Final = {name.type: name for name in EventName}
-_TYPES: Final = {name: type_ for type_, name in _NAMES.items()}
+_TYPES: Final = {name: type_.encode() for type_, name in _NAMES.items()}
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
 
 _LONGEST_ATTRIBUTE_NAME: Final = 64
@@ -141,11 +141,11 @@ def _recorded(event: Plain, content_key: bytes) -> NewEvent:
         if "kind" in applicant:
             kept["kind"] = applicant["kind"]
         data = {**data, "applicant": kept}
-    text = orjson.dumps(data, option=_CANONICAL).decode() if data else "{}"
+    text = orjson.dumps(data, option=_CANONICAL) if data else b"{}"
     # canonical JSON too: the names in their order, the code and the type without a letter to escape, the instant in UTC
-    moment = time.isoformat().removesuffix("+00:00")
-    content = f'{{"data":{text},"subject":"{code}","time":"{moment}Z","type":"{_TYPES[name]}"}}'.encode()
-    return NewEvent(source, id_, name, code, time, text, hashlib.sha256(content).digest(), personal or None)
+    moment = orjson.dumps(time, option=_CANONICAL)
+    content = b'{"data":%b,"subject":"%b","time":%b,"type":"%b"}' % (text, code.encode(), moment, _TYPES[name])
+    return NewEvent(source, id_, name, code, time, text.decode(), hashlib.sha256(content).digest(), personal or None)
 
 
 def cloudevent_of(event: Event) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import asyncpg
 import pytest
@@ -52,6 +53,12 @@ async def log_is_gapless(link) -> int:
     )
     assert falls == 0
     return row["n"]
+
+
+@pytest.fixture(params=[False, True], ids=["looking", "hopeful"], autouse=True)
+def both_ways(request, monkeypatch):
+    """Every test here: looking first at what is known, and in the hope that nothing is."""
+    monkeypatch.setattr(event_log, "append", partial(event_log.append, hopeful=request.param))
 
 
 async def test_receipts_come_in_input_order_with_dense_positions(engine):

@@ -66,9 +66,9 @@ async def test_parallel_singles_share_appends(
     sizes: list[int] = []
     append = event_log.append
 
-    async def counted(connection: Any, tenant: Any, events: Sequence[NewEvent]) -> list[Appended]:
+    async def counted(connection: Any, tenant: Any, events: Sequence[NewEvent], *, hopeful: bool) -> list[Appended]:
         sizes.append(len(events))
-        return await append(connection, tenant, events)
+        return await append(connection, tenant, events, hopeful=hopeful)
 
     monkeypatch.setattr(event_log, "append", counted)
     told = [event() for _ in range(200)]
@@ -79,15 +79,35 @@ async def test_parallel_singles_share_appends(
     assert max(sizes) > 1
 
 
+async def test_it_hopes_for_new_events_once_they_were_new_for_long(
+    api: Served, teller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hopes: list[bool] = []
+    append = event_log.append
+
+    async def noted(connection: Any, tenant: Any, events: Sequence[NewEvent], *, hopeful: bool) -> list[Appended]:
+        hopes.append(hopeful)
+        return await append(connection, tenant, events, hopeful=hopeful)
+
+    monkeypatch.setattr(event_log, "append", noted)
+    monkeypatch.setattr(ingest, "CAREFUL_APPENDS", 2)
+    told = event()
+    bodies = [told, told, event(), told, event(), event(), event(), told, event()]
+    outcomes = [(await post(teller, body)).json()["status"] for body in bodies]
+    assert outcomes == ["duplicate" if index in {1, 3, 7} else "accepted" for index in range(9)]
+    assert hopes == [False] * 6 + [True, True, False]
+    assert await head(api) == 6
+
+
 async def test_one_that_postgresql_refuses_fails_alone(
     api: Served, teller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = event_log.append
 
-    async def picky(connection: Any, tenant: Any, events: Sequence[NewEvent]) -> list[Appended]:
+    async def picky(connection: Any, tenant: Any, events: Sequence[NewEvent], *, hopeful: bool) -> list[Appended]:
         if any(one.id == "poison" for one in events):
             raise asyncpg.DataError("refused")
-        return await append(connection, tenant, events)
+        return await append(connection, tenant, events, hopeful=hopeful)
 
     monkeypatch.setattr(event_log, "append", picky)
     told = [event() for _ in range(40)]
@@ -103,9 +123,9 @@ async def test_a_full_queue_is_answered_503(api: Served, teller: httpx.AsyncClie
     gate = asyncio.Event()
     append = event_log.append
 
-    async def slow(connection: Any, tenant: Any, events: Sequence[NewEvent]) -> list[Appended]:
+    async def slow(connection: Any, tenant: Any, events: Sequence[NewEvent], *, hopeful: bool) -> list[Appended]:
         await gate.wait()
-        return await append(connection, tenant, events)
+        return await append(connection, tenant, events, hopeful=hopeful)
 
     monkeypatch.setattr(event_log, "append", slow)
     monkeypatch.setattr(ingest, "MOST_WAITING_EVENTS", 50)
@@ -126,9 +146,9 @@ async def test_a_client_that_is_gone_takes_nothing_back(
     gate = asyncio.Event()
     append = event_log.append
 
-    async def slow(connection: Any, tenant: Any, events: Sequence[NewEvent]) -> list[Appended]:
+    async def slow(connection: Any, tenant: Any, events: Sequence[NewEvent], *, hopeful: bool) -> list[Appended]:
         await gate.wait()
-        return await append(connection, tenant, events)
+        return await append(connection, tenant, events, hopeful=hopeful)
 
     monkeypatch.setattr(event_log, "append", slow)
     told = [event() for _ in range(5)]
@@ -198,10 +218,10 @@ async def test_a_reply_that_is_lost_after_the_commit(
     append = event_log.append
     calls = 0
 
-    async def unlucky(connection: Any, tenant: Any, events: Sequence[NewEvent]) -> list[Appended]:
+    async def unlucky(connection: Any, tenant: Any, events: Sequence[NewEvent], *, hopeful: bool) -> list[Appended]:
         nonlocal calls
         calls += 1
-        answer = await append(connection, tenant, events)
+        answer = await append(connection, tenant, events, hopeful=hopeful)
         if calls == 1:
             raise asyncpg.ConnectionDoesNotExistError("lost")
         return answer
@@ -234,10 +254,10 @@ async def test_a_counter_that_stays_locked_is_told_before_patience_ends(
     append = event_log.append
     errors: list[Exception] = [asyncpg.LockNotAvailableError("held"), asyncpg.TooManyConnectionsError("full")]
 
-    async def held(connection: Any, tenant: Any, events: Sequence[NewEvent]) -> list[Appended]:
+    async def held(connection: Any, tenant: Any, events: Sequence[NewEvent], *, hopeful: bool) -> list[Appended]:
         if errors:
             raise errors.pop(0)
-        return await append(connection, tenant, events)
+        return await append(connection, tenant, events, hopeful=hopeful)
 
     monkeypatch.setattr(event_log, "append", held)
     monkeypatch.setattr(ingest, "LOCKED_SECONDS", ingest.PATIENCE_SECONDS)

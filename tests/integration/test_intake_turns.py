@@ -1,0 +1,84 @@
+"""Batches from many connections leave the event loop its turns: a question is answered in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from services.api import receipts, telling
+from services.api.turnstile import EVENTS_AT_ONCE
+from shared.db.keys import Scope
+from tests.integration.served import Served, served
+from tests.integration.test_intake import LINES, event, head, lines
+
+BATCHES, EVENTS = 8, 100
+
+
+PIECES = 2
+"""So many may fall between two looks of whoever looks once a round: one late in a round, one early in the next."""
+
+
+class Rounds:
+    """How much is done between two rounds of the event loop."""
+
+    def __init__(self) -> None:
+        self.done = self.most = 0
+
+    async def watch(self) -> None:
+        seen = self.done
+        while True:
+            await asyncio.sleep(0)
+            self.most, seen = max(self.most, self.done - seen), self.done
+
+
+@pytest.fixture
+async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
+    async with served(database_url, redis_url) as api:
+        yield api
+
+
+def counting(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> Rounds:
+    """Have the calls of a function counted."""
+    rounds = Rounds()
+    function = getattr(module, name)
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        rounds.done += 1
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(module, name, counted)
+    return rounds
+
+
+@pytest.mark.parametrize(("step", "content"), [("plain_event", "json"), ("read_event", "lines")])
+async def test_many_bulks_are_read_in_pieces(api: Served, monkeypatch: pytest.MonkeyPatch, step: str, content: str) -> None:
+    client = await api.key(Scope.EVENTS_WRITE)
+    rounds = counting(monkeypatch, telling, step)
+    watching = asyncio.create_task(rounds.watch())
+    bulks = [[event() for _ in range(EVENTS)] for _ in range(BATCHES)]
+    if content == "lines":
+        sent = [client.post("/v1/events", content=lines(*bulk), headers=LINES) for bulk in bulks]
+    else:
+        sent = [client.post("/v1/events", json=bulk) for bulk in bulks]
+    answers = await asyncio.gather(*sent)
+    watching.cancel()
+    assert {answer.status_code for answer in answers} == {200 if content == "lines" else 202}
+    assert (await head(api), rounds.done) == (BATCHES * EVENTS, BATCHES * EVENTS)
+    assert rounds.most <= PIECES * EVENTS_AT_ONCE
+
+
+async def test_many_batches_of_one_commit_are_answered_one_by_one(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await api.key(Scope.EVENTS_WRITE)
+    written = counting(monkeypatch, receipts, "appended")
+    watching = asyncio.create_task(written.watch())
+    answers = await asyncio.gather(
+        *(client.post("/v1/events", json=[event() for _ in range(EVENTS)]) for _ in range(BATCHES))
+    )
+    watching.cancel()
+    assert [answer.json()["accepted"] for answer in answers] == [EVENTS] * BATCHES
+    assert written.done == BATCHES * EVENTS
+    assert written.most <= PIECES * EVENTS
