@@ -131,7 +131,7 @@ def upgrade() -> None:
         sa.Column("agency", sa.Integer(), nullable=False),
         sa.Column("procedure", sa.Integer(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
-        *(sa.Column(measure, sa.Integer(), server_default="0", nullable=False) for measure in _MEASURES),
+        *(sa.Column(measure, sa.BigInteger(), server_default="0", nullable=False) for measure in _MEASURES),
         _key("slot", "agency", "procedure", "channel"),
         postgresql_with={"fillfactor": "70"},
     )

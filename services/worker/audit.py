@@ -9,12 +9,13 @@ repaired, under the cursor's lock. A killed audit goes on at the part it was at.
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.worker import audit_branches
 from services.worker.dossier_reading import fold_page
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
@@ -26,7 +27,6 @@ from shared.db import (
     catalogues,
     dossier_rows,
     event_log,
-    figure_codes,
     jobs,
     ledger,
     projections,
@@ -77,8 +77,6 @@ class _Look:
     came: Recounted
     findings: list[Finding]
     is_right: bool
-    branches: int
-    """So many sums of branches differ from those that they are made of, all of which are audited."""
 
 
 class Audits:
@@ -118,9 +116,6 @@ class Audits:
 
     async def _plan(self, connection: "DriverConnection", job: Job) -> Audit:
         asked = job.parameters
-        async with connection.transaction():
-            await projections.lock(connection, job.tenant)
-            await figure_codes.mend(connection, job.tenant)
         night = date.fromisoformat(asked["night"]) if "night" in asked else None
         # of its id: the same audit draws the same dossiers whoever does it
         seed = asked.get("seed", random.Random(f"{job.tenant} {job.job_id}").getrandbits(62))  # noqa: S311 - repeatable
@@ -131,12 +126,16 @@ class Audits:
         else:
             slots = None if asked.get("whole") else self._slots(await audits.last_night(connection, job.tenant), night, seed)
             parts = await self._parts(connection, job.tenant, slots, seed)
+            is_whole = slots is None and not {"from", "to"} & asked.keys()
             if slots is not None and await branch_sums.count_differing(connection, job.tenant):
-                # nobody knows whether the branch is wrong or one of its agencies: all of them are recounted
+                # nobody knows whether a branch is wrong or one of its agencies: all of them are recounted
                 every = await audits.keys(
                     connection, job.tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=seed
                 )
                 parts += [Part(agencies=group) for group in grouped(every)]
+                is_whole = True
+            if is_whole:
+                parts.append(Part(branches=True))
         limits = [date.fromisoformat(asked[name]) if name in asked else None for name in ("from", "to")]
         return Audit(job.job_id, night, seed, parts, 0, limits[0], limits[1], 0, 0, 0, 0, 0, now, None)
 
@@ -160,28 +159,62 @@ class Audits:
         return parts if slots is None else [*parts, Part(drawn=DRAWN_DOSSIERS)]
 
     async def _do_part(self, connection: "DriverConnection", tenant: Tenant, audit: Audit, number: int) -> None:
-        alarm_id = f"{audit.audit_id}p{number}"
+        part, alarm_id = audit.parts[number], f"{audit.audit_id}p{number}"
+        if part.branches:
+            came = await self._do_branches(connection, tenant, audit, part, alarm_id)
+        else:
+            came = await self._recount(connection, tenant, audit, part, alarm_id)
+        async with connection.transaction():
+            await audits.part_done(connection, tenant, audit.audit_id, number, came)
+
+    async def _recount(
+        self, connection: "DriverConnection", tenant: Tenant, audit: Audit, part: Part, alarm_id: str
+    ) -> Recounted:
+        """Recount and repair a part; answer what was found at first."""
         first: Recounted | None = None
         for _ in range(MOST_TRIES):
-            look = await self._look(connection, tenant, audit, number)
+            look = await self._look(connection, tenant, audit, part)
             first = first or look.came
             now = await jobs.clock(connection)
             if look.is_right:
                 async with connection.transaction():
                     # told by a look that was cut off, and put right by somebody else since
                     await audits.repaired(connection, tenant, alarm_id, now, look.came.position)
-                    await audits.part_done(connection, tenant, audit.audit_id, number, first)
-                return
+                return first
             await self._raise(connection, tenant, _alarm(alarm_id, audit, look, now), look.findings)
             self._faults.passed("before-audit-repair")
             if await self._repair(connection, tenant, look, alarm_id):
-                async with connection.transaction():
-                    await audits.part_done(connection, tenant, audit.audit_id, number, first)
-                return
+                return first
         raise Outrun(alarm_id)
 
-    async def _look(self, connection: "DriverConnection", tenant: Tenant, audit: Audit, number_of_part: int) -> _Look:
-        part = audit.parts[number_of_part]
+    async def _do_branches(
+        self, connection: "DriverConnection", tenant: Tenant, audit: Audit, part: Part, alarm_id: str
+    ) -> Recounted:
+        """The same for the sums of branches, once every agency is right: those too that came in since the plan."""
+        audited = {agency for one in audit.parts for agency in one.agencies}
+        known = await audits.keys(connection, tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=audit.seed)
+        came_in = tuple(agency for agency, _ in known if agency not in audited)
+        beside = Recounted(0, 0, 0, 0, 0)
+        if came_in:
+            beside = await self._recount(connection, tenant, audit, Part(agencies=came_in), f"{alarm_id}n")
+        await audit_branches.mend_codes(connection, tenant)
+        first: Recounted | None = None
+        for _ in range(MOST_TRIES):
+            cursor, differing, findings = await audit_branches.look(connection, tenant)
+            first = first or replace(beside, position=cursor.position, sums_differing=beside.sums_differing + differing)
+            now = await jobs.clock(connection)
+            if not differing:
+                async with connection.transaction():
+                    await audits.repaired(connection, tenant, alarm_id, now, cursor.position)
+                return first
+            found = _Look(part, cursor.corrections, Recounted(cursor.position, 0, 0, differing, 0), findings, is_right=False)
+            await self._raise(connection, tenant, _alarm(alarm_id, audit, found, now), findings)
+            self._faults.passed("before-audit-repair")
+            if await audit_branches.repair(connection, tenant, cursor, alarm_id, self._faults):
+                return first
+        raise Outrun(alarm_id)
+
+    async def _look(self, connection: "DriverConnection", tenant: Tenant, audit: Audit, part: Part) -> _Look:
         async with connection.transaction(isolation="repeatable_read"):
             await recount.bound_waits(connection, SNAPSHOT_SECONDS)
             cursor = await recount.cursor_unlocked(connection, tenant)
@@ -203,24 +236,8 @@ class Audits:
                 for one in await audit_recount.differences(connection, tenant)
             ]
             is_right = not number and not await audit_recount.needs_correction(connection)
-            branches, is_last = 0, number_of_part == len(audit.parts) - 1
-            if is_last and await self._is_of_all(connection, tenant, audit):
-                branches = await branch_sums.count_differing(connection, tenant)
-            if branches and is_right:
-                # else they may differ by what is wrong in the others, and are settled with these
-                differing += branches
-                findings += [
-                    Finding("branch", one.key, one.stored, one.recounted, (), 0)
-                    for one in await audit_recount.branch_differences(connection, tenant)
-                ]
         came = Recounted(cursor.position, compared, dossiers, differing, number)
-        return _Look(part, cursor.corrections, came, findings, is_right and not branches, branches)
-
-    async def _is_of_all(self, connection: "DriverConnection", tenant: Tenant, audit: Audit) -> bool:
-        """Whether every sum that branches are made of was in this audit: then a branch that differs is wrong itself."""
-        audited = {agency for part in audit.parts for agency in part.agencies}
-        known = await audits.keys(connection, tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=audit.seed)
-        return all(agency in audited for agency, _ in known)
+        return _Look(part, cursor.corrections, came, findings, is_right)
 
     async def _compare_rows(
         self, connection: "DriverConnection", tenant: Tenant, position: int
@@ -275,9 +292,7 @@ class Audits:
                 await self._store(connection, tenant, [code for _, code in wrong], cursor.position)
                 ordinal = wrong[-1][0]
             await audit_recount.remember_agencies(connection, tenant)
-            await audit_recount.settle_branches(connection, tenant)
-            if look.branches:
-                await branch_sums.settle(connection, tenant)
+            await audit_recount.sweep(connection, tenant)
             await projections.corrected(connection, tenant)
             await audits.repaired(connection, tenant, alarm_id, await jobs.clock(connection), cursor.position)
             self._faults.passed("before-audit-commit")

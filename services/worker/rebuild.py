@@ -66,6 +66,8 @@ class Findings:
     dossiers_differing: int = 0
     dossiers_failing: int = 0
     sums_differing: int = 0
+    branches_differing: int = 0
+    """From the sums that they are made of, which may be the wrong ones."""
     checksum_before: str = ""
     checksum_after: str = ""
     agencies: list[str] = field(default_factory=list)
@@ -73,7 +75,7 @@ class Findings:
     def result(self, applied_at: int, seconds: float) -> dict[str, Any]:
         """The job's result."""
         facts = asdict(self)
-        del facts["corrections"], facts["agencies"]
+        del facts["corrections"], facts["agencies"], facts["branches_differing"]
         return {**facts, "applied_at_position": applied_at, "seconds": round(seconds, 3)}
 
 
@@ -124,7 +126,7 @@ class Rebuild:
             else:
                 stored_sums = await self._compare_in_processes(connection, tenant, seen)
             if seen.by_rows != stored_sums:
-                findings.sums_differing += await recount.find_differences(connection, tenant)
+                findings.sums_differing = await recount.find_differences(connection, tenant)
             await self._note(connection, tenant, seen.wrong, findings.position)
             findings.agencies = await recount.missing_agencies(connection, tenant)
             right = seen.by_rows + await recount.repair_checksum(connection)
@@ -232,12 +234,15 @@ class Rebuild:
             cursor = await projections.lock(connection, tenant)
             if cursor.corrections != findings.corrections:
                 raise Outrun(tenant)
+            is_mended = await figure_codes.mend(connection, tenant)
+            if findings.sums_differing:
+                await recount.correct_sums(connection, tenant)
             ordinal = 0
             while wrong := await recount.wrong_codes(connection, ordinal, REPAIR_PAGE):
                 await self._repair(connection, tenant, [code for _, code in wrong], cursor.position)
                 ordinal = wrong[-1][0]
-            if await figure_codes.mend(connection, tenant) or ordinal or findings.sums_differing:
-                await recount.correct_sums(connection, tenant)
+            if is_mended or findings.sums_differing or ordinal or findings.branches_differing:
+                findings.sums_differing += await branch_sums.settle(connection, tenant)
             await recount.remember_agencies(connection, tenant, findings.agencies)
             await projections.corrected(connection, tenant)
             self._faults.passed("before-rebuild-commit")
@@ -265,7 +270,7 @@ async def _when_quiet(pace: Pace, compared: asyncio.Event, comparing: Coroutine[
 
 async def _look_at_sums(connection: "DriverConnection", tenant: Tenant, findings: Findings) -> Checksum:
     """The checksum of the stored sums; those of branches are compared with what they are made of."""
-    findings.sums_differing += await branch_sums.count_differing(connection, tenant)
+    findings.branches_differing = await branch_sums.count_differing(connection, tenant)
     return await figure_checksum.of_stored_sums(connection, tenant)
 
 

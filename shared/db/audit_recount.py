@@ -15,9 +15,9 @@ from shared.db import branch_sums, figure_codes
 from shared.db.dossier_rows import DossierRow, travelling
 from shared.db.figure_codes import numbered
 from shared.db.figure_slots import (
+    FINER_FIRST,
     KEY,
     NAMES,
-    SCALE,
     Cut,
     Slot,
     digits_of_span,
@@ -59,7 +59,7 @@ CREATE TEMP TABLE audit_wrong (ordinal bigint GENERATED ALWAYS AS IDENTITY, code
 CREATE TEMP TABLE audit_day ({_CELL_TYPES});
 CREATE TEMP TABLE audit_stored_day ({_CELL_TYPES});
 CREATE TEMP TABLE audit_sum ({_KEY_TYPES}, is_stored boolean, is_recounted boolean, differs boolean,
-    {", ".join(f"{m} int, {m}_recounted int, {m}_correction int" for m in MEASURES)});
+    {", ".join(f"{m} bigint, {m}_recounted bigint, {m}_correction bigint" for m in MEASURES)});
 """
 
 HASH: Final = "(hashtextextended({}, {}) & 9223372036854775807)"
@@ -163,7 +163,9 @@ SELECT code, count(*) OVER () AS total FROM behind ORDER BY is_wrong DESC, code 
 _CORRECTION: Final = f"""(
     SELECT {KEY}, {", ".join(f"{m}_correction AS {m}" for m in MEASURES)} FROM audit_sum
     WHERE {" OR ".join(f"{m}_correction <> 0" for m in MEASURES)})"""
-_CORRECT: Final = added_alone(numbered(_CORRECTION, f"slot, channel, {NAMES}"))
+_NUMBERED: Final = numbered(_CORRECTION, f"slot, channel, {NAMES}")
+_CORRECT: Final = added_alone(_NUMBERED)
+_LET_BRANCHES_FOLLOW: Final = branch_sums.following(_NUMBERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +245,7 @@ async def compare(
 async def differences(connection: "DriverConnection", tenant: Tenant) -> list[SumDifference]:
     """The first `MOST_SUMS` differing sums, days before months before years, each with the dossiers behind it."""
     rows = await connection.fetch(
-        "SELECT * FROM audit_sum WHERE differs"
-        " ORDER BY slot % 100 = 0, slot % 10000 = 0, slot, agency, procedure, channel LIMIT $1",
+        f"SELECT * FROM audit_sum WHERE differs ORDER BY {FINER_FIRST}, {KEY} LIMIT $1",
         MOST_SUMS,
     )
     return [await _difference(connection, tenant, row) for row in rows]
@@ -301,12 +302,14 @@ async def needs_correction(connection: "DriverConnection") -> bool:
 
 
 async def correct_sums(connection: "DriverConnection", tenant: Tenant) -> None:
-    """Bring the compared sums to what the rows count for.
+    """Bring the compared sums to what the rows count for, and with them the branches that share their fault.
 
     Under the cursor's lock, with no other correction since the comparison.
     """
     told = await connection.fetch("SELECT DISTINCT agency, procedure FROM audit_sum")
     await figure_codes.give_numbers(connection, tenant, {row[0] for row in told}, {row[1] for row in told})
+    slots = await connection.fetchval("SELECT coalesce(array_agg(DISTINCT slot), '{}') FROM audit_sum")
+    await connection.execute(_LET_BRANCHES_FOLLOW, tenant, branch_sums.made_of(slots))
     await connection.execute(_CORRECT, tenant)
 
 
@@ -322,8 +325,7 @@ async def remember_agencies(connection: "DriverConnection", tenant: Tenant) -> N
     )
 
 
-async def settle_branches(connection: "DriverConnection", tenant: Tenant) -> None:
-    """Bring the branches to what their sums add up to, in all spans in which a sum was wrong; delete those all zero now."""
+async def sweep(connection: "DriverConnection", tenant: Tenant) -> None:
+    """Delete the sums that are all zero now in slots in which one differed."""
     slots = await connection.fetchval("SELECT coalesce(array_agg(DISTINCT slot), '{}') FROM audit_sum")
     await connection.execute(SWEEP, tenant, slots)
-    await branch_sums.settle(connection, tenant, {slot % SCALE for slot in slots})

@@ -5,10 +5,10 @@ and year, by procedure in each month and year. Number 0 is the branch of the who
 too. Whether they are right is asked of the sums that they are made of, not of the dossiers.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from shared.db.figure_slots import ANY, KEY, NAMES, SCALE, SUMS, Cut, is_cut, is_day
+from shared.db.figure_slots import ANY, FINER_FIRST, KEY, NAMES, SCALE, Cut, is_cut, is_day
 from shared.db.tables import MEASURES
 from shared.domain.events import Tenant
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import asyncpg
 
     from shared.db.engine import DriverConnection
+
+_ADDED_UP: Final = ", ".join(f"sum({measure}) AS {measure}" for measure in MEASURES)
 
 WHOLE: Final = 0
 """The number of the branch that every agency is in, and dossiers without one."""
@@ -38,7 +40,7 @@ WITH own AS MATERIALIZED (
 SELECT slot + CASE WHEN {_IS_AGENCY} THEN {(Cut.BRANCH - Cut.AGENCY) * SCALE}
                    WHEN {_IS_DAY} THEN {(Cut.BRANCH - Cut.CELL) * SCALE}
                    ELSE {(Cut.BRANCH_CELL - Cut.CELL) * SCALE} END AS slot,
-       branch AS agency, CASE WHEN {_IS_DAY} THEN 0 ELSE procedure END AS procedure, channel, {SUMS}
+       branch AS agency, CASE WHEN {_IS_DAY} THEN 0 ELSE procedure END AS procedure, channel, {_ADDED_UP}
 FROM own JOIN chain USING (agency)
 -- by procedure for the whole tenant is a cut of its own
 WHERE branch <> {WHOLE} OR {_IS_AGENCY} OR {_IS_DAY}
@@ -54,20 +56,22 @@ UNION ALL
 SELECT {KEY}, {NAMES} FROM ({of_branches("more")}) AS of_branches WHERE {ANY}"""
 
 
-_STORED: Final = "(SELECT * FROM figure_sum WHERE tenant = $1) AS stored"
+def _stored(condition: str) -> str:
+    return f"(SELECT * FROM figure_sum WHERE tenant = $1 AND {condition})"
+
+
 _COMPARED: Final = f"""
 SELECT {KEY}, stored.is_stored IS NOT NULL AS is_stored,
-       {", ".join(f"coalesce(stored.{m}, 0) AS {m}, coalesce(right_sum.{m}, 0) AS {m}_recounted" for m in MEASURES)}
-FROM ({of_branches(_STORED)}) AS right_sum
+       {", ".join(f"coalesce(stored.{m}, 0) AS {m}, coalesce(added_up.{m}, 0)::bigint AS {m}_recounted" for m in MEASURES)}
+FROM ({of_branches(_stored(is_cut("slot", Cut.AGENCY, Cut.CELL)) + " AS own_sums")}) AS added_up
 FULL JOIN (
-    SELECT *, true AS is_stored FROM {_STORED} WHERE {is_cut("slot", Cut.BRANCH, Cut.BRANCH_CELL)}
+    SELECT *, true AS is_stored FROM {_stored(is_cut("slot", Cut.BRANCH, Cut.BRANCH_CELL))} AS of_branches
 ) AS stored USING ({KEY})
-WHERE {" OR ".join(f"coalesce(right_sum.{m}, 0) <> coalesce(stored.{m}, 0)" for m in MEASURES)}"""
+WHERE {" OR ".join(f"coalesce(added_up.{m}, 0) <> coalesce(stored.{m}, 0)" for m in MEASURES)}"""
 
 _SETTLE: Final = f"""
 INSERT INTO figure_sum AS f (tenant, {KEY}, {NAMES})
-SELECT $1, {KEY}, {", ".join(f"{m}_recounted" for m in MEASURES)} FROM ({_COMPARED}) AS compared
-WHERE $2::int[] IS NULL OR slot % {SCALE} = ANY($2) ORDER BY {KEY}
+SELECT $1, {KEY}, {", ".join(f"{m}_recounted" for m in MEASURES)} FROM ({_COMPARED}) AS compared ORDER BY {KEY}
 ON CONFLICT (tenant, {KEY}) DO UPDATE SET {", ".join(f"{m} = excluded.{m}" for m in MEASURES)}"""
 
 _DIFFERING: Final = f"""
@@ -75,7 +79,29 @@ SELECT compared.*, coalesce(k.code, '') AS agency_code, coalesce(p.code, '') AS 
 FROM ({_COMPARED}) AS compared
 LEFT JOIN figure_code k ON k.tenant = $1 AND k.number = compared.agency
 LEFT JOIN figure_code p ON p.tenant = $1 AND p.number = compared.procedure
-ORDER BY slot % 100 = 0, slot % 10000 = 0, {KEY} LIMIT $2"""
+ORDER BY {FINER_FIRST}, {KEY} LIMIT $2"""
+
+
+def following(corrections: str) -> str:
+    """SQL: a statement that adds ``corrections`` (columns of ``figure_sum``) to the branches that share their fault.
+
+    Before the corrections themselves are added; $2: the slots of agencies and cells in the same spans of days. A branch
+    that is what its sums add up to, wrong ones included, shares it. Any other was right, or has a fault of its own.
+    """
+    return f"""
+WITH change AS MATERIALIZED ({of_branches(f"({corrections}) AS corrections")}),
+added_up AS MATERIALIZED ({of_branches(_stored("slot = ANY($2::int[])") + " AS own_sums")})
+INSERT INTO figure_sum AS f (tenant, {KEY}, {NAMES})
+SELECT $1, {KEY}, {", ".join(f"change.{m}" for m in MEASURES)}
+FROM change LEFT JOIN added_up USING ({KEY}) LEFT JOIN {_stored("true")} AS branch USING ({KEY})
+WHERE {" AND ".join(f"coalesce(added_up.{m}, 0) = coalesce(branch.{m}, 0)" for m in MEASURES)} ORDER BY {KEY}
+ON CONFLICT (tenant, {KEY}) DO UPDATE SET {", ".join(f"{m} = f.{m} + excluded.{m}" for m in MEASURES)}"""
+
+
+def made_of(slots: Iterable[int]) -> list[int]:
+    """The slots of agencies and cells in the same spans of days."""
+    spans = {slot % SCALE for slot in slots}
+    return [cut * SCALE + span for cut in (Cut.AGENCY, Cut.CELL) for span in spans]
 
 
 async def count_differing(connection: "DriverConnection", tenant: Tenant) -> int:
@@ -88,9 +114,10 @@ async def differing(connection: "DriverConnection", tenant: Tenant, limit: int) 
     return list(await connection.fetch(_DIFFERING, tenant, limit))
 
 
-async def settle(connection: "DriverConnection", tenant: Tenant, spans: Collection[int] | None = None) -> None:
-    """Make the sums of branches what they should be. Under the cursor's lock.
+async def settle(connection: "DriverConnection", tenant: Tenant) -> int:
+    """Make the sums of branches what their sums add up to; answer how many were not.
 
-    ``spans``: only those of slots with these digits; None: all.
+    Under the cursor's lock, and only where all sums that they are made of are known to be right.
     """
-    await connection.execute(_SETTLE, tenant, None if spans is None else list(spans))
+    status: str = await connection.execute(_SETTLE, tenant)
+    return int(status.rpartition(" ")[2])

@@ -142,5 +142,5 @@ def named(relation: str, others: str) -> str:
     return f"""
 SELECT {_code("stored.agency", "a")} AS agency, {_code("stored.procedure", "p")} AS procedure, {others}
 FROM {relation} stored
-LEFT JOIN figure_code a ON a.tenant = $1 AND a.number = stored.agency AND a.kind <> 'procedure'
+LEFT JOIN figure_code a ON a.tenant = $1 AND a.number = stored.agency AND a.kind = 'agency'
 LEFT JOIN figure_code p ON p.tenant = $1 AND p.number = stored.procedure AND p.kind = 'procedure'"""

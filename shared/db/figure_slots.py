@@ -19,6 +19,9 @@ SUMS: Final = ", ".join(f"sum({measure})::int AS {measure}" for measure in MEASU
 ANY: Final = " OR ".join(f"{measure} <> 0" for measure in MEASURES)
 """SQL: the measures, added up; and whether a row counts anything."""
 
+FINER_FIRST: Final = "slot % 100 = 0, slot % 10000 = 0"
+"""SQL: the order of days before months before years."""
+
 SCALE: Final = 100_000_000
 _MONTHS: Final = 12
 

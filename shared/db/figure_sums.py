@@ -90,7 +90,8 @@ def added(rows: str) -> str:
 
 def added_alone(rows: str) -> str:
     """SQL: a statement that adds ``rows`` and nothing else. Several of one key are added up first."""
-    return _added(f"SELECT {KEY}, {SUMS} FROM ({rows}) AS each GROUP BY {KEY}")
+    added_up = ", ".join(f"sum({measure})::bigint AS {measure}" for measure in MEASURES)
+    return _added(f"SELECT {KEY}, {added_up} FROM ({rows}) AS each GROUP BY {KEY}")
 
 
 def _added(rows: str) -> str:

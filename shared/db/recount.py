@@ -8,7 +8,7 @@ Sums are linear. The projection keeps *stored sum - sum of what the stored dossi
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from shared.db import branch_sums, figure_codes
+from shared.db import figure_codes
 from shared.db.dossier_rows import DossierRow, travelling
 from shared.db.event_log import Recorded, by_dossier
 from shared.db.figure_checksum import Checksum, of_sums
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
 _CELL: Final = "agency, procedure, channel, day"
-_MEASURE_TYPES: Final = ", ".join(f"{m} int" for m in MEASURES)
-_CELL_TYPES: Final = f"agency text, procedure text, channel text, day date, {_MEASURE_TYPES}"
+_CELL_TYPES: Final = f"agency text, procedure text, channel text, day date, {', '.join(f'{m} int' for m in MEASURES)}"
 _TABLES: Final = "rebuild_day, rebuild_repair, rebuild_wrong, rebuild_correction"
 
 _PREPARE: Final = f"""
@@ -37,7 +36,8 @@ CREATE TEMP TABLE rebuild_day ({_CELL_TYPES});
 CREATE TEMP TABLE rebuild_repair ({_CELL_TYPES});
 CREATE TEMP TABLE rebuild_wrong (ordinal bigint GENERATED ALWAYS AS IDENTITY, code text);
 -- what the stored sums lack
-CREATE TEMP TABLE rebuild_correction (slot int, agency text, procedure text, channel text, {_MEASURE_TYPES});
+CREATE TEMP TABLE rebuild_correction (slot int, agency text, procedure text, channel text,
+    {", ".join(f"{m} bigint" for m in MEASURES)});
 """
 
 _FILL_DAYS: Final = f"""
@@ -223,7 +223,7 @@ async def _give_numbers(connection: "DriverConnection", tenant: Tenant) -> None:
 
 
 async def correct_sums(connection: "DriverConnection", tenant: Tenant) -> None:
-    """Add the corrections to the live sums, and settle the branches.
+    """Add the corrections to the live sums, not to those of branches.
 
     Under the cursor's lock, with no other correction since the comparison.
     """
@@ -231,7 +231,6 @@ async def correct_sums(connection: "DriverConnection", tenant: Tenant) -> None:
     await connection.execute(_ADD, tenant)
     slots = await connection.fetchval("SELECT array_agg(DISTINCT slot) FROM rebuild_correction")
     await connection.execute(SWEEP, tenant, slots or [])
-    await branch_sums.settle(connection, tenant)
 
 
 async def remember_agencies(connection: "DriverConnection", tenant: Tenant, agencies: Sequence[str]) -> None:

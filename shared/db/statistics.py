@@ -67,7 +67,6 @@ class Scope:
         codes = self.codes()
         agencies, cover = None, None
         if codes is not None or (key is Key.AGENCY and self.past is None):
-            # the sums know no other codes than those seen
             agencies = catalogue.seen_among(codes)
         if agencies is not None and self.past is None:
             # the past has agencies of its own, and needs the same sums as the stored rows: agency by agency
@@ -116,7 +115,12 @@ class Table:
 
 async def _ask(connection: "DriverConnection", scope: Scope, question: Question) -> Answer:
     if scope.past is None:
-        return await figures.ask(connection, scope.access.tenant, question)
+        answer = await figures.ask(connection, scope.access.tenant, question)
+        if question.cover is None or answer.stamp.seen_agencies == len(scope.access.catalogue.seen):
+            return answer
+        # an agency is new to us: it may be in a branch that is no longer ours alone, and must not be left out of the whole
+        agencies = None if scope.codes() is None else question.agencies
+        return await figures.ask(connection, scope.access.tenant, replace(question, agencies=agencies, cover=None))
     return await past_figures.ask(connection, scope.past, question, scope.visible)
 
 
@@ -136,11 +140,7 @@ async def by_agency(connection: "DriverConnection", scope: Scope) -> Table:
     children = tree.children(top)
     branches = scope.access.catalogue.branches(top, scope.tree_on)
     # what was first seen after the catalogue was read comes by its code
-    question = scope.question(Key.AGENCY, rows=branches)
-    answer = await _ask(connection, scope, question)
-    if scope.past is None and scope.codes() is None and answer.stamp.seen_agencies != len(scope.access.catalogue.seen):
-        # an agency is new to us, and must not be left out of the whole
-        answer = await _ask(connection, scope, replace(question, agencies=None, cover=None))
+    answer = await _ask(connection, scope, scope.question(Key.AGENCY, rows=branches))
     sums: dict[str, Sums] = dict.fromkeys(children, _NOTHING)
     for code, of_code in _by_key(answer).items():
         # most come gathered already

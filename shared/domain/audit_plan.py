@@ -26,13 +26,15 @@ class Part:
     """What is recounted at one position of the log.
 
     ``agencies`` and ``procedures``: all sums of these keys ("" for none), with the rows of their dossiers. ``bucket``: the
-    rows of these dossiers. ``drawn``: the rows of so many dossiers, drawn by the audit's seed.
+    rows of these dossiers. ``drawn``: the rows of so many dossiers, drawn by the audit's seed. ``branches``: the sums of
+    branches of agencies, by the sums that they are made of; after all agencies.
     """
 
     agencies: tuple[str, ...] = ()
     procedures: tuple[str, ...] = ()
     bucket: Bucket | None = None
     drawn: int = 0
+    branches: bool = False
 
     def with_scopes(self, agencies: Iterable[str], procedures: Iterable[str]) -> "Part":
         """The same with further agencies and procedures."""
@@ -53,6 +55,8 @@ class Part:
             told["bucket"] = [self.bucket.number, self.bucket.of]
         if self.drawn:
             told["drawn"] = self.drawn
+        if self.branches:
+            told["branches"] = True
         return told
 
     @classmethod
@@ -64,6 +68,7 @@ class Part:
             tuple(told.get("procedures", ())),
             None if bucket is None else Bucket(*bucket),
             told.get("drawn", 0),
+            told.get("branches", False),
         )
 
 

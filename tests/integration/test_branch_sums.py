@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -13,7 +14,7 @@ import pytest
 
 from services.worker.audit import Audits
 from services.worker.jobs import JobRunner
-from shared.db import audits, branch_sums, figures, jobs
+from shared.db import audits, branch_sums, figures, jobs, projections
 from shared.db.catalogues import Catalogue, read_catalogue
 from shared.db.engine import create_engine, driver_session
 from shared.db.figure_question import Key, Question
@@ -26,6 +27,7 @@ from tests.integration.projected import (
     assert_all_counted,
     create_tenant,
     messy,
+    new_event,
     project,
     stored_sums,
     sums_where,
@@ -117,15 +119,107 @@ async def test_a_wrong_branch_is_told_with_what_its_agencies_add_up_to(engine, p
 
 
 async def test_a_branch_that_is_right_stays_so_while_its_agency_is_put_right(engine):
-    right = {key: counts for key, counts in (await stored_sums(engine)).items() if key[0].startswith("branch")}
+    right = await branches_of(engine)
     wrong = sums_where("cut IN ('agency', 'cell') AND agency_code = 'H51.12.03'")
     async with driver_session(engine) as link:
         await link.execute(f"UPDATE figure_sum SET received = received + 1 WHERE {wrong}")
     done, told = await audited(engine, {"agencies": ["H51.12.03"]})
     assert done.result["sums_differing"] > 0
     assert {finding.kind for finding in told} == {"sum"}
-    assert {key: counts for key, counts in (await stored_sums(engine)).items() if key[0].startswith("branch")} == right
+    assert await branches_of(engine) == right
     await assert_all_counted(engine)
+
+
+TWO = "cut = 'agency' AND grain = 'year' AND agency_code IN ('H51.12.03', 'H51.05')"
+
+
+async def branches_of(engine):
+    return {key: counts for key, counts in (await stored_sums(engine)).items() if key[0].startswith("branch")}
+
+
+async def spoil(engine, condition: str) -> int:
+    async with driver_session(engine) as link:
+        status = await link.execute(f"UPDATE figure_sum SET received = received + 100 WHERE {sums_where(condition)}")
+    return int(status.rpartition(" ")[2])
+
+
+@pytest.mark.parametrize("parameters", [{"agencies": ["H51.05"]}, {"whole": True, "from": "2022-01-01", "to": "2022-12-31"}])
+async def test_what_was_not_recounted_makes_no_branch_wrong(engine, parameters):
+    right = await branches_of(engine)
+    assert await spoil(engine, TWO) > 0
+    told = (await audited(engine, parameters))[1]
+    assert {finding.kind for finding in told} == {"sum"}
+    assert await branches_of(engine) == right
+    await audited(engine, {"whole": True})
+    await assert_all_counted(engine)
+
+
+async def test_a_branch_that_shares_the_fault_of_its_agency_is_put_right_with_it(engine):
+    right = await stored_sums(engine)
+    _, _, year, *_, channel = next(key for key in right if key[:2] == ("agency", "year") and key[3] == "H51.12.03")
+    years = f"channel = '{channel}' AND slot % 100000000 = {year.year}0000"
+    assert await spoil(engine, f"cut = 'agency' AND agency_code = 'H51.12.03' AND {years}") == 1
+    assert await spoil(engine, f"cut = 'branch' AND agency_code IN ('', 'H51.12') AND {years}") == 2
+    told = (await audited(engine, {"agencies": ["H51.12.03"]}))[1]
+    assert [finding.kind for finding in told] == ["sum"]
+    assert await stored_sums(engine) == right
+
+
+async def test_wrong_branches_are_told_beside_wrong_agencies(engine):
+    agencies = await spoil(engine, "cut = 'agency' AND grain = 'year' AND agency_code = 'H51.12.03'")
+    branches = await spoil(engine, "cut = 'branch' AND grain = 'month' AND agency_code = 'H51.12'")
+    done, told = await audited(engine, {"whole": True})
+    assert Counter(finding.kind for finding in told) == {"sum": agencies, "branch": branches}
+    assert done.result["sums_differing"] == agencies + branches
+    await assert_all_counted(engine)
+
+
+async def test_an_agency_that_comes_in_meanwhile_keeps_no_branch_from_being_judged(engine, monkeypatch):
+    branches = await spoil(engine, "cut = 'branch' AND grain = 'month' AND agency_code = 'H51.12'")
+    recount = Audits._recount
+
+    async def slowly(self, *arguments):
+        monkeypatch.setattr(Audits, "_recount", recount)
+        received = {"agency_code": "H51.12.99", "procedure_code": "1.000001", "channel": "online"}
+        await append(engine, [told_event("received", "H51.12-220512-0999", received)])
+        await project(engine)
+        return await recount(self, *arguments)
+
+    monkeypatch.setattr(Audits, "_recount", slowly)
+    told = (await audited(engine, {"whole": True}))[1]
+    assert [finding.kind for finding in told] == ["branch"] * branches
+    await assert_all_counted(engine)
+
+
+def told_event(name: str, code: str, data: dict[str, str]):
+    event = {"source": "urn:test", "id": f"{code}-{name}", "type": f"vn.motcua.dossier.{name}.v1", "subject": code}
+    return new_event(event | {"time": "2022-05-12T08:00:00+07:00", "data": data})
+
+
+async def test_forgotten_branches_of_codes_are_remembered(engine):
+    async with driver_session(engine) as link:
+        await link.execute("UPDATE figure_code SET branches = '{}'")
+    await append(engine, messy("meanwhile", 20))
+    await project(engine)
+    told = (await audited(engine, {"whole": True}))[1]
+    assert {finding.kind for finding in told} == {"branch"}
+    await assert_all_counted(engine)
+
+
+async def test_a_plan_of_an_audit_holds_up_no_projection(engine, monkeypatch):
+    keys = audits.keys
+    waited = []
+
+    async def slowly(*arguments, **options):
+        async with driver_session(engine) as link, link.transaction():
+            await link.execute("SET LOCAL lock_timeout = '300ms'")
+            await projections.lock(link, TENANT)
+            waited.append(True)
+        return await keys(*arguments, **options)
+
+    monkeypatch.setattr(audits, "keys", slowly)
+    await audited(engine, {"whole": True})
+    assert waited
 
 
 async def test_an_audit_of_one_agency_does_not_judge_branches(engine):

@@ -40,7 +40,6 @@ from tests.integration.projected import (
 )
 
 AGENCY_YEARS = sums_where("cut = 'agency' AND grain = 'year'")
-AN_AGENCY_YEAR = sums_where("cut = 'agency' AND grain = 'year' AND within >= 0 LIMIT 1")
 AGENCY_MONTHS = sums_where("cut = 'agency' AND grain = 'month'")
 CELL_YEARS = sums_where("cut = 'cell' AND grain = 'year'")
 BY_PROCEDURE = sums_where("cut = 'procedure'")
@@ -64,8 +63,11 @@ MISTAKES = {
         stopped = stopped - 1, overdue = overdue + 1 WHERE {AGENCY_MONTHS}""",
     "received is on time": f"""UPDATE figure_sum SET received = received + 7, resolved_on_time = resolved_on_time - 7,
         withdrawn = withdrawn - 7, within = within + 7 WHERE {BY_PROCEDURE}""",
-    "a prime too many": f"UPDATE figure_sum SET within = within - 2147483647 WHERE {AN_AGENCY_YEAR}",
-    "another prime too many": f"UPDATE figure_sum SET within = within - 2147483629 WHERE {AN_AGENCY_YEAR}",
+    "a prime too many": f"UPDATE figure_sum SET within = within + 2147483647 WHERE {AGENCY_YEARS}",
+    "another prime too many": f"UPDATE figure_sum SET received = received + 2147483629 WHERE {BY_PROCEDURE}",
+    "branches beyond all measure": f"UPDATE figure_sum SET overdue = 1000000000000000 WHERE {BRANCHES}",
+    "a number that is no agency's": f"""{INVENT} SELECT 'H51', 120190000, number, 0, 'online', 7 FROM figure_code
+        WHERE kind = 'branch'""",
     "a sum of no day": f"{INVENT} VALUES ('H51', 399999999, 0, 0, '', 5)",
     "a sum of no cut": f"{INVENT} VALUES ('H51', 920220512, 0, 0, '', 5)",
     "a sum of no month": f"{INVENT} VALUES ('H51', 320221300, 0, 0, '', 5)",
@@ -73,6 +75,9 @@ MISTAKES = {
         WHERE (kind, code) IN (SELECT kind, max(code) FROM figure_code GROUP BY kind)""",
     "codes are lost": "DELETE FROM figure_code WHERE (kind, code) IN (SELECT kind, max(code) FROM figure_code GROUP BY kind)",
     "all codes are lost": "DELETE FROM figure_code",
+    "agencies are no agencies": """UPDATE figure_code SET kind = 'branch' WHERE kind = 'agency'
+        AND code LIKE 'H51.12.%'""",
+    "branches are forgotten": "UPDATE figure_code SET branches = '{}'",
     "a dossier row is changed": """UPDATE dossier SET agency = 'H51.01', received_on = '2001-01-01', ended_on = NULL,
         within_days = '{[2001-01-01,)}' WHERE hashtext(code) % 4 = 0""",
     "a text is changed": "UPDATE dossier SET anomalies = '{}', due_at = now() WHERE hashtext(code) % 4 = 1",

@@ -3,7 +3,19 @@
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, Integer, PrimaryKeyConstraint, SmallInteger, Table, Text, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, INT8MULTIRANGE
 
 from shared.db.tables.columns import Instant, metadata, required, tenant_column
@@ -178,7 +190,7 @@ figure_sum = Table(
     required("agency", Integer),
     required("procedure", Integer),
     required("channel", Text),
-    *(required(measure, Integer, server_default="0") for measure in MEASURES),
+    *(required(measure, BigInteger, server_default="0") for measure in MEASURES),
     PrimaryKeyConstraint("tenant", "slot", "agency", "procedure", "channel"),
     postgresql_with={"fillfactor": "70"},
 )
