@@ -122,7 +122,9 @@ def statement(shape: Shape) -> str:
     Answers rows of `STAMP` with a label of the spans, a key, and the sums of `SUMMED`; without a label: nothing is counted.
     """
     by_procedure = shape.key is Key.PROCEDURE
-    known = f"LEFT JOIN ({_ALL_PROCEDURES}) AS known ON known.number = key" if by_procedure else ""
+    # the row of a procedure is looked up once, not once for each part and label
+    rows = f"SELECT number, {_row_of_procedure(shape)} AS row FROM ({_ALL_PROCEDURES}) AS known OFFSET 0"
+    known = f"LEFT JOIN ({rows}) AS gathered ON gathered.number = key" if by_procedure else ""
     uses = ", ".join(_given(place, "int") for place in (6, 7, 8))
     return f"""
 WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members(shape)}
@@ -151,7 +153,7 @@ WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members(shape
     ) AS f{_ROWS_OF_AGENCIES if shape.key is Key.AGENCY else ""}
     GROUP BY 1, 2
 ), answer AS (
-    SELECT u.label, {_row_of_procedure(shape) if by_procedure else "key"} AS key, {_SIGNED}
+    SELECT u.label, {"gathered.row" if by_procedure else "key"} AS key, {_SIGNED}
     FROM summed JOIN unnest({uses}) AS u(part, label, sign) USING (part) {known}
     GROUP BY 1, 2
 ), stamp AS MATERIALIZED ( -- or it would be looked up for each row
