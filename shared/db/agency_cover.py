@@ -1,7 +1,8 @@
 """Which stored sums a set of agencies is added up from: whole branches where they fit, single agencies elsewhere. Pure.
 
 A branch is made of codes and the agencies of a figure come from a tree of some date; so a branch is taken only where every
-code that any dossier has had in it is asked for, in the same row of the answer.
+code that any dossier has had in it is asked for, in the same row of the answer. Days of a procedure are kept agency by
+agency only, and are read so (`shared.db.figure_question.members_of`).
 """
 
 from collections.abc import Collection, Mapping

@@ -24,7 +24,7 @@ class Question:
     """Which sums are asked for.
 
     ``pieces`` follow each other without a gap. ``agencies`` and ``procedures`` are codes as events tell them, None: all;
-    ``other_procedures``: none of these, nor dossiers without one. ``rows``: the row of a table that a key is gathered in
+    ``other_procedures``: all but these, dossiers without one too. ``rows``: the row of a table that a key is gathered in
     by the statement itself; a key that is not among them goes to ``other_row``, None: stands by itself. ``cover``: the
     sums that count the same agencies in the same rows, None: each agency's own.
     """

@@ -116,6 +116,7 @@ _LOCAL: Final = "AT TIME ZONE INTERVAL '07:00'"
 # so no lateness is erased. None was told within the pause. Where none is told at its end, the last one held when it began.
 _IN_TURN: Final = """
 due_at IS NULL OR (
+    due_at < '9999-12-30' AND -- Python knows no day after the last one of that year
     CASE WHEN cardinality(set_at) = 1 THEN due_at >= set_at[1] AND due_at >= received_at
     ELSE (
         SELECT bool_and(due >= at AND due >= received_at

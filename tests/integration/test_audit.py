@@ -21,6 +21,7 @@ from shared.db.jobs import JobKind, JobState
 from shared.db.tables import MEASURES
 from shared.domain.nights import last_tick, night_of
 from shared.settings import Settings
+from tests.integration.mistakes import MISTAKES
 from tests.integration.projected import (
     EXACT,
     TENANT,
@@ -36,7 +37,6 @@ from tests.integration.projected import (
     stored_sums,
     sums_where,
 )
-from tests.integration.test_rebuild import MISTAKES
 
 WHOLE = {"whole": True}
 FORGOTTEN = "agencies and voids are forgotten"

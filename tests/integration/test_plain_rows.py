@@ -362,3 +362,11 @@ def test_a_date_after_lateness_is_left_to_the_fold(plain_row, days, plain):
     row = plain_row(events)
     assert (row is not None) is plain
     assert row is None or row == folded(CODE, events)
+
+
+@pytest.mark.parametrize("last", ["9999-12-29T10:00:00+07:00", "9999-12-31T10:00:00+07:00"])
+def test_a_date_beyond_which_python_knows_none_is_left_to_the_fold(plain_row, last):
+    events = life("received", due_at=datetime.fromisoformat(last))
+    row = plain_row(events)
+    assert (row is not None) is last.startswith("9999-12-29")
+    assert row is None or row == folded(CODE, events)

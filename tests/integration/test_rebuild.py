@@ -2,26 +2,23 @@
 
 import asyncio
 import json
-import os
-import sys
 from contextlib import suppress
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 
 from services.worker.fail_points import FailPoints, Injected
 from services.worker.jobs import JobRunner
-from services.worker.pace import Pace
 from services.worker.projector import Projector
 from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
-from services.worker.recounter import GIVE_WAY, NICENESS, RecounterEnded
+from services.worker.recounter import RecounterEnded
 from shared.db import jobs, projections, recount
 from shared.db.engine import create_engine, driver_session
 from shared.db.figure_sums import day_cells
 from shared.db.jobs import JobKind, JobState
 from shared.domain.errors import Busy
+from tests.integration.mistakes import AGENCY_YEARS, MISTAKES
 from tests.integration.projected import (
     EXACT,
     NAMED_SUMS,
@@ -36,57 +33,7 @@ from tests.integration.projected import (
     small_batches,
     stored_rows,
     stored_sums,
-    sums_where,
 )
-
-AGENCY_YEARS = sums_where("cut = 'agency' AND grain = 'year'")
-AGENCY_MONTHS = sums_where("cut = 'agency' AND grain = 'month'")
-CELL_YEARS = sums_where("cut = 'cell' AND grain = 'year'")
-BY_PROCEDURE = sums_where("cut = 'procedure'")
-BRANCHES = sums_where("cut LIKE 'branch%'")
-BRANCH_DAYS = sums_where("cut = 'branch' AND grain = 'day'")
-INVENT = "INSERT INTO figure_sum (tenant, slot, agency, procedure, channel, overdue)"
-
-MISTAKES = {
-    "a sum is changed": f"UPDATE figure_sum SET received = received + 7 WHERE {AGENCY_MONTHS}",
-    "sums are lost": "DELETE FROM figure_sum WHERE hashtext(agency::text || slot) % 3 = 0",
-    "all sums are lost": "DELETE FROM figure_sum",
-    "sums of branches are lost": f"DELETE FROM figure_sum WHERE {BRANCHES}",
-    "a branch is changed": f"UPDATE figure_sum SET overdue = overdue - 1 WHERE {BRANCH_DAYS}",
-    "a bogus branch": f"{INVENT} VALUES ('H51', 520220500, 1234567, 0, 'online', 1)",
-    "bogus sums": f"""{INVENT} SELECT 'H51', slot, 987654, 12345, 'none', 5
-        FROM unnest(ARRAY[119990000, 319990101, 319990000]) AS slot""",
-    # each of these adds up to nothing where all measures of a row weigh alike, or by small numbers
-    "late is withdrawn": f"""UPDATE figure_sum SET resolved_late = resolved_late + 1, withdrawn = withdrawn - 1,
-        within = within - 1, overdue = overdue + 1 WHERE {CELL_YEARS}""",
-    "early is late": f"""UPDATE figure_sum SET resolved_early = resolved_early + 1, resolved_late = resolved_late - 1,
-        stopped = stopped - 1, overdue = overdue + 1 WHERE {AGENCY_MONTHS}""",
-    "received is on time": f"""UPDATE figure_sum SET received = received + 7, resolved_on_time = resolved_on_time - 7,
-        withdrawn = withdrawn - 7, within = within + 7 WHERE {BY_PROCEDURE}""",
-    "a prime too many": f"UPDATE figure_sum SET within = within + 2147483647 WHERE {AGENCY_YEARS}",
-    "another prime too many": f"UPDATE figure_sum SET received = received + 2147483629 WHERE {BY_PROCEDURE}",
-    "branches beyond all measure": f"UPDATE figure_sum SET overdue = 1000000000000000 WHERE {BRANCHES}",
-    "a number that is no agency's": f"""{INVENT} SELECT 'H51', 120190000, number, 0, 'online', 7 FROM figure_code
-        WHERE kind = 'branch'""",
-    "a sum of no day": f"{INVENT} VALUES ('H51', 399999999, 0, 0, '', 5)",
-    "a sum of no cut": f"{INVENT} VALUES ('H51', 920220512, 0, 0, '', 5)",
-    "a sum of no month": f"{INVENT} VALUES ('H51', 320221300, 0, 0, '', 5)",
-    "a code has another number": """UPDATE figure_code SET number = number + 1000
-        WHERE (kind, code) IN (SELECT kind, max(code) FROM figure_code GROUP BY kind)""",
-    "codes are lost": "DELETE FROM figure_code WHERE (kind, code) IN (SELECT kind, max(code) FROM figure_code GROUP BY kind)",
-    "all codes are lost": "DELETE FROM figure_code",
-    "agencies are no agencies": """UPDATE figure_code SET kind = 'branch' WHERE kind = 'agency'
-        AND code LIKE 'H51.12.%'""",
-    "branches are forgotten": "UPDATE figure_code SET branches = '{}'",
-    "a dossier row is changed": """UPDATE dossier SET agency = 'H51.01', received_on = '2001-01-01', ended_on = NULL,
-        within_days = '{[2001-01-01,)}' WHERE hashtext(code) % 4 = 0""",
-    "a text is changed": "UPDATE dossier SET anomalies = '{}', due_at = now() WHERE hashtext(code) % 4 = 1",
-    "dossier rows are lost": "DELETE FROM dossier WHERE hashtext(code) % 2 = 0",
-    "all dossier rows are lost": "DELETE FROM dossier",
-    "bogus dossier rows": """INSERT INTO dossier (tenant, code, position, agency, received_on, within_days)
-        SELECT 'H51', c, 1, 'H51.12', '2020-01-01', '{[2020-01-01,)}' FROM unnest(ARRAY['', 'A', 'H51.12-x', 'Z99-1']) c""",
-    "agencies and voids are forgotten": "WITH v AS (DELETE FROM waiting_void) DELETE FROM seen_agency",
-}
 
 
 @pytest.fixture
@@ -207,79 +154,6 @@ async def test_processes_of_its_own_find_the_same(loaded, monkeypatch):
     assert shown
     assert len(lives) > 1  # the sums are compared long before the processes have started
     await assert_all_counted(loaded)
-
-
-async def test_while_events_come_in_it_compares_without_processes_and_with_rests(loaded, monkeypatch):
-    right = (await rebuild(loaded)).result
-    for mistake in ("a sum is changed", "a dossier row is changed", "dossier rows are lost", "bogus dossier rows"):
-        await spoil(loaded, MISTAKES[mistake])
-    rests = spared(monkeypatch, busy_looks=10**6)
-    monkeypatch.setattr("services.worker.recounter.sys.executable", "/bin/false")  # a process would end at once
-    found = await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), silent)
-    assert {key: found[key] for key in ("events", "dossiers", "position", "checksum_after")} == {
-        key: right[key] for key in ("events", "dossiers", "position", "checksum_after")
-    }
-    assert found["dossiers_differing"] > 0
-    assert len(rests) > found["events"] // 50 - 2  # before each range
-    await assert_all_counted(loaded)
-
-
-async def test_once_few_events_come_in_its_processes_begin(loaded, monkeypatch):
-    spared(monkeypatch, busy_looks=3)
-    monkeypatch.setattr("services.worker.recounter.sys.executable", "/bin/false")
-    with pytest.raises(RecounterEnded, match="exit status 1"):
-        await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), silent)
-
-
-def spared(monkeypatch, busy_looks: int) -> list[float]:
-    """Have so many looks find that many events come in; the rests that are taken then, which last no time."""
-    looks, rests = [], []
-
-    async def is_busy(_pace) -> bool:
-        looks.append(1)
-        return len(looks) <= busy_looks
-
-    async def rest(seconds: float) -> None:
-        rests.append(seconds)
-        await asyncio.sleep(0.01)
-
-    monkeypatch.setattr(Pace, "is_busy", is_busy)
-    monkeypatch.setattr("services.worker.pace.REST_SECONDS", 0.01)
-    monkeypatch.setattr("services.worker.pace.asyncio", SimpleNamespace(sleep=rest, wait_for=asyncio.wait_for))
-    return rests
-
-
-async def test_many_events_are_those_of_the_last_second(loaded, monkeypatch):
-    pace = Pace(loaded, TENANT)
-    assert not await pace.is_busy()  # not a thousand in the log
-    monkeypatch.setattr("services.worker.pace.BUSY_EVENTS", 10)
-    await append(loaded, messy("an import", 10))
-    assert await pace.is_busy()
-    monkeypatch.setattr("services.worker.pace.BUSY_SECONDS", 0.0)
-    assert not await pace.is_busy()
-
-
-async def test_its_processes_give_way_whatever_linux_weighs(loaded, monkeypatch):
-    start, sessions = asyncio.create_subprocess_exec, []
-
-    async def started(*arguments, **options):
-        process = await start(*arguments, **options)
-        sessions.append((process.pid, os.getsid(process.pid)))
-        return process
-
-    monkeypatch.setattr("services.worker.recounter.asyncio.create_subprocess_exec", started)
-    await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), silent)
-    assert [pid for pid, _ in sessions] == [session for _, session in sessions]
-    monkeypatch.undo()
-    tell = "print(os.nice(0), open('/proc/self/autogroup').read() if os.path.exists('/proc/self/autogroup') else '')"
-    both = [
-        await start(sys.executable, "-c", GIVE_WAY + tell, stdout=asyncio.subprocess.PIPE, start_new_session=True)
-        for _ in range(2)
-    ]
-    for process in both:
-        said, _ = await process.communicate()
-        assert int(said.split()[0]) == NICENESS + os.nice(0)
-        assert b"autogroup" not in said or said.split()[-1] == str(NICENESS).encode()
 
 
 async def test_a_process_that_ends_fails_the_rebuild_and_changes_nothing(loaded, monkeypatch):
