@@ -90,6 +90,8 @@ class Audits:
     async def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         """Audit. Started again it goes on where it was."""
         started = time.monotonic()
+        async with driver_session(self._engine) as connection:
+            await audit_branches.mend_codes(connection, job.tenant)
         audit = await self._planned(job)
         async with driver_session(self._engine) as connection:
             await audit_recount.prepare(connection)
@@ -126,8 +128,9 @@ class Audits:
         else:
             slots = None if asked.get("whole") else self._slots(await audits.last_night(connection, job.tenant), night, seed)
             parts = await self._parts(connection, job.tenant, slots, seed)
-            is_whole = slots is None and not {"from", "to"} & asked.keys()
-            if slots is not None and await branch_sums.count_differing(connection, job.tenant):
+            is_limited = bool({"from", "to"} & asked.keys())
+            is_whole = slots is None and not is_limited
+            if slots is not None and not is_limited and await branch_sums.count_differing(connection, job.tenant):
                 # nobody knows whether a branch is wrong or one of its agencies: all of them are recounted
                 every = await audits.keys(
                     connection, job.tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=seed

@@ -163,9 +163,7 @@ SELECT code, count(*) OVER () AS total FROM behind ORDER BY is_wrong DESC, code 
 _CORRECTION: Final = f"""(
     SELECT {KEY}, {", ".join(f"{m}_correction AS {m}" for m in MEASURES)} FROM audit_sum
     WHERE {" OR ".join(f"{m}_correction <> 0" for m in MEASURES)})"""
-_NUMBERED: Final = numbered(_CORRECTION, f"slot, channel, {NAMES}")
-_CORRECT: Final = added_alone(_NUMBERED)
-_LET_BRANCHES_FOLLOW: Final = branch_sums.following(_NUMBERED)
+_CORRECT: Final = added_alone(numbered(_CORRECTION, f"slot, channel, {NAMES}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,14 +300,12 @@ async def needs_correction(connection: "DriverConnection") -> bool:
 
 
 async def correct_sums(connection: "DriverConnection", tenant: Tenant) -> None:
-    """Bring the compared sums to what the rows count for, and with them the branches that share their fault.
+    """Bring the compared sums to what the rows count for. Branches stay as they are: they may be right.
 
     Under the cursor's lock, with no other correction since the comparison.
     """
     told = await connection.fetch("SELECT DISTINCT agency, procedure FROM audit_sum")
     await figure_codes.give_numbers(connection, tenant, {row[0] for row in told}, {row[1] for row in told})
-    slots = await connection.fetchval("SELECT coalesce(array_agg(DISTINCT slot), '{}') FROM audit_sum")
-    await connection.execute(_LET_BRANCHES_FOLLOW, tenant, branch_sums.made_of(slots))
     await connection.execute(_CORRECT, tenant)
 
 

@@ -5,7 +5,6 @@ and year, by procedure in each month and year. Number 0 is the branch of the who
 too. Whether they are right is asked of the sums that they are made of, not of the dossiers.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from shared.db.figure_slots import ANY, FINER_FIRST, KEY, NAMES, SCALE, Cut, is_cut, is_day
@@ -80,28 +79,6 @@ FROM ({_COMPARED}) AS compared
 LEFT JOIN figure_code k ON k.tenant = $1 AND k.number = compared.agency
 LEFT JOIN figure_code p ON p.tenant = $1 AND p.number = compared.procedure
 ORDER BY {FINER_FIRST}, {KEY} LIMIT $2"""
-
-
-def following(corrections: str) -> str:
-    """SQL: a statement that adds ``corrections`` (columns of ``figure_sum``) to the branches that share their fault.
-
-    Before the corrections themselves are added; $2: the slots of agencies and cells in the same spans of days. A branch
-    that is what its sums add up to, wrong ones included, shares it. Any other was right, or has a fault of its own.
-    """
-    return f"""
-WITH change AS MATERIALIZED ({of_branches(f"({corrections}) AS corrections")}),
-added_up AS MATERIALIZED ({of_branches(_stored("slot = ANY($2::int[])") + " AS own_sums")})
-INSERT INTO figure_sum AS f (tenant, {KEY}, {NAMES})
-SELECT $1, {KEY}, {", ".join(f"change.{m}" for m in MEASURES)}
-FROM change LEFT JOIN added_up USING ({KEY}) LEFT JOIN {_stored("true")} AS branch USING ({KEY})
-WHERE {" AND ".join(f"coalesce(added_up.{m}, 0) = coalesce(branch.{m}, 0)" for m in MEASURES)} ORDER BY {KEY}
-ON CONFLICT (tenant, {KEY}) DO UPDATE SET {", ".join(f"{m} = f.{m} + excluded.{m}" for m in MEASURES)}"""
-
-
-def made_of(slots: Iterable[int]) -> list[int]:
-    """The slots of agencies and cells in the same spans of days."""
-    spans = {slot % SCALE for slot in slots}
-    return [cut * SCALE + span for cut in (Cut.AGENCY, Cut.CELL) for span in spans]
 
 
 async def count_differing(connection: "DriverConnection", tenant: Tenant) -> int:
