@@ -44,6 +44,8 @@ SNAPSHOT_SECONDS: Final = 600
 REPORT_SECONDS: Final = 1.0
 ALIVE_SECONDS: Final = 60.0
 """PostgreSQL ends a session that is idle in its transaction for `SNAPSHOT_SECONDS`: it hears of this one so often."""
+FIRST_LOOK_SECONDS: Final = 1.0
+"""An import that begins with the rebuild can be seen by then."""
 MOST_TRIES: Final = 3
 
 PROCESSES: Final = min(4, os.cpu_count() or 1)
@@ -160,10 +162,31 @@ class Rebuild:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._compare_dossiers(assignment, orders, seen, finished))
-                sums = group.create_task(_look_at_sums_meanwhile(connection, tenant, seen.findings, finished))
+                sums = group.create_task(self._look_at_sums_meanwhile(connection, tenant, seen.findings, finished))
         except BaseExceptionGroup as failed:
             raise _first(failed) from failed
         return sums.result()
+
+    async def _look_at_sums_meanwhile(
+        self, connection: "DriverConnection", tenant: Tenant, findings: Findings, finished: asyncio.Event
+    ) -> Checksum:
+        """The same, which takes seconds of a core: not while an import comes in, as long as dossiers are still compared.
+
+        Keeps the snapshot until they are.
+        """
+        pace = Pace(self._engine, tenant)
+        is_busy = True
+        while is_busy and not finished.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(finished.wait(), FIRST_LOOK_SECONDS)
+            await recount.show_life(connection)
+            is_busy = await pace.is_busy()
+        stored = await _look_at_sums(connection, tenant, findings)
+        while not finished.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(finished.wait(), ALIVE_SECONDS)
+            await recount.show_life(connection)
+        return stored
 
     async def _compare_dossiers(
         self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", seen: "_Seen", finished: asyncio.Event
@@ -272,18 +295,6 @@ async def _look_at_sums(connection: "DriverConnection", tenant: Tenant, findings
     """The checksum of the stored sums; those of branches are compared with what they are made of."""
     findings.branches_differing = await branch_sums.count_differing(connection, tenant)
     return await figure_checksum.of_stored_sums(connection, tenant)
-
-
-async def _look_at_sums_meanwhile(
-    connection: "DriverConnection", tenant: Tenant, findings: Findings, finished: asyncio.Event
-) -> Checksum:
-    """The same; keeps the snapshot until the dossiers are compared too."""
-    stored = await _look_at_sums(connection, tenant, findings)
-    while not finished.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(finished.wait(), ALIVE_SECONDS)
-        await recount.show_life(connection)
-    return stored
 
 
 def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
