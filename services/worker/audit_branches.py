@@ -3,9 +3,10 @@
 Those are all recounted by then. Before, nobody could say which of the two is wrong.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from services.worker.fail_points import FailPoints
+from services.worker.rebuild import SNAPSHOT_SECONDS
 from shared.db import audit_recount, audits, branch_sums, figure_codes, jobs, projections, recount
 from shared.db.audits import Finding
 from shared.db.projections import Cursor
@@ -14,9 +15,6 @@ from shared.observability import get_logger
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
-
-SNAPSHOT_SECONDS: Final = 600
-"""Longest single statement."""
 
 
 async def mend_codes(connection: "DriverConnection", tenant: Tenant) -> None:

@@ -73,33 +73,40 @@ def differences(reckoned: Reckoned, stored: Mapping[DossierCode, DossierRow], kn
     return [*wrong, *bogus]
 
 
-async def compare_range(
-    connection: "DriverConnection",
-    tenant: Tenant,
-    codes: Codes,
-    position: int,
-    *,
-    known: Known,
-    courses: Courses,
-    faults: FailPoints,
-) -> Compared:
-    """Compare the dossiers of a range at ``position``, which is the cursor's in the connection's snapshot."""
-    checksum = await figure_checksum.of_stored_rows(connection, tenant, codes.after, codes.until)
-    found: range_comparison.Found | None = None
-    if faults.poison is None:
-        with suppress(asyncpg.DataError):  # a value that PostgreSQL cannot read: the fold tells whose it is
-            async with connection.transaction():
-                found = await range_comparison.compare(
-                    connection, tenant, codes, position, courses=courses, to_fold=known.failing
-                )
-    if found is None:
-        histories = await recount.histories(connection, tenant, codes, position)
-        stored = await dossier_rows.read_range(connection, tenant, codes.after, codes.until)
-        events, dossiers, wrong = sum(map(len, histories.values())), len(histories), []
-    else:
-        histories = await event_log.histories(connection, tenant, found.others, position)
-        stored = await dossier_rows.read(connection, tenant, found.others)
-        events, dossiers, wrong = found.events, found.dossiers, [*found.wrong, *found.bogus]
-    reckoned = await fold_page(connection, tenant, histories, position, faults)
-    wrong += differences(reckoned, stored, known)
-    return Compared(events, dossiers, len(reckoned.failures), wrong, checksum.high, checksum.low)
+@dataclass(frozen=True, slots=True)
+class Comparer:
+    """Compares ranges by one connection at ``position``, which is the cursor's in its snapshot."""
+
+    connection: "DriverConnection"
+    tenant: Tenant
+    position: int
+    faults: FailPoints
+    known: Known
+    courses: Courses
+
+    @classmethod
+    async def begin(cls, connection: "DriverConnection", tenant: Tenant, position: int, faults: FailPoints) -> "Comparer":
+        """With what the snapshot knows of all dossiers."""
+        return cls(connection, tenant, position, faults, await Known.read(connection, tenant), Courses())
+
+    async def compare(self, codes: Codes) -> Compared:
+        """Compare the dossiers of a range."""
+        checksum = await figure_checksum.of_stored_rows(self.connection, self.tenant, codes.after, codes.until)
+        found: range_comparison.Found | None = None
+        if self.faults.poison is None:
+            with suppress(asyncpg.DataError):  # a value that PostgreSQL cannot read: the fold tells whose it is
+                async with self.connection.transaction():
+                    found = await range_comparison.compare(
+                        self.connection, self.tenant, codes, self.position, courses=self.courses, to_fold=self.known.failing
+                    )
+        if found is None:
+            histories = await recount.histories(self.connection, self.tenant, codes, self.position)
+            stored = await dossier_rows.read_range(self.connection, self.tenant, codes.after, codes.until)
+            events, dossiers, wrong = sum(map(len, histories.values())), len(histories), []
+        else:
+            histories = await event_log.histories(self.connection, self.tenant, found.others, self.position)
+            stored = await dossier_rows.read(self.connection, self.tenant, found.others)
+            events, dossiers, wrong = found.events, found.dossiers, [*found.wrong, *found.bogus]
+        reckoned = await fold_page(self.connection, self.tenant, histories, self.position, self.faults)
+        wrong += differences(reckoned, stored, self.known)
+        return Compared(events, dossiers, len(reckoned.failures), wrong, checksum.high, checksum.low)

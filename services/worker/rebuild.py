@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.worker.comparing import Compared, Known, compare_range
+from services.worker.comparing import Compared, Comparer
 from services.worker.dossier_reading import fold_page, reckon_by_fold
 from services.worker.fail_points import NO_FAULTS, FailPoints
 from services.worker.jobs import Report
@@ -29,7 +29,6 @@ from shared.db import branch_sums, dossier_rows, event_log, figure_checksum, fig
 from shared.db.engine import driver_session
 from shared.db.figure_checksum import NOTHING, Checksum
 from shared.db.jobs import Job
-from shared.db.plain_rows import Courses
 from shared.db.range_comparison import Codes
 from shared.domain.events import DossierCode, Tenant
 
@@ -137,15 +136,10 @@ class Rebuild:
         return findings
 
     async def _compare_here(self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen") -> None:
-        known = await Known.read(connection, tenant)
-        courses = Courses()
-        position = seen.findings.position
+        comparer = await Comparer.begin(connection, tenant, seen.findings.position, self._faults)
         last = Codes("", "")
         while codes := await recount.next_codes(connection, tenant, last, PAGE_EVENTS):
-            compared = await compare_range(
-                connection, tenant, codes, position, known=known, courses=courses, faults=self._faults
-            )
-            await seen.take(compared)
+            await seen.take(await comparer.compare(codes))
             last = codes
 
     async def _compare_in_processes(self, connection: "DriverConnection", tenant: Tenant, seen: "_Seen") -> Checksum:
@@ -208,19 +202,9 @@ class Rebuild:
         self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", seen: "_Seen", compared: asyncio.Event
     ) -> None:
         async with self._in_snapshot(assignment) as connection:
-            known = await Known.read(connection, assignment.tenant)
-            courses = Courses()
+            comparer = await Comparer.begin(connection, assignment.tenant, assignment.position, self._faults)
             while (codes := await orders.get()) is not None:
-                found = await compare_range(
-                    connection,
-                    assignment.tenant,
-                    codes,
-                    assignment.position,
-                    known=known,
-                    courses=courses,
-                    faults=self._faults,
-                )
-                await seen.take(found)
+                await seen.take(await comparer.compare(codes))
         compared.set()
 
     async def _order(

@@ -15,11 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from services.worker.comparing import Compared, Known, compare_range
+from services.worker.comparing import Compared, Comparer
 from services.worker.fail_points import FailPoints
 from shared.db import recount
 from shared.db.engine import create_engine, driver_session
-from shared.db.plain_rows import Courses
 from shared.db.range_comparison import Codes
 from shared.domain.events import Tenant
 from shared.observability import configure_logging
@@ -115,20 +114,10 @@ async def _serve() -> None:
         async with driver_session(engine) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             await recount.adopt_snapshot(connection, assignment.snapshot)
             await recount.bound_waits(connection, assignment.statement_seconds)
-            known = await Known.read(connection, assignment.tenant)
-            courses = Courses()
+            comparer = await Comparer.begin(connection, assignment.tenant, assignment.position, faults)
             # nothing else is to be done here while it waits for an order
             for line in sys.stdin:
-                codes = Codes(**json.loads(line))
-                found = await compare_range(
-                    connection,
-                    assignment.tenant,
-                    codes,
-                    assignment.position,
-                    known=known,
-                    courses=courses,
-                    faults=faults,
-                )
+                found = await comparer.compare(Codes(**json.loads(line)))
                 sys.stdout.write(json.dumps(asdict(found)) + "\n")
                 sys.stdout.flush()
     finally:
