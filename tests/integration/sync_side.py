@@ -33,7 +33,11 @@ from shared.portal.client import Deadlines
 from shared.settings import Settings
 
 TENANT = Tenant("H51")
-FAST = Deadlines(connect_seconds=1, read_seconds=1.0, total_seconds=1.5)
+PATIENT = Deadlines(connect_seconds=5, read_seconds=15, total_seconds=25)
+"""A machine that stops for a moment is no fault of the portal: its circuit stays closed."""
+
+HASTY = Deadlines(connect_seconds=1, read_seconds=1.0, total_seconds=1.5)
+"""For portals that do not answer on purpose."""
 
 
 @contextlib.contextmanager
@@ -253,7 +257,7 @@ def _held_hash(version: dict[str, Any]) -> str:
 
 
 @contextlib.asynccontextmanager
-async def both_sides(database_url: str, url: str, *, deadlines: Deadlines = FAST, **settings: Any) -> AsyncIterator[Side]:
+async def both_sides(database_url: str, url: str, *, deadlines: Deadlines = PATIENT, **settings: Any) -> AsyncIterator[Side]:
     """A database with its tenant, a portal emptied, and the senders between them."""
     engine = create_engine(database_url, application="test", pool_size=12)
     async with driver_session(engine) as connection:
@@ -275,6 +279,6 @@ async def both_sides(database_url: str, url: str, *, deadlines: Deadlines = FAST
             await engine.dispose()
 
 
-def new_sync(engine: AsyncEngine, url: str, deadlines: Deadlines = FAST, **settings: Any) -> PortalSync:
+def new_sync(engine: AsyncEngine, url: str, deadlines: Deadlines = PATIENT, **settings: Any) -> PortalSync:
     chosen = {"portal_url": url, "portal_calls_per_minute": 60_000, "sweep_seconds": 0.1, "time_scale": 20} | settings
     return PortalSync(engine, CatalogueCache(engine), Settings(**chosen), deadlines=deadlines)

@@ -120,9 +120,7 @@ async def test_valkey_restarts(place: Path) -> None:
     server = Valkey(folder, place / "valkey.log", free_port(), ordinary_account(folder), keep_secrets(place / "s.json"))
     server.create()
     async with listening(server.url()) as heard, doorbell(server.url()) as bell:
-        started = time.monotonic()
         bell.ring(Topic.EVENTS, H51)
-        assert time.monotonic() - started < 0.1
         assert not await bell.is_alive()
         process = server.start()
         try:

@@ -79,14 +79,13 @@ async def test_a_log_that_nobody_moves_is_taken_over(engine: AsyncEngine, monkey
         transaction = holder.transaction()
         await transaction.start()
         await projections.lock(holder, TENANT)
-        begun = time.monotonic()
-        assert await turns.work(TENANT)
-        assert time.monotonic() - begun < 1.0, "it waits for who is at it"
+        async with asyncio.timeout(20):  # who waits for the one at it waits for ever here
+            assert await turns.work(TENANT)
         await transaction.rollback()  # as the end of a killed worker's session does
     begun = time.monotonic()
     while not batches:
         await turns.work(TENANT)
-        assert time.monotonic() - begun < projection_turns.PATIENCE_SECONDS + 3.0
+        assert time.monotonic() - begun < projection_turns.PATIENCE_SECONDS + 20
     await _work(turns)
     await assert_all_counted(engine)
 

@@ -367,16 +367,13 @@ async def test_a_live_event_is_there_soon_while_a_backlog_drains(side: Side) -> 
     runner = asyncio.create_task(slow.run())
     await asyncio.sleep(1)
     code = "H51.12-180102-9002"
-    started = asyncio.get_running_loop().time()
     await side.tell(code, "received", datetime.now(UTC) - timedelta(seconds=5), **data("received"))
     slow.ring(TENANT)
-    while (await side.row(code))["state"] != "sent" and asyncio.get_running_loop().time() - started < 20:
+    while (await side.row(code))["state"] != "sent":
+        assert (await side.states())["pending"] > 500, "it waited for the backlog"
         await asyncio.sleep(0.02)
-    took = asyncio.get_running_loop().time() - started
-    assert (await side.states())["pending"] > 500
     await slow.stop(10)
     await runner
-    assert took < 5  # about 0.3 s on an idle machine
 
 
 async def test_several_workers_send_nothing_twice(side: Side) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sync_side import Side, both_sides, data, new_sync, practice_portal
+from tests.integration.sync_side import HASTY, Side, both_sides, data, new_sync, practice_portal
 
 AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
 ONE = "H51.12-180102-00003"
@@ -21,7 +21,7 @@ def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
-    async with both_sides(database_url, portal_url) as found:
+    async with both_sides(database_url, portal_url, deadlines=HASTY) as found:
         yield found
 
 

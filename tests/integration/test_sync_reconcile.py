@@ -208,7 +208,7 @@ async def test_a_comparison_goes_on_where_the_worker_before_died(side: Side) -> 
 async def test_a_comparison_leaves_most_of_the_pace_to_the_sync(side: Side) -> None:
     """600 dossiers at 600 calls a minute: 6 look-ups and pages at a fifth of that, and live work in between at once."""
     await side.bulk(600, steps=1)
-    await side.drain()
+    assert await side.drain() == {"sent": 600}
     slow = new_sync(side.engine, side.url, portal_calls_per_minute=600)
     side.extra.append((side.engine, slow))
     loop = asyncio.get_running_loop()
@@ -216,16 +216,14 @@ async def test_a_comparison_leaves_most_of_the_pace_to_the_sync(side: Side) -> N
     comparing = asyncio.create_task(Reconcile(side.engine, slow, list_path=LIST)(await _claimed(side), _nowhere))
     await asyncio.sleep(0.7)
     await side.tell(ONE, "assigned", datetime.now(UTC), officer="CB01")
-    told_at = loop.time()
     await slow.drain(TENANT)
-    arrived_at = loop.time()
     held = await side.held(ONE)
     assert held is not None
     assert held["TrangThaiHoSo"] == "4"
+    assert not comparing.done(), "it waited for the comparison"
     result = await comparing
     pages = 600 // 100 + -(-600 // LIST_PAGE)
     assert loop.time() - begun >= (pages - 1) * 60 / (600 * 0.2) * 0.9
-    assert arrived_at - told_at < 3
     assert (result["looked_up"], result["differences"]) == (600, 0)
 
 

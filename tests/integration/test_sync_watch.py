@@ -24,7 +24,7 @@ from shared.domain.circuit import Lane
 from shared.domain.events import Tenant
 from shared.domain.sync_alarms import AlarmLimits, SyncAlarm, SyncStanding, alarms
 from shared.settings import Settings
-from tests.integration.sync_side import FAST, TENANT, Side, both_sides, new_sync, practice_portal
+from tests.integration.sync_side import PATIENT, TENANT, Side, both_sides, new_sync, practice_portal
 
 ONE = "H51.12-180102-00003"
 NO_LIMITS = AlarmLimits(1e9, 1e9)
@@ -245,7 +245,7 @@ def test_a_file_that_others_may_read_is_told(tmp_path: Path) -> None:
 async def test_a_worker_serves_its_metrics_each_on_a_port_of_its_own(side: Side) -> None:
     metrics = WorkerMetrics(CollectorRegistry())
     settings = Settings(portal_url=side.url, portal_calls_per_minute=60_000, time_scale=20)
-    sync = PortalSync(side.engine, CatalogueCache(side.engine), settings, deadlines=FAST, metrics=metrics)
+    sync = PortalSync(side.engine, CatalogueCache(side.engine), settings, deadlines=PATIENT, metrics=metrics)
     side.extra.append((side.engine, sync))
     await side.bulk(3)
     await sync.drain(TENANT)
