@@ -2,11 +2,12 @@
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import Any, Final
 from urllib.parse import unquote
 
+import msgspec
 import orjson
 from starlette.requests import Request
 
@@ -149,45 +150,43 @@ def from_headers(request: Request, body: bytes) -> bytes:
         raise Refused(messages.MALFORMED) from None
 
 
-Written = Callable[[Any], bytes]
+_pieces: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def items_of(body: bytes, most: int) -> tuple[list[Any], Written]:
-    """The items of an array, and how one of them is written as JSON again.
-
-    What cannot be written again is written as nothing, which is no event either.
+def items_of(body: bytes, most: int) -> list[bytes]:
+    """The items of an array, each in JSON. What cannot be written as JSON again is nothing, which is no event either.
 
     Raises:
         InvalidFields: no array, or one of more than ``most`` items.
         Refused: 400, the body is not JSON.
     """
-    written: Written = orjson.dumps
     try:
-        items = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        # orjson refuses the whole for one number that no double can be; the other parser lets that item be refused alone
-        try:
-            items = parsed(body)
-        except ValueError:
-            raise Refused(messages.MALFORMED) from None
-        written = _with_any_number
-    if not isinstance(items, list):
-        raise InvalidFields.of("", "list_type")
+        body.decode()  # the pieces are not looked into for that
+        items = [bytes(piece) for piece in _pieces(body)]
+    except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
+        items = [_item(item) for item in _with_any_number(body)]
     if len(items) > most:
         raise InvalidFields.of("", "too_many", limit=most)
-    return items, lambda item: _item(item, written)
+    return items
 
 
-def _item(item: Any, written: Written) -> bytes:
+def _with_any_number(body: bytes) -> list[Any]:
+    # NaN is no JSON, but that item is to be refused alone
     try:
-        return written(item)
+        items = parsed(body)
+    except ValueError:
+        raise Refused(messages.MALFORMED) from None
+    if not isinstance(items, list):
+        raise InvalidFields.of("", "list_type")
+    return items
+
+
+def _item(item: Any) -> bytes:
+    try:
+        # orjson would write NaN and Infinity as null, which is the same as absent
+        return json.dumps(item, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError):  # too deep
         return b""
-
-
-def _with_any_number(item: Any) -> bytes:
-    # orjson would write NaN and Infinity as null, which is the same as absent
-    return json.dumps(item, ensure_ascii=False).encode()
 
 
 class TruncatedError(Exception):

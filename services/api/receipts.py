@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from services.api import messages
 from services.api.faults import Fault, faults_of
@@ -30,7 +32,7 @@ class Rejection:
         return problem_body(self.kind, language, field_errors=[fault.told(language) for fault in self.faults])
 
 
-class Receipt(NamedTuple):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What became of one event. ``position`` is that of its first recording, None if there is none (or a dry run)."""
 
     id: str | None

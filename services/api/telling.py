@@ -1,8 +1,8 @@
 """From the bytes of events to their receipts: validate, check access, append."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from services.api import gate, receipts
 from services.api.context import Context
@@ -10,7 +10,7 @@ from services.api.ingest import AppendResult
 from services.api.keyring import Caller
 from services.api.receipts import Receipt
 from services.api.turnstile import EVENTS_AT_ONCE, EVENTS_IN_A_ROW
-from shared.cloudevents.content import InvalidEventError, Told, plain_event, read_event
+from shared.cloudevents.content import InvalidEventError, Told, read_event
 from shared.db import told
 from shared.db.access import Access
 from shared.db.engine import driver_session
@@ -52,27 +52,9 @@ class Teller:
             answers += [self._read_one(raw, key) for raw in raws[start : start + EVENTS_AT_ONCE]]
         return answers
 
-    async def read_items(self, items: Sequence[Any], written: Callable[[Any], bytes]) -> list[Told | Receipt]:
-        """The same for events that are parsed already; ``written`` makes JSON of one again."""
-        key = await self.context.intake.content_key(self.caller.tenant)
-        answers: list[Told | Receipt] = []
-        for start in range(0, len(items), EVENTS_AT_ONCE):
-            await self._turn(start)
-            answers += [
-                self._plain_one(item, key) or self._read_one(written(item), key)
-                for item in items[start : start + EVENTS_AT_ONCE]
-            ]
-        return answers
-
     async def _turn(self, start: int) -> None:
         """Wait for the turn of the piece that begins at this place."""
         await self.context.turnstile.turn(at_once=start % EVENTS_IN_A_ROW != 0)
-
-    def _plain_one(self, item: Any, key: bytes) -> Told | None:
-        try:
-            return plain_event(item, self.caller.tenant, key)
-        except Exception:  # noqa: BLE001 - `_read_one` says what is wrong with it
-            return None
 
     def _read_one(self, raw: bytes, key: bytes) -> Told | Receipt:
         try:

@@ -10,8 +10,9 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
 import orjson
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -23,7 +24,9 @@ from shared.db.event_log import APPLICANT_FIELDS, NewEvent
 from shared.domain.codes import tenant_of_agency, tenant_of_dossier
 from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
 
-_CANONICAL: Final = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z
+_canonical: Final = msgspec.json.Encoder(order="sorted").encode
+"""Instants in UTC, with microseconds only where there are some; what is null in a part is left out."""
+
 _NAMES: Final = {name.type: name for name in EventName}
 _TYPES: Final = {name: type_.encode() for type_, name in _NAMES.items()}
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
@@ -47,7 +50,7 @@ def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> Inv
     return InvalidEventError([{"type": type_, "loc": location, "ctx": context}])
 
 
-class Told(NamedTuple):
+class Told(msgspec.Struct, frozen=True, gc=False):
     """A validated event on its way into the log, with the agency that it names, as told."""
 
     event: NewEvent
@@ -69,20 +72,20 @@ def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
     Raises:
         InvalidEventError: it cannot be taken; every fault that validation found is named.
     """
-    try:
-        told = plain_event(orjson.loads(raw), tenant, content_key)
-    except orjson.JSONDecodeError:
-        told = None
-    return told or _read_by_schema(raw, tenant, content_key)
+    return plain_event(raw, tenant, content_key) or _read_by_schema(raw, tenant, content_key)
 
 
-def plain_event(parsed_event: Any, tenant: Tenant, content_key: bytes) -> Told | None:
-    """An event that orjson has parsed, if it is certainly valid; None: `read_event` must tell."""
+def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told | None:
+    """An event in JSON that is certainly valid; None: `read_event` must tell."""
     try:
-        event = plain(parsed_event, tenant)
+        event = plain(raw, tenant)
     except Doubt:
         return None
-    return Told(_recorded(event, content_key), event.data.get("agency_code"))
+    personal: dict[str, str] | None = None
+    if event.applicant is not None:
+        personal = {field: text for field in APPLICANT_FIELDS if (text := getattr(event.applicant, field)) is not None}
+        event.data.applicant = _kept(event.applicant, event.applicant.kind, event.dossier_code, content_key)
+    return Told(_recorded(event, personal), event.agency_code)
 
 
 def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
@@ -125,27 +128,36 @@ def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: dat
 def _recorded_by_schema(event: Envelope, type_: str, content_key: bytes) -> NewEvent:
     part = getattr(event, "data", None)
     data: dict[str, Any] = {} if part is None else part.model_dump(exclude_none=True)
-    plain_form = Plain(event.source, event.id, _NAMES[type_], DossierCode(event.subject), event.time, data)
-    return _recorded(plain_form, content_key)
-
-
-def _recorded(event: Plain, content_key: bytes) -> NewEvent:
-    source, id_, name, code, time, data = event
-    applicant: dict[str, Any] | None = data.get("applicant")
+    code = DossierCode(event.subject)
+    applicant: dict[str, str] | None = data.get("applicant")
     personal: dict[str, str] | None = None
     if applicant is not None:
-        # bound to the dossier: equal digests would tell which dossiers are of one person
-        message = code.encode() + b"\n" + orjson.dumps(applicant, option=_CANONICAL)
         personal = {field: text for field, text in applicant.items() if field in _PERSONAL}
-        kept = {"digest": hmac.digest(content_key, message, "sha256").hex()}
-        if "kind" in applicant:
-            kept["kind"] = applicant["kind"]
-        data = {**data, "applicant": kept}
-    text = orjson.dumps(data, option=_CANONICAL) if data else b"{}"
+        data = {**data, "applicant": _kept(applicant, applicant.get("kind"), code, content_key)}
+    return _recorded(Plain(event.source, event.id, _NAMES[type_], code, event.time, data), personal)
+
+
+class _KeptOfApplicant(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the log keeps of an applicant."""
+
+    digest: str
+    kind: str | None = None
+
+
+def _kept(applicant: Any, kind: str | None, code: DossierCode, content_key: bytes) -> _KeptOfApplicant:
+    # bound to the dossier: equal digests would tell which dossiers are of one person
+    message = code.encode() + b"\n" + _canonical(applicant)
+    return _KeptOfApplicant(hmac.digest(content_key, message, "sha256").hex(), kind)
+
+
+def _recorded(event: Plain, personal: dict[str, str] | None) -> NewEvent:
+    name, code, time = event.name, event.dossier_code, event.time
+    text = b"{}" if event.data is None else _canonical(event.data)
     # canonical JSON too: the names in their order, the code and the type without a letter to escape, the instant in UTC
-    moment = orjson.dumps(time, option=_CANONICAL)
-    content = b'{"data":%b,"subject":"%b","time":%b,"type":"%b"}' % (text, code.encode(), moment, _TYPES[name])
-    return NewEvent(source, id_, name, code, time, text.decode(), hashlib.sha256(content).digest(), personal or None)
+    content = b'{"data":%b,"subject":"%b","time":%b,"type":"%b"}' % (text, code.encode(), _canonical(time), _TYPES[name])
+    return NewEvent(
+        event.source, event.id, name, code, time, text.decode(), hashlib.sha256(content).digest(), personal or None
+    )
 
 
 def cloudevent_of(event: Event) -> dict[str, Any]:

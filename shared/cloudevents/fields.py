@@ -5,7 +5,7 @@ a character.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, Strict, StringConstraints
@@ -24,11 +24,27 @@ _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,30})?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
+_is_to_the_second: Final = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-5][0-9]:[0-5][0-9]").fullmatch
+_TO_THE_SECOND: Final = len("2018-01-02T08:30:00")
+_USUAL_OFFSETS: Final = {"+07:00": timedelta(hours=7), "Z": timedelta(0)}
 
 
 def instant_of(value: Any) -> datetime:
     """An RFC 3339 text as an instant in UTC, cut to microseconds; pydantic's own would take numbers and other forms."""
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+    if not isinstance(value, str):
+        raise PydanticCustomError("instant", "an RFC 3339 instant")
+    offset = _USUAL_OFFSETS.get(value[_TO_THE_SECOND:])
+    local = value[:_TO_THE_SECOND]
+    if offset is not None and _is_to_the_second(local):  # nearly all: in half the time
+        try:
+            return datetime.fromisoformat(local + "+00:00") - offset
+        except ValueError:
+            pass
+    return _any_instant_of(value)
+
+
+def _any_instant_of(value: str) -> datetime:
+    if not _INSTANT.fullmatch(value):
         raise PydanticCustomError("instant", "an RFC 3339 instant")
     try:
         instant = datetime.fromisoformat(value.upper()).astimezone(UTC)

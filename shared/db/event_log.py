@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
+import msgspec
 import orjson
 
 from shared.domain.events import DossierCode, Event, EventName, Tenant
@@ -52,7 +54,7 @@ class NewEvent(NamedTuple):
     applicant: dict[str, str] | None = None
 
 
-class Appended(NamedTuple):
+class Appended(msgspec.Struct, frozen=True, gc=False):
     """The outcome for one event; ``position`` is that of the first recording, None where nothing is recorded."""
 
     outcome: Outcome
@@ -206,7 +208,7 @@ async def _append_distinct(
 
 
 def _accepted(base: int, count: int) -> list[Appended]:
-    return [Appended(Outcome.ACCEPTED, position) for position in range(base + 1, base + count + 1)]
+    return list(map(Appended, repeat(Outcome.ACCEPTED, count), range(base + 1, base + count + 1)))
 
 
 def _arguments(tenant: Tenant, columns: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:

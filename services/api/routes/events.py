@@ -103,8 +103,7 @@ async def _told_one(teller: Teller, raw: bytes) -> dict[str, Any]:
 
 
 async def _take_array(request: Request, teller: Teller, body: bytes) -> Response:
-    items, written = bodies.items_of(body, MOST_EVENTS)
-    found = await teller.record(await teller.read_items(items, written))
+    found = await teller.record(await teller.read(bodies.items_of(body, MOST_EVENTS)))
     sums = receipts.sums_of(found)
     note(**sums)
     if sums["rejected"]:

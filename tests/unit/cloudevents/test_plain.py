@@ -116,19 +116,19 @@ def by_schema(raw: bytes) -> Any:
 @settings(max_examples=1500, deadline=None)
 def test_what_is_taken_quickly_is_what_the_models_take(event: dict[str, Any]) -> None:
     raw = orjson.dumps(event)
-    quick = plain_event(orjson.loads(raw), H51, KEY)
+    quick = plain_event(raw, H51, KEY)
     assert quick is None or quick == by_schema(raw)
 
 
 @pytest.mark.parametrize("name", TOLD)
 def test_every_example_is_plain(name: EventName) -> None:
     raw = orjson.dumps(example(name))
-    assert plain_event(orjson.loads(raw), H51, KEY) == by_schema(raw) is not None
+    assert plain_event(raw, H51, KEY) == by_schema(raw) is not None
 
 
 def test_nearly_every_event_of_messy_histories_is_plain() -> None:
     told = [orjson.dumps(event) for event in seeded_tenant(7, 300)]
-    quick = [plain_event(orjson.loads(raw), H51, KEY) for raw in told]
+    quick = [plain_event(raw, H51, KEY) for raw in told]
     assert sum(one is not None for one in quick) > 0.7 * len(told)
     assert all(one is None or one == by_schema(raw) for one, raw in zip(quick, told, strict=True))
 
@@ -145,11 +145,10 @@ def test_nearly_every_event_of_messy_histories_is_plain() -> None:
 )
 def test_of_names_told_twice_the_last_one_counts_either_way(told: bytes) -> None:
     raw = orjson.dumps(example(EventName.ASSIGNED))[:-1] + b"," + told[1:]
-    assert read_event(raw, H51, KEY) == by_schema(raw)
-    assert plain_event(orjson.loads(raw), H51, KEY) is not None
+    assert read_event(raw, H51, KEY) == by_schema(raw) is not None
 
 
 @pytest.mark.parametrize("event", [None, 1, "x", [], {}, {"specversion": "1.0"}, {"type": []}])
 def test_what_is_no_event_is_in_doubt(event: Any) -> None:
     with pytest.raises(Doubt):
-        plain(event, H51)
+        plain(orjson.dumps(event), H51)
