@@ -24,7 +24,9 @@ _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,30})?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
-_is_to_the_second: Final = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-5][0-9]:[0-5][0-9]").fullmatch
+_is_to_the_second: Final = re.compile(
+    r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+).fullmatch
 _TO_THE_SECOND: Final = len("2018-01-02T08:30:00")
 _USUAL_OFFSETS: Final = {"+07:00": timedelta(hours=7), "Z": timedelta(0)}
 
