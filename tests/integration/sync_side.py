@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 import uvicorn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -56,6 +57,12 @@ def practice_portal(folder: Path) -> Iterator[str]:
         server.should_exit = True
         portal.stopping.set()
         thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
+        yield url
 
 
 @dataclass
@@ -277,6 +284,12 @@ async def both_sides(database_url: str, url: str, *, deadlines: Deadlines = PATI
                     if other is not engine:
                         await other.dispose()
             await engine.dispose()
+
+
+@pytest.fixture
+async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
+    async with both_sides(database_url, portal_url) as found:
+        yield found
 
 
 def new_sync(engine: AsyncEngine, url: str, deadlines: Deadlines = PATIENT, **settings: Any) -> PortalSync:

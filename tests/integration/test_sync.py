@@ -3,9 +3,8 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,23 +19,12 @@ from shared.db.ledger import Claim, SyncState
 from shared.domain.circuit import Lane
 from shared.domain.events import DossierCode, EventName
 from shared.domain.sync_order import MOST_LIVE_WAITING, Priority, Want
-from tests.integration.sync_side import TENANT, Side, both_sides, data, new_sync, practice_portal
+from tests.integration.sync_side import TENANT, Side, data, new_sync, portal_url, side
+
+__all__ = ["portal_url", "side"]  # fixtures
 
 CODE = "H51.12-180102-0001"
 AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("portal")
-    with practice_portal(folder) as url:
-        yield url
-
-
-@pytest.fixture
-async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
-    async with both_sides(database_url, portal_url) as found:
-        yield found
 
 
 async def received(side: Side, code: str = CODE, at: datetime = AT, **more: object) -> int:
