@@ -34,6 +34,10 @@ from shared.portal.client import Deadlines
 from shared.settings import Settings
 
 TENANT = Tenant("H51")
+CODE = "H51.12-180102-0001"
+AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
+"""A dossier, and when it came in."""
+
 PATIENT = Deadlines(connect_seconds=5, read_seconds=15, total_seconds=25)
 """A machine that stops for a moment is no fault of the portal: its circuit stays closed."""
 
@@ -256,6 +260,10 @@ _DATA: dict[str, dict[str, Any]] = {
 def data(name: str, **more: Any) -> dict[str, Any]:
     """The data of an event of this name."""
     return _DATA.get(name, {}) | more
+
+
+async def received(side: Side, code: str = CODE, at: datetime = AT, **more: object) -> int:
+    return await side.tell(code, "received", at, **data("received", **more))
 
 
 def _held_hash(version: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +10,9 @@ import pytest
 from shared.db import ledger
 from shared.db.engine import driver_session
 from tests.integration.statements import written_down
-from tests.integration.sync_side import TENANT, Side, data, portal_url, side
+from tests.integration.sync_side import AT, CODE, TENANT, Side, data, portal_url, side
 
 __all__ = ["portal_url", "side"]  # fixtures
-
-CODE = "H51.12-180102-0001"
-AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
 
 
 async def _told(side: Side) -> None:
