@@ -35,6 +35,7 @@ from shared.db import (
 from shared.db.audits import Alarm, Audit, Finding, Recounted
 from shared.db.dossier_rows import DossierRow
 from shared.db.engine import driver_session
+from shared.db.figure_codes import CodeKind
 from shared.db.jobs import Job
 from shared.db.projections import WaitingVoid
 from shared.domain.audit_plan import Part, buckets, grouped, slots_due
@@ -123,7 +124,7 @@ class Audits:
         seed = asked.get("seed", random.Random(f"{job.tenant} {job.job_id}").getrandbits(62))  # noqa: S311 - repeatable
         now = await jobs.clock(connection)
         if "agencies" in asked:
-            known = await audits.keys(connection, job.tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=seed)
+            known = await self._agencies(connection, job.tenant, seed)
             parts = [Part(agencies=group) for group in grouped([one for one in known if one[0] in set(asked["agencies"])])]
         else:
             slots = None if asked.get("whole") else self._slots(await audits.last_night(connection, job.tenant), night, seed)
@@ -132,9 +133,7 @@ class Audits:
             is_whole = slots is None and not is_limited
             if slots is not None and not is_limited and await branch_sums.count_differing(connection, job.tenant):
                 # nobody knows whether a branch is wrong or one of its agencies: all of them are recounted
-                every = await audits.keys(
-                    connection, job.tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=seed
-                )
+                every = await self._agencies(connection, job.tenant, seed)
                 parts += [Part(agencies=group) for group in grouped(every)]
                 is_whole = True
             if is_whole:
@@ -145,17 +144,21 @@ class Audits:
     def _slots(self, last: date | None, night: date | None, seed: int) -> tuple[int, ...]:
         return (seed % self._nights,) if night is None else slots_due(last, night, self._nights)
 
+    async def _agencies(self, connection: "DriverConnection", tenant: Tenant, seed: int) -> list[tuple[str, int]]:
+        """All of them, with how many dossiers each has."""
+        return await audits.keys(connection, tenant, CodeKind.AGENCY, slots=None, nights=self._nights, drawn=0, seed=seed)
+
     async def _parts(
         self, connection: "DriverConnection", tenant: Tenant, slots: Sequence[int] | None, seed: int
     ) -> list[Part]:
         """The scopes and dossiers of ``slots`` (None: all there are), and some that are drawn."""
         drawn = 0 if slots is None else DRAWN_SCOPES
-        found: dict[str, list[tuple[str, int]]] = {
-            name: await audits.keys(connection, tenant, name, slots=slots, nights=self._nights, drawn=drawn, seed=seed)
-            for name in ("agency", "procedure")
+        found = {
+            kind: await audits.keys(connection, tenant, kind, slots=slots, nights=self._nights, drawn=drawn, seed=seed)
+            for kind in (CodeKind.AGENCY, CodeKind.PROCEDURE)
         }
-        parts = [Part(agencies=group) for group in grouped(found["agency"])]
-        parts += [Part(procedures=group) for group in grouped(found["procedure"])]
+        parts = [Part(agencies=group) for group in grouped(found[CodeKind.AGENCY])]
+        parts += [Part(procedures=group) for group in grouped(found[CodeKind.PROCEDURE])]
         dossiers = await recount.dossier_count(connection, tenant)
         due = range(self._nights) if slots is None else slots
         parts += [Part(bucket=bucket) for bucket in buckets(dossiers, due, self._nights)]
@@ -195,7 +198,7 @@ class Audits:
     ) -> Recounted:
         """The same for the sums of branches, once every agency is right: those too that came in since the plan."""
         audited = {agency for one in audit.parts for agency in one.agencies}
-        known = await audits.keys(connection, tenant, "agency", slots=None, nights=self._nights, drawn=0, seed=audit.seed)
+        known = await self._agencies(connection, tenant, audit.seed)
         came_in = tuple(agency for agency, _ in known if agency not in audited)
         beside = Recounted(0, 0, 0, 0, 0)
         if came_in:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from shared.db.figure_codes import branches_of
+from shared.db.figure_codes import CodeKind, branches_of
 
 Row: TypeAlias = str | None
 """The row of a table that an agency is gathered in; None: of a question without a key."""
@@ -17,9 +17,9 @@ Row: TypeAlias = str | None
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Sums by kind ('agency' or 'branch') and code, each with its row, that together count every agency asked for once."""
+    """Sums by kind (agency or branch) and code, each with its row, that together count every agency asked for once."""
 
-    kinds: list[str]
+    kinds: list[CodeKind]
     codes: list[str]
     rows: list[Row]
 
@@ -39,7 +39,7 @@ def cover_of(rows: Mapping[str, Row], seen: Collection[str]) -> Cover:
         for branch in branches_of(code):
             if of_branch.setdefault(branch, row) != row:
                 of_branch[branch] = _MIXED
-    kinds: list[str] = []
+    kinds: list[CodeKind] = []
     codes: list[str] = []
     told: list[Row] = []
     taken: set[str] = set()
@@ -49,7 +49,7 @@ def cover_of(rows: Mapping[str, Row], seen: Collection[str]) -> Cover:
             continue
         if widest is not None:
             taken.add(widest)
-        kinds.append("agency" if widest is None else "branch")
+        kinds.append(CodeKind.AGENCY if widest is None else CodeKind.BRANCH)
         codes.append(code if widest is None else widest)
         told.append(row)
     return Cover(kinds, codes, told)

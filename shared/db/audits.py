@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from shared.db.audit_recount import HASH
+from shared.db.figure_codes import CodeKind
 from shared.db.figure_slots import Cut, is_cut
 from shared.db.figure_sums import named_sums
 from shared.domain.audit_plan import Part
@@ -142,18 +143,18 @@ ORDER BY key"""
 async def keys(
     connection: "DriverConnection",
     tenant: Tenant,
-    name: str,
+    kind: CodeKind,
     *,
     slots: Sequence[int] | None,
     nights: int,
     drawn: int,
     seed: int,
 ) -> list[tuple[str, int]]:
-    """The keys (``name``: agency or procedure) of ``slots`` and ``drawn`` others, with how many dossiers they have.
+    """The keys (``kind``: agency or procedure) of ``slots`` and ``drawn`` others, with how many dossiers they have.
 
     ``slots`` None: all of them.
     """
-    statement = _KEYS.format(name, {"agency": "NOT", "procedure": ""}[name])
+    statement = _KEYS.format(kind, {CodeKind.AGENCY: "NOT", CodeKind.PROCEDURE: ""}[kind])
     rows = await connection.fetch(statement, tenant, None if slots is None else list(slots), nights, drawn, seed)
     return [(row[0], row[1]) for row in rows]
 

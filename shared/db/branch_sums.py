@@ -7,6 +7,7 @@ too. Whether they are right is asked of the sums that they are made of, not of t
 
 from typing import TYPE_CHECKING, Final
 
+from shared.db.figure_codes import CodeKind
 from shared.db.figure_slots import ANY, FINER_FIRST, KEY, NAMES, SCALE, Cut, is_cut, is_day
 from shared.db.tables import MEASURES
 from shared.domain.events import Tenant
@@ -34,7 +35,7 @@ WITH own AS MATERIALIZED (
     SELECT DISTINCT agency, {WHOLE} AS branch FROM own
     UNION ALL
     SELECT k.number, b.branch FROM figure_code k CROSS JOIN unnest(k.branches) AS b(branch)
-    WHERE k.tenant = $1 AND k.kind = 'agency' AND k.number IN (SELECT agency FROM own)
+    WHERE k.tenant = $1 AND k.kind = '{CodeKind.AGENCY}' AND k.number IN (SELECT agency FROM own)
 )
 SELECT slot + CASE WHEN {_IS_AGENCY} THEN {(Cut.BRANCH - Cut.AGENCY) * SCALE}
                    WHEN {_IS_DAY} THEN {(Cut.BRANCH - Cut.CELL) * SCALE}

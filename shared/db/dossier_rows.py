@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shared.db import figure_codes
-from shared.db.figure_codes import numbered
+from shared.db.figure_codes import CodeKind, lacks_number, numbered
 from shared.db.figure_slots import NAMES
 from shared.db.figure_sums import COUNTED_COLUMNS, added, day_cells, rolled_up
 from shared.domain.anomalies import Anomaly
@@ -198,7 +198,7 @@ WITH told AS (
     UNION SELECT unnest($3::text[]), NULL UNION SELECT NULL, unnest($4::text[])
 )
 SELECT agency, procedure FROM told
-WHERE {figure_codes.lacks_number("agency", "agency")} OR {figure_codes.lacks_number("procedure", "procedure")}"""
+WHERE {lacks_number(CodeKind.AGENCY, "agency")} OR {lacks_number(CodeKind.PROCEDURE, "procedure")}"""
 
 
 async def write(

@@ -5,6 +5,7 @@ branch is made of codes, not of a tree of some date: which agencies make a figur
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from shared.domain.events import Tenant
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
 STRAY: Final = "#"
 """Before a number that no code has, in place of a code: only a mistake can have written it, and it is to be found."""
 
-_Named = tuple[str, str]
-"""Kind and code."""
+
+class CodeKind(StrEnum):
+    """What a code stands for, as ``figure_code.kind`` has it."""
+
+    AGENCY = "agency"
+    BRANCH = "branch"
+    PROCEDURE = "procedure"
+
+
+_Named = tuple[CodeKind, str]
 
 
 def branches_of(agency: str) -> list[str]:
@@ -30,9 +39,9 @@ async def give_numbers(
 ) -> None:
     """See that every one of these codes, and every branch of the agencies, has a number. Under the cursor's lock."""
     told = {agency for agency in agencies if agency and not agency.startswith(STRAY)}
-    wanted: set[_Named] = {("branch", branch) for agency in told for branch in branches_of(agency)}
-    wanted |= {("agency", agency) for agency in told}
-    wanted |= {("procedure", code) for code in procedures if code and not code.startswith(STRAY)}
+    wanted: set[_Named] = {(CodeKind.BRANCH, branch) for agency in told for branch in branches_of(agency)}
+    wanted |= {(CodeKind.AGENCY, agency) for agency in told}
+    wanted |= {(CodeKind.PROCEDURE, code) for code in procedures if code and not code.startswith(STRAY)}
     if not wanted:
         return
     numbers = await _numbers(connection, tenant, wanted)
@@ -42,33 +51,35 @@ async def give_numbers(
     last = await connection.fetchval("SELECT coalesce(max(number), 0) FROM figure_code WHERE tenant = $1", tenant)
     numbers |= {named: number for number, named in enumerate(missing, start=last + 1)}
     branches = {
-        code: [numbers["branch", branch] for branch in branches_of(code)] for kind, code in missing if kind == "agency"
+        code: [numbers[CodeKind.BRANCH, branch] for branch in branches_of(code)]
+        for kind, code in missing
+        if kind is CodeKind.AGENCY
     }
     await _insert(
         connection,
         tenant,
-        {named: (numbers[named], branches.get(named[1], []) if named[0] == "agency" else []) for named in missing},
+        {named: (numbers[named], branches.get(named[1], []) if named[0] is CodeKind.AGENCY else []) for named in missing},
     )
 
 
 async def mend(connection: "DriverConnection", tenant: Tenant) -> bool:
     """See that every agency is in the branches that its code says; answer whether one was not. Under the cursor's lock."""
     rows = await connection.fetch("SELECT kind, code, number, branches FROM figure_code WHERE tenant = $1", tenant)
-    agencies = {row["code"]: row["branches"] for row in rows if row["kind"] == "agency"}
-    known = {row["code"] for row in rows if row["kind"] == "branch"}
+    agencies = {row["code"]: row["branches"] for row in rows if row["kind"] == CodeKind.AGENCY}
+    known = {row["code"] for row in rows if row["kind"] == CodeKind.BRANCH}
     missing = sorted({branch for agency in agencies for branch in branches_of(agency)} - known)
     last = max((row["number"] for row in rows), default=0)
-    numbers = {row["code"]: row["number"] for row in rows if row["kind"] == "branch"}
+    numbers = {row["code"]: row["number"] for row in rows if row["kind"] == CodeKind.BRANCH}
     numbers |= {branch: number for number, branch in enumerate(missing, start=last + 1)}
     wrong = {
         agency: right
         for agency, branches in agencies.items()
         if (right := [numbers[branch] for branch in branches_of(agency)]) != branches
     }
-    await _insert(connection, tenant, {("branch", branch): (numbers[branch], []) for branch in missing})
+    await _insert(connection, tenant, {(CodeKind.BRANCH, branch): (numbers[branch], []) for branch in missing})
     for agency, branches in wrong.items():
         await connection.execute(
-            "UPDATE figure_code SET branches = $3 WHERE tenant = $1 AND kind = 'agency' AND code = $2",
+            f"UPDATE figure_code SET branches = $3 WHERE tenant = $1 AND kind = '{CodeKind.AGENCY}' AND code = $2",
             tenant,
             agency,
             branches,
@@ -106,10 +117,10 @@ async def _numbers(connection: "DriverConnection", tenant: Tenant, wanted: Itera
         kinds,
         codes,
     )
-    return {(row[0], row[1]): row[2] for row in rows}
+    return {(CodeKind(row[0]), row[1]): row[2] for row in rows}
 
 
-def lacks_number(kind: str, column: str) -> str:
+def lacks_number(kind: CodeKind, column: str) -> str:
     """SQL: whether ``column`` is a code without a number, for tenant ``$1``."""
     return f"({column} <> '' AND {column} NOT IN (SELECT code FROM figure_code WHERE tenant = $1 AND kind = '{kind}'))"
 
@@ -133,8 +144,8 @@ def numbered(relation: str, others: str) -> str:
     return f"""
 SELECT {_number("told.agency", "a")} AS agency, {_number("told.procedure", "p")} AS procedure, {others}
 FROM {relation} told
-LEFT JOIN figure_code a ON a.tenant = $1 AND a.kind = 'agency' AND a.code = told.agency
-LEFT JOIN figure_code p ON p.tenant = $1 AND p.kind = 'procedure' AND p.code = told.procedure"""
+LEFT JOIN figure_code a ON a.tenant = $1 AND a.kind = '{CodeKind.AGENCY}' AND a.code = told.agency
+LEFT JOIN figure_code p ON p.tenant = $1 AND p.kind = '{CodeKind.PROCEDURE}' AND p.code = told.procedure"""
 
 
 def named(relation: str, others: str) -> str:
@@ -142,5 +153,5 @@ def named(relation: str, others: str) -> str:
     return f"""
 SELECT {_code("stored.agency", "a")} AS agency, {_code("stored.procedure", "p")} AS procedure, {others}
 FROM {relation} stored
-LEFT JOIN figure_code a ON a.tenant = $1 AND a.number = stored.agency AND a.kind = 'agency'
-LEFT JOIN figure_code p ON p.tenant = $1 AND p.number = stored.procedure AND p.kind = 'procedure'"""
+LEFT JOIN figure_code a ON a.tenant = $1 AND a.number = stored.agency AND a.kind = '{CodeKind.AGENCY}'
+LEFT JOIN figure_code p ON p.tenant = $1 AND p.number = stored.procedure AND p.kind = '{CodeKind.PROCEDURE}'"""

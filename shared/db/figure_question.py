@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from shared.db.agency_cover import Cover
+from shared.db.agency_cover import Cover, Row
+from shared.db.figure_codes import CodeKind
 from shared.db.figure_slots import SCALE, Cut
 from shared.domain.events import Channel
 from shared.domain.periods import Period
@@ -73,8 +74,19 @@ def cuts_of(question: Question) -> Cuts:
     return Cuts(whole, whole)
 
 
-Members = tuple[Sequence[str], Sequence[str], Sequence[str | None], Sequence[int], Sequence[int]]
-"""Kinds and codes, the row that each is gathered in, and where the slots of its months and years and of its days begin."""
+class Members(NamedTuple):
+    """Stored sums, by kind and code: five arguments of `shared.db.figure_statement.statement`, in its order, equally long.
+
+    ``rows``: the row that each is gathered in. ``coarse`` and ``day``: where the slots of its months and years and of its
+    days begin.
+    """
+
+    kinds: Sequence[CodeKind]
+    codes: Sequence[str]
+    rows: Sequence[Row]
+    coarse: Sequence[int]
+    day: Sequence[int]
+
 
 _NOWHERE: Final = -SCALE
 """For sums that are not to be read in this grain: no slot is below 0."""
@@ -86,15 +98,17 @@ def members_of(question: Question) -> Members:
     agencies = question.agencies or ()
     rows = [question.row_of(code) if question.key is Key.AGENCY else None for code in agencies]
     coarse, day = cuts.coarse * SCALE, cuts.day * SCALE
-    of_each = ["agency"] * len(agencies)
+    of_each = [CodeKind.AGENCY] * len(agencies)
     if cover is None or cuts.branch_coarse is None:
-        return of_each, agencies, rows, [coarse] * len(rows), [day] * len(rows)
-    coarse_ones = [coarse if kind == "agency" else cuts.branch_coarse * SCALE for kind in cover.kinds]
+        return Members(of_each, agencies, rows, [coarse] * len(rows), [day] * len(rows))
+    coarse_of = {CodeKind.AGENCY: coarse, CodeKind.BRANCH: cuts.branch_coarse * SCALE}
+    coarse_ones = [coarse_of[kind] for kind in cover.kinds]
     if cuts.branch_day is not None:
-        day_ones = [day if kind == "agency" else cuts.branch_day * SCALE for kind in cover.kinds]
-        return cover.kinds, cover.codes, cover.rows, coarse_ones, day_ones
+        day_of = {CodeKind.AGENCY: day, CodeKind.BRANCH: cuts.branch_day * SCALE}
+        day_ones = [day_of[kind] for kind in cover.kinds]
+        return Members(cover.kinds, cover.codes, cover.rows, coarse_ones, day_ones)
     # a branch has no days of a procedure: its agencies have
-    return (
+    return Members(
         [*cover.kinds, *of_each],
         [*cover.codes, *agencies],
         [*cover.rows, *rows],

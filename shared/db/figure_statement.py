@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from shared.db.figure_codes import CodeKind
 from shared.db.figure_question import Cuts, Key
 from shared.db.figure_slots import SCALE, is_day, year_of
 from shared.db.figure_spans import PAST
@@ -30,10 +31,9 @@ LEFT JOIN log_counter h ON h.tenant = $1
 LEFT JOIN projection_cursor c ON c.tenant = $1 AND c.projection = $2"""
 
 
-_ALL_AGENCIES: Final = "SELECT number, code FROM figure_code WHERE tenant = $1 AND kind = 'agency' UNION ALL SELECT 0, ''"
-_ALL_PROCEDURES: Final = (
-    "SELECT number, code FROM figure_code WHERE tenant = $1 AND kind = 'procedure' UNION ALL SELECT 0, ''"
-)
+_ALL: Final = "SELECT number, code FROM figure_code WHERE tenant = $1 AND kind = '{}' UNION ALL SELECT 0, ''"
+_ALL_AGENCIES: Final = _ALL.format(CodeKind.AGENCY)
+_ALL_PROCEDURES: Final = _ALL.format(CodeKind.PROCEDURE)
 
 
 @dataclass(frozen=True, slots=True)

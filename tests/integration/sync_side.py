@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 import uvicorn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -33,6 +34,10 @@ from shared.portal.client import Deadlines
 from shared.settings import Settings
 
 TENANT = Tenant("H51")
+CODE = "H51.12-180102-0001"
+AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
+"""A dossier, and when it came in."""
+
 PATIENT = Deadlines(connect_seconds=5, read_seconds=15, total_seconds=25)
 """A machine that stops for a moment is no fault of the portal: its circuit stays closed."""
 
@@ -56,6 +61,12 @@ def practice_portal(folder: Path) -> Iterator[str]:
         server.should_exit = True
         portal.stopping.set()
         thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
+        yield url
 
 
 @dataclass
@@ -251,6 +262,10 @@ def data(name: str, **more: Any) -> dict[str, Any]:
     return _DATA.get(name, {}) | more
 
 
+async def received(side: Side, code: str = CODE, at: datetime = AT, **more: object) -> int:
+    return await side.tell(code, "received", at, **data("received", **more))
+
+
 def _held_hash(version: dict[str, Any]) -> str:
     body = {name: value for name, value in version.items() if name not in _INSPECTION}
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -277,6 +292,12 @@ async def both_sides(database_url: str, url: str, *, deadlines: Deadlines = PATI
                     if other is not engine:
                         await other.dispose()
             await engine.dispose()
+
+
+@pytest.fixture
+async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
+    async with both_sides(database_url, portal_url) as found:
+        yield found
 
 
 def new_sync(engine: AsyncEngine, url: str, deadlines: Deadlines = PATIENT, **settings: Any) -> PortalSync:

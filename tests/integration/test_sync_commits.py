@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,23 +10,9 @@ import pytest
 from shared.db import ledger
 from shared.db.engine import driver_session
 from tests.integration.statements import written_down
-from tests.integration.sync_side import TENANT, Side, both_sides, data, practice_portal
+from tests.integration.sync_side import AT, CODE, TENANT, Side, data, portal_url, side
 
-CODE = "H51.12-180102-0001"
-AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("portal")
-    with practice_portal(folder) as url:
-        yield url
-
-
-@pytest.fixture
-async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
-    async with both_sides(database_url, portal_url) as found:
-        yield found
+__all__ = ["portal_url", "side"]  # fixtures
 
 
 async def _told(side: Side) -> None:

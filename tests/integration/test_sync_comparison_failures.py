@@ -1,6 +1,6 @@
 """Comparisons with a portal that does not answer their questions: bounded, apart from delivery, gone on with later."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,15 +14,11 @@ from shared.db.engine import driver_session
 from shared.db.jobs import Job, JobKind, JobState
 from shared.domain.circuit import Lane
 from shared.portal.outcomes import Garbled, LookUpOutcome
-from tests.integration.sync_side import TENANT, Side, both_sides, practice_portal
+from tests.integration.sync_side import TENANT, Side, both_sides, portal_url
+
+__all__ = ["portal_url"]  # a fixture
 
 LIST = "/_portal/dossiers"
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
-        yield url
 
 
 @pytest.fixture

@@ -1,22 +1,18 @@
 """Each fault of the portal's repertoire (protocol, 11.2) against the senders: both sides end equal, nothing is doubled."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.integration.sync_side import HASTY, Side, both_sides, data, new_sync, practice_portal
+from tests.integration.sync_side import HASTY, Side, both_sides, data, new_sync, portal_url
+
+__all__ = ["portal_url"]  # a fixture
 
 AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
 ONE = "H51.12-180102-00003"
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
-        yield url
 
 
 @pytest.fixture

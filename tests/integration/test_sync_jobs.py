@@ -1,6 +1,6 @@
 """Replay and reconciliation: what a person or the schedule takes up again, and what comparing both sides finds."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,22 +14,12 @@ from shared.db.engine import driver_session
 from shared.db.jobs import Job, JobState
 from shared.domain.errors import InvalidInput
 from shared.domain.events import DossierCode
-from tests.integration.sync_side import TENANT, Side, both_sides, practice_portal
+from tests.integration.sync_side import TENANT, Side, portal_url, side
+
+__all__ = ["portal_url", "side"]  # fixtures
 
 AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
 ONE = "H51.12-180102-00003"
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
-        yield url
-
-
-@pytest.fixture
-async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
-    async with both_sides(database_url, portal_url) as found:
-        yield found
 
 
 def job(kind: str, **parameters: Any) -> Job:

@@ -1,7 +1,7 @@
 """Comparisons with the portal: its own list, going on after a kill, the share of the pace, the night."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -16,17 +16,13 @@ from shared.db import jobs, ledger_differences
 from shared.db.engine import driver_session
 from shared.db.jobs import Job, JobKind, JobState
 from shared.domain.reconciliation import DifferenceKind
-from tests.integration.sync_side import TENANT, Side, both_sides, new_sync, practice_portal
+from tests.integration.sync_side import TENANT, Side, both_sides, new_sync, portal_url
+
+__all__ = ["portal_url"]  # a fixture
 
 AT = datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
 ONE = "H51.12-180102-00003"
 LIST = "/_portal/dossiers"
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
-        yield url
 
 
 @pytest.fixture

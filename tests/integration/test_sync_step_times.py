@@ -1,6 +1,5 @@
 """The times of a step at the portal: sent is what went out, acknowledged what the portal did not lose."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -12,21 +11,11 @@ from shared.db import jobs
 from shared.db.engine import driver_session
 from shared.db.jobs import JobKind
 from shared.domain.circuit import Lane
-from tests.integration.sync_side import TENANT, Side, both_sides, practice_portal
+from tests.integration.sync_side import TENANT, Side, portal_url, side
+
+__all__ = ["portal_url", "side"]  # fixtures
 
 ACKNOWLEDGED = "coalesce(acknowledged_before_at, acknowledged_at)"
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
-        yield url
-
-
-@pytest.fixture
-async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
-    async with both_sides(database_url, portal_url) as found:
-        yield found
 
 
 async def test_a_step_that_the_gate_held_back_was_not_sent(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:

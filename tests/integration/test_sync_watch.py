@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,22 +23,12 @@ from shared.domain.circuit import Lane
 from shared.domain.events import Tenant
 from shared.domain.sync_alarms import AlarmLimits, SyncAlarm, SyncStanding, alarms
 from shared.settings import Settings
-from tests.integration.sync_side import PATIENT, TENANT, Side, both_sides, new_sync, practice_portal
+from tests.integration.sync_side import PATIENT, TENANT, Side, new_sync, portal_url, side
+
+__all__ = ["portal_url", "side"]  # fixtures
 
 ONE = "H51.12-180102-00003"
 NO_LIMITS = AlarmLimits(1e9, 1e9)
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
-        yield url
-
-
-@pytest.fixture
-async def side(database_url: str, portal_url: str) -> AsyncIterator[Side]:
-    async with both_sides(database_url, portal_url) as found:
-        yield found
 
 
 def test_each_alarm_is_on_beyond_its_limit_only() -> None:

@@ -169,7 +169,7 @@ figure_code = Table(
     "figure_code",
     metadata,
     tenant_column(),
-    # 'agency', 'procedure' or 'branch': the part of a code that agencies below it begin with, followed by a dot
+    # `shared.db.figure_codes.CodeKind`; a branch: the part of a code that agencies below it begin with, followed by a dot
     required("kind", Text),
     required("code", Text),
     # what stands for it in figure_sum; 0 is no code

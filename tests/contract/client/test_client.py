@@ -1,7 +1,7 @@
 """The client against the practice portal: each outcome is the type it should be."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -23,7 +23,9 @@ from shared.portal.outcomes import (
     Throttled,
     Unavailable,
 )
-from tests.integration.sync_side import practice_portal
+from tests.integration.sync_side import portal_url
+
+__all__ = ["portal_url"]  # a fixture
 
 CODE = "H51-261121-0001"
 
@@ -62,12 +64,6 @@ class Harness:
     async def logins(self) -> int:
         found = (await self.admin.get("/_portal/calls", params={"limit": 1000})).json()["items"]
         return len([call for call in found if call["service"] == "login"])
-
-
-@pytest.fixture(scope="module")
-def portal_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with practice_portal(tmp_path_factory.mktemp("portal")) as url:
-        yield url
 
 
 def access(url: str, **changes: str) -> PortalAccess:
