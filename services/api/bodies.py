@@ -2,9 +2,9 @@
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, overload
 from urllib.parse import unquote
 
 import msgspec
@@ -152,41 +152,84 @@ def from_headers(request: Request, body: bytes) -> bytes:
 
 _pieces: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
+_COMMAS_AN_ITEM: Final = 50
+"""A body with more of them than the items it may have is read otherwise: it may be millions of items."""
 
-def items_of(body: bytes, most: int) -> list[bytes]:
+
+def items_of(body: bytes, most: int) -> Sequence[bytes]:
     """The items of an array, each in JSON. What cannot be written as JSON again is nothing, which is no event either.
 
     Raises:
         InvalidFields: no array, or one of more than ``most`` items.
         Refused: 400, the body is not JSON.
     """
-    try:
-        body.decode()  # the pieces are not looked into for that
-        items = [bytes(piece) for piece in _pieces(body)]
-    except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
-        items = [_item(item) for item in _with_any_number(body)]
-    if len(items) > most:
+    found: Any = _pieces_of(body, most * _COMMAS_AN_ITEM)
+    write: Write = bytes
+    if found is None:
+        found, write = _parsed(body)
+    if not isinstance(found, list):
+        raise InvalidFields.of("", "list_type")
+    if len(found) > most:
         raise InvalidFields.of("", "too_many", limit=most)
-    return items
+    return _Written(found, write)
 
 
-def _with_any_number(body: bytes) -> list[Any]:
-    # NaN is no JSON, but that item is to be refused alone
+def _pieces_of(body: bytes, most_commas: int) -> list[msgspec.Raw] | None:
+    """The items of a plain array, cut out of it unread; None: `_parsed` must tell."""
+    if len(body) > most_commas and body.count(b",") > most_commas:
+        return None
     try:
-        items = parsed(body)
+        body.decode()  # the cutting does not look at that
+        return _pieces(body)
+    except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
+        return None
+
+
+Write = Callable[[Any], bytes]
+
+
+def _parsed(body: bytes) -> tuple[Any, Write]:
+    """What a body holds, and how a part of it is written as JSON again."""
+    try:
+        return orjson.loads(body), orjson.dumps
+    except orjson.JSONDecodeError:
+        pass
+    # orjson refuses the whole for one number that no double can be; the other parser lets that item be refused alone
+    try:
+        return parsed(body), _with_any_number
     except ValueError:
         raise Refused(messages.MALFORMED) from None
-    if not isinstance(items, list):
-        raise InvalidFields.of("", "list_type")
-    return items
 
 
-def _item(item: Any) -> bytes:
-    try:
-        # orjson would write NaN and Infinity as null, which is the same as absent
-        return json.dumps(item, ensure_ascii=False).encode()
-    except (TypeError, ValueError, RecursionError):  # too deep
-        return b""
+def _with_any_number(item: Any) -> bytes:
+    # orjson would write NaN and Infinity as null, which is the same as absent
+    return json.dumps(item, ensure_ascii=False).encode()
+
+
+class _Written(Sequence[bytes]):
+    """Parsed items, each written as JSON only when it is asked for: all at once would hold up everybody."""
+
+    def __init__(self, items: list[Any], write: Write) -> None:
+        self._items = items
+        self._write = write
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self._item(item) for item in self._items[index]]
+        return self._item(self._items[index])
+
+    def _item(self, item: Any) -> bytes:
+        try:
+            return self._write(item)
+        except (TypeError, ValueError, RecursionError):  # too deep
+            return b""
 
 
 class TruncatedError(Exception):

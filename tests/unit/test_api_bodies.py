@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
+from services.api import bodies as bodies_module
 from services.api.bodies import items_of
 from services.api.problems import InvalidFields, Refused
 
@@ -67,17 +69,41 @@ def test_the_items_are_those_of_the_parser_that_validates(body: bytes) -> None:
     assert outcome(body) == expected(body)
 
 
-@pytest.mark.parametrize("depth", [150, 500, 5_000, 200_000])
+@pytest.mark.parametrize("depth", [150, 500, 1_010, 5_000, 200_000])
 def test_a_nest_without_end_harms_nobody(depth: int) -> None:
     nest = b"[" * depth + b"]" * depth
+    body = b'[{"id":"a"},' + nest + b"]"
     try:
-        items = items_of(b'[{"id":"a"},' + nest + b"]", MOST)
-    except Refused:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        with pytest.raises(Refused):
+            items_of(body, MOST)
         return
-    assert items[0] == b'{"id":"a"}'
-    assert len(items) == 2
+    assert items_of(body, MOST)[:1] == [b'{"id":"a"}']
+    assert len(items_of(body, MOST)[:]) == 2
+
+
+@pytest.mark.parametrize("body", [b"[" + b"1," * 1_000_000 + b"1]", b"[" + b"1," * 1_000_000 + b"NaN]"])
+def test_far_too_many_items_cost_no_object_each(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidFields):
+            items_of(body, 10_000)
+        assert tracemalloc.get_traced_memory()[1] < 20 * len(body)  # lists of small numbers, half-grown ones too
+    finally:
+        tracemalloc.stop()
+
+
+def test_items_are_written_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Any] = []
+    monkeypatch.setattr(bodies_module, "_with_any_number", lambda item: written.append(item) or b"{}")
+    items = items_of(b'[{"a":1},{"a":NaN},{"a":3}]', MOST)
+    assert written == []
+    assert items[2] == b"{}"
+    assert items[0:1] == [b"{}"]
+    assert written == [{"a": 3}, {"a": 1}]
 
 
 def test_items_come_as_they_were_sent() -> None:
-    assert items_of(' [ {"a" : 1.50} ,"é"] '.encode(), MOST) == [b'{"a" : 1.50}', '"é"'.encode()]
+    assert items_of(' [ {"a" : 1.50} ,"é"] '.encode(), MOST)[:] == [b'{"a" : 1.50}', '"é"'.encode()]
     assert orjson.loads(items_of(b'[{"a":1},NaN]', MOST)[0]) == {"a": 1}

@@ -11,11 +11,13 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
 
 from services.api.faults import faults_of
 from services.api.messages import Language
 from shared.cloudevents.content import InvalidEventError, Told, cloudevent_of, read_event, system_event
 from shared.cloudevents.events import MODELS
+from shared.cloudevents.fields import instant_of
 from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
 
 H51 = Tenant("H51")
@@ -130,6 +132,8 @@ NOT_INSTANTS = [
     "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00",
     "1899-12-31T23:59:59Z",
+    "1900-01-01T00:00:00+07:00",  # in UTC it is 1899
+    "1900-01-01T06:59:59+07:00",
     "२०१८-01-02T08:30:00Z",
 ]
 
@@ -138,6 +142,30 @@ NOT_INSTANTS = [
 def test_what_is_no_instant(value: Any) -> None:
     assert refusal(example(time=value)) == ("time", "instant")
     assert refusal(example(data__due_at=value)) == ("data/due_at", "instant")
+
+
+DIGITS = st.integers(0, 99).map("{:02}".format)
+
+
+@given(
+    year=st.sampled_from(("1899", "1900", "1910", "1999", "2018", "2024", "2099", "2100", "9998", "9999")),
+    parts=st.tuples(
+        *(st.one_of(DIGITS, st.sampled_from(("01", "12", "23", "24", "28", "29", "31", "59", "60"))) for _ in range(5))
+    ),
+    letter=st.sampled_from("TTTt "),
+    offset=st.sampled_from(("Z", "+07:00", "z", "+00:00", "-00:00", "+0700", "")),
+)
+@settings(max_examples=1000, deadline=None)
+def test_the_usual_instant_is_read_as_any_other(year: str, parts: tuple[str, ...], letter: str, offset: str) -> None:
+    month, day, hour, minute, second = parts
+    to_the_second = f"{year}-{month}-{day}{letter}{hour}:{minute}:{second}"
+    found = []
+    for fraction in ("", ".0"):  # with a fraction it goes the long way
+        try:
+            found.append(instant_of(to_the_second + fraction + offset))
+        except PydanticCustomError:
+            found.append(None)
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
