@@ -1,4 +1,4 @@
-"""One piece of a bulk of events between two rounds of the event loop, so that whoever asks meanwhile is answered in between.
+"""Where bulks of events wait for their turn, so that whoever asks meanwhile is answered first.
 
 Batches come from many connections, and what one PostgreSQL commit makes durable is answered all at once: without this, a
 question would wait behind each of them, several times on its way.
@@ -15,9 +15,22 @@ EVENTS_IN_A_ROW: Final = 100
 """Then the next one in the line begins: so a batch comes to PostgreSQL before the one after it is read, and a long upload
 holds up nobody."""
 
+PATIENCE_SECONDS: Final = 0.02
+"""So long, at most, pieces wait in a row while questions are under way; over a longer time, at most half of it."""
+
+_LEAST_SECONDS: Final = 0.0005
+"""Less patience than that is none."""
+
+LONGEST_QUESTION_SECONDS: Final = 0.1
+"""Who asks for longer waits for something itself, or asks for a lot: nobody waits for that."""
+
+
+class Question:
+    """One that is under way."""
+
 
 class Turnstile:
-    """Lets one caller pass in each round of the event loop, in the order in which they came.
+    """Lets one caller pass in each round of the event loop, in the order in which they came, and questions before all.
 
     Nobody holds it: who has passed does a piece of work without awaiting anything, and comes again for the next one. So a
     caller that is cancelled leaves nothing behind.
@@ -26,14 +39,20 @@ class Turnstile:
     def __init__(self) -> None:
         self._free = True
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._questions: dict[Question, float] = {}
+        self._patience = PATIENCE_SECONDS
+        self._patience_at = 0.0
+        self._held: asyncio.Handle | None = None
 
     async def turn(self, *, at_once: bool = False) -> None:
         """Wait for a round of the loop in which nobody else has passed; ``at_once``: the next one, before all who wait."""
         loop = asyncio.get_running_loop()
         if self._free:
             self._free = False
+            if not self._questions:
+                loop.call_soon(self._next_round)
+                return
             loop.call_soon(self._next_round)
-            return
         mine = loop.create_future()
         if at_once:
             self._waiting.appendleft(mine)
@@ -41,11 +60,43 @@ class Turnstile:
             self._waiting.append(mine)
         await mine
 
+    def asked(self) -> Question:
+        """A question is under way, until `answered`."""
+        question = Question()
+        self._questions[question] = asyncio.get_running_loop().time()
+        return question
+
+    def answered(self, question: Question) -> None:
+        """It is no longer; it may have been forgotten."""
+        self._questions.pop(question, None)
+        if self._held is not None and not self._questions:
+            self._held.cancel()
+            self._held = asyncio.get_running_loop().call_soon(self._next_round)
+
     def _next_round(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._reckon(loop.time())
+        self._held = None
         while self._waiting:
+            if self._questions and self._patience >= _LEAST_SECONDS:
+                self._held = loop.call_later(self._patience, self._next_round)
+                return
             first = self._waiting.popleft()
             if not first.done():  # cancelled otherwise
                 first.set_result(None)
-                asyncio.get_running_loop().call_soon(self._next_round)
+                loop.call_soon(self._next_round)
                 return
         self._free = True
+
+    def _reckon(self, now: float) -> None:
+        """What waiting has used up of the patience, and what has grown again since."""
+        passed, self._patience_at = now - self._patience_at, now
+        if self._held is not None:
+            self._patience = max(self._patience - passed, 0.0)
+        else:
+            self._patience = min(self._patience + passed, PATIENCE_SECONDS)
+        while self._questions:
+            oldest = next(iter(self._questions))
+            if now - self._questions[oldest] < LONGEST_QUESTION_SECONDS:
+                return
+            del self._questions[oldest]

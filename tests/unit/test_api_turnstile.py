@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from services.api import turnstile as module
 from services.api.turnstile import Turnstile
 
 
@@ -61,3 +67,88 @@ async def test_who_is_cancelled_takes_nobodys_turn() -> None:
     await asyncio.gather(*tasks.values(), return_exceptions=True)
     await work(turnstile, "e", 1, done)
     assert done == ["a", "a", "c", "d", "d", "e"]
+
+
+async def rounds(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_pieces_wait_for_questions_and_go_on_when_the_last_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 3600.0)
+    gate, done = Turnstile(), list[str]()
+    first, second = gate.asked(), gate.asked()
+    working = asyncio.gather(work(gate, "a", 2, done), work(gate, "b", 2, done))
+    await rounds(20)
+    assert done == []
+    gate.answered(first)
+    gate.answered(first)  # its answer has begun, and ended
+    await rounds(20)
+    assert done == []
+    gate.answered(second)
+    await rounds(20)
+    assert done == ["a", "a", "b", "b"]
+    await working
+    third = gate.asked()
+    working = asyncio.gather(work(gate, "c", 1, done))
+    await rounds(20)
+    assert done[-1] == "b"
+    gate.answered(third)
+    await working
+
+
+async def test_a_question_that_comes_in_the_middle_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 3600.0)
+    gate, done = Turnstile(), list[str]()
+    working = asyncio.create_task(work(gate, "a", 50, done))
+    await rounds(10)
+    begun = len(done)
+    assert 0 < begun < 50
+    question = gate.asked()
+    await rounds(100)
+    assert len(done) <= begun + 1
+    gate.answered(question)
+    await working
+
+
+class Clocked:
+    """The loop on a clock of its own, which goes on by what is waited and by a millisecond a piece."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.now = self.waited = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loop, name)
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> asyncio.Handle:
+        def later() -> None:
+            self.now += seconds
+            self.waited += seconds
+            callback()
+
+        return self.loop.call_soon(later)
+
+
+async def test_questions_without_end_hold_up_events_for_half_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocked = Clocked()
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(get_running_loop=lambda: clocked))
+    gate, pieces = Turnstile(), 300
+    for _ in range(pieces):
+        gate.asked()
+        await gate.turn()
+        clocked.now += 0.001
+    worked = pieces * 0.001
+    assert 0.9 * worked < clocked.waited <= worked + module.PATIENCE_SECONDS
+
+
+async def test_who_waits_for_something_itself_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "LONGEST_QUESTION_SECONDS", 0.0)
+    gate, done = Turnstile(), list[str]()
+    gate.asked()
+    await work(gate, "a", 3, done)
+    assert len(done) == 3
