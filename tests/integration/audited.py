@@ -1,4 +1,4 @@
-"""Audits done as a worker does them, what was spoilt before, and the alarms that came of it."""
+"""Audits done as a worker does them, and the alarms that came of it."""
 
 import pytest
 
@@ -6,19 +6,11 @@ from services.worker.audit import Audits
 from services.worker.fail_points import FailPoints
 from services.worker.jobs import JobRunner
 from shared.db import audits, jobs
-from shared.db.engine import create_engine, driver_session
+from shared.db.engine import driver_session
 from shared.db.jobs import JobKind, JobState
-from tests.integration.projected import TENANT, append, create_tenant, messy, project
+from tests.integration.projected import TENANT, append, messy, project
 
 WHOLE = {"whole": True}
-
-
-@pytest.fixture
-async def engine(database_url):
-    engine = create_engine(database_url, application="test")
-    await create_tenant(engine)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture
@@ -27,15 +19,6 @@ async def loaded(engine, monkeypatch):
     await append(engine, messy("audit", 40))
     await project(engine)
     return engine
-
-
-def faults(point: str) -> FailPoints:
-    return FailPoints.from_environment({"MOTCUA_FAIL_POINT": point})
-
-
-async def spoil(engine, statement: str) -> None:
-    async with driver_session(engine) as link:
-        await link.execute(statement)
 
 
 def runner(engine, points: FailPoints | None = None, nights: int = 7) -> JobRunner:
@@ -68,7 +51,3 @@ async def raised(engine):
     async with driver_session(engine) as link:
         found = await audits.alarms(link, TENANT, limit=1000)
         return [(one, await audits.findings(link, TENANT, one.alarm_id, -1, 10_000)) for one in found]
-
-
-async def silent(_progress) -> None:
-    pass

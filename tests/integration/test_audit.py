@@ -9,7 +9,7 @@ from services.worker.projector import Projector
 from shared.db import projections
 from shared.db.engine import driver_session
 from shared.db.tables import MEASURES
-from tests.integration.audited import WHOLE, audited, engine, loaded, memory, raised, spoil
+from tests.integration.audited import WHOLE, audited, loaded, memory, raised
 from tests.integration.mistakes import MISTAKES
 from tests.integration.projected import (
     EXACT,
@@ -22,6 +22,7 @@ from tests.integration.projected import (
     stored_sums,
     sums_where,
 )
+from tests.integration.recounted import engine, spoil
 
 __all__ = ["engine", "loaded"]  # fixtures
 

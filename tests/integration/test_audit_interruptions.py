@@ -13,7 +13,7 @@ from services.worker.rebuild import Rebuild
 from shared.db import audits, jobs, projections
 from shared.db.engine import driver_session
 from shared.db.jobs import JobKind, JobState
-from tests.integration.audited import WHOLE, audited, engine, faults, loaded, raised, runner, silent, spoil
+from tests.integration.audited import WHOLE, audited, loaded, raised, runner
 from tests.integration.mistakes import MISTAKES
 from tests.integration.projected import (
     TENANT,
@@ -25,6 +25,7 @@ from tests.integration.projected import (
     stored_rows,
     stored_sums,
 )
+from tests.integration.recounted import engine, faults, silent, spoil
 
 __all__ = ["engine", "loaded"]  # fixtures
 

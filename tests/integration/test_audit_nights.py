@@ -14,9 +14,10 @@ from shared.db import audits, jobs
 from shared.db.engine import driver_session
 from shared.domain.nights import last_tick, night_of
 from shared.settings import Settings
-from tests.integration.audited import audited, engine, loaded, memory, raised, runner, spoil
+from tests.integration.audited import audited, loaded, memory, raised, runner
 from tests.integration.mistakes import MISTAKES
 from tests.integration.projected import TENANT, assert_all_counted, assert_exact
+from tests.integration.recounted import engine, spoil
 
 __all__ = ["engine", "loaded"]  # fixtures
 

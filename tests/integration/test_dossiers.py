@@ -1,69 +1,23 @@
-"""Lists of dossiers over HTTP against the rows themselves, and one dossier against its events."""
+"""Lists of dossiers over HTTP against the rows themselves."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
-import httpx
 import pytest
 
 from shared.db.dossier_rows import DossierRow
-from shared.db.engine import driver_session
 from shared.db.keys import Scope
 from shared.domain.report import Figure
-from tests.integration.served import FIRST_DAY, LAST_DAY, Days, Served, figure, random_row, served
+from tests.integration.listed import AGENCIES, PROCEDURES, UNDER_12, all_of, api, load, page
+from tests.integration.served import FIRST_DAY, LAST_DAY, Days, Served, figure, random_row
 
-AGENCIES: list[str | None] = ["H51", "H51.12", "H51.12.01", "000.00.12.H51", "H51.13", "H51.77", None]
-UNDER_12 = {"H51.12", "H51.12.01", "000.00.12.H51"}
-PROCEDURES = ["1.000001", "9.999999"]
-CATALOGUE = [
-    {"code": "H51", "name": "UBND tỉnh"},
-    {"code": "H51.12", "name": "Sở A", "parent": "H51"},
-    {"code": "H51.12.01", "name": "Phòng A1", "parent": "H51.12", "valid_from": "2025-01-01"},
-    {"code": "H51.13", "name": "Sở B", "parent": "H51"},
-]
-
-
-@pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
-    async with served(database_url, redis_url) as api:
-        admin = await api.key()
-        assert (await admin.put("/v1/agencies", json=CATALOGUE)).status_code == 200
-        procedures = [
-            {"code": "1.000001", "name": "Khai sinh", "field": "Hộ tịch", "limit": {"value": 3, "unit": "working_days"}}
-        ]
-        assert (await admin.put("/v1/procedures", json=procedures)).status_code == 200
-        yield api
-
-
-async def load(api: Served, number: int, seed: int = 1) -> list[DossierRow]:
-    random = Random(seed)
-    rows = [random_row(random, n, AGENCIES, PROCEDURES) for n in range(1, number + 1)]
-    await api.write(rows)
-    return rows
-
-
-async def page(client: httpx.AsyncClient, path: str = "/v1/dossiers", **parameters: Any) -> dict[str, Any]:
-    response = await client.get(path, params={name.rstrip("_"): str(value) for name, value in parameters.items()})
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
-
-
-async def all_of(client: httpx.AsyncClient, path: str = "/v1/dossiers", **parameters: Any) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = []
-    answer = await page(client, path, **parameters)
-    items += answer["items"]
-    while answer["next_cursor"]:
-        answer = await page(client, path, cursor=answer["next_cursor"], **parameters)
-        assert answer["items"]
-        items += answer["items"]
-    return items
+__all__ = ["api"]  # fixtures
 
 
 def known_on(row: DossierRow) -> date:
@@ -129,103 +83,6 @@ async def test_pages_are_whole_and_in_order_for_every_filter(api: Served, sort: 
         assert items[: len(dated)] == sorted(dated, key=key_of(sort), reverse=sort.startswith("-")), parameters
         rest = [item["code"] for item in items[len(dated) :]]
         assert rest == sorted(rest, reverse=sort.startswith("-"))
-
-
-async def test_dossiers_due_long_before_they_came_stand_in_their_place(api: Served) -> None:
-    rows = await load(api, 120)
-    odd = [
-        row._replace(due_at=row.received_at - timedelta(days=400 + number), promised_at=None)
-        for number, row in enumerate(row for row in rows if row.received_at is not None and row.due_at is not None)
-        if number % 3 == 0 and row.received_at is not None
-    ]
-    await api.write(odd)
-    changed = {row.code: row for row in (*rows, *odd)}.values()
-    client = await api.key(Scope.DOSSIERS_READ)
-    begin, end = datetime(2024, 12, 31, 17, tzinfo=UTC), datetime(2025, 1, 31, 17, tzinfo=UTC)
-    for sort in ("-received_at", "received_at"):
-        due = [row for row in changed if row.due_at is not None and row.due_at < end]
-        assert any(row.received_at is not None and row.received_at > end for row in due)
-        ordered = sorted(due, key=lambda row: (row.received_at, row.code), reverse=sort.startswith("-"))
-        items = await all_of(client, sort=sort, limit=7, due_before="2025-02-01")
-        assert [item["code"] for item in items] == [row.code for row in ordered]
-    for sort in ("due_at", "-due_at"):
-        received = [row for row in changed if row.received_at is not None and row.received_at >= begin]
-        dated = [row for row in received if row.due_at is not None]
-        assert any(row.due_at is not None and row.due_at < begin for row in dated)
-        ordered = sorted(dated, key=lambda row: (row.due_at, row.code), reverse=sort.startswith("-"))
-        items = await all_of(client, sort=sort, limit=7, received_from="2025-01-01")
-        assert [item["code"] for item in items[: len(dated)]] == [row.code for row in ordered]
-        assert len(items) == len(received)
-
-
-async def test_dossiers_due_long_after_they_came_stand_in_their_place(api: Served) -> None:
-    rows = await load(api, 150)
-    odd = [
-        row._replace(due_at=row.received_at + timedelta(days=(45, 59, 60, 61, 400)[number % 5]))
-        for number, row in enumerate(row for row in rows if row.received_at is not None)
-        if number % 3 == 0 and row.received_at is not None
-    ]
-    await api.write(odd)
-    changed = {row.code: row for row in (*rows, *odd)}.values()
-    client = await api.key(Scope.DOSSIERS_READ)
-    begin, end = datetime(2024, 12, 31, 17, tzinfo=UTC), datetime(2025, 6, 30, 17, tzinfo=UTC)
-    for dates in ({"received_to": "2025-06-30"}, {"received_from": "2025-01-01", "received_to": "2025-06-30"}):
-        for sort in ("due_at", "-due_at"):
-            received = [
-                row
-                for row in changed
-                if row.received_at is not None and row.received_at < end and (len(dates) == 1 or row.received_at >= begin)
-            ]
-            dated = [row for row in received if row.due_at is not None]
-            assert any(row.due_at is not None and row.due_at > end + timedelta(days=100) for row in dated)
-            ordered = sorted(dated, key=lambda row: (row.due_at, row.code), reverse=sort.startswith("-"))
-            items = await all_of(client, sort=sort, limit=7, **dates)
-            assert [item["code"] for item in items[: len(dated)]] == [row.code for row in ordered]
-            assert len(items) == len(received)
-
-
-def coded(row: DossierRow, number: int) -> DossierRow:
-    """The same with a code of another time than its reception, or of none."""
-    received = row.received_on or FIRST_DAY
-    days = [received + timedelta(days=days) for days in (0, -1, -31, -62, -400, 1, 40, 4_000)]
-    dates = [*(f"{day:%y%m%d}" for day in days), *(f"{day:%Y%m%d}" for day in days)]
-    dates += [f"{received:%y}0000", f"{received:%y%m}99", f"{received:%y}1399", "20221399", "19250301", "999999"]
-    unit = ("H51.12", "H51.12.01", "000.00.12.H51")[number % 3]
-    return row._replace(code=f"{unit}-{dates[number % len(dates)]}-{number:07d}")
-
-
-PREFIXES = ("H51.12-", "H51.12-2", "H51.12-20", "H51.12-24", "H51.12-241", "H51.12-2024", "H51.12-202", "H51.12-2412")
-MORE_PREFIXES = (
-    "H51.12-202501",
-    "H51.12-20250",
-    "H51.12-2513",
-    "H51.12-19",
-    "H51.12-99",
-    "H51.1",
-    "000.00.12.H51-25",
-    "H51.12.01-2",
-)
-
-
-async def test_dossiers_with_a_code_of_another_time_stand_in_their_place(api: Served) -> None:
-    random = Random(7)
-    made = [coded(random_row(random, n, AGENCIES, PROCEDURES), n) for n in range(1, 700)]
-    await api.write(made)
-    client = await api.key(Scope.DOSSIERS_READ)
-    days = {f"{row.code.rpartition('-')[0]}-" for row in made}
-    for prefix in (*PREFIXES, *MORE_PREFIXES, *sorted(days)[::23]):
-        for sort in ("-received_at", "received_at"):
-            chosen = [row for row in made if row.code.startswith(prefix)]
-            dated = [row for row in chosen if row.received_at is not None]
-            ordered = sorted(dated, key=lambda row: (row.received_at, row.code), reverse=sort.startswith("-"))
-            items = await all_of(client, sort=sort, limit=29, q=prefix)
-            assert [item["code"] for item in items[: len(dated)]] == [row.code for row in ordered], prefix
-            assert len(items) == len(chosen)
-    both = [row for row in made if row.code.startswith("H51.12-24") and row.due_at is not None]
-    both = [row for row in both if row.due_at is not None and row.due_at < datetime(2024, 9, 30, 17, tzinfo=UTC)]
-    items = await all_of(client, limit=5, q="H51.12-24", due_before="2024-10-01")
-    ordered = sorted(both, key=lambda row: (row.received_at, row.code), reverse=True)
-    assert [item["code"] for item in items] == [row.code for row in ordered]
 
 
 async def test_filters_combine(api: Served) -> None:
@@ -357,138 +214,3 @@ async def test_every_figure_opens_to_exactly_its_dossiers(api: Served, seed: int
         for path in Figure:
             behind = await all_of(client, "/v1/stats/summary/dossiers", figure=path.value, limit=100, **scope)
             assert len({item["code"] for item in behind}) == len(behind) == figure(whole, path.value), (path, scope)
-
-
-# --- one dossier ---
-
-CODE = "H51.12-260512-0003"
-SOURCE = "urn:test"
-
-
-def told(number: int, name: str, time: str, **data: Any) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": str(number),
-        "source": SOURCE,
-        "type": f"vn.motcua.dossier.{name}.v1",
-        "subject": CODE,
-        "time": time,
-        "data": data,
-    }
-
-
-APPLICANT = {
-    "kind": "citizen",
-    "name": "Nguyễn Văn An",
-    "id_type": "cccd",
-    "id_number": "079012345678",
-    "phone": "0901234567",
-    "email": "an@example.vn",
-    "address": "12 Lê Lợi",
-}
-HISTORY = [
-    told(
-        1,
-        "received",
-        "2026-05-12T08:30:00+07:00",
-        procedure_code="1.000001",
-        agency_code="H51.12",
-        channel="online",
-        due_at="2026-05-20T17:00:00+07:00",
-        applicant=APPLICANT,
-    ),
-    told(2, "assigned", "2026-05-12T09:00:00+07:00", department="Phòng A1"),
-    told(3, "supplement_requested", "2026-05-13T09:00:00+07:00", content="Bản sao"),
-    told(4, "supplemented", "2026-05-15T09:00:00+07:00", new_due_at="2026-05-25T17:00:00+07:00"),
-    told(5, "assigned", "2026-05-16T09:00:00+07:00"),
-    told(6, "voided", "2026-05-16T10:00:00+07:00", event_id="5", event_source=SOURCE, reason="nhầm"),
-]
-
-
-async def tell(api: Served, events: list[dict[str, Any]]) -> None:
-    writer = await api.key(Scope.EVENTS_WRITE)
-    response = await writer.post("/v1/events", json=events, headers={"content-type": "application/cloudevents-batch+json"})
-    assert response.status_code == 202, response.text
-    assert response.json()["rejected"] == 0, response.text
-
-
-async def test_a_dossier_tells_everything_at_once(api: Served) -> None:
-    await tell(api, HISTORY)
-    answer = await page(await api.key(Scope.DOSSIERS_READ, agency="H51.12"), f"/v1/dossiers/{CODE}")
-    assert (answer["status"], answer["status_name"], answer["agency_name"]) == (4, "Đang xử lý", "Sở A")
-    assert (answer["procedure_name"], answer["field"], answer["channel"]) == ("Khai sinh", "Hộ tịch", "online")
-    assert answer["received_at"] == "2026-05-12T01:30:00Z"
-    assert answer["original_due_at"] == "2026-05-20T10:00:00Z"
-    assert answer["due_at"] == answer["promised_at"] == "2026-05-25T10:00:00Z"
-    assert answer["due_dates"]["original"]["set_by"]["id"] == "1"
-    assert answer["due_dates"]["in_force"]["set_by"]["id"] == "4"
-    assert [one["set_by"]["id"] for one in answer["due_dates"]["postponements"]] == ["4"]
-    assert answer["pauses"] == [{"from": "2026-05-13T02:00:00Z", "until": "2026-05-15T02:00:00Z"}]
-    assert (answer["open"], answer["overdue"], answer["due_uncomputed"]) == (True, True, None)
-    assert answer["anomalies"] == []
-    assert [entry["position"] for entry in answer["timeline"]] == [1, 2, 3, 4, 5, 6]
-    fifth = answer["timeline"][4]
-    assert (fifth["voided"], fifth["effective"], fifth["voided_by"]["id"]) == (True, False, "6")
-    assert answer["sync"] is None
-
-
-async def test_nothing_personal_is_shown_without_the_right(api: Served) -> None:
-    await tell(api, HISTORY)
-    response = await (await api.key(Scope.DOSSIERS_READ)).get(f"/v1/dossiers/{CODE}")
-    assert response.json()["applicant"] == {
-        "kind": "citizen",
-        "name": "N.V.A.",
-        "id_type": "cccd",
-        "id_number": "***678",
-        "phone": "***567",
-    }
-    for secret in ("Nguyễn", "079012345678", "0901234567", "an@example.vn", "Lê Lợi"):
-        assert secret not in response.text
-
-
-async def test_reading_an_applicant_needs_right_and_purpose_and_leaves_a_trace(api: Served) -> None:
-    await tell(api, HISTORY)
-    path = f"/v1/dossiers/{CODE}/applicant"
-    reader = await api.key(Scope.APPLICANTS_READ)
-    assert (await (await api.key(Scope.DOSSIERS_READ)).get(path, params={"purpose": "xem hồ sơ"})).status_code == 403
-    assert (await reader.get(path)).status_code == 422
-    assert (await reader.get(path, params={"purpose": "   "})).status_code == 422
-    elsewhere = await api.key(Scope.APPLICANTS_READ, agency="H51.13")
-    assert (await elsewhere.get(path, params={"purpose": "xem hồ sơ"})).status_code == 404
-    response = await reader.get(path, params={"purpose": "Gọi điện"}, headers={"x-request-id": "request-1"})
-    assert response.json() == {"dossier": CODE} | APPLICANT
-    async with driver_session(api.engine) as connection:
-        rows = await connection.fetch("SELECT dossier_code, purpose, request_id FROM applicant_reading")
-    assert [tuple(row) for row in rows] == [(CODE, "Gọi điện", "request-1")]
-
-
-async def test_what_cannot_be_seen_is_not_there(api: Served) -> None:
-    await tell(api, HISTORY)
-    for client, code in (
-        (await api.key(Scope.DOSSIERS_READ, agency="H51.13"), CODE),
-        (await api.key(Scope.DOSSIERS_READ, tenant="G09"), CODE),  # type: ignore[arg-type]
-        (await api.key(Scope.DOSSIERS_READ), "H51.12-260512-0004"),
-        (await api.key(Scope.DOSSIERS_READ), "nonsense"),
-        (await api.key(Scope.DOSSIERS_READ), "%00"),
-    ):
-        response = await client.get(f"/v1/dossiers/{code}")
-        assert response.status_code == 404, code
-        assert response.headers["content-type"] == "application/problem+json"
-
-
-async def test_anomalies_name_their_events(api: Served) -> None:
-    await tell(
-        api,
-        [
-            told(1, "received", "2026-05-12T08:30:00+07:00", procedure_code="7.7", agency_code="H51.99", channel="direct"),
-            told(2, "voided", "2026-05-13T08:30:00+07:00", event_id="77", event_source=SOURCE, reason="x"),
-        ],
-    )
-    answer = await page(await api.key(Scope.DOSSIERS_READ), f"/v1/dossiers/{CODE}")
-    assert {(one["code"], one["id"]) for one in answer["anomalies"]} == {
-        ("no_due_date", "1"),
-        ("unknown_procedure", "1"),
-        ("unknown_agency", "1"),
-        ("void_waiting", "2"),
-    }
-    assert answer["due_uncomputed"]["reason"] == "unknown_procedure"

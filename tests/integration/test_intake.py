@@ -1,13 +1,7 @@
-"""Events in over HTTP, in every transport, and the feed out, on a real database."""
+"""One event in over HTTP in every transport, dry runs and rights, on a real database."""
 
 from __future__ import annotations
 
-import asyncio
-import copy
-import gzip
-import itertools
-import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -16,53 +10,13 @@ import pytest
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
-from services.api.bodies import LONGEST_LINE
-from shared.cloudevents.events import MODELS
 from shared.db.engine import driver_session
 from shared.db.keys import Scope
-from shared.domain.events import EventName, Tenant
-from tests.integration.served import Served, served
+from shared.domain.events import Tenant
+from tests.integration.posted import JSON, LINES, api, event, feed, head, lines, read_lines, teller
+from tests.integration.served import Served
 
-SERIAL = itertools.count(1)
-LINES = {"content-type": "application/x-ndjson"}
-JSON = {"content-type": "application/json"}
-
-
-def event(name: str = "received", /, **changes: Any) -> dict[str, Any]:
-    told = copy.deepcopy(MODELS[EventName(name).type].model_config["json_schema_extra"]["examples"][0])  # type: ignore[index,call-overload]
-    return told | {"id": f"e{next(SERIAL)}"} | changes
-
-
-@pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
-    async with served(database_url, redis_url) as api:
-        yield api
-
-
-@pytest.fixture
-async def teller(api: Served) -> httpx.AsyncClient:
-    return await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ)
-
-
-async def head(api: Served, tenant: str = "H51") -> int:
-    async with driver_session(api.engine) as connection:
-        return await connection.fetchval("SELECT position FROM log_counter WHERE tenant = $1", tenant)
-
-
-async def feed(client: httpx.AsyncClient, **parameters: Any) -> dict[str, Any]:
-    answer = await client.get("/v1/events", params=parameters)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def lines(*events: Any) -> bytes:
-    return b"".join(one if isinstance(one, bytes) else orjson.dumps(one) + b"\n" for one in events)
-
-
-def read_lines(answer: httpx.Response) -> list[dict[str, Any]]:
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/x-ndjson"
-    return [orjson.loads(line) for line in answer.content.splitlines()]
+__all__ = ["api", "teller"]  # fixtures
 
 
 # --- one event
@@ -191,137 +145,6 @@ async def test_problems_in_vietnamese(teller: httpx.AsyncClient) -> None:
     assert batch.json()["results"][0]["problem"]["title"] == "Dữ liệu không hợp lệ"
 
 
-# --- arrays
-
-
-async def test_an_array_answers_in_its_order(api: Served, teller: httpx.AsyncClient) -> None:
-    known = event()
-    await teller.post("/v1/events", json=known)
-    items: list[Any] = [event() for _ in range(100)]
-    items[13] = event(subject="?")
-    items[42] = known
-    answer = await teller.post("/v1/events", json=items)
-    body = answer.json()
-    assert answer.status_code == 202
-    assert {key: body[key] for key in ("accepted", "duplicates", "rejected")} == {
-        "accepted": 98,
-        "duplicates": 1,
-        "rejected": 1,
-    }
-    assert [receipt["id"] for receipt in body["results"]] == [item["id"] for item in items]
-    assert body["results"][42] == {"id": known["id"], "source": known["source"], "status": "duplicate", "position": 1}
-    assert body["results"][13]["problem"]["errors"][0]["pointer"] == "/subject"
-    accepted = [receipt["position"] for receipt in body["results"] if receipt["status"] == "accepted"]
-    assert accepted == list(range(2, 100))
-    assert await head(api) == 99
-
-
-async def test_an_array_may_be_empty_or_hold_anything(api: Served, teller: httpx.AsyncClient) -> None:
-    for content_type in ("application/json", "application/cloudevents-batch+json", "application/cloudevents+json"):
-        answer = await teller.post("/v1/events", content=b" []", headers={"content-type": content_type})
-        assert answer.json() == {"accepted": 0, "duplicates": 0, "rejected": 0, "results": []}
-    answer = await teller.post("/v1/events", json=[None, 7, "x", [], {}, {"id": 5}, True])
-    assert (answer.status_code, answer.json()["rejected"]) == (202, 7)
-    assert await head(api) == 0
-
-
-async def test_conflicts_inside_an_array(teller: httpx.AsyncClient) -> None:
-    first = event()
-    answer = await teller.post("/v1/events", json=[first, first, first | {"time": "2018-01-03T00:00:00Z"}])
-    statuses = [(receipt["status"], receipt["position"]) for receipt in answer.json()["results"]]
-    assert statuses == [("accepted", 1), ("duplicate", 1), ("rejected", None)]
-    assert answer.json()["results"][2]["problem"]["status"] == 409
-
-
-async def test_ten_thousand_and_one_are_too_many(api: Served, teller: httpx.AsyncClient) -> None:
-    items = [event() for _ in range(10_001)]
-    answer = await teller.post("/v1/events", json=items)
-    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "too_many")
-    assert await head(api) == 0
-    answer = await teller.post("/v1/events", json=items[:-1])
-    assert (answer.status_code, answer.json()["accepted"]) == (202, 10_000)
-    assert [receipt["position"] for receipt in answer.json()["results"]] == list(range(1, 10_001))
-
-
-# --- lines
-
-
-@pytest.mark.parametrize("compressed", [False, True])
-async def test_lines(api: Served, teller: httpx.AsyncClient, compressed: bool) -> None:
-    known = event()
-    await teller.post("/v1/events", json=known)
-    body = b"\xef\xbb\xbf" + lines(event(), b"\r\n", b"  \n", known, b"nonsense\n", event(subject="?"), event())[:-1]
-    if compressed:
-        half = len(body) // 2
-        body = gzip.compress(body[:half]) + gzip.compress(body[half:])  # members may follow each other
-    headers = LINES | ({"content-encoding": "gzip"} if compressed else {})
-    *receipts, sums = read_lines(await teller.post("/v1/events", content=body, headers=headers))
-    assert sums == {"accepted": 2, "duplicates": 1, "rejected": 2, "last_position": 3}
-    assert [(receipt["line"], receipt["status"]) for receipt in receipts] == [
-        (4, "duplicate"),
-        (5, "rejected"),
-        (6, "rejected"),
-    ]
-    assert receipts[0]["position"] == 1
-    assert receipts[1]["problem"]["status"] == 400
-    assert "position" not in receipts[2]
-
-
-async def test_lines_in_pieces_of_any_size(teller: httpx.AsyncClient) -> None:
-    told = [event() for _ in range(30)]
-    body = lines(*told)
-
-    async def pieces() -> AsyncIterator[bytes]:
-        for start in range(0, len(body), 97):
-            yield body[start : start + 97]
-
-    sums = read_lines(await teller.post("/v1/events", content=pieces(), headers=LINES))[-1]
-    assert sums == {"accepted": 30, "duplicates": 0, "rejected": 0, "last_position": 30}
-    *receipts, sums = read_lines(await teller.post("/v1/events", content=body, headers=LINES))
-    assert sums == {"accepted": 0, "duplicates": 30, "rejected": 0, "last_position": 30}
-    assert [receipt["position"] for receipt in receipts] == list(range(1, 31))
-
-
-async def test_a_line_that_is_too_long_harms_no_other(teller: httpx.AsyncClient) -> None:
-    body = lines(event(), b"x" * (LONGEST_LINE + 1) + b"\n", event(), b"y" * 3 * LONGEST_LINE)
-
-    async def pieces() -> AsyncIterator[bytes]:
-        for start in range(0, len(body), 50_000):
-            yield body[start : start + 50_000]
-
-    for content in (body, pieces()):
-        *receipts, sums = read_lines(await teller.post("/v1/events", content=content, headers=LINES))
-        assert sums["rejected"] == 2
-        codes = [(receipt["line"], receipt["problem"]["errors"][0]["code"]) for receipt in receipts if "problem" in receipt]
-        assert codes == [(2, "line_too_long"), (4, "line_too_long")]
-
-
-async def test_lines_keep_their_order_over_many_pieces(api: Served, teller: httpx.AsyncClient) -> None:
-    told = [event() for _ in range(5_000)]
-    sums = read_lines(await teller.post("/v1/events", content=lines(*told), headers=LINES))[-1]
-    assert sums == {"accepted": 5_000, "duplicates": 0, "rejected": 0, "last_position": 5_000}
-    ids = [item["event"]["id"] for page in range(5) for item in (await feed(teller, after=page * 1000, limit=1000))["items"]]
-    assert ids == [one["id"] for one in told]
-
-
-async def test_damaged_compression_says_where_it_stopped(api: Served, teller: httpx.AsyncClient) -> None:
-    told = [event() for _ in range(3_000)]
-    body = gzip.compress(lines(*told))
-    answer = await teller.post("/v1/events", content=body[:-2000], headers=LINES | {"content-encoding": "gzip"})
-    sums = read_lines(answer)[-1]
-    assert sums["problem"]["status"] == 400
-    assert 0 < sums["accepted"] == sums["last_position"] == await head(api)
-    again = read_lines(await teller.post("/v1/events", content=lines(*told), headers=LINES))[-1]
-    assert again["accepted"] + again["duplicates"] == 3_000
-    assert await head(api) == 3_000
-
-
-async def test_no_lines_at_all(teller: httpx.AsyncClient) -> None:
-    nothing = {"accepted": 0, "duplicates": 0, "rejected": 0, "last_position": None}
-    assert read_lines(await teller.post("/v1/events", content=b"", headers=LINES)) == [nothing]
-    assert read_lines(await teller.post("/v1/events", content=b"\n\n", headers=LINES)) == [nothing]
-
-
 # --- dry runs
 
 
@@ -378,52 +201,3 @@ async def test_tenants_share_no_identity(api: Served, teller: httpx.AsyncClient)
     answer = await neighbour.post("/v1/events", json=told | {"subject": "G09.20-20260609-0092637"})
     assert answer.json()["position"] == 1
     assert [item["event"]["subject"][:3] for item in (await feed(neighbour))["items"]] == ["G09"]
-
-
-# --- the feed
-
-
-async def test_feed_pages(teller: httpx.AsyncClient) -> None:
-    assert await feed(teller) == {"items": [], "next": 0}
-    await teller.post("/v1/events", json=[event() for _ in range(5)])
-    first = await feed(teller, limit=2)
-    assert ([item["position"] for item in first["items"]], first["next"]) == ([1, 2], 2)
-    rest = await feed(teller, after=first["next"])
-    assert ([item["position"] for item in rest["items"]], rest["next"]) == ([3, 4, 5], 5)
-    assert await feed(teller, after=5) == {"items": [], "next": 5}
-    assert await feed(teller, after=99) == {"items": [], "next": 99}
-    recorded = [item["recorded_at"] for item in (await feed(teller))["items"]]
-    assert recorded == sorted(recorded)
-
-
-async def test_feed_finds_one(teller: httpx.AsyncClient) -> None:
-    told = event("assigned")
-    await teller.post("/v1/events", json=[event(), told])
-    page = await feed(teller, source=told["source"], id=told["id"])
-    assert [item["position"] for item in page["items"]] == [2]
-    found = page["items"][0]["event"]
-    assert found == told | {"time": "2018-01-02T01:30:00Z", "datacontenttype": "application/json"}
-    assert (await feed(teller, source=told["source"], id="?"))["items"] == []
-    alone = await teller.get("/v1/events", params={"id": "x"})
-    assert (alone.status_code, alone.json()["errors"][0]["pointer"]) == (422, "/source")
-    nul = await teller.get("/v1/events", params={"id": "x\0", "source": "y"})
-    assert nul.status_code == 422
-
-
-@pytest.mark.parametrize(
-    "parameters", [{"after": -1}, {"after": 2**63}, {"limit": 0}, {"limit": 1001}, {"wait": 31}, {"after": "x"}]
-)
-async def test_feed_parameters(teller: httpx.AsyncClient, parameters: dict[str, Any]) -> None:
-    answer = await teller.get("/v1/events", params=parameters)
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{next(iter(parameters))}")
-
-
-async def test_feed_waits_and_wakes_at_once(teller: httpx.AsyncClient) -> None:
-    started = time.perf_counter()
-    assert await feed(teller, wait=0.3) == {"items": [], "next": 0}
-    assert 0.25 < time.perf_counter() - started < 5
-    waiting = asyncio.create_task(feed(teller, wait=20))
-    await asyncio.sleep(0.1)
-    await teller.post("/v1/events", json=event())
-    page = await asyncio.wait_for(waiting, 5)
-    assert page["next"] == 1

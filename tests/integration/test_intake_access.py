@@ -12,8 +12,8 @@ import pytest
 from shared.db.dossier_rows import DossierRow
 from shared.db.keys import Scope
 from shared.domain.events import DossierCode
+from tests.integration.posted import LINES, event, feed, head, lines, read_lines
 from tests.integration.served import Served, served
-from tests.integration.test_intake import LINES, event, feed, head, lines, read_lines
 
 TREE = [
     {"code": "H51", "name": "UBND tỉnh"},

@@ -16,8 +16,8 @@ from shared.db import event_log
 from shared.db.engine import driver_session
 from shared.db.event_log import Appended, NewEvent
 from shared.db.keys import Scope
+from tests.integration.posted import event, feed, head
 from tests.integration.served import Served, served
-from tests.integration.test_intake import event, feed, head
 
 DEAD_REDIS = "redis://127.0.0.1:1/0"
 

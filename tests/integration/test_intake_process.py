@@ -25,7 +25,7 @@ from deploy.local.account import ordinary_account
 from deploy.local.port import free_port
 from deploy.local.postgres import APP, OWNER, Postgres
 from deploy.local.secret import keep_secrets
-from tests.integration.test_intake import LINES, event, lines
+from tests.integration.posted import LINES, event, lines
 from tests.servers import ROOT, migrate
 
 KEY = {"authorization": "Bearer dev-admin-key"}

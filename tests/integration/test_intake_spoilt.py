@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from shared.cloudevents import content
+from tests.integration.posted import JSON, LINES, api, event, head, lines, read_lines, teller
 from tests.integration.served import Served
-from tests.integration.test_intake import JSON, LINES, api, event, head, lines, read_lines, teller
 
 __all__ = ["api", "teller"]
 

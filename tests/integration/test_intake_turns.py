@@ -12,8 +12,8 @@ import pytest
 from services.api import receipts, telling
 from services.api.turnstile import EVENTS_AT_ONCE
 from shared.db.keys import Scope
+from tests.integration.posted import LINES, event, head, lines
 from tests.integration.served import Served, served
-from tests.integration.test_intake import LINES, event, head, lines
 
 BATCHES, EVENTS = 8, 100
 

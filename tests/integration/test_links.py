@@ -15,9 +15,9 @@ import pytest
 
 from shared.db.engine import driver_session
 from shared.db.keys import Scope
+from tests.integration.indexed import CATALOGUE, decorated
 from tests.integration.projected import TENANT, append, new_event, project
 from tests.integration.served import Served, served
-from tests.integration.test_index_766 import CATALOGUE, decorated
 from tests.integration.test_past_questions import acknowledge, agency, put
 from tests.oracle.histories import PROCEDURES, seeded_tenant
 

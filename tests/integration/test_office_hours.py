@@ -11,9 +11,9 @@ from shared.db.almanacs import read_almanac
 from shared.db.engine import driver_session
 from shared.db.keys import Scope
 from shared.domain.terms import Term, TermUnit
+from tests.integration.clocked import NOW, YEARS, code, dues, told, work
 from tests.integration.projected import TENANT, append
 from tests.integration.served import Served, served
-from tests.integration.test_clock import NOW, YEARS, code, dues, told, work
 
 CSV = {"content-type": "text/csv"}
 DAILY = {"agency": "H51.12", "hours": "07:00-11:00", "weekdays": [1, 2, 3, 4, 5, 6, 7]}

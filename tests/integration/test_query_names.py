@@ -9,8 +9,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.api.routes import routers
+from tests.integration.posted import LINES, event, head, lines
 from tests.integration.served import Served, served
-from tests.integration.test_intake import LINES, event, head, lines
 
 OPERATIONS = sorted(
     (method, route.path)

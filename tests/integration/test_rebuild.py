@@ -14,7 +14,7 @@ from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
 from services.worker.recounter import RecounterEnded
 from shared.db import jobs, projections, recount
-from shared.db.engine import create_engine, driver_session
+from shared.db.engine import driver_session
 from shared.db.figure_sums import day_cells
 from shared.db.jobs import JobKind, JobState
 from shared.domain.errors import Busy
@@ -25,7 +25,6 @@ from tests.integration.projected import (
     TENANT,
     append,
     assert_all_counted,
-    create_tenant,
     expected_sums,
     messy,
     parts,
@@ -34,18 +33,9 @@ from tests.integration.projected import (
     stored_rows,
     stored_sums,
 )
+from tests.integration.recounted import engine, faults, silent, spoil
 
-
-@pytest.fixture
-async def engine(database_url):
-    engine = create_engine(database_url, application="test")
-    await create_tenant(engine)
-    yield engine
-    await engine.dispose()
-
-
-def faults(point: str) -> FailPoints:
-    return FailPoints.from_environment({"MOTCUA_FAIL_POINT": point})
+__all__ = ["engine"]  # fixtures
 
 
 async def queued(engine) -> None:
@@ -61,11 +51,6 @@ async def rebuild(engine, points: FailPoints | None = None):
     assert await JobRunner(engine, {JobKind.REBUILD: handler}).work(TENANT)
     async with driver_session(engine) as link:
         return await jobs.find(link, TENANT, job.job_id)
-
-
-async def spoil(engine, statement: str) -> None:
-    async with driver_session(engine) as link:
-        await link.execute(statement)
 
 
 @pytest.fixture
@@ -183,10 +168,6 @@ async def claimed(engine):
     await queued(engine)
     async with driver_session(engine) as link:
         return await jobs.claim(link, TENANT, ["rebuild"], await jobs.clock(link))
-
-
-async def silent(_progress) -> None:
-    pass
 
 
 @pytest.mark.parametrize("mistake", ["none", *MISTAKES])

@@ -12,7 +12,8 @@ from services.worker.rebuild import Rebuild
 from services.worker.recounter import GIVE_WAY, NICENESS, RecounterEnded
 from tests.integration.mistakes import MISTAKES
 from tests.integration.projected import TENANT, append, assert_all_counted, messy
-from tests.integration.test_rebuild import claimed, engine, loaded, rebuild, silent, spoil
+from tests.integration.recounted import engine, silent, spoil
+from tests.integration.test_rebuild import claimed, loaded, rebuild
 
 __all__ = ["engine", "loaded"]  # fixtures
 

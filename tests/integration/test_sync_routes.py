@@ -13,8 +13,8 @@ import pytest
 
 from shared.db.engine import driver_session
 from shared.db.keys import Scope
+from tests.integration.one_dossier import CODE, HISTORY, tell
 from tests.integration.served import Served, at, random_row, served
-from tests.integration.test_dossiers import CODE, HISTORY, tell
 
 STATES = ["pending", "sent", "parked", "unsendable"]
 

@@ -36,6 +36,12 @@ SLOW = "any_order or drawn or every_prefix or test_speed or any_history or comes
 """Tests that only those mutants meet which the others let pass."""
 DOSSIERS = ["tests/unit/domain/test_dossier.py", "tests/unit/domain/test_figures.py", "tests/oracle/test_domain_agrees.py"]
 FOLD = ["tests/unit/domain/test_lifecycle.py", "tests/unit/domain/test_due_dates.py", *DOSSIERS]
+DUE_SETS = [
+    "tests/unit/clock/test_due_sets.py",
+    "tests/unit/clock/test_due_sets_waits.py",
+    "tests/unit/clock/test_due_sets_calendar.py",
+    "tests/unit/clock/test_due_sets_order.py",
+]
 CLOCK = ["tests/unit/clock", "tests/unit/domain/test_durations.py"]
 PORTAL = ["tests/unit/portal/test_retry.py", "tests/unit/portal/test_tables.py", "tests/unit/portal/test_wire.py"]
 
@@ -54,9 +60,9 @@ TESTS: dict[str, list[str]] = {
     "figures": ["tests/unit/domain/test_figures.py", "tests/unit/domain/test_comparison.py", *DOSSIERS],
     "folding": FOLD,
     "dossier": FOLD,
-    "due_dates": ["tests/unit/domain/test_due_dates.py", "tests/unit/clock/test_due_sets.py"],
+    "due_dates": ["tests/unit/domain/test_due_dates.py", *DUE_SETS],
     "working_time": CLOCK,
-    "waits": ["tests/unit/clock/test_due_sets.py"],
+    "waits": DUE_SETS,
     "facts": ["tests/unit/domain/test_facts.py", *FOLD],
     "lifecycle": FOLD,
 }

@@ -15,8 +15,8 @@ from shared.domain.events import SYSTEM_SOURCE, Event, EventName
 from shared.domain.figures import contributions, covers
 from shared.domain.local_time import end_of_day, local_date
 from shared.domain.overdue import Overdue, overdue_events, overdue_id, passed_days
+from tests.unit.clock.due_cases import messy
 from tests.unit.clock.office import CODE, at, local, told, void
-from tests.unit.clock.test_due_sets import messy
 
 LIVE = "2026-11-01 08:00"
 NOW = at("2026-11-20 08:00")
