@@ -94,6 +94,7 @@ class Report:
         lines += [
             f"| {kind} | {len(seconds)} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |"
             for kind, seconds in sorted(recoveries.items())
+            if seconds
         ]
         drains = {what: rate for one in self.outcomes for what, rate in one.drains.items()}
         if drains:

@@ -49,11 +49,23 @@ if _AHEAD:
     time.time_ns = lambda: _time_ns() + int(_AHEAD * 1e9)
 
 if _UNNAMED:
-    _found = socket.getaddrinfo
+    import uvloop
 
-    def _look_up(host: Any, *given: Any, **named: Any) -> Any:
+    _found = socket.getaddrinfo
+    _connected = uvloop.Loop.create_connection
+
+    def _demand_found(host: Any) -> None:
         if os.path.exists(_UNNAMED or "") and not str(host).replace(".", "").isdigit():  # noqa: PTH110 - nothing imported
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    def _look_up(host: Any, *given: Any, **named: Any) -> Any:
+        _demand_found(host)
         return _found(host, *given, **named)
 
+    async def _connect(loop: Any, factory: Any, host: Any = None, *given: Any, **named: Any) -> Any:
+        if host is not None:  # this loop looks names up by itself
+            _demand_found(host)
+        return await _connected(loop, factory, host, *given, **named)
+
     socket.getaddrinfo = _look_up
+    uvloop.Loop.create_connection = _connect
