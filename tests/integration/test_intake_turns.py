@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.api import receipts, telling
+from services.api import turnstile as turnstile_module
 from services.api.turnstile import EVENTS_AT_ONCE
 from shared.db.keys import Scope
 from tests.integration.posted import LINES, event, head, lines
@@ -82,3 +83,45 @@ async def test_many_batches_of_one_commit_are_answered_one_by_one(api: Served, m
     assert [answer.json()["accepted"] for answer in answers] == [EVENTS] * BATCHES
     assert written.done == BATCHES * EVENTS
     assert written.most <= PIECES * EVENTS
+
+
+@pytest.mark.parametrize("path", ["/v1/whoami", "/v1/dossiers", "/v1/nothing", "/v1/stats/summary?period=never", "/healthz"])
+async def test_a_question_is_under_way_until_its_answer_begins(
+    api: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    client = await api.key()
+    turnstile = api.app.state.context.turnstile
+    asked, answered = [], []
+    ask, answer = turnstile.asked, turnstile.answered
+    monkeypatch.setattr(turnstile, "asked", lambda: asked.append(ask()) or asked[-1])
+    monkeypatch.setattr(turnstile, "answered", lambda question: answered.append(question) or answer(question))
+    await client.get(path)
+    assert len(asked) == 1
+    assert set(answered) == set(asked)
+    await client.post("/v1/events", json=[event()])
+    assert len(asked) == 1
+
+
+async def test_a_bulk_waits_for_a_question_that_is_under_way(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turnstile_module, "PATIENCE_SECONDS", 3600.0)
+    monkeypatch.setattr(turnstile_module, "LONGEST_QUESTION_SECONDS", 3600.0)
+    client = await api.key()
+    begun, release = asyncio.Event(), asyncio.Event()
+    turnstile = api.app.state.context.turnstile
+    turnstile._patience = 3600.0  # as much as it has had time to gather
+
+    async def slow(*_arguments: Any, **_options: Any) -> Any:
+        begun.set()
+        await release.wait()
+        raise LookupError("as slow as can be")
+
+    monkeypatch.setattr(api.app.state.context.catalogues, "of", slow)
+    async with asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(client.get("/v1/stats/summary?period=2018"))
+        await begun.wait()
+        bulk = tasks.create_task(client.post("/v1/events", json=[event() for _ in range(EVENTS)]))
+        await asyncio.sleep(0.2)
+        assert not bulk.done()
+        release.set()
+    assert asking.result().status_code == 500
+    assert bulk.result().json()["accepted"] == EVENTS
