@@ -197,9 +197,9 @@ async def drained(run: Run, way: Proxy, what: str, back: float, items: int, *, s
     async def called() -> bool:
         return any(at > back for at, _ in way.requests)
 
-    run.outcome.recoveries.setdefault(f"{what}, to the first call", []).append(
-        await run.until(called, 30, "the first call to the portal that is back")
-    )
+    # a probe that began in the moment of its return may hang for as long as a call may take: 30 s
+    took = await run.until(called, 45, "the first call to the portal that is back")
+    run.outcome.recoveries.setdefault(f"{what}, to the first call", []).append(took)
     shown: list[int] = []
     limit = time.monotonic() + seconds
     # live changes beside it: what they leave waiting is not what drains
