@@ -120,7 +120,7 @@ class Proxy:
         """Take all rules away; what is in a black hole is lost: those connections are reset."""
         with self._lock:
             self._rules.clear()
-        self._call(lambda: [link.abort() for link in list(self._links) if link.silent])
+        self._call(lambda: [self._abort(link) for link in list(self._links) if link.silent])
 
     def reset_all(self) -> int:
         """Reset every connection now; each counts as a fault of its own."""
@@ -129,10 +129,14 @@ class Proxy:
             links = list(self._links)
             for link in links:
                 self._count(Fault.RESET)
-                link.abort()
+                self._abort(link)
             return len(links)
 
         return self._call(work)
+
+    def _abort(self, link: _Link) -> None:
+        link.abort()
+        self._links.discard(link)  # it is none any more, however long its two ways take to end
 
     def blackhole_all(self) -> int:
         """Let nothing through on the connections there are (new ones too: add a rule)."""
