@@ -150,6 +150,8 @@ def from_headers(request: Request, body: bytes) -> bytes:
         raise Refused(messages.MALFORMED) from None
 
 
+Write = Callable[[Any], bytes]
+
 _pieces: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 _COMMAS_AN_ITEM: Final = 50
@@ -183,9 +185,6 @@ def _pieces_of(body: bytes, most_commas: int) -> list[msgspec.Raw] | None:
         return _pieces(body)
     except (UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
         return None
-
-
-Write = Callable[[Any], bytes]
 
 
 def _parsed(body: bytes) -> tuple[Any, Write]:

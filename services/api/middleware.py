@@ -39,16 +39,19 @@ class RequestMiddleware:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
-        # bulks of events wait for it
-        turnstile = context_of(HTTPConnection(scope)).turnstile
-        question = turnstile.asked() if scope["method"] == "GET" else None
+        # bulks of events wait for a question
+        turnstile = context_of(HTTPConnection(scope)).turnstile if scope["method"] == "GET" else None
+        question = None if turnstile is None else turnstile.asked()
+
+        def no_longer_asked() -> None:
+            if turnstile is not None and question is not None:
+                turnstile.answered(question)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if question is not None:
-                    turnstile.answered(question)
+                no_longer_asked()
                 message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_NAME, request_id.encode())]
             await send(message)
 
@@ -64,8 +67,7 @@ class RequestMiddleware:
                 if response is not None:
                     await response(scope, receive, send_with_id)
             finally:
-                if question is not None:
-                    turnstile.answered(question)
+                no_longer_asked()
                 seconds = time.perf_counter() - started
                 route = getattr(scope.get("route"), "path", "unknown")
                 self._count(scope, route, status, seconds)

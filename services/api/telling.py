@@ -48,13 +48,9 @@ class Teller:
         answers: list[Told | Receipt] = []
         for start in range(0, len(raws), EVENTS_AT_ONCE):
             if len(raws) > 1:
-                await self._turn(start)
+                await self.context.turnstile.turn(at_once=start % EVENTS_IN_A_ROW != 0)
             answers += [self._read_one(raw, key) for raw in raws[start : start + EVENTS_AT_ONCE]]
         return answers
-
-    async def _turn(self, start: int) -> None:
-        """Wait for the turn of the piece that begins at this place."""
-        await self.context.turnstile.turn(at_once=start % EVENTS_IN_A_ROW != 0)
 
     def _read_one(self, raw: bytes, key: bytes) -> Told | Receipt:
         try:

@@ -49,10 +49,9 @@ class Turnstile:
         loop = asyncio.get_running_loop()
         if self._free:
             self._free = False
-            if not self._questions:
-                loop.call_soon(self._next_round)
-                return
             loop.call_soon(self._next_round)
+            if not self._questions:
+                return
         mine = loop.create_future()
         if at_once:
             self._waiting.appendleft(mine)

@@ -171,15 +171,11 @@ class Rebuild:
         pace = Pace(self._engine, tenant)
         is_busy = True
         while is_busy and not finished.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(finished.wait(), FIRST_LOOK_SECONDS)
-            await recount.show_life(connection)
+            await _rest(connection, finished, FIRST_LOOK_SECONDS)
             is_busy = await pace.is_busy()
         stored = await _look_at_sums(connection, tenant, findings)
         while not finished.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(finished.wait(), ALIVE_SECONDS)
-            await recount.show_life(connection)
+            await _rest(connection, finished, ALIVE_SECONDS)
         return stored
 
     async def _compare_dossiers(
@@ -273,6 +269,13 @@ async def _when_quiet(pace: Pace, compared: asyncio.Event, comparing: Coroutine[
             await comparing
     finally:
         comparing.close()
+
+
+async def _rest(connection: "DriverConnection", finished: asyncio.Event, seconds: float) -> None:
+    """So long, or until it is finished; the connection shows that it is in use."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(finished.wait(), seconds)
+    await recount.show_life(connection)
 
 
 async def _look_at_sums(connection: "DriverConnection", tenant: Tenant, findings: Findings) -> Checksum:

@@ -19,7 +19,7 @@ from pydantic_core import from_json
 
 from shared.cloudevents.data import Data
 from shared.cloudevents.events import MODELS, TOLD_EVENT, Envelope
-from shared.cloudevents.plain import Doubt, Plain, plain
+from shared.cloudevents.plain import ESCAPED_NUL, Doubt, Plain, plain
 from shared.db.event_log import APPLICANT_FIELDS, NewEvent
 from shared.domain.codes import tenant_of_agency, tenant_of_dossier
 from shared.domain.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
@@ -93,7 +93,7 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
         event = TOLD_EVENT.validate_json(raw)
     except ValidationError as error:
         raise _invalid_by_schema(error) from None
-    if rb"\u0000" in raw:
+    if ESCAPED_NUL in raw:
         _refuse_nul(parsed(raw), ())
     if event.model_extra:
         _check_extensions(event.model_extra)

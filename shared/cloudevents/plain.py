@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 import msgspec
 from msgspec import Meta, Struct
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from shared.cloudevents import fields
@@ -107,16 +108,18 @@ def _fields(finishes: tuple[tuple[str, Finish], ...]) -> Finish:
     return finish_all
 
 
+def _field(name: str, form: _Form, of: FieldInfo) -> tuple[Any, ...]:
+    """A field of a decoded type, as required as that of the model; null is absent."""
+    return (name, form.type) if of.is_required() else (name, form.type | None, None)
+
+
 @functools.cache
 def _part(model: type[BaseModel]) -> _Form:
     hints = get_type_hints(model, include_extras=True)
     forms = {name: _form_of(hints[name]) for name in model.model_fields}
     decoded = msgspec.defstruct(
         model.__name__,
-        [
-            (name, forms[name].type) if field.is_required() else (name, forms[name].type | None, None)
-            for name, field in model.model_fields.items()
-        ],
+        [_field(name, forms[name], field) for name, field in model.model_fields.items()],
         forbid_unknown_fields=True,
         omit_defaults=True,
         kw_only=True,
@@ -158,7 +161,6 @@ class _Kind(NamedTuple):
 def _event(name: EventName) -> tuple[type[Struct], _Kind]:
     model = MODELS[name.type]
     data = _form_of(get_type_hints(model, include_extras=True)["data"])
-    data_field = ("data", data.type) if model.model_fields["data"].is_required() else ("data", data.type | None, None)
     decoded = msgspec.defstruct(
         model.__name__,
         [
@@ -167,7 +169,7 @@ def _event(name: EventName) -> tuple[type[Struct], _Kind]:
             ("source", _text(fields.LONGEST_SOURCE)),
             ("subject", Annotated[str, Meta(max_length=60)]),
             ("time", str),
-            data_field,
+            _field("data", data, model.model_fields["data"]),
             ("datacontenttype", Literal["application/json"], "application/json"),
         ],
         tag_field="type",
@@ -183,7 +185,8 @@ def _event(name: EventName) -> tuple[type[Struct], _Kind]:
 _KIND_OF: Final[Mapping[type[Struct], _Kind]] = dict(_event(name) for name in EventName if name is not EventName.DUE_SET)
 _decode: Final[Callable[[bytes], Any]] = msgspec.json.Decoder(functools.reduce(operator.or_, _KIND_OF)).decode
 _is_dossier: Final = re.compile(DOSSIER_CODE_PATTERN).fullmatch
-_ESCAPED_NUL: Final = rb"\u0000"
+ESCAPED_NUL: Final = rb"\u0000"
+"""In JSON; PostgreSQL takes no NUL in a text."""
 
 
 class Plain(Struct, gc=False):
@@ -207,7 +210,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
     Raises:
         Doubt: it may be valid or not.
     """
-    if b"\\" in raw and _ESCAPED_NUL in raw:  # PostgreSQL takes no NUL in a text
+    if b"\\" in raw and ESCAPED_NUL in raw:
         raise Doubt
     try:
         event = _decode(raw)
