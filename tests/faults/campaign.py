@@ -88,7 +88,7 @@ class Run:
         begun = time.monotonic()
         await asyncio.wait_for(waiting, most + 30)
         seconds = time.monotonic() - begun
-        self.outcome.recoveries.setdefault(kind, []).append(seconds)
+        self.outcome.recovered(kind, seconds)
         assert seconds <= most, f"recovered from {kind} after {seconds:.1f} s, wanted {most:.0f} s"
         return seconds
 

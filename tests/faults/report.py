@@ -28,6 +28,10 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     error: str | None = None
 
+    def recovered(self, kind: str, seconds: float) -> None:
+        """Note that a recovery took so long."""
+        self.recoveries.setdefault(kind, []).append(seconds)
+
     @property
     def passed(self) -> bool:
         return self.error is None and not self.verdict.rows and not self.verdict.lost and not self.verdict.doubled
@@ -94,7 +98,6 @@ class Report:
         lines += [
             f"| {kind} | {len(seconds)} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |"
             for kind, seconds in sorted(recoveries.items())
-            if seconds
         ]
         drains = {what: rate for one in self.outcomes for what, rate in one.drains.items()}
         if drains:

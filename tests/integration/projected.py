@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import pytest
+
 from services.worker import projector as projector_module
 from services.worker.projector import Projector
 from shared.db import event_log, tenants
 from shared.db.dossier_rows import DossierRow, row_of
-from shared.db.engine import driver_session
+from shared.db.engine import create_engine, driver_session
 from shared.db.event_log import NewEvent
 from shared.db.figure_slots import read_slot
 from shared.db.tables import MEASURES
@@ -69,6 +71,14 @@ def parts(events: Sequence[NewEvent], seed: int, largest: int = 40) -> list[Sequ
 async def create_tenant(engine) -> None:
     async with driver_session(engine) as link:
         await tenants.create(link, TENANT)
+
+
+@pytest.fixture
+async def engine(database_url):
+    engine = create_engine(database_url, application="test")
+    await create_tenant(engine)
+    yield engine
+    await engine.dispose()
 
 
 async def append(engine, events: Sequence[NewEvent]) -> None:

@@ -1,18 +1,38 @@
 """What audits and rebuilds are tried on: a tenant that is spoilt, points to be killed at, reports that nobody reads."""
 
-import pytest
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from services.worker.fail_points import FailPoints
-from shared.db.engine import create_engine, driver_session
-from tests.integration.projected import create_tenant
+from services.worker.projector import Projector
+from services.worker.pump import Pump
+from shared.db import projections
+from shared.db.engine import driver_session
+from tests.integration.projected import TENANT, append, messy, parts
 
 
-@pytest.fixture
-async def engine(database_url):
-    engine = create_engine(database_url, application="test")
-    await create_tenant(engine)
-    yield engine
-    await engine.dispose()
+@asynccontextmanager
+async def told_meanwhile(engine, seed: str, dossiers: int) -> AsyncIterator[asyncio.Task[None]]:
+    """Events come in, told by the task, and are projected; at the end all of them are counted."""
+    projector = Projector(engine)
+    pump = Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02)
+    run = asyncio.create_task(pump.run())
+
+    async def more() -> None:
+        for part in parts(messy(seed, dossiers), 5, 15):
+            await append(engine, part)
+            pump.ring(TENANT)
+            await asyncio.sleep(0.01)
+
+    coming = asyncio.create_task(more())
+    yield coming
+    await coming
+    async with asyncio.timeout(30), driver_session(engine) as link:
+        while (await projections.lag(link, TENANT)).oldest_uncounted_at is not None:
+            await asyncio.sleep(0.02)
+    await pump.stop(5)
+    await run
 
 
 def faults(point: str) -> FailPoints:

@@ -16,13 +16,14 @@ from tests.integration.projected import (
     TENANT,
     append,
     assert_all_counted,
+    engine,
     messy,
     project,
     stored_rows,
     stored_sums,
     sums_where,
 )
-from tests.integration.recounted import engine, spoil
+from tests.integration.recounted import spoil
 
 __all__ = ["engine", "loaded"]  # fixtures
 

@@ -1,31 +1,25 @@
 """An audit that is killed goes on where it was, and one beside a projection or a rebuild is right."""
 
-import asyncio
-
 import pytest
 
 from services.worker.audit import Audits
 from services.worker.fail_points import Injected
 from services.worker.jobs import JobRunner
-from services.worker.projector import Projector
-from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
-from shared.db import audits, jobs, projections
+from shared.db import audits, jobs
 from shared.db.engine import driver_session
 from shared.db.jobs import JobKind, JobState
 from tests.integration.audited import WHOLE, audited, loaded, raised, runner
 from tests.integration.mistakes import MISTAKES
 from tests.integration.projected import (
     TENANT,
-    append,
     assert_all_counted,
-    messy,
-    parts,
+    engine,
     small_batches,
     stored_rows,
     stored_sums,
 )
-from tests.integration.recounted import engine, faults, silent, spoil
+from tests.integration.recounted import faults, silent, spoil, told_meanwhile
 
 __all__ = ["engine", "loaded"]  # fixtures
 
@@ -102,29 +96,13 @@ async def test_it_is_right_while_events_are_projected_and_alarms_at_nothing(load
     small_batches(monkeypatch, 9)
     if mistake != "none":
         await spoil(loaded, MISTAKES[mistake])
-    projector = Projector(loaded)
-    pump = Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02)
-    run = asyncio.create_task(pump.run())
-
-    async def more() -> None:
-        for part in parts(messy(f"more {mistake}", 30), 5, 15):
-            await append(loaded, part)
-            pump.ring(TENANT)
-            await asyncio.sleep(0.01)
-
-    coming = asyncio.create_task(more())
-    first = await audited(loaded)
-    while not coming.done():
-        later = await audited(loaded)
-        if mistake == "none":
-            assert later.result["alarms"] == []
-    await coming
-    assert (first.result["alarms"] == []) is (mistake == "none")
-    async with asyncio.timeout(30), driver_session(loaded) as link:
-        while (await projections.lag(link, TENANT)).oldest_uncounted_at is not None:
-            await asyncio.sleep(0.02)
-    await pump.stop(5)
-    await run
+    async with told_meanwhile(loaded, f"more {mistake}", 30) as coming:
+        first = await audited(loaded)
+        while not coming.done():
+            later = await audited(loaded)
+            if mistake == "none":
+                assert later.result["alarms"] == []
+        assert (first.result["alarms"] == []) is (mistake == "none")
     await audited(loaded)
     await assert_all_counted(loaded)
 

@@ -16,8 +16,13 @@ from shared.domain.nights import last_tick, night_of
 from shared.settings import Settings
 from tests.integration.audited import audited, loaded, memory, raised, runner
 from tests.integration.mistakes import MISTAKES
-from tests.integration.projected import TENANT, assert_all_counted, assert_exact
-from tests.integration.recounted import engine, spoil
+from tests.integration.projected import (
+    TENANT,
+    assert_all_counted,
+    assert_exact,
+    engine,
+)
+from tests.integration.recounted import spoil
 
 __all__ = ["engine", "loaded"]  # fixtures
 

@@ -16,7 +16,7 @@ from tests.integration.projected import (
     append,
     assert_all_counted,
     assert_exact,
-    create_tenant,
+    engine,
     messy,
     new_event,
     parts,
@@ -27,13 +27,7 @@ from tests.integration.projected import (
 )
 from tests.oracle.histories import event
 
-
-@pytest.fixture
-async def engine(database_url):
-    engine = create_engine(database_url, application="test")
-    await create_tenant(engine)
-    yield engine
-    await engine.dispose()
+__all__ = ["engine"]  # fixture
 
 
 def faults(**environment: str) -> FailPoints:

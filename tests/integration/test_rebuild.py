@@ -9,7 +9,6 @@ import pytest
 
 from services.worker.fail_points import FailPoints, Injected
 from services.worker.jobs import JobRunner
-from services.worker.projector import Projector
 from services.worker.pump import Pump
 from services.worker.rebuild import Rebuild
 from services.worker.recounter import RecounterEnded
@@ -25,15 +24,15 @@ from tests.integration.projected import (
     TENANT,
     append,
     assert_all_counted,
+    engine,
     expected_sums,
     messy,
-    parts,
     project,
     small_batches,
     stored_rows,
     stored_sums,
 )
-from tests.integration.recounted import engine, faults, silent, spoil
+from tests.integration.recounted import faults, silent, spoil, told_meanwhile
 
 __all__ = ["engine"]  # fixtures
 
@@ -175,28 +174,12 @@ async def test_it_is_right_while_events_are_projected(loaded, monkeypatch, mista
     small_batches(monkeypatch, 9)
     if mistake != "none":
         await spoil(loaded, MISTAKES[mistake])
-    projector = Projector(loaded)
-    pump = Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02)
-    run = asyncio.create_task(pump.run())
-
-    async def more() -> None:
-        for part in parts(messy(f"more {mistake}", 70), 5, 15):
-            await append(loaded, part)
-            pump.ring(TENANT)
-            await asyncio.sleep(0.01)
-
-    coming = asyncio.create_task(more())
-    with suppress(Injected):
-        await Rebuild(loaded, faults=faults("mid-rebuild:1@0.5"))(await claimed(loaded), silent)
-    await spoil(loaded, "UPDATE job SET state = 'failed'")
-    job = await rebuild(loaded)
-    assert job.state is JobState.DONE, job.error
-    await coming
-    async with asyncio.timeout(30), driver_session(loaded) as link:
-        while (await projections.lag(link, TENANT)).oldest_uncounted_at is not None:
-            await asyncio.sleep(0.02)
-    await pump.stop(5)
-    await run
+    async with told_meanwhile(loaded, f"more {mistake}", 70):
+        with suppress(Injected):
+            await Rebuild(loaded, faults=faults("mid-rebuild:1@0.5"))(await claimed(loaded), silent)
+        await spoil(loaded, "UPDATE job SET state = 'failed'")
+        job = await rebuild(loaded)
+        assert job.state is JobState.DONE, job.error
     await assert_all_counted(loaded)
 
 

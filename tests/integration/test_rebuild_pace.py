@@ -11,8 +11,14 @@ from services.worker.pace import Pace
 from services.worker.rebuild import Rebuild
 from services.worker.recounter import GIVE_WAY, NICENESS, RecounterEnded
 from tests.integration.mistakes import MISTAKES
-from tests.integration.projected import TENANT, append, assert_all_counted, messy
-from tests.integration.recounted import engine, silent, spoil
+from tests.integration.projected import (
+    TENANT,
+    append,
+    assert_all_counted,
+    engine,
+    messy,
+)
+from tests.integration.recounted import silent, spoil
 from tests.integration.test_rebuild import claimed, loaded, rebuild
 
 __all__ = ["engine", "loaded"]  # fixtures

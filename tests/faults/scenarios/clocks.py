@@ -117,7 +117,7 @@ async def clock_skew(run: Run) -> None:
             way.remove(rule)
             kind = f"a portal away while clocks were {abs(api):.0f} s apart from the database's"
             took = await arrives(run, life[-1], SWEEP_BOUND_SECONDS + 20)
-            run.outcome.recoveries.setdefault(kind, []).append(took)
+            run.outcome.recovered(kind, took)
             await run.settled(60)
             item = (await client.get("/v1/events", params={"source": life[0]["source"], "id": life[0]["id"]})).json()[
                 "items"
@@ -223,7 +223,7 @@ async def double_scheduler(run: Run) -> None:
         return [job["state"] for job in (await effects(run))["jobs"]] == ["done", "done"]
 
     await run.until(done, 60, "the night's audit and comparison")
-    run.outcome.recoveries.setdefault("both workers stopped over a tick", []).append(time.monotonic() - begun)
+    run.outcome.recovered("both workers stopped over a tick", time.monotonic() - begun)
     await run.settled()
     await asyncio.sleep(run.counts.of(60, 4, 1))  # sweeps go on: none of them begins another one
     found = await effects(run)

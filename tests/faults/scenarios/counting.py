@@ -34,7 +34,7 @@ async def double_counting_on_redelivery(run: Run) -> None:
         for event in flat(lives[: 1 + number % 2]):
             await agencies.post([event])  # told again: a duplicate, at its first position
         if number % 8 == 7:
-            run.outcome.recoveries.setdefault("a worker killed", []).append(await run.settled())
+            run.outcome.recovered("a worker killed", await run.settled())
             await run.judge(rebuild=False)
             assert not run.outcome.verdict.rows, f"after kill {number + 1}"
 

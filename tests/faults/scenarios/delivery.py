@@ -52,7 +52,7 @@ async def wake_up_lost_while_a_job_runs(run: Run) -> None:
         await run.agencies.insist([second])
         appended = time.monotonic()
         await arrives(run, second, slow_seconds + SWEEP_BOUND_SECONDS)
-        run.outcome.recoveries.setdefault("a ring during a call", []).append(time.monotonic() - appended)
+        run.outcome.recovered("a ring during a call", time.monotonic() - appended)
         assert rule.fired == 1
         way.watched = None
 
@@ -85,7 +85,7 @@ async def wake_up_lost_with_the_queue(run: Run) -> None:
                 await flush(run)
             # the queue is still away: the sweep alone must find it
             took = await arrives(run, life[-1], SWEEP_BOUND_SECONDS)
-            run.outcome.recoveries.setdefault(f"the queue {how}", []).append(took)
+            run.outcome.recovered(f"the queue {how}", took)
             answers = run.agencies.book.answers - before
             assert set(answers) == {202}, f"queue {how}: {dict(answers)}"
             assert told_seconds < 1.0 * len(life) + 2, f"queue {how}: {len(life)} events took {told_seconds:.1f} s"

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from shared.db.figure_slots import ANY, Cut, is_cut, slot_of
+from shared.db.figure_slots import Cut, is_cut, slot_of
 from tests.faults import oracle
 from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS
@@ -26,12 +26,6 @@ from tests.oracle.reckoning import Reckoning, reckon
 from tests.system.end_to_end import TENANT
 
 JOB_SECONDS = 60.0
-PROVINCE = {
-    "dossier": "SELECT t::text AS row FROM dossier t WHERE tenant = $1 ORDER BY 1",
-    # a sum that has become nothing may stay or go: it counts as absent
-    "figure_sum": f"SELECT t::text AS row FROM figure_sum t WHERE tenant = $1 AND ({ANY}) ORDER BY 1",
-}
-
 _DEPARTMENT = "agency IN (SELECT number FROM figure_code WHERE tenant = $1 AND kind = 'agency' AND code LIKE 'H51.__')"
 EDITS = {
     "a sum raised": "UPDATE figure_sum SET received = received + 1 WHERE ctid = (SELECT ctid FROM figure_sum"
@@ -84,16 +78,7 @@ async def ended(client: httpx.AsyncClient, answer: httpx.Response, seconds: floa
 
 async def stored(run: Run) -> dict[str, list[str]]:
     """What the dashboards are made of, row by row, as it stands in the database."""
-    return {table: [row["row"] for row in await run.stack.sql(PROVINCE[table], TENANT)] for table in oracle.PROJECTED}
-
-
-def changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
-    """The rows that are not as they were: those that are gone, and those that have come."""
-    rows = []
-    for table, known in before.items():
-        gone, come = Counter(known) - Counter(after[table]), Counter(after[table]) - Counter(known)
-        rows += [f"{table} - {row}" for row in gone] + [f"{table} + {row}" for row in come]
-    return rows
+    return await oracle.stored(run.stack, without_empty_sums=True)
 
 
 async def reconciled(run: Run) -> dict[str, Any]:
@@ -168,9 +153,9 @@ async def found_and_repaired(run: Run, what: str, statement: str) -> None:
             assert answer.status_code == 200, answer.text
     assert findings, f"{what}: an alarm without a finding"
     assert all(one["stored"] != one["recounted"] for one in findings), findings
-    run.outcome.recoveries.setdefault("a row edited by hand, audited", []).append(time.monotonic() - begun)
-    apart = changed(right, await stored(run))
-    assert not apart, f"{what}: repaired to something else: {apart[:10]}"
+    run.outcome.recovered("a row edited by hand, audited", time.monotonic() - begun)
+    apart = oracle.changed(right, await stored(run), "gone", "come")
+    assert not apart, f"{what}: repaired to something else: {apart}"
     assert not await seen_by_oracle(run), f"{what}: the oracle's third part still differs"
 
 

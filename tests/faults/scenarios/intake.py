@@ -48,7 +48,7 @@ async def missed_through_a_gap(run: Run) -> None:
         assert await slow_post, "the slow event is acknowledged in the end"
         assert how == "stopped" or rule.fired == 1, f"{how}: the statement that appends it did not come by"
         await arrives(run, slow, SWEEP_BOUND_SECONDS + 4)
-        run.outcome.recoveries.setdefault(f"one API process {how}", []).append(time.monotonic() - released)
+        run.outcome.recovered(f"one API process {how}", time.monotonic() - released)
     assert [seat.lives for seat in stack.seats] == lives_before, "nothing was restarted"
 
 

@@ -199,7 +199,7 @@ async def drained(run: Run, way: Proxy, what: str, back: float, items: int, *, s
 
     # a probe that began in the moment of its return may hang for as long as a call may take: 30 s
     took = await run.until(called, 45, "the first call to the portal that is back")
-    run.outcome.recoveries.setdefault(f"{what}, to the first call", []).append(took)
+    run.outcome.recovered(f"{what}, to the first call", took)
     shown: list[int] = []
     limit = time.monotonic() + seconds
     # live changes beside it: what they leave waiting is not what drains

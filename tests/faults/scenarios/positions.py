@@ -67,7 +67,7 @@ async def stalled_by_a_burned_number(run: Run) -> None:
                 await killed_in_an_append(run, same, before="before" in how)
             await told(run, after)
             took = await counted(run, after, COUNTED_SECONDS)
-            run.outcome.recoveries.setdefault(f"an event counted after: {how}", []).append(took)
+            run.outcome.recovered(f"an event counted after: {how}", took)
             await told(run, same)
     await asyncio.to_thread(stack.wait_ready)
 
@@ -123,7 +123,7 @@ async def stalled_by_an_idle_transaction(run: Run) -> None:
                     await told(run, event)
                 await counted(run, life[-1], COUNTED_SECONDS)
                 took = await arrives(run, life[-1], SWEEP_BOUND_SECONDS)
-            run.outcome.recoveries.setdefault(f"idle transaction, {what}", []).append(took)
+            run.outcome.recovered(f"idle transaction, {what}", took)
         await held_rows(run)
     await run.stack.sql("DROP TABLE faults_beside")
 
@@ -165,5 +165,5 @@ async def held_rows(run: Run) -> None:
         assert slowest <= ANSWERED_SECONDS, f"an answer after {slowest:.1f} s"
         run.outcome.notes.append(f"counter and cursor held: freed after {took:.1f} s, longest answer {slowest:.1f} s")
         await counted(run, second, COUNTED_SECONDS)
-    run.outcome.recoveries.setdefault("idle transaction on counter and cursor, since it began", []).append(took)
+    run.outcome.recovered("idle transaction on counter and cursor, since it began", took)
     await arrives(run, second, SWEEP_BOUND_SECONDS)

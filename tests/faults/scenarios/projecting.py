@@ -107,7 +107,7 @@ async def a_poison_event(run: Run) -> None:
             await asyncio.gather(
                 *(arrives(run, life[1], SWEEP_BOUND_SECONDS) for life in heads if life[0]["subject"] not in bad)
             )
-            run.outcome.recoveries.setdefault(f"others, beside a poison event ({how})", []).append(time.monotonic() - told)
+            run.outcome.recovered(f"others, beside a poison event ({how})", time.monotonic() - told)
             await listed(run, bad, {one["subject"]: run.agencies.book.acked[identity(one)] for _, one in heads})
             await cure(run, how)
             # one by its next event, the other one by a rebuild

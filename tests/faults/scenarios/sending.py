@@ -116,7 +116,7 @@ async def head_of_line_blocking(run: Run) -> None:
     await asyncio.gather(*(arrives(run, one, 2 * DEADLINE_SECONDS) for one in neighbours))
     waited = time.monotonic() - begun
     assert waited <= 2 * DEADLINE_SECONDS, f"neighbours of a call that hangs arrived after {waited:.0f} s"
-    run.outcome.recoveries.setdefault("a neighbour in a call that hangs", []).append(waited)
+    run.outcome.recovered("a neighbour in a call that hangs", waited)
     await arrives(run, told[-1][0], SWEEP_BOUND_SECONDS)
     shared = await beside(run, {hangs, fails, refused})
     apart = [(one, at) for one, at in told if one["subject"] not in shared]

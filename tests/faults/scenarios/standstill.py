@@ -156,7 +156,7 @@ async def stands_still(run: Run, client: httpx.AsyncClient, what: str) -> None:
     async with STANDSTILLS[what](run):
         begun = time.monotonic()
         took = await run.until(unready, SEEN_SECONDS, f"/readyz answers 503 while {what}")
-        run.outcome.recoveries.setdefault("to be seen by /readyz", []).append(took)
+        run.outcome.recovered("to be seen by /readyz", took)
         (life,) = run.agencies.lives(1)
         telling = asyncio.create_task(run.agencies.tell([life]))
         while time.monotonic() < begun + took + 1.5:  # and it stays so: no sign of life meanwhile
