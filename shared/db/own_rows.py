@@ -6,8 +6,6 @@ words of a refusal do not depend on whether a code outside the subtree exists.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from shared.db.access import Access
@@ -18,6 +16,7 @@ from shared.domain.agency_tree import AgencyCatalogue, AgencyVersion
 from shared.domain.codes import present_form
 from shared.domain.errors import FieldError, Forbidden, InvalidInput
 from shared.domain.events import AgencyCode, Tenant
+from shared.domain.local_time import local_date
 from shared.domain.subtree_border import first_crossing
 from shared.domain.working_time import OfficeHours
 
@@ -34,50 +33,47 @@ _KEPT: Final = ("parent", "valid_from", "valid_to", "successors")
 """What gives a row its place: told as it is known, it may name what lies outside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The key that tells: its tenant, the root of its subtree, and the local date."""
-
-    tenant: Tenant
-    agency: AgencyCode
-    today: date
-
-
-async def put_own_agencies(connection: "DriverConnection", holder: Holder, told: Sequence[AgencyVersion]) -> CatalogueChange:
-    """As `put_agencies` without ``replace``, for a key with a subtree. Roll back where it raises.
+async def put_own_agencies(
+    connection: "DriverConnection", tenant: Tenant, agency: AgencyCode, told: Sequence[AgencyVersion]
+) -> CatalogueChange:
+    """As `put_agencies` without ``replace``, for a key with the subtree of ``agency``. Roll back where it raises.
 
     Raises:
         Forbidden: with pointers into ``told``.
         InvalidInput: as `put_agencies`.
     """
-    access = await _access(connection, holder)
+    access = await _access(connection, tenant, agency)
     _refuse(foreign_agencies(access, told))
     try:
-        change = await put_agencies(connection, holder.tenant, told, replace=False)
+        change = await put_agencies(connection, tenant, told, replace=False)
     except InvalidInput as error:
         if all(one.pointer for one in error.errors):
             raise
         # it names a row that is not told here and may be a stranger's
         raise Forbidden(_REFUSED, [FieldError("", "crossing", _CROSSING)]) from error
-    _refuse(crossing_agencies(access, AgencyCatalogue(holder.tenant, await read_agencies(connection, holder.tenant)), told))
+    _refuse(crossing_agencies(access, AgencyCatalogue(tenant, await read_agencies(connection, tenant)), told))
     return change
 
 
 async def put_own_office_hours(
-    connection: "DriverConnection", holder: Holder, told: Sequence[tuple[AgencyCode, OfficeHours | None]]
+    connection: "DriverConnection",
+    tenant: Tenant,
+    agency: AgencyCode,
+    told: Sequence[tuple[AgencyCode, OfficeHours | None]],
 ) -> CatalogueChange:
-    """As `put_office_hours` without ``replace``, for a key with a subtree.
+    """As `put_office_hours` without ``replace``, for a key with the subtree of ``agency``.
 
     Raises:
         Forbidden: with pointers into ``told``.
     """
-    _refuse(foreign_hours(await _access(connection, holder), [code for code, _ in told]))
-    return await put_office_hours(connection, holder.tenant, dict(told))
+    _refuse(foreign_hours(await _access(connection, tenant, agency), [code for code, _ in told]))
+    return await put_office_hours(connection, tenant, dict(told))
 
 
-async def _access(connection: "DriverConnection", holder: Holder) -> Access:
-    await begin_change(connection, holder.tenant)
-    return Access.of(await read_catalogue(connection, holder.tenant), holder.agency, holder.today)
+async def _access(connection: "DriverConnection", tenant: Tenant, agency: AgencyCode) -> Access:
+    """What the key sees once the tenant's other writers are done, by the database's clock."""
+    now = await begin_change(connection, tenant)
+    return Access.of(await read_catalogue(connection, tenant), agency, local_date(now))
 
 
 def _refuse(errors: list[FieldError]) -> None:

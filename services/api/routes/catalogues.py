@@ -140,8 +140,7 @@ async def put_agencies(request: Request, context: RequestContext, caller: Admin,
             if caller.agency is None or caller.has_whole_province:
                 change = await catalogue_changes.put_agencies(connection, caller.tenant, agencies, replace=replace)
             else:
-                holder = own_rows.Holder(caller.tenant, caller.agency, context.catalogues.today())
-                change = await own_rows.put_own_agencies(connection, holder, agencies)
+                change = await own_rows.put_own_agencies(connection, caller.tenant, caller.agency, agencies)
     except (InvalidInput, Forbidden) as error:
         raise pointed(error, told) from error
     context.catalogues.forget(caller.tenant)

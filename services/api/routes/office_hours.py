@@ -82,8 +82,8 @@ async def tell_office_hours(
             if caller.agency is None or caller.has_whole_province:
                 change = await put_office_hours(connection, caller.tenant, hours, replace=replace)
             else:
-                holder = own_rows.Holder(caller.tenant, caller.agency, context.catalogues.today())
-                change = await own_rows.put_own_office_hours(connection, holder, list(hours.items()))
+                told_hours = list(hours.items())
+                change = await own_rows.put_own_office_hours(connection, caller.tenant, caller.agency, told_hours)
     except (InvalidInput, Forbidden) as error:
         raise pointed(error, told) from error
     return Change.model_validate(change, from_attributes=True)
