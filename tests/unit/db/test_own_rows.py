@@ -289,3 +289,14 @@ def test_office_hours_go_by_code_and_so_does_the_right_to_them() -> None:
     ):
         assert (foreign_hours(admin, [AgencyCode(code)]) == []) == is_own, code
     assert foreign_hours(ADMIN, [AgencyCode("H51.12")]) == []
+
+
+def test_a_row_is_valid_no_longer_than_what_it_lies_in() -> None:
+    begin = date(2025, 7, 1)
+    young = checked([version("H51"), version("H51.12", "H51", begin), version("H51.13", "H51")])
+    admin = Access.of(Catalogue(young, {}, ["H51.12"]), AgencyCode("H51.12"), TODAY)
+    for told, is_taken in (([version("H51.12.05", "H51.12")], False), ([version("H51.12.05", "H51.12", begin)], True)):
+        after = after_putting(young, told)
+        assert after is not None
+        assert foreign_agencies(admin, told) == []
+        assert (crossing_agencies(admin, after, told) == []) == is_taken
