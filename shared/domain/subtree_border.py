@@ -20,13 +20,13 @@ from shared.domain.local_time import day_after
 _UNKNOWN: Final = ".\x00"
 """Makes an unknown code of a known one; no code and no alias can hold the character."""
 
-_Place: TypeAlias = tuple[bool, tuple[AgencyCode, ...]]
-"""Whether a code is on the tree, and the agencies from the one that it names up to the tree's root."""
+_Place: TypeAlias = tuple[AgencyCode, bool, AgencyCode | None]
+"""The agency that a code names, whether it is on the tree, and the one above: where all of these stay, so do all above."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """What a change would move over the border, or beyond it: a code, with those above it before and after."""
+    """What a change would move over the border, or beyond it: a code, what it names and all above, before and after."""
 
     codes: tuple[str, ...]
     on: date
@@ -39,16 +39,15 @@ def first_crossing(
     known = sorted({*_named(before), *_named(after), *seen})
     unknown = [f"{code}{_UNKNOWN}" for code in sorted({*before.codes, *after.codes})]
     for on in sorted({*_changes(before), *_changes(after)}):
-        trees = before.tree_on(on), after.tree_on(on)
-        if _place(trees[0], root) != _place(trees[1], root):
+        was, is_ = _Places(before.tree_on(on), root), _Places(after.tree_on(on), root)
+        if was.standing(was.tree.resolve(root)) != is_.standing(is_.tree.resolve(root)):
             return Crossing((root,), on)
         for code in chain(known, unknown):
-            was, is_ = (_place(tree, code) for tree in trees)
-            was_inside, is_inside = root in was[1], root in is_[1]
+            place, new_place = was.of(code), is_.of(code)
             # what nobody has told yet may leave: the key only gives away what it might have seen one day
-            left = was_inside and not is_inside and not code.endswith(_UNKNOWN)
-            if left or (not was_inside and was != is_):
-                return Crossing((code, *was[1], *is_[1]), on)
+            if place != new_place and not (place is None and code.endswith(_UNKNOWN)):
+                named = [one for tree in (was.tree, is_.tree) for one in (tree.resolve(code), *tree.ancestors(code))]
+                return Crossing((code, *named), on)
     return None
 
 
@@ -68,5 +67,26 @@ def _changes(catalogue: AgencyCatalogue) -> Iterator[date]:
             yield day_after(version.valid_to)
 
 
-def _place(tree: AgencyTree, code: str) -> _Place:
-    return tree.is_known(code), (tree.resolve(code), *tree.ancestors(code))
+class _Places:
+    """The places on one tree. A walk ends where an earlier one has been: a tree may be as deep as it has agencies."""
+
+    def __init__(self, tree: AgencyTree, root: AgencyCode) -> None:
+        self.tree: Final = tree
+        self._inside: Final[dict[AgencyCode, bool]] = {tree.root: False, root: True}
+
+    def of(self, code: str) -> _Place | None:
+        agency = self.tree.resolve(code)
+        return None if self._is_inside(agency) else self.standing(agency)
+
+    def standing(self, agency: AgencyCode) -> _Place:
+        return agency, self.tree.is_known(agency), self.tree.parent(agency)
+
+    def _is_inside(self, agency: AgencyCode) -> bool:
+        path: list[AgencyCode] = []
+        current: AgencyCode | None = agency
+        while current is not None and current not in self._inside:
+            path.append(current)
+            current = self.tree.parent(current)
+        inside = current is not None and self._inside[current]
+        self._inside.update(dict.fromkeys(path, inside))
+        return inside
