@@ -15,10 +15,10 @@ from services.api.keyring import Caller
 from services.api.problems import Unauthenticated
 from services.api.query_names import refuse_unknown
 from shared.db.keys import Scope
-from shared.domain.errors import Forbidden
+from shared.domain.errors import FieldError, Forbidden
 from shared.observability import note
 
-__all__ = ["Caller", "Scope", "any_caller", "requires"]
+__all__ = ["Caller", "Scope", "any_caller", "refuse_replacing", "requires", "requires_whole_province"]
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -91,8 +91,19 @@ def requires_whole_province(scope: Scope | str) -> Callable[[Request, Caller], A
 
     async def caller_of_all(request: Request, caller: Known) -> Caller:
         await with_scope(request, caller)
-        if caller.agency is not None:
+        if not caller.has_whole_province:
             raise Forbidden("this concerns the whole province; the key has an agency subtree")
         return caller
 
     return caller_of_all
+
+
+def refuse_replacing(caller: Caller, *, replace: bool) -> None:
+    """Refuse ``replace=true`` to a key with a subtree: it removes what is not told, and that is most of the province's.
+
+    Raises:
+        Forbidden: naming the parameter.
+    """
+    if replace and not caller.has_whole_province:
+        detail = "replace=true concerns the whole province; the key has an agency subtree"
+        raise Forbidden(detail, [FieldError("/replace", "whole_province", "only for a key of the whole province")])

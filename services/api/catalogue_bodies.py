@@ -12,7 +12,7 @@ from services.api import messages
 from services.api.faults import Fault, faults_of
 from services.api.problems import InvalidFields, Refused
 from services.api.schemas import sheets
-from shared.domain.errors import FieldError, InvalidInput
+from shared.domain.errors import FieldError, Forbidden, InvalidInput
 
 MAX_BODY_BYTES: Final = 32 * 2**20
 
@@ -85,11 +85,12 @@ def _in_sheet(pointer: str) -> str:
     return "/".join(parts)
 
 
-def pointed(error: InvalidInput, told: Told) -> InvalidInput:
+def pointed(error: InvalidInput | Forbidden, told: Told) -> InvalidInput | Forbidden:
     """The same error with pointers into the body as it was told."""
     if not told.from_csv:
         return error
-    return InvalidInput([FieldError(_in_sheet(one.pointer), one.code, one.detail) for one in error.errors])
+    errors = [FieldError(_in_sheet(one.pointer), one.code, one.detail) for one in error.errors]
+    return Forbidden(str(error), errors) if isinstance(error, Forbidden) else InvalidInput(errors)
 
 
 def csv_answer(headings: Sequence[str], rows: list[dict[str, Any]]) -> Response:

@@ -142,6 +142,9 @@ _TOLD: Final[Mapping[str, str]] = {
     "no_part": "phải là phần mà chỉ số này có",
     "agency_pattern": "phải là mã cơ quan, ví dụ H51.12",
     "cursor": "phải là next_cursor của danh sách này",
+    "root_moved": "cơ quan của chính khóa phải giữ nguyên cơ quan cấp trên, thời hạn hiệu lực và cơ quan tiếp nhận",
+    "crossing": "phải giữ nguyên mọi thứ ngoài phạm vi của khóa, vào mọi ngày",
+    "whole_province": "chỉ dành cho khóa của cả tỉnh",
     "cursor_of_another_list": "phải là next_cursor của đúng danh sách này: cùng bộ lọc, thứ tự và khóa",
 }
 

@@ -33,6 +33,11 @@ class Caller:
         """Whether the caller has this scope; ``admin`` implies all."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
+    @property
+    def has_whole_province(self) -> bool:
+        """Whether the key is of the whole tenant: without a subtree, or with that of the tenant's own root."""
+        return self.agency is None or self.agency == AgencyCode(self.tenant)
+
 
 class KeyRing:
     """Looks keys up, once a second for each key in use; only what was found is remembered."""

@@ -113,7 +113,6 @@ _BY_STATUS: Final = {
 _BY_ERROR: Final[Mapping[type[MotcuaError], Kind]] = {
     Unauthenticated: messages.UNAUTHENTICATED,
     errors.Conflict: messages.CONFLICT,
-    errors.Forbidden: messages.FORBIDDEN,
     errors.NotFound: messages.NOT_FOUND,
     errors.NotYet: messages.NOT_YET,
     errors.Overloaded: messages.UNAVAILABLE,
@@ -124,9 +123,11 @@ _BY_ERROR: Final[Mapping[type[MotcuaError], Kind]] = {
 async def answer_motcua_error(request: Request, error: Exception) -> Response:
     """The answer to an error of our own tree."""
     language = language_of(request)
-    if isinstance(error, errors.InvalidInput):
+    if isinstance(error, errors.InvalidInput | errors.Forbidden):
         told = [translated(field_error, language) for field_error in error.errors]
-        return answer(request, messages.INVALID, field_errors=told)
+        is_right = isinstance(error, errors.Forbidden)
+        kind = messages.FORBIDDEN if is_right else messages.INVALID
+        return answer(request, kind, detail=str(error) if is_right else None, field_errors=told)
     if isinstance(error, InvalidFields):
         return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in error.faults])
     if isinstance(error, Refused):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.db.almanacs import hours_of
 from shared.db.catalogue_changes import CatalogueChange, begin_change
-from shared.domain.events import Tenant
+from shared.domain.events import AgencyCode, Tenant
 from shared.domain.working_time import OfficeHours
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ async def read_office_hours(
 
 
 async def put_office_hours(
-    connection: "DriverConnection", tenant: Tenant, told: Mapping[str, OfficeHours | None], *, replace: bool = False
+    connection: "DriverConnection", tenant: Tenant, told: Mapping[AgencyCode, OfficeHours | None], *, replace: bool = False
 ) -> CatalogueChange:
     """Take ``told`` as the hours of these agencies and of those below them by code; with ``replace`` of all there are.
 

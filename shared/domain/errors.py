@@ -12,6 +12,7 @@ MotcuaError
 
 # ruff: noqa: N818 - the names say what happened; all of them are errors by their root
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -46,7 +47,11 @@ class Conflict(MotcuaError):
 
 
 class Forbidden(MotcuaError):
-    """The caller lacks a scope, or the agency is outside the caller's subtree."""
+    """The caller lacks a scope, or an agency is outside the caller's subtree; ``errors`` name the fields of such, if any."""
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.errors = list(errors)
 
 
 class NotFound(MotcuaError):

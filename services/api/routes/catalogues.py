@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Query, Request, Security
 from pydantic import TypeAdapter
 
-from services.api.auth import Caller, Scope, any_caller, requires
+from services.api.auth import Caller, Scope, any_caller, refuse_replacing, requires, requires_whole_province
 from services.api.catalogue_bodies import body_described, csv_answer, csv_described, pointed, read_body, validated
 from services.api.context import RequestContext
 from services.api.openapi import error_answers
@@ -20,15 +20,17 @@ from services.api.schemas.catalogues import (
     Procedures,
 )
 from services.api.schemas.parameters import FormatParameter, read_known_at, wants_csv
-from shared.db import catalogue_changes
+from shared.db import catalogue_changes, own_rows
 from shared.db.catalogues import read_agencies, read_calendar, read_procedures
 from shared.db.engine import driver_session
-from shared.domain.errors import InvalidInput, NotFound
+from shared.domain.errors import Forbidden, InvalidInput, NotFound
 
 router = APIRouter(tags=["catalogues"])
 
 Anyone = Annotated[Caller, Security(any_caller)]
 Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]
+# deadlines of everybody hang on procedures and the calendar
+WholeAdmin = Annotated[Caller, Depends(requires_whole_province(Scope.ADMIN))]
 Replace = Annotated[
     bool, Query(description="True: the body is all there is; what it leaves out is marked as removed (thay thế toàn bộ).")
 ]
@@ -120,18 +122,26 @@ async def get_agency(
 What is given of a code is all that is to be known of it; a code may come several times, for periods of validity that do not
 overlap. Parents, successors and aliases are checked against the whole catalogue, cycles are refused. Earlier versions are
 kept: an as-of question gets the catalogue as it was known then. Told again unchanged, nothing is written. The process that
-answered uses it at once, the others within a second.""",
+answered uses it at once, the others within a second.
+
+A key with an agency subtree tells agencies inside it (trong phạm vi của khóa), with parents, successors and new aliases
+inside it too, and never with `replace`; its own agency keeps its parent, days and successors. What lies outside must stay as
+it is on every day. Else 403 with the row, and nothing is written.""",
     responses=error_answers(400, 413, 415),
     openapi_extra=body_described(_AGENCIES, _AGENCY_EXAMPLE, _AGENCY_CSV),
 )
 async def put_agencies(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
     """Take agencies."""
+    refuse_replacing(caller, replace=replace)
     told = await read_body(request, items.AGENCY_SHEET, lambda rows: rows)
     agencies = [item.told() for item in validated(_AGENCIES, told)]
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
-            change = await catalogue_changes.put_agencies(connection, caller.tenant, agencies, replace=replace)
-    except InvalidInput as error:
+            if caller.agency is None or caller.has_whole_province:
+                change = await catalogue_changes.put_agencies(connection, caller.tenant, agencies, replace=replace)
+            else:
+                change = await own_rows.put_own_agencies(connection, caller.tenant, caller.agency, agencies)
+    except (InvalidInput, Forbidden) as error:
         raise pointed(error, told) from error
     context.catalogues.forget(caller.tenant)
     return Change.model_validate(change, from_attributes=True)
@@ -183,11 +193,11 @@ async def get_procedure(
     "/v1/procedures",
     summary="Tell procedures",
     description="Tells procedures (cập nhật danh mục thủ tục): all of them with `replace=true`, else those given. Earlier"
-    " versions are kept; told again unchanged, nothing is written.",
+    " versions are kept; told again unchanged, nothing is written. Needs a key without an agency subtree.",
     responses=error_answers(400, 413, 415),
     openapi_extra=body_described(_PROCEDURES, _PROCEDURE_EXAMPLE, _PROCEDURE_CSV),
 )
-async def put_procedures(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
+async def put_procedures(request: Request, context: RequestContext, caller: WholeAdmin, replace: Replace = False) -> Change:
     """Take procedures."""
     told = await read_body(request, items.PROCEDURE_SHEET, lambda rows: [items.nested_limit(row) for row in rows])
     procedures = [item.told() for item in validated(_PROCEDURES, told)]
@@ -225,14 +235,14 @@ async def get_calendar(
     description="""Tells days (cập nhật lịch nghỉ) and confirmed years: all of them with `replace=true`, else those given.
 
 A CSV has days only: the years that occur in it count as confirmed, or those of `confirmed_years=` where it is given (empty:
-none).""",
+none). Needs a key without an agency subtree.""",
     responses=error_answers(400, 413, 415),
     openapi_extra=body_described(_CALENDAR, _CALENDAR_EXAMPLE, _CALENDAR_CSV),
 )
 async def put_calendar(
     request: Request,
     context: RequestContext,
-    caller: Admin,
+    caller: WholeAdmin,
     replace: Replace = False,
     confirmed_years: Annotated[
         str | None,

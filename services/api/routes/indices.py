@@ -20,6 +20,7 @@ from shared.db.access import Access
 from shared.db.engine import driver_session
 from shared.db.index_766 import Reading
 from shared.db.statistics import Scope
+from shared.domain.errors import FieldError, Forbidden
 from shared.domain.index_766 import online_points
 from shared.domain.local_time import local_date
 from shared.domain.periods import read_period
@@ -114,7 +115,7 @@ async def read_inputs(
     description="""Gives figures (cung cấp số liệu) of the indicators that dossiers do not feed, each with the paper it
 stands in and that paper's date. They count where the index is asked for the same agency and the same period. A figure given
 again is a new version; earlier ones are kept. `withdrawn` takes a figure back. Given again unchanged, nothing is
-written.""",
+written. A key with an agency subtree gives those of agencies inside it, else 403 with the row.""",
     responses=error_answers(400),
 )
 async def put_inputs(
@@ -126,10 +127,23 @@ async def put_inputs(
     if faults := [fault for index, item in enumerate(told) for fault in item.faults(f"/{index}")]:
         raise InvalidFields(faults)
     access = await _access(context, caller)
+    foreign = [index for index, item in enumerate(told) if not _is_visible(access, item.agency)]
+    if foreign:
+        detail = "a figure of an agency outside what this key may see"
+        errors = [FieldError(f"/{index}/agency", "outside", "an agency inside the key's subtree") for index in foreign]
+        raise Forbidden(detail, errors)
     given = [item.told(access.scope(item.agency) or access.top) for item in told]
     async with driver_session(context.engine) as connection, connection.transaction():
         change = await index_inputs.put_given(connection, caller.tenant, given)
     return Change.model_validate(change, from_attributes=True)
+
+
+def _is_visible(access: Access, agency: str | None) -> bool:
+    try:
+        access.scope(agency)
+    except Forbidden:
+        return False
+    return True
 
 
 async def _access(context: Context, caller: Caller) -> Access:

@@ -1,11 +1,11 @@
 """Long work: asked for here, done by a worker, looked at here."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Response, Security
 
-from services.api.auth import Caller, Scope, any_caller, requires
+from services.api.auth import Caller, Scope, any_caller, requires_whole_province
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
 from services.api.schemas.jobs import JobOut
@@ -19,6 +19,9 @@ router = APIRouter(tags=["jobs"])
 
 REQUESTED_BY = "requested_by"
 """Parameter of every job: the id of the key that asked for it."""
+
+_OF_DOSSIERS: Final = frozenset({JobKind.REPLAY, JobKind.RECONCILE})
+"""A key with a subtree may begin these, of dossiers that it names; all others are of the whole province."""
 
 
 async def queued(
@@ -37,11 +40,12 @@ async def queued(
     status_code=202,
     summary="Recompute all figures from the log",
     description="Recomputes every dossier and every figure from the log (tính lại toàn bộ) and corrects what differs; the"
-    " result tells the checksums before and after. Figures are served meanwhile. One at a time: 409 while another one runs.",
+    " result tells the checksums before and after. Figures are served meanwhile. One at a time: 409 while another one runs."
+    " Needs the scope `admin`, of a key without an agency subtree.",
     responses=error_answers(409),
 )
 async def rebuild(
-    context: RequestContext, caller: Annotated[Caller, Depends(requires(Scope.ADMIN))], response: Response
+    context: RequestContext, caller: Annotated[Caller, Depends(requires_whole_province(Scope.ADMIN))], response: Response
 ) -> JobOut:
     """Queue a rebuild."""
     return await queued(context, caller, JobKind.REBUILD, {}, response)
@@ -50,8 +54,9 @@ async def rebuild(
 @router.get(
     "/v1/jobs/{job_id}",
     summary="One job",
-    description="State, progress and result of a job (công việc) of this province. A key with an agency subtree sees the"
-    " jobs that it asked for itself.",
+    description="State, progress and result of a job (công việc) of this province, for keys that may begin such a job: a"
+    " rebuild or an audit needs `admin` of the whole province, a replay or a comparison `sync:manage`. A key with an agency"
+    " subtree sees the replays and comparisons that it asked for itself.",
     responses=error_answers(404),
 )
 async def get_job(
@@ -64,6 +69,14 @@ async def get_job(
         raise NotFound
     async with driver_session(context.engine) as connection:
         job = await jobs.find(connection, caller.tenant, job_id)
-    if job is None or (caller.agency is not None and job.parameters.get(REQUESTED_BY) != caller.key_id):
+    if job is None or not _may_begin(caller, job):
         raise NotFound
     return JobOut.of(job)
+
+
+def _may_begin(caller: Caller, job: jobs.Job) -> bool:
+    """Whether the caller may begin such a job; with a subtree: whether it began this one."""
+    of_dossiers = job.kind in _OF_DOSSIERS
+    if not caller.may(Scope.SYNC_MANAGE if of_dossiers else Scope.ADMIN):
+        return False
+    return caller.has_whole_province or (of_dossiers and job.parameters.get(REQUESTED_BY) == caller.key_id)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Security
 from pydantic import TypeAdapter
 
-from services.api.auth import Caller, Scope, any_caller, requires
+from services.api.auth import Caller, Scope, any_caller, refuse_replacing, requires
 from services.api.catalogue_bodies import body_described, csv_answer, csv_described, pointed, read_body, validated
 from services.api.context import RequestContext
 from services.api.openapi import error_answers
@@ -14,11 +14,12 @@ from services.api.schemas import office_hours as items
 from services.api.schemas.catalogues import Change
 from services.api.schemas.office_hours import OfficeHoursItem, OfficeHoursList, UsualHours
 from services.api.schemas.parameters import FormatParameter, read_known_at, wants_csv
+from shared.db import own_rows
 from shared.db.engine import driver_session
 from shared.db.office_hours import put_office_hours, read_office_hours
 from shared.domain.codes import tenant_of_agency
-from shared.domain.errors import FieldError, InvalidInput
-from shared.domain.events import Tenant
+from shared.domain.errors import FieldError, Forbidden, InvalidInput
+from shared.domain.events import AgencyCode, Tenant
 from shared.domain.working_time import OfficeHours
 
 router = APIRouter(tags=["catalogues"])
@@ -59,7 +60,10 @@ given.
 
 They count for the agency and for those below it by code that have none of their own. Earlier versions are kept; told again
 unchanged, nothing is written. Like a change of the calendar it moves the due dates that were computed for open dossiers
-(hạn trả của hồ sơ đang giải quyết) and no date that was told; the worker goes through them within seconds.""",
+(hạn trả của hồ sơ đang giải quyết) and no date that was told; the worker goes through them within seconds.
+
+A key with an agency subtree tells those of agencies inside it (trong phạm vi của khóa) below which by code no other agency
+stands elsewhere, and never with `replace`. Else 403 with the row, and nothing is written.""",
     responses=error_answers(400, 413, 415),
     openapi_extra=body_described(_ITEMS, _EXAMPLE, _CSV_EXAMPLE),
 )
@@ -70,23 +74,28 @@ async def tell_office_hours(
     replace: Replace = False,
 ) -> Change:
     """Take office hours."""
+    refuse_replacing(caller, replace=replace)
     told = await read_body(request, items.SHEET, lambda rows: rows)
     try:
         hours = _hours(validated(_ITEMS, told), caller.tenant)
-    except InvalidInput as error:
+        async with driver_session(context.engine) as connection, connection.transaction():
+            if caller.agency is None or caller.has_whole_province:
+                change = await put_office_hours(connection, caller.tenant, hours, replace=replace)
+            else:
+                told_hours = list(hours.items())
+                change = await own_rows.put_own_office_hours(connection, caller.tenant, caller.agency, told_hours)
+    except (InvalidInput, Forbidden) as error:
         raise pointed(error, told) from error
-    async with driver_session(context.engine) as connection, connection.transaction():
-        change = await put_office_hours(connection, caller.tenant, hours, replace=replace)
     return Change.model_validate(change, from_attributes=True)
 
 
-def _hours(told: list[OfficeHoursItem], tenant: Tenant) -> dict[str, OfficeHours | None]:
-    """By agency.
+def _hours(told: list[OfficeHoursItem], tenant: Tenant) -> dict[AgencyCode, OfficeHours | None]:
+    """By agency, in the order told: each comes once.
 
     Raises:
         InvalidInput: an agency that comes twice or is another tenant's, spans that make no office hours.
     """
-    hours: dict[str, OfficeHours | None] = {}
+    hours: dict[AgencyCode, OfficeHours | None] = {}
     errors: list[FieldError] = []
     for index, item in enumerate(told):
         if item.code in hours:

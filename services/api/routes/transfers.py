@@ -18,7 +18,7 @@ from shared.db.access import Access
 from shared.db.engine import driver_session
 from shared.db.event_log import Appended, NewEvent, Outcome
 from shared.domain.dossier import fold
-from shared.domain.errors import InvalidInput
+from shared.domain.errors import Forbidden, InvalidInput
 from shared.domain.events import AgencyCode, DossierCode, Event, EventName
 from shared.domain.transfers import TRANSFER_SOURCE, passed_at, transfer_id
 
@@ -116,6 +116,8 @@ def _successor(access: Access, code: str, to: str | None) -> tuple[AgencyCode, A
     """
     agencies, tree = access.catalogue.agencies, access.catalogue.tree_on(access.today)
     abolished = agencies.resolve(code)
+    if not access.sees(abolished):  # before it is told whether there is such an agency
+        raise Forbidden(f"agency {code} is outside what this key may see")
     if tree.is_known(abolished) or agencies.last_before(abolished, access.today) is None:
         raise InvalidInput.of("/code", "not_abolished", "an agency whose validity has ended")
     access.scope(abolished)

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.schemas.sheets import Sheet, read_int, read_list, read_text
 from shared.domain.codes import AGENCY_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN, present_form
+from shared.domain.events import AgencyCode
 from shared.domain.working_time import OFFICE_HOURS, OfficeHours
 
 _SPAN: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -37,7 +38,7 @@ class OfficeHoursItem(BaseModel):
     )
 
     @property
-    def code(self) -> str:
+    def code(self) -> AgencyCode:
         """The agency's code in its present form."""
         return present_form(self.agency)
 
