@@ -10,6 +10,7 @@ nothing for them: a piece that is shorter than any limit, and has all of the hea
 """
 
 from asyncio import TimerHandle, Transport
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,6 +53,17 @@ class _RefusedError(Exception):
     """What stops the parser; the refusal itself stands in the protocol, for httptools wraps what its callbacks raise."""
 
 
+class _LastWord:
+    """A refusal in uvicorn's queue of requests that wait for their turn."""
+
+    def __init__(self, say: Callable[[Refusal], None], refusal: Refusal) -> None:
+        self._say = say
+        self._refusal = refusal
+
+    async def run_asgi(self, _: object) -> None:
+        self._say(self._refusal)
+
+
 class ServerProtocol(HttpToolsProtocol):
     """The HTTP protocol of every server of ours."""
 
@@ -66,7 +78,6 @@ class ServerProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         self._timer: TimerHandle | None = None
         self._fault = MALFORMED
-        self._waiting: Refusal | None = None
 
     # the connection
 
@@ -84,9 +95,10 @@ class ServerProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a piece."""
-        if self._place == _ENDED:
+        before = self._place
+        if before == _ENDED:
             return
-        self._is_suspect = self._place == _HEAD or len(data) > self.limits.target_bytes
+        self._is_suspect = before == _HEAD or len(data) > self.limits.target_bytes
         try:
             try:
                 self.parser.feed_data(data)
@@ -95,23 +107,14 @@ class ServerProtocol(HttpToolsProtocol):
         except (httptools.HttpParserError, _RefusedError):
             self._refuse(self._fault)
             return
-        cycle = self.cycle
-        if self._place != _BETWEEN or self._timer is not None or _is_answered(cycle):
+        if before != _BETWEEN or self._place != _BETWEEN:
             self._settle(len(data))
-        else:
-            self._unset_keepalive_if_required()
-
-    def on_response_complete(self) -> None:
-        """Go on with the next request, or with the refusal that waited for its turn."""
-        is_last = not self.pipeline
-        super().on_response_complete()
-        if is_last and self._waiting is not None:
-            self._end(self._waiting)
 
     # the parser
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Begin a request. Blank lines before it are none: whoever sends only these counts as idle."""
+        self._unset_keepalive_if_required()
         super().on_message_begin()
         self._place = _BEGUN
 
@@ -165,7 +168,7 @@ class ServerProtocol(HttpToolsProtocol):
     # limits
 
     def _settle(self, size: int) -> None:
-        """After a piece of ``size`` bytes that was not just one whole request: count it, and set the timers."""
+        """After a piece of ``size`` bytes that did not just hold whole requests: count it, and set the timers."""
         is_answered = _is_answered(self.cycle)
         if self._place == _BEGUN:
             self._place = _HEAD
@@ -176,8 +179,8 @@ class ServerProtocol(HttpToolsProtocol):
             self._head_bytes += size
         else:
             self._unset_timer()
-        if self._place != _BETWEEN or not is_answered:  # else blank lines, which do not count
-            self._unset_keepalive_if_required()
+        if self._place != _BETWEEN or not is_answered:
+            self._unset_keepalive_if_required()  # the answer before it may have set it
         if self._place == _HEAD:
             refusal = self._excess(self._head_bytes)
             if refusal is not None:
@@ -224,28 +227,25 @@ class ServerProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Read no further, and answer so when all requests before it are answered."""
         get_logger().info("request_refused", problem=refusal.code)
-        in_body = self._place == _BODY
+        is_in_body = self._place == _BODY
         self._place = _ENDED
         self._unset_keepalive_if_required()
         self._unset_timer()
         cycle = self.cycle
         if _is_answered(cycle):
-            # within a body the request is answered already
-            self._end(None if in_body else refusal)
-            return
-        if in_body:
+            self._end(None if is_in_body else refusal)
+        elif is_in_body and not self.pipeline:
             cycle.disconnected = True
-            if not self.pipeline:
-                cycle.message_event.set()
-                self._end(None if cycle.response_started else refusal)
-                return
-            self.pipeline.popleft()  # it is the last of them, and has not begun
-        self._waiting = refusal
-        self.flow.pause_reading()
+            cycle.message_event.set()
+            self._end(None if cycle.response_started else refusal)
+        else:
+            if is_in_body:
+                self.pipeline.popleft()  # it is the last of them, and nobody has been given it
+            self.pipeline.appendleft((_LastWord(self._end, refusal), self.app))  # type: ignore[arg-type]
+            self.flow.pause_reading()
 
     def _end(self, refusal: Refusal | None) -> None:
         """Say the last word and hang up, but not before the client has had a chance to read it."""
-        self._waiting = None
         self._unset_keepalive_if_required()
         if self.transport.is_closing():
             return

@@ -5,16 +5,34 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from services.serving import refusals
 from services.serving.protocol import HeadLimits, ServerProtocol
 from tests.contract.serving.connection import JAVA, Answer, Connection, Echo, connected, echoing
 
 BYTES, TARGET_BYTES, HEADERS = 65_536, 16_384, 100
 """As docs/limits.md promises."""
+DOCS = (Path(__file__).parents[3] / "docs" / "limits.md").read_text().partition("## Request heads")[2].partition("\n## ")[0]
 SLACK = 256
 GET = "GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+def test_the_docs_say_what_the_limits_are() -> None:
+    assert HeadLimits() == HeadLimits(bytes=BYTES, target_bytes=TARGET_BYTES, headers=HEADERS, seconds=20)
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in DOCS.splitlines() if line.startswith("|")]
+    told = {(limit, answer, problem) for _, limit, answer, problem in rows[2:]}
+    assert told >= {
+        ("16 KiB", "414", "target_too_long"),
+        ("64 KiB", "431", "head_too_large"),
+        ("100", "431", "head_too_large"),
+        ("20 s", "408", "head_too_late"),
+        ("20 s", "closed without a word", ""),
+    }
+    kinds = [value for value in vars(refusals).values() if isinstance(value, refusals.Refusal)]
+    assert {(answer, problem) for _, answer, problem in told if problem} == {(str(int(k.status)), k.code) for k in kinds}
 
 
 class HastyProtocol(ServerProtocol):
