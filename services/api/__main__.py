@@ -9,6 +9,7 @@ from typing import Final
 import uvicorn
 
 from services.api.main import create_app
+from services.serving.protocol import ServerProtocol
 from shared.observability import configure_logging
 from shared.settings import Settings
 
@@ -38,7 +39,7 @@ def main() -> None:
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",
-        http="httptools",
+        http=ServerProtocol,
         ws="none",
         lifespan="on",
         access_log=False,

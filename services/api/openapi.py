@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from services.api.messages import KINDS, Language
-from services.api.problems import MEDIA_TYPE, problem_body
+from services.api.problems import problem_body
+from services.serving.refusals import MEDIA_TYPE
 from shared.cloudevents.events import TOLD_EVENT
 
 _REFERENCE: Final = "#/components/schemas/{model}"

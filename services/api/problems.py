@@ -14,13 +14,12 @@ from starlette.routing import Match
 from services.api import messages
 from services.api.faults import Fault, parameter_faults, translated
 from services.api.messages import Kind, Language, preferred_language
+from services.serving.refusals import MEDIA_TYPE, TYPE_PREFIX
 from shared.db.outage import is_outage
 from shared.domain import errors
 from shared.domain.errors import FieldError, MotcuaError
 from shared.observability import failure_of, get_logger, note
 
-MEDIA_TYPE: Final = "application/problem+json"
-TYPE_PREFIX: Final = "urn:motcua:problem:"
 RETRY_AFTER_SECONDS: Final = 2
 
 _CLIENT_CLOSED: Final = 499

@@ -1,6 +1,6 @@
 """Ending a TCP connection without an answer: the faults F4, F5 and F6.
 
-ASGI knows no such thing, so the HTTP protocol of uvicorn hands its transport to the application. Without
+ASGI knows no such thing, so the HTTP protocol hands its transport to the application. Without
 it (an in-process client) the drop shows as a `ConnectionDroppedError` from the application.
 """
 
@@ -13,9 +13,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.portal.faults import Cut
+from services.serving.protocol import ServerProtocol
 
 _EXTENSION: Final = "motcua.transport"
 # Linger on, for no time at all: closing then sends RST instead of FIN.
@@ -26,8 +26,8 @@ class ConnectionDroppedError(ConnectionResetError):
     """The portal ended the connection without an answer."""
 
 
-class DroppingProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, whose requests carry their transport."""
+class DroppingProtocol(ServerProtocol):
+    """Our HTTP protocol, whose requests carry their transport."""
 
     def on_message_begin(self) -> None:
         """Begin a request."""
