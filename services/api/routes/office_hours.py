@@ -8,7 +8,9 @@ from pydantic import TypeAdapter
 from services.api.auth import Caller, Scope, any_caller, requires
 from services.api.catalogue_bodies import body_described, csv_answer, csv_described, pointed, read_body, validated
 from services.api.context import RequestContext
+from services.api.json_cutter import Turn
 from services.api.openapi import error_answers
+from services.api.problems import MOST_FAULTS
 from services.api.routes.catalogues import AsOf, Replace
 from services.api.schemas import office_hours as items
 from services.api.schemas.catalogues import Change
@@ -22,6 +24,8 @@ from shared.domain.events import Tenant
 from shared.domain.working_time import OfficeHours
 
 router = APIRouter(tags=["catalogues"])
+
+_ITEMS_AT_ONCE: Final = 500
 
 _ITEMS: Final = TypeAdapter(list[OfficeHoursItem])
 _EXAMPLE: Final = [{"agency": "H51.12", "hours": "07:00-11:30,13:30-17:00", "weekdays": [1, 2, 3, 4, 5, 6]}]
@@ -70,9 +74,10 @@ async def tell_office_hours(
     replace: Replace = False,
 ) -> Change:
     """Take office hours."""
-    told = await read_body(request, items.SHEET, lambda rows: rows)
+    told = await read_body(request, items.SHEET)
+    found = await validated(_ITEMS, told, context.turnstile.turn, lambda item: item)
     try:
-        hours = _hours(validated(_ITEMS, told), caller.tenant)
+        hours = await _hours(found, caller.tenant, context.turnstile.turn)
     except InvalidInput as error:
         raise pointed(error, told) from error
     async with driver_session(context.engine) as connection, connection.transaction():
@@ -80,7 +85,7 @@ async def tell_office_hours(
     return Change.model_validate(change, from_attributes=True)
 
 
-def _hours(told: list[OfficeHoursItem], tenant: Tenant) -> dict[str, OfficeHours | None]:
+async def _hours(told: list[OfficeHoursItem], tenant: Tenant, turn: Turn) -> dict[str, OfficeHours | None]:
     """By agency.
 
     Raises:
@@ -89,6 +94,10 @@ def _hours(told: list[OfficeHoursItem], tenant: Tenant) -> dict[str, OfficeHours
     hours: dict[str, OfficeHours | None] = {}
     errors: list[FieldError] = []
     for index, item in enumerate(told):
+        if index % _ITEMS_AT_ONCE == 0:
+            await turn()
+        if len(errors) >= MOST_FAULTS:
+            break
         if item.code in hours:
             errors.append(FieldError(f"/{index}/agency", "repeated", f"{item.code} comes twice"))
         if tenant_of_agency(item.code) != tenant:
