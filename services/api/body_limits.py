@@ -43,8 +43,8 @@ CATALOGUE: Final = Limit(32 * _MIB)
 _CODES: Final = Limit(_MIB, most_members=1_000)
 """10,000 dossier codes at a hundred bytes each."""
 
-_FIGURES: Final = Limit(2 * _MIB, most_members=60_000)
-"""5,000 figures of nine fields each, at four hundred bytes."""
+_FIGURES: Final = Limit(4 * _MIB)
+"""5,000 figures at eight hundred bytes each."""
 
 LIMITS: Final[Mapping[tuple[str, str], Limit]] = {
     ("POST", "/v1/events"): EVENTS,

@@ -19,7 +19,7 @@ from shared.domain.errors import FieldError, InvalidInput
 MOST_ITEMS: Final = 20_000
 """Of one body. The catalogues of a province have some thousands."""
 
-LONGEST_ITEM: Final = 256 * 2**10
+LONGEST_ITEM: Final = 128 * 2**10
 
 _ITEMS_AT_ONCE: Final = 100
 _BYTES_AT_ONCE: Final = 32 * 2**10
@@ -56,14 +56,13 @@ async def read_body(request: Request, sheet: sheets.Sheet, convert: Callable[[Ro
     """
     turn = context_of(request).turnstile.turn
     body = b"".join([chunk async for chunk in request.stream()])
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type == "text/csv":
+    if _is_of(request, "text/csv"):
         rows: list[bytes] = []
         for piece in sheet.pieces(body, MOST_ITEMS):
             rows += [orjson.dumps(convert(row)) for row in piece]
             await turn()
         return Told(rows, f"/{within}" if within else "", from_csv=True)
-    if content_type != "application/json":
+    if not _is_of(request, "application/json"):
         raise Refused(messages.UNSUPPORTED_TYPE)
     cutter = Cutter(body, turn, LONGEST_ITEM)
     first = await cutter.peek()
@@ -73,6 +72,30 @@ async def read_body(request: Request, sheet: sheets.Sheet, convert: Callable[[Ro
     if first != "{":
         return Told(await _last(cutter, await cutter.items(MOST_ITEMS)), "", from_csv=False)
     return await _members(cutter, within)
+
+
+async def read_array(request: Request, most: int) -> Told:
+    """The items of a body that is an array in JSON.
+
+    Raises:
+        Refused: it is no JSON, or of another content type.
+        InvalidFields: nothing, no array, too many items, or one that is too long.
+    """
+    body = b"".join([chunk async for chunk in request.stream()])
+    if not _is_of(request, "application/json"):
+        raise Refused(messages.UNSUPPORTED_TYPE)
+    if not body:
+        raise InvalidFields.of("", "missing")
+    cutter = Cutter(body, context_of(request).turnstile.turn, LONGEST_ITEM)
+    found = await _last(cutter, await cutter.items(most + 1))
+    if len(found) > most:
+        raise InvalidFields.of("", "too_long", max_length=most)
+    return Told(found, "", from_csv=False)
+
+
+def _is_of(request: Request, content_type: str) -> bool:
+    told = request.headers.get("content-type", "application/json").partition(";")[0]
+    return told.strip().lower() == content_type
 
 
 async def _members(cutter: Cutter, within: str) -> Told:
@@ -185,16 +208,11 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     return [_inlined(part, definitions) for part in schema] if isinstance(schema, list) else schema
 
 
-def body_described(adapter: TypeAdapter[Any], example: Any, csv_example: str) -> dict[str, Any]:
+def body_described(adapter: TypeAdapter[Any], example: Any, csv_example: str | None = None) -> dict[str, Any]:
     """How an operation says what it takes as JSON and as CSV."""
     # what may be left out of a body is there in an answer: the two have schemas of their own
     schema = adapter.json_schema()
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": _inlined(schema, schema.get("$defs", {})), "example": example},
-                "text/csv": {"schema": {"type": "string"}, "example": csv_example},
-            },
-        }
-    }
+    content = {"application/json": {"schema": _inlined(schema, schema.get("$defs", {})), "example": example}}
+    if csv_example is not None:
+        content["text/csv"] = {"schema": {"type": "string"}, "example": csv_example}
+    return {"requestBody": {"required": True, "content": content}}

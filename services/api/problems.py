@@ -131,7 +131,7 @@ async def answer_motcua_error(request: Request, error: Exception) -> Response:
         told = [translated(field_error, language) for field_error in error.errors[:MOST_FAULTS]]
         return answer(request, messages.INVALID, field_errors=told)
     if isinstance(error, InvalidFields):
-        return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in error.faults])
+        return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in error.faults[:MOST_FAULTS]])
     if isinstance(error, Refused):
         told = [fault.told(language) for fault in error.faults]
         return answer(request, error.kind, detail=error.detail, field_errors=told)

@@ -22,6 +22,9 @@ _FALSE: Final = frozenset({"false", "0", "no", "không"})
 _LONGEST_ROW: Final = 256 * 2**10
 """Characters."""
 
+_MOST_ROWS: Final = 2**20
+"""A spreadsheet has no more, empty ones included."""
+
 _PIECE_CHARACTERS: Final = 32 * 2**10
 _PIECE_ROWS: Final = 200
 
@@ -75,6 +78,8 @@ class Sheet:
                 raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells as in the headings")
             pairs = zip(headings, (cell.strip() for cell in cells), strict=False)
             row = {heading: self.columns[heading](cell) for heading, cell in pairs if cell}
+            if number > _MOST_ROWS:
+                raise InvalidInput.of("", "too_many", f"at most {most} items")
             if not row:
                 empty += 1
             elif given + empty >= most:
