@@ -4,11 +4,14 @@
 async def list_dossiers(caller: Annotated[Caller, Depends(requires("dossiers:read"))]) -> …
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Annotated, Any, Final
 
 from fastapi import Request, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.types import Scope as AsgiScope
 
 from services.api.context import context_of
 from services.api.keyring import Caller
@@ -30,6 +33,40 @@ bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 
+_BEARER: Final = b"Bearer "
+
+Demand = frozenset[Scope]
+"""The scopes that an operation asks of a key."""
+
+_asked: Final[dict[Callable[..., Any], Scope]] = {}
+"""What the dependencies that `requires` made ask for."""
+
+
+def demand_of(dependant: Dependant) -> Demand | None:
+    """What an operation asks of a key, its dependencies' among it; None: it needs no key."""
+    found: set[Scope] = set()
+    needs_key = dependant.call is _caller
+    if dependant.call in _asked:
+        found.add(_asked[dependant.call])
+    for dependency in dependant.dependencies:
+        demand = demand_of(dependency)
+        if demand is not None:
+            needs_key = True
+            found |= demand
+    return frozenset(found) if needs_key else None
+
+
+def bearer_token(scope: AsgiScope) -> str | None:
+    """The bearer token of a request; None: it has none."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if value.startswith(_BEARER):
+                return value[len(_BEARER) :].decode("latin-1").strip() or None
+            scheme, token = get_authorization_scheme_param(value.decode("latin-1"))
+            return token if scheme.lower() == "bearer" and token else None
+    return None
+
+
 async def _known(request: Request, token: str | None) -> Caller:
     caller = None if token is None else await context_of(request).keys.caller(token)
     if caller is None:
@@ -45,9 +82,15 @@ async def admitted(request: Request, token: str | None, scope: Scope) -> Caller:
         Unauthenticated: no key, or not a valid one.
         Forbidden: the key lacks the scope.
     """
+    return await admitted_to(request, token, (scope,))
+
+
+async def admitted_to(request: Request, token: str | None, demand: Iterable[Scope]) -> Caller:
+    """As `admitted`, for several scopes."""
     caller = await _known(request, token)
-    if not caller.may(scope):
-        raise Forbidden(f"the key lacks the scope {scope.value}")
+    for scope in demand:
+        if not caller.may(scope):
+            raise Forbidden(f"the key lacks the scope {scope.value}")
     return caller
 
 
@@ -82,6 +125,7 @@ def requires(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller
         refuse_unknown(request)
         return caller
 
+    _asked[caller_with_scope] = required
     return caller_with_scope
 
 
@@ -95,6 +139,7 @@ def requires_whole_province(scope: Scope | str) -> Callable[[Request, Caller], A
             raise Forbidden("this concerns the whole province; the key has an agency subtree")
         return caller
 
+    _asked[caller_of_all] = Scope(scope)
     return caller_of_all
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
+from services.api.body_limits import Held
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
 from services.api.pasts import Pasts
@@ -26,8 +27,8 @@ class Context:
     """The parts of one API process.
 
     ``engine`` serves reads; the intake has an engine of its own, so that reading never starves writing; bulks of
-    events pass by ``turnstile``, so that they never starve reading. ``stopping`` is set when the process is asked to end:
-    whoever waits for long (a poll, a stream) then answers and goes.
+    events pass by ``turnstile``, so that they never starve reading. What bodies hold of the memory is counted in ``held``.
+    ``stopping`` is set when the process is asked to end: whoever waits for long (a poll, a stream) then answers and goes.
     """
 
     settings: Settings
@@ -40,6 +41,7 @@ class Context:
     pasts: Pasts
     intake: "Intake"
     turnstile: Turnstile = field(default_factory=Turnstile)
+    held: Held = field(default_factory=Held)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 

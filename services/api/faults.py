@@ -109,6 +109,11 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
     "conflict_unseen": _words("conflict", "recorded already with other content", "đã được ghi với nội dung khác"),
     "staff_code": _words("pattern", "a staff code, not a name", "phải là mã cán bộ, không phải họ tên"),
     "too_many": _words("too_many", "at most {limit} items", "nhiều nhất {limit} phần tử"),
+    "too_many_members": _words(
+        "too_many", "at most {limit} members of objects in all", "nhiều nhất {limit} thành phần của các đối tượng (object)"
+    ),
+    "body_too_large": _words("too_large", "a body of at most {limit} bytes", "nội dung nhiều nhất {limit} byte"),
+    "item_too_long": _words("item_too_long", "at most {limit} bytes an item", "mỗi phần tử nhiều nhất {limit} byte"),
     "line_too_long": _words("line_too_long", "at most {limit} bytes a line", "mỗi dòng nhiều nhất {limit} byte"),
     "parameter_repeated": _words("repeated", "given once", "chỉ được cho một lần"),
     "numerator_missing": _words("missing", "required, but of 1.4", "bắt buộc phải có, trừ chỉ số 1.4"),

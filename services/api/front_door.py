@@ -8,14 +8,13 @@ routes as before, for the explorer and for what comes that way.
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api import problems
-from services.api.auth import admitted
+from services.api.auth import admitted, bearer_token
 from services.api.context import context_of
-from services.api.middleware import is_small
+from services.api.request_bodies import WholeBody
 from services.api.routes.events import PATH, take_event, take_events
 from shared.db.keys import Scope as KeyScope
 from shared.domain.errors import MotcuaError
@@ -29,7 +28,6 @@ class _Operation:
 
 
 _OPERATION: Final = _Operation(PATH)
-_BEARER: Final = b"Bearer "
 
 
 class FrontDoorMiddleware:
@@ -44,17 +42,8 @@ class FrontDoorMiddleware:
             await self.app(scope, receive, send)
             return
         scope["route"] = _OPERATION
-        body: bytes | None = None
-        read: list[Message] = []
-        if is_small(scope):  # it is here already
-            read.append(await receive())
-            if read[0]["type"] == "http.request" and not read[0].get("more_body", False):
-                body = read[0].get("body", b"")
-
-        async def receive_again() -> Message:
-            return read.pop() if read else await receive()
-
-        request = Request(scope, receive_again)
+        body = receive.body if isinstance(receive, WholeBody) else None
+        request = Request(scope, receive)
         begun = False
 
         async def send_once(message: Message) -> None:
@@ -63,12 +52,12 @@ class FrontDoorMiddleware:
             await send(message)
 
         try:
-            caller = await admitted(request, _token(scope), KeyScope.EVENTS_WRITE)
+            caller = await admitted(request, bearer_token(scope), KeyScope.EVENTS_WRITE)
             context = context_of(request)
             told = None if body is None else await take_event(context, caller, scope["headers"], body)
             if told is None:
                 response = await take_events(request, context, caller, dry_run=False)
-                await response(scope, receive_again, send_once)
+                await response(scope, receive, send_once)
             else:
                 # what a response of the framework's comes down to
                 headers = [(b"content-length", b"%d" % len(told)), (b"content-type", b"application/json")]
@@ -77,15 +66,4 @@ class FrontDoorMiddleware:
         except MotcuaError as error:
             if begun:
                 raise
-            await (await problems.answer_motcua_error(request, error))(scope, receive_again, send)
-
-
-def _token(scope: Scope) -> str | None:
-    """The bearer token of a request; None: it has none."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            if value.startswith(_BEARER):
-                return value[len(_BEARER) :].decode("latin-1").strip() or None
-            scheme, token = get_authorization_scheme_param(value.decode("latin-1"))
-            return token if scheme.lower() == "bearer" and token else None
-    return None
+            await (await problems.answer_motcua_error(request, error))(scope, receive, send)

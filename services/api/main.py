@@ -12,9 +12,10 @@ from services.api.front_door import FrontDoorMiddleware
 from services.api.ingest import Intake
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
-from services.api.middleware import RequestMiddleware, SmallBodyMiddleware
+from services.api.middleware import RequestMiddleware
 from services.api.openapi import Problem
 from services.api.pasts import Pasts
+from services.api.request_bodies import BodyMiddleware, LingeringCloseMiddleware
 from services.api.routes import routers
 from services.api.schemas.events import BatchReceipt, Receipt
 from shared.db.almanacs import Almanacs
@@ -82,11 +83,13 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"persistAuthorization": True, "tryItOutEnabled": True, "validatorUrl": None},
     )
     problems.install(app)
-    for router in routers():
+    included = routers()
+    for router in included:
         app.include_router(router)
     explorer.install(app)
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
     app.add_middleware(FrontDoorMiddleware)
-    app.add_middleware(SmallBodyMiddleware)
+    app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes])
     app.add_middleware(RequestMiddleware)
+    app.add_middleware(LingeringCloseMiddleware)
     return app

@@ -107,13 +107,22 @@ BUSY: Final = _kind(
     ("Already running", "Đang chạy"),
     ("Work of this kind is running already.", "Một công việc cùng loại đang chạy."),
 )
+TIMED_OUT: Final = _kind(
+    "timed_out",
+    408,
+    ("Body too slow", "Nội dung gửi quá chậm"),
+    (
+        "The body did not arrive in time. What was recorded of lines stays; send the whole again.",
+        "Nội dung không đến kịp. Những dòng đã ghi được giữ lại; hãy gửi lại toàn bộ.",
+    ),
+)
 TOO_LARGE: Final = _kind(
     "too_large",
     413,
     ("Body too large", "Nội dung quá lớn"),
     (
-        "Send less at once, or lines (application/x-ndjson).",
-        "Hãy gửi ít hơn mỗi lần, hoặc theo dòng (application/x-ndjson).",
+        "Send less at once; events also as lines (application/x-ndjson).",
+        "Hãy gửi ít hơn mỗi lần; sự kiện có thể gửi theo dòng (application/x-ndjson).",
     ),
 )
 UNSUPPORTED_TYPE: Final = _kind(
@@ -159,6 +168,7 @@ KINDS: Final = (
     NOT_ACCEPTABLE,
     CONFLICT,
     BUSY,
+    TIMED_OUT,
     TOO_LARGE,
     UNSUPPORTED_TYPE,
     INVALID,

@@ -19,8 +19,6 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 _OWN_ID_BYTES: Final = 16
 
-_SMALL_BYTES: Final = 64 * 2**10
-
 _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -94,40 +92,3 @@ def _request_id(scope: Scope) -> str:
                 return told
             break
     return os.urandom(_OWN_ID_BYTES).hex()
-
-
-class SmallBodyMiddleware:
-    """Takes a small body before anything else is done.
-
-    uvicorn forgets a body that nobody has read when its client hangs up. A client that sends its event and leaves has told
-    it all the same; looking up its key takes long enough to lose it.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http" or not is_small(scope):
-            await self.app(scope, receive, send)
-            return
-        messages = [await receive()]
-        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
-            messages.append(await receive())
-        messages.reverse()
-
-        async def replay() -> Message:
-            return messages.pop() if messages else await receive()
-
-        await self.app(scope, replay, send)
-
-
-def is_small(scope: Scope) -> bool:
-    """Whether a request says that its body is small, and does not wait to be asked for it."""
-    length = b""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            length = value
-        elif name == b"expect":
-            return False  # such a client waits to be asked
-    return length.isdigit() and 0 < int(length) <= _SMALL_BYTES

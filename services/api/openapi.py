@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from services.api.body_limits import limit_of
 from services.api.messages import KINDS, Language
 from services.api.problems import problem_body
 from services.serving.refusals import MEDIA_TYPE
@@ -73,12 +74,17 @@ def _components(named: Sequence[type[BaseModel]]) -> dict[str, Any]:
     return components
 
 
-def _add_malformed(schema: dict[str, Any]) -> None:
-    """Whatever takes a body answers 400 where it cannot be read: nobody need remember to say so."""
-    for operations in schema["paths"].values():
-        for operation in operations.values():
+def _add_body_answers(schema: dict[str, Any]) -> None:
+    """Whatever takes a body answers 400, 408 and 413 where it cannot be read: nobody need remember to say so."""
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
             if "requestBody" in operation:
-                operation["responses"].setdefault("400", error_answers(400, public=True)[400])
+                answers = error_answers(400, 408, 413, public=True)
+                limit = limit_of(method.upper(), path)
+                but = ", but lines" if limit.lines else ""
+                answers[413]["description"] += f": at most {limit.most_bytes} bytes{but}"
+                answers[400] = operation["responses"].get("400", answers[400])
+                operation["responses"] |= {str(status): answer for status, answer in answers.items()}
 
 
 def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
@@ -96,7 +102,7 @@ def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
                 separate_input_output_schemas=app.separate_input_output_schemas,
             )
             schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))
-            _add_malformed(schema)
+            _add_body_answers(schema)
             app.openapi_schema = schema
         described: dict[str, Any] = app.openapi_schema
         return described

@@ -21,6 +21,8 @@ from shared.domain.errors import FieldError, MotcuaError
 from shared.observability import failure_of, get_logger, note
 
 RETRY_AFTER_SECONDS: Final = 2
+MOST_FAULTS: Final = 100
+"""Of one request that are told."""
 
 _CLIENT_CLOSED: Final = 499
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -102,6 +104,7 @@ _BY_STATUS: Final = {
     404: messages.NOT_FOUND,
     405: messages.METHOD_NOT_ALLOWED,
     406: messages.NOT_ACCEPTABLE,
+    408: messages.TIMED_OUT,
     409: messages.CONFLICT,
     413: messages.TOO_LARGE,
     415: messages.UNSUPPORTED_TYPE,
@@ -123,12 +126,12 @@ async def answer_motcua_error(request: Request, error: Exception) -> Response:
     """The answer to an error of our own tree."""
     language = language_of(request)
     if isinstance(error, errors.InvalidInput | errors.Forbidden):
-        told = [translated(field_error, language) for field_error in error.errors]
+        told = [translated(field_error, language) for field_error in error.errors[:MOST_FAULTS]]
         is_right = isinstance(error, errors.Forbidden)
         kind = messages.FORBIDDEN if is_right else messages.INVALID
         return answer(request, kind, detail=str(error) if is_right else None, field_errors=told)
     if isinstance(error, InvalidFields):
-        return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in error.faults])
+        return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in error.faults[:MOST_FAULTS]])
     if isinstance(error, Refused):
         told = [fault.told(language) for fault in error.faults]
         return answer(request, error.kind, detail=error.detail, field_errors=told)
@@ -148,7 +151,7 @@ async def answer_invalid_parameters(request: Request, error: Exception) -> Respo
     details = error.errors()
     if any(detail["type"] == "json_invalid" for detail in details):
         return answer(request, messages.MALFORMED)
-    faults = parameter_faults(details)
+    faults = parameter_faults(details[:MOST_FAULTS])
     return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in faults])
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from services.api import messages
+from services.api.body_limits import LONGEST_EVENT
 from services.api.faults import Fault, faults_of
 from services.api.ingest import AppendResult
 from services.api.messages import Kind, Language
@@ -75,6 +76,12 @@ def unreadable(raw: bytes, error: InvalidEventError) -> Receipt:
     return Receipt(
         _short_text(content.get("id"), LONGEST_ID), _short_text(content.get("source"), LONGEST_SOURCE), rejection=rejection
     )
+
+
+def too_long() -> Receipt:
+    """The receipt of an event that is not read, because it is too long."""
+    fault = Fault("", "item_too_long", {"limit": LONGEST_EVENT})
+    return Receipt(None, None, rejection=Rejection(messages.INVALID, (fault,)))
 
 
 def failed() -> Receipt:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from services.api import gate, receipts
+from services.api.body_limits import LONGEST_EVENT
 from services.api.context import Context
 from services.api.ingest import AppendResult
 from services.api.keyring import Caller
 from services.api.receipts import Receipt
-from services.api.turnstile import EVENTS_AT_ONCE, EVENTS_IN_A_ROW
+from services.api.turnstile import BYTES_AT_ONCE, EVENTS_AT_ONCE, EVENTS_IN_A_ROW
 from shared.cloudevents.content import InvalidEventError, Told, read_event
 from shared.db import told
 from shared.db.access import Access
@@ -49,10 +50,24 @@ class Teller:
         for start in range(0, len(raws), EVENTS_AT_ONCE):
             if len(raws) > 1:
                 await self.context.turnstile.turn(at_once=start % EVENTS_IN_A_ROW != 0)
-            answers += [self._read_one(raw, key) for raw in raws[start : start + EVENTS_AT_ONCE]]
+            piece = raws[start : start + EVENTS_AT_ONCE]
+            if sum(map(len, piece)) <= BYTES_AT_ONCE:
+                answers += [self._read_one(raw, key) for raw in piece]
+            else:
+                answers += await self._read_large(piece, key)
+        return answers
+
+    async def _read_large(self, piece: Sequence[bytes], key: bytes) -> list[Told | Receipt]:
+        """Events that take as long as many others do, each in a turn of its own."""
+        answers: list[Told | Receipt] = []
+        for raw in piece:
+            await self.context.turnstile.turn(at_once=True)
+            answers.append(self._read_one(raw, key))
         return answers
 
     def _read_one(self, raw: bytes, key: bytes) -> Told | Receipt:
+        if len(raw) > LONGEST_EVENT:
+            return receipts.too_long()
         try:
             try:
                 return read_event(raw, self.caller.tenant, key)

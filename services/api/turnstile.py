@@ -11,6 +11,9 @@ from typing import Final
 EVENTS_AT_ONCE: Final = 25
 """A piece: so many events are checked in about half a millisecond."""
 
+BYTES_AT_ONCE: Final = 64 * 2**10
+"""Events that are together longer than that are no piece: each passes alone."""
+
 EVENTS_IN_A_ROW: Final = 100
 """Then the next one in the line begins: so a batch comes to PostgreSQL before the one after it is read, and a long upload
 holds up nobody."""

@@ -31,6 +31,15 @@ _NAMES: Final = {name.type: name for name in EventName}
 _TYPES: Final = {name: type_.encode() for type_, name in _NAMES.items()}
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
 
+MOST_FAULTS: Final = 20
+"""Of one event that are told."""
+
+MOST_MEMBERS: Final = 5_000
+"""Of all objects of one event, counted by colons: each of them may be a fault, and finding ten thousands takes long. The
+largest event has some hundreds."""
+
+_FEW_MEMBERS_BYTES: Final = 16 * 2**10
+
 _LONGEST_ATTRIBUTE_NAME: Final = 64
 _LONGEST_ATTRIBUTE: Final = 2048
 _INT32: Final = 2**31
@@ -70,8 +79,10 @@ def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
     """Validate one CloudEvent in JSON that a caller of ``tenant`` tells.
 
     Raises:
-        InvalidEventError: it cannot be taken; every fault that validation found is named.
+        InvalidEventError: it cannot be taken; the first `MOST_FAULTS` that validation found are named.
     """
+    if len(raw) > _FEW_MEMBERS_BYTES and raw.count(b":") > MOST_MEMBERS:
+        raise _invalid((), "too_many_members", limit=MOST_MEMBERS)
     return plain_event(raw, tenant, content_key) or _read_by_schema(raw, tenant, content_key)
 
 
@@ -179,7 +190,8 @@ def cloudevent_of(event: Event) -> dict[str, Any]:
 
 
 def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
-    details = error.errors(include_url=False)
+    # an event of nothing but unknown fields has ten thousands of faults: telling them takes longer than finding them
+    details = error.errors(include_url=False)[:MOST_FAULTS]
     first = details[0]
     if first["type"] == "json_invalid":
         return InvalidEventError([{"type": "json_invalid", "loc": (), "ctx": {}}], malformed=True)

@@ -3,9 +3,11 @@
 All of these run in the caller's transaction and are serial within a tenant. What is told again unchanged writes nothing.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.db.catalogues import Calendar, CalendarDay, Procedure, read_agencies, read_calendar, read_procedures
@@ -30,6 +32,9 @@ class CatalogueChange:
     unchanged: int
 
 
+_procedure_values: Final = attrgetter(*(field.name for field in fields(Procedure)))
+
+
 async def put_agencies(
     connection: "DriverConnection", tenant: Tenant, told: Sequence[AgencyVersion], *, replace: bool
 ) -> CatalogueChange:
@@ -44,7 +49,8 @@ async def put_agencies(
     known = _by_code(await read_agencies(connection, tenant))
     new = _by_code(told)
     kept = [version for code, versions in known.items() if code not in new and not replace for version in versions]
-    _check_agencies(tenant, told, kept)
+    # thousands of agencies take longer than whoever shares the event loop can wait
+    await asyncio.to_thread(_check_agencies, tenant, told, kept)
     written = {code: versions for code, versions in new.items() if known.get(code) != versions}
     removed = [code for code in known if code not in new] if replace else []
     rows = [
@@ -76,8 +82,8 @@ async def put_procedures(
     new = {procedure.code: procedure for procedure in told}
     written = [procedure for procedure in told if known.get(procedure.code) != procedure]
     removed = [procedure for code, procedure in known.items() if code not in new] if replace else []
-    rows = [(tenant, known_from, False, *astuple(procedure)) for procedure in written]
-    rows += [(tenant, known_from, True, *astuple(procedure)) for procedure in removed]
+    rows = [(tenant, known_from, False, *_procedure_values(procedure)) for procedure in written]
+    rows += [(tenant, known_from, True, *_procedure_values(procedure)) for procedure in removed]
     await connection.executemany(
         "INSERT INTO procedure (tenant, known_from, removed, code, name, field, field_name, level, limit_value, limit_unit,"
         " supplement_policy, payment_pauses, result_is_document, has_fee, online_level)"

@@ -12,6 +12,8 @@ from shared.domain.working_time import OfficeHours
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
+_ROWS_AT_ONCE: Final = 1_000
+
 _KNOWN: Final = """
 SELECT DISTINCT ON (agency) agency, spans, weekdays, removed FROM office_hours
 WHERE tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2) ORDER BY agency, known_from DESC"""
@@ -40,9 +42,13 @@ async def put_office_hours(
     ]
     written = {code: hours for code, hours in told.items() if hours is not None and known.get(code) != hours}
     rows = [(code, hours, False) for code, hours in written.items()] + [(code, known[code], True) for code in gone]
-    await connection.executemany(
-        "INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed) VALUES ($1, $2, $3, $4, $5, $6)",
-        [(tenant, code, known_from, str(hours), sorted(hours.weekdays), removed) for code, hours, removed in rows],
-    )
+    for start in range(0, len(rows), _ROWS_AT_ONCE):  # thousands at once would hold up whoever shares the event loop
+        await connection.executemany(
+            "INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed) VALUES ($1, $2, $3, $4, $5, $6)",
+            [
+                (tenant, code, known_from, str(hours), sorted(hours.weekdays), removed)
+                for code, hours, removed in rows[start : start + _ROWS_AT_ONCE]
+            ],
+        )
     unchanged = len(told) - len(written) - len(set(gone) & set(told))
     return CatalogueChange(known_from if rows else None, len(written), len(gone), unchanged)

@@ -1,12 +1,23 @@
 """Agencies, procedures and the calendar: told whole or in part, kept as versions, read as known at any time."""
 
+from dataclasses import replace as replace_part
+from functools import partial
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Security
 from pydantic import TypeAdapter
 
 from services.api.auth import Caller, Scope, any_caller, refuse_replacing, requires, requires_whole_province
-from services.api.catalogue_bodies import body_described, csv_answer, csv_described, pointed, read_body, validated
+from services.api.catalogue_bodies import (
+    body_described,
+    csv_answer,
+    csv_described,
+    pointed,
+    read_body,
+    validated,
+    validated_others,
+)
 from services.api.context import RequestContext
 from services.api.openapi import error_answers
 from services.api.schemas import catalogues as items
@@ -16,6 +27,7 @@ from services.api.schemas.catalogues import (
     AgencyItem,
     CalendarItem,
     Change,
+    DayItem,
     ProcedureItem,
     Procedures,
 )
@@ -45,6 +57,7 @@ AsOf = Annotated[
 _AGENCIES: Final = TypeAdapter(list[AgencyItem])
 _PROCEDURES: Final = TypeAdapter(list[ProcedureItem])
 _CALENDAR: Final = TypeAdapter(CalendarItem)
+_DAYS: Final = TypeAdapter(list[DayItem])
 
 
 _AGENCY_EXAMPLE: Final = [{"code": "H51.12", "name": "Sở Tài nguyên và Môi trường", "parent": "H51"}]
@@ -133,8 +146,8 @@ it is on every day. Else 403 with the row, and nothing is written.""",
 async def put_agencies(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
     """Take agencies."""
     refuse_replacing(caller, replace=replace)
-    told = await read_body(request, items.AGENCY_SHEET, lambda rows: rows)
-    agencies = [item.told() for item in validated(_AGENCIES, told)]
+    told = await read_body(request, items.AGENCY_SHEET)
+    agencies = await validated(_AGENCIES, told, context.turnstile.turn, AgencyItem.told)
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             if caller.agency is None or caller.has_whole_province:
@@ -199,8 +212,8 @@ async def get_procedure(
 )
 async def put_procedures(request: Request, context: RequestContext, caller: WholeAdmin, replace: Replace = False) -> Change:
     """Take procedures."""
-    told = await read_body(request, items.PROCEDURE_SHEET, lambda rows: [items.nested_limit(row) for row in rows])
-    procedures = [item.told() for item in validated(_PROCEDURES, told)]
+    told = await read_body(request, items.PROCEDURE_SHEET, items.nested_limit)
+    procedures = await validated(_PROCEDURES, told, context.turnstile.turn, ProcedureItem.told)
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             change = await catalogue_changes.put_procedures(connection, caller.tenant, procedures, replace=replace)
@@ -250,23 +263,27 @@ async def put_calendar(
     ] = None,
 ) -> Change:
     """Take days and years."""
-    told = await read_body(request, items.CALENDAR_SHEET, lambda rows: _calendar_of(rows, confirmed_years))
+    told_years: set[str] = set()
+    told = await read_body(request, items.CALENDAR_SHEET, partial(_note_year, told_years), within="days")
     if confirmed_years is not None and not told.from_csv:
         raise InvalidInput.of("/confirmed_years", "csv_only", "only with CSV: JSON names them in the body")
-    calendar = validated(_CALENDAR, told, takes_answer=False)
+    if told.from_csv:
+        years = told_years if confirmed_years is None else {year for year in confirmed_years.split(",") if year}
+        told = replace_part(told, others=orjson.dumps({"confirmed_years": sorted(int(year) for year in years)}))
+    calendar = validated_others(_CALENDAR, told)
+    days = await validated(_DAYS, told, context.turnstile.turn, DayItem.told)
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             change = await catalogue_changes.put_calendar(
-                connection, caller.tenant, [day.told() for day in calendar.days], calendar.confirmed_years, replace=replace
+                connection, caller.tenant, days, calendar.confirmed_years, replace=replace
             )
     except InvalidInput as error:
         raise pointed(error, told) from error
     return Change.model_validate(change, from_attributes=True)
 
 
-def _calendar_of(rows: list[dict[str, Any]], confirmed_years: str | None) -> dict[str, Any]:
-    if confirmed_years is None:
-        years = {row["date"][:4] for row in rows if row.get("date", "")[:4].isdecimal()}
-    else:
-        years = {year for year in confirmed_years.split(",") if year}
-    return {"days": rows, "confirmed_years": sorted(int(year) for year in years)}
+def _note_year(years: set[str], row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a day as it is; its year is noted."""
+    if (year := row.get("date", "")[:4]).isdecimal():
+        years.add(year)
+    return row

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from services.api import bodies, feed, receipts
 from services.api.auth import Caller, Scope, requires
 from services.api.bodies import BodyKind
+from services.api.body_limits import LONGEST_EVENT, too_large
 from services.api.context import Context, RequestContext
 from services.api.event_docs import POST_ANSWERS, POST_BODY, POST_DESCRIPTION
 from services.api.openapi import error_answers
@@ -24,6 +25,7 @@ router = APIRouter(tags=["events"])
 
 MOST_EVENTS: Final = 10_000
 MOST_WAIT_SECONDS: Final = 30
+_RECEIPTS_AT_ONCE: Final = 100
 _LARGEST_POSITION: Final = 2**63 - 1
 
 PATH: Final = "/v1/events"
@@ -72,11 +74,11 @@ async def take_events(request: Request, context: Context, caller: Caller, *, dry
     if kind is BodyKind.LINES:
         return await take_lines(request, teller, language_of(request))
     body = await bodies.whole(request)
-    if kind is BodyKind.BINARY:
-        return await _take_one(teller, bodies.from_headers(request, body))
-    if kind is BodyKind.BATCH or body.lstrip()[:1] == b"[":
+    if kind is BodyKind.BATCH or (kind is BodyKind.JSON and body.lstrip()[:1] == b"["):
         return await _take_array(request, teller, body)
-    return await _take_one(teller, body)
+    if len(body) > LONGEST_EVENT:
+        raise too_large(LONGEST_EVENT)
+    return await _take_one(teller, bodies.from_headers(request, body) if kind is BodyKind.BINARY else body)
 
 
 async def take_event(context: Context, caller: Caller, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes | None:
@@ -85,7 +87,7 @@ async def take_event(context: Context, caller: Caller, headers: Iterable[tuple[b
     Raises:
         MotcuaError: refused.
     """
-    if bodies.plain_kind(headers) is not BodyKind.JSON or body[:1] != b"{" or len(body) > bodies.MOST_BYTES:
+    if bodies.plain_kind(headers) is not BodyKind.JSON or body[:1] != b"{" or len(body) > LONGEST_EVENT:
         return None
     return _written(await _told_one(Teller(context, caller, dry_run=False), body))
 
@@ -103,13 +105,21 @@ async def _told_one(teller: Teller, raw: bytes) -> dict[str, Any]:
 
 
 async def _take_array(request: Request, teller: Teller, body: bytes) -> Response:
-    found = await teller.record(await teller.read(bodies.items_of(body, MOST_EVENTS)))
+    turn = teller.context.turnstile.turn
+    found = await teller.record(await teller.read(await bodies.cut_into_items(body, MOST_EVENTS, turn)))
     sums = receipts.sums_of(found)
     note(**sums)
-    if sums["rejected"]:
-        language = language_of(request)
-        return _json({**sums, "results": [receipt.body(language) for receipt in found]}, 202)
-    return _json({**sums, "results": [receipt.told() for receipt in found]}, 202)
+    language = language_of(request)
+    pieces: list[bytes] = []
+    for start in range(0, len(found), _RECEIPTS_AT_ONCE):
+        if start:
+            await turn(at_once=True)
+        piece = found[start : start + _RECEIPTS_AT_ONCE]
+        told = [receipt.body(language) for receipt in piece] if sums["rejected"] else [receipt.told() for receipt in piece]
+        pieces.append(_written(told)[1:-1])
+    # as one piece of JSON would be: many receipts at once would hold up everybody
+    content = b'%b,"results":[%b]}' % (_written(sums)[:-1], b",".join(pieces))
+    return Response(content, 202, media_type="application/json")
 
 
 @router.get(

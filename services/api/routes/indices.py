@@ -3,17 +3,19 @@
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field, TypeAdapter
 
 from services.api.auth import Caller, requires
 from services.api.auth import Scope as Right
+from services.api.catalogue_bodies import body_described, read_array, validated
 from services.api.context import Context, RequestContext
 from services.api.openapi import error_answers
 from services.api.pasts import View
 from services.api.problems import InvalidFields
 from services.api.routes.stats import FilterParameters, Filters, StatsCaller, past_scope_of, scope_of, wait_until_counted
 from services.api.schemas.catalogues import Change
-from services.api.schemas.indices import IndexOut, InputItem, Inputs, index_answer, inputs_answer
+from services.api.schemas.indices import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
 from services.api.schemas.parameters import read_known_at
 from shared.db import index_766, index_inputs
 from shared.db.access import Access
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["figures"])
 
 MAX_INPUTS: Final = 5_000
+
+_INPUTS: Final = TypeAdapter(list[InputItem])
+_INPUTS_DESCRIBED: Final = TypeAdapter(Annotated[list[InputItem], Field(max_length=MAX_INPUTS)])
 
 Admin = Annotated[Caller, Depends(requires(Right.ADMIN))]
 
@@ -116,14 +121,13 @@ async def read_inputs(
 stands in and that paper's date. They count where the index is asked for the same agency and the same period. A figure given
 again is a new version; earlier ones are kept. `withdrawn` takes a figure back. Given again unchanged, nothing is
 written. A key with an agency subtree gives those of agencies inside it, else 403 with the row.""",
-    responses=error_answers(400),
+    responses=error_answers(400, 415),
+    openapi_extra=body_described(_INPUTS_DESCRIBED, [INPUT_EXAMPLE]),
 )
-async def put_inputs(
-    context: RequestContext,
-    caller: Admin,
-    told: Annotated[list[InputItem], Body(max_length=MAX_INPUTS, description="The figures.")],
-) -> Change:
+async def put_inputs(request: Request, context: RequestContext, caller: Admin) -> Change:
     """Take figures."""
+    body = await read_array(request, MAX_INPUTS)
+    told = await validated(_INPUTS, body, context.turnstile.turn, lambda item: item)
     if faults := [fault for index, item in enumerate(told) for fault in item.faults(f"/{index}")]:
         raise InvalidFields(faults)
     access = await _access(context, caller)

@@ -8,7 +8,9 @@ from pydantic import TypeAdapter
 from services.api.auth import Caller, Scope, any_caller, refuse_replacing, requires
 from services.api.catalogue_bodies import body_described, csv_answer, csv_described, pointed, read_body, validated
 from services.api.context import RequestContext
+from services.api.json_cutter import Turn
 from services.api.openapi import error_answers
+from services.api.problems import MOST_FAULTS
 from services.api.routes.catalogues import AsOf, Replace
 from services.api.schemas import office_hours as items
 from services.api.schemas.catalogues import Change
@@ -23,6 +25,8 @@ from shared.domain.events import AgencyCode, Tenant
 from shared.domain.working_time import OfficeHours
 
 router = APIRouter(tags=["catalogues"])
+
+_ITEMS_AT_ONCE: Final = 500
 
 _ITEMS: Final = TypeAdapter(list[OfficeHoursItem])
 _EXAMPLE: Final = [{"agency": "H51.12", "hours": "07:00-11:30,13:30-17:00", "weekdays": [1, 2, 3, 4, 5, 6]}]
@@ -75,9 +79,10 @@ async def tell_office_hours(
 ) -> Change:
     """Take office hours."""
     refuse_replacing(caller, replace=replace)
-    told = await read_body(request, items.SHEET, lambda rows: rows)
+    told = await read_body(request, items.SHEET)
+    found = await validated(_ITEMS, told, context.turnstile.turn, lambda item: item)
     try:
-        hours = _hours(validated(_ITEMS, told), caller.tenant)
+        hours = await _hours(found, caller.tenant, context.turnstile.turn)
         async with driver_session(context.engine) as connection, connection.transaction():
             if caller.agency is None or caller.has_whole_province:
                 change = await put_office_hours(connection, caller.tenant, hours, replace=replace)
@@ -89,7 +94,7 @@ async def tell_office_hours(
     return Change.model_validate(change, from_attributes=True)
 
 
-def _hours(told: list[OfficeHoursItem], tenant: Tenant) -> dict[AgencyCode, OfficeHours | None]:
+async def _hours(told: list[OfficeHoursItem], tenant: Tenant, turn: Turn) -> dict[AgencyCode, OfficeHours | None]:
     """By agency, in the order told: each comes once.
 
     Raises:
@@ -98,6 +103,10 @@ def _hours(told: list[OfficeHoursItem], tenant: Tenant) -> dict[AgencyCode, Offi
     hours: dict[AgencyCode, OfficeHours | None] = {}
     errors: list[FieldError] = []
     for index, item in enumerate(told):
+        if index % _ITEMS_AT_ONCE == 0:
+            await turn()
+        if len(errors) >= MOST_FAULTS:
+            break
         if item.code in hours:
             errors.append(FieldError(f"/{index}/agency", "repeated", f"{item.code} comes twice"))
         if tenant_of_agency(item.code) != tenant:

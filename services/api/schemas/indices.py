@@ -59,7 +59,7 @@ _ON_TIME_EXAMPLE: Final[dict[str, Any]] = {
     "numerator_procedures": None,
     "denominator_procedures": None,
 }
-_INPUT_EXAMPLE: Final[dict[str, Any]] = {
+INPUT_EXAMPLE: Final[dict[str, Any]] = {
     "indicator": "5.2",
     "agency": None,
     "from": "2026-01-01",
@@ -187,7 +187,7 @@ class IndexProcedures(BaseModel):
 class InputItem(BaseModel):
     """A figure that dossiers do not feed (số liệu cung cấp)."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_INPUT_EXAMPLE]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [INPUT_EXAMPLE]})
 
     indicator: Literal["1.1", "1.2", "1.3", "1.4", "3.1", "3.2", "4.6", "5.1a", "5.1b", "5.2", "5.3", "5.4"] = Field(
         description="The indicator. 1.4: received by the national report (denominator only); 5.4: the whole figure, with"
@@ -225,7 +225,7 @@ class InputItem(BaseModel):
         return Given(self.indicator, agency, period, *numbers, self.source, self.source_on, self.withdrawn)
 
 
-_KNOWN_EXAMPLE: Final = {**_INPUT_EXAMPLE, "agency": "H51", "withdrawn": False, "known_from": "2026-04-11T02:00:00Z"}
+_KNOWN_EXAMPLE: Final = {**INPUT_EXAMPLE, "agency": "H51", "withdrawn": False, "known_from": "2026-04-11T02:00:00Z"}
 
 
 class InputOut(BaseModel):

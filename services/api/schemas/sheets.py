@@ -3,10 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from shared.domain.errors import FieldError, InvalidInput
 
@@ -18,6 +18,15 @@ FIRST_ROW: Final = 2
 _SEPARATORS: Final = re.compile(r"[;|,\s]+")
 _TRUE: Final = frozenset({"true", "1", "yes", "x", "có"})
 _FALSE: Final = frozenset({"false", "0", "no", "không"})
+
+_LONGEST_ROW: Final = 256 * 2**10
+"""Characters."""
+
+_MOST_ROWS: Final = 2**20
+"""A spreadsheet has no more, empty ones included."""
+
+_PIECE_CHARACTERS: Final = 32 * 2**10
+_PIECE_ROWS: Final = 200
 
 Reader = Callable[[str], Any]
 
@@ -50,33 +59,39 @@ class Sheet:
     columns: Mapping[str, Reader]
     required: Sequence[str]
 
-    def rows(self, body: bytes) -> list[dict[str, Any]]:
-        """The rows of a CSV as JSON-like objects; empty cells are left out.
+    def pieces(self, body: bytes, most: int) -> Iterator[list[dict[str, Any]]]:
+        """The rows of a CSV as JSON-like objects, some at a time, without empty cells and without empty rows at the end.
 
         Raises:
-            InvalidInput: not UTF-8, a heading that is missing, unknown or repeated, or a row of another length.
+            InvalidInput: not UTF-8, a heading that is missing, unknown or repeated, a row of another length or too long, or
+                more than ``most`` rows.
         """
-        try:
-            text = body.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise InvalidInput.of("", "encoding", "expected UTF-8") from error
-        first_line = text.partition("\n")[0]
-        delimiter = max(",;\t", key=first_line.count)
-        try:
-            lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-        except csv.Error as error:
-            raise InvalidInput.of("", "csv", "expected CSV") from error
-        headings = [heading.strip().lower() for heading in lines[0]] if lines else []
+        lines = _Lines(body)
+        reader = csv.reader(lines, delimiter=lines.delimiter, strict=True)
+        headings = [heading.strip().lower() for heading in _next_row(reader) or ()]
         self._check_headings(headings)
-        rows: list[dict[str, Any]] = []
-        for number, cells in enumerate(lines[1:], start=FIRST_ROW):
+        piece: list[dict[str, Any]] = []
+        given = empty = 0
+        while (cells := _next_row(reader)) is not None:
+            number = FIRST_ROW + given + empty
             if len(cells) != len(headings) and any(cells):
                 raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells as in the headings")
             pairs = zip(headings, (cell.strip() for cell in cells), strict=False)
-            rows.append({heading: self.columns[heading](cell) for heading, cell in pairs if cell})
-        while rows and not rows[-1]:
-            rows.pop()
-        return rows
+            row = {heading: self.columns[heading](cell) for heading, cell in pairs if cell}
+            if number > _MOST_ROWS:
+                raise InvalidInput.of("", "too_many", f"at most {most} items")
+            if not row:
+                empty += 1
+            elif given + empty >= most:
+                raise InvalidInput.of("", "too_many", f"at most {most} items")
+            else:
+                piece += [{} for _ in range(empty)]
+                piece.append(row)
+                given, empty = given + empty + 1, 0
+            if lines.is_piece():
+                yield piece
+                piece = []
+        yield piece
 
     def _check_headings(self, headings: Sequence[str]) -> None:
         errors = [FieldError(f"/1/{name}", "missing", f"expected the heading {name}") for name in self.required]
@@ -88,6 +103,50 @@ class Sheet:
                 errors.append(FieldError(f"/1/{index}", "repeated", "a heading comes twice"))
         if errors:
             raise InvalidInput(errors)
+
+
+class _Lines:
+    """The lines of a CSV for its reader, which takes as many as a row has."""
+
+    def __init__(self, body: bytes) -> None:
+        self._file = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
+        self._first: str | None = self._line()
+        self.delimiter = max(",;\t", key=self._first.count)
+        self._row = 0
+        self._piece = self._rows = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line, self._first = self._line() if self._first is None else self._first, None
+        self._row += len(line)
+        if self._row > _LONGEST_ROW:
+            raise InvalidInput.of("", "row_too_long", f"expected at most {_LONGEST_ROW} characters a row")
+        if not line:
+            raise StopIteration
+        return line
+
+    def _line(self) -> str:
+        try:
+            return self._file.readline(_LONGEST_ROW + 1)
+        except UnicodeDecodeError as error:
+            raise InvalidInput.of("", "encoding", "expected UTF-8") from error
+
+    def is_piece(self) -> bool:
+        """Whether the rows since it last was are enough for a piece; asked after each row."""
+        self._piece, self._rows, self._row = self._piece + self._row, self._rows + 1, 0
+        if self._piece < _PIECE_CHARACTERS and self._rows < _PIECE_ROWS:
+            return False
+        self._piece = self._rows = 0
+        return True
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
+    try:
+        return next(reader, None)
+    except csv.Error as error:
+        raise InvalidInput.of("", "csv", "expected CSV") from error
 
 
 def cell(value: object) -> str:
