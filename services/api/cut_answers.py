@@ -10,26 +10,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from starlette.types import Send
+from starlette.types import Receive
 
 _RESET_AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
 @contextmanager
-def cut_where_it_fails(send: Send, begun: Callable[[], bool]) -> Iterator[None]:
+def cut_where_it_fails(receive: Receive, begun: Callable[[], bool]) -> Iterator[None]:
     """Whatever ends the block with an error, the process's own end too, cuts an answer that has begun."""
     try:
         yield
     except BaseException:
         if begun():
-            cut(send)
+            cut(receive)
         raise
 
 
-def cut(send: Send) -> None:
-    """Reset the connection that ``send``, the server's own, writes to. Where it is not uvicorn's, nothing is done."""
-    # ASGI has no word for it: the transport is had from what the server's send is a method of
-    transport: Any = getattr(getattr(send, "__self__", None), "transport", None)
+def cut(receive: Receive) -> None:
+    """Reset the connection that ``receive``, the server's own, reads from. Where it is not uvicorn's, nothing is done."""
+    # ASGI has no word for it: the transport is had from what the server's receive is a method of (Starlette wraps its send)
+    transport: Any = getattr(getattr(receive, "__self__", None), "transport", None)
     if transport is None or transport.is_closing():
         return
     connection = transport.get_extra_info("socket")

@@ -57,7 +57,7 @@ class RequestMiddleware:
             await send(message)
 
         started = time.perf_counter()
-        with unit_of_work(request_id=request_id) as notes, cut_where_it_fails(send, lambda: status > 0):
+        with unit_of_work(request_id=request_id) as notes, cut_where_it_fails(receive, lambda: status > 0):
             try:
                 await self.app(scope, receive, send_with_id)
             except Exception as error:

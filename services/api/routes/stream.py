@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from functools import partial
 from typing import Annotated, Any, Final
 
 import orjson
