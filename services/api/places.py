@@ -1,7 +1,7 @@
 """Places for what few may do at once, with a fair queue before them; and seats, which one has at once or not at all."""
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -32,7 +32,10 @@ class Places:
         self._most_waiting = waiting
         self._most_waiting_by_key = waiting_by_key
         self._held: Counter[Holder] = Counter()
-        self._lines: OrderedDict[Holder, deque[asyncio.Future[None]]] = OrderedDict()
+        self._lines: dict[Holder, deque[asyncio.Future[None]]] = {}
+        self._turn = 0
+        self._had_turn: dict[Holder, float] = {}
+        """When each key that is here was let in last; one that has just come stands right before the last that was."""
 
     @property
     def taken(self) -> int:
@@ -60,11 +63,13 @@ class Places:
             self._leave(holder)
 
     async def _take(self, holder: Holder, *, patient: bool) -> None:
-        line = self._lines.setdefault(holder, deque())
+        line = self._lines.get(holder, deque())
         if not patient and len(line) >= self._most_waiting_by_key and self._is_full_for(holder):
             raise TooMany(f"the key has {len(line)} {self.what} waiting already", RETRY_AFTER_SECONDS)
         mine = asyncio.get_running_loop().create_future()
         line.append(mine)
+        self._lines[holder] = line
+        self._had_turn.setdefault(holder, self._turn - 0.5)
         self._admit()
         if not mine.done() and not patient and self.waiting > self._most_waiting:
             self._forget(holder, mine)
@@ -89,26 +94,35 @@ class Places:
     def _admit(self) -> None:
         """Let in whoever may come in, one of each key after the other."""
         while self.taken < self._at_once:
-            holder = next((one for one, line in self._lines.items() if line and self._held[one] < self._by_key), None)
-            if holder is None:
-                break
-            self._lines[holder].popleft().set_result(None)
+            may_come = [one for one in self._lines if self._held[one] < self._by_key]
+            if not may_come:
+                return
+            holder = min(may_come, key=self._had_turn.__getitem__)
+            line = self._lines[holder]
+            line.popleft().set_result(None)
+            if not line:
+                del self._lines[holder]
             self._held[holder] += 1
-            self._lines.move_to_end(holder)
-        for holder in [one for one, line in self._lines.items() if not line]:
-            del self._lines[holder]
+            self._turn += 1
+            self._had_turn[holder] = self._turn
 
     def _leave(self, holder: Holder) -> None:
         self._held[holder] -= 1
         if not self._held[holder]:
             del self._held[holder]
         self._admit()
+        self._tidy(holder)
 
     def _forget(self, holder: Holder, mine: asyncio.Future[None]) -> None:
         line = self._lines[holder]
         line.remove(mine)
         if not line:
             del self._lines[holder]
+        self._tidy(holder)
+
+    def _tidy(self, holder: Holder) -> None:
+        if holder not in self._held and holder not in self._lines:
+            self._had_turn.pop(holder, None)
 
 
 class Seats:
