@@ -1,5 +1,6 @@
 """Heavy reads: few at once, on connections of their own, and with half of the event loop's time at most."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ class HeavyReads:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.pace = Pace()
+        self._one_page = asyncio.Semaphore(1)
         self.places = Places(
             "heavy questions",
             at_once=limits.HEAVY_CONNECTIONS,
@@ -51,4 +53,10 @@ class HeavyReads:
     async def session(self, caller: Caller, *, patient: bool = False) -> "AsyncIterator[DriverConnection]":
         """A place and its connection, outside any transaction."""
         async with self.place(caller, patient=patient), driver_session(self.engine) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def page_session(self, caller: Caller) -> "AsyncIterator[DriverConnection]":
+        """For the next page of an export that has begun, one after the other: it waits however long, and leaves places."""
+        async with self._one_page, self.session(caller, patient=True) as connection:
             yield connection

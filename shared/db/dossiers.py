@@ -16,7 +16,7 @@ from shared.domain.anomalies import AnomalyCode
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-PAGE_OF_STREAM: Final = 500
+PAGE_OF_STREAM: Final = 250
 
 
 class SortKey(StrEnum):

@@ -184,7 +184,7 @@ async def test_an_export_goes_on_while_ordinary_questions_have_all_connections(a
     await rows(api, 1_200)
     reader = await api.key(Scope.DOSSIERS_READ)
     async with AsyncExitStack() as stack:
-        for _ in range(limits.READ_CONNECTIONS):
+        for _ in range(api.engine.pool.size()):
             await stack.enter_async_context(driver_session(api.engine))
         answer = await reader.get("/v1/dossiers?format=csv")
     assert answer.status_code == 200

@@ -188,7 +188,7 @@ async def _csv(
     heavy: HeavyReads, caller: Caller, selection: Selection, asked: Paging, after: Mark | None
 ) -> AsyncGenerator[str, None]:
     # it has a place among the exports: once begun, its pages wait however long
-    session = partial(heavy.session, caller, patient=True)
+    session = partial(heavy.page_session, caller)
     is_first = True
     async for page in dossiers.stream(session, selection, asked.order, after, asked.limit):
         rows = (list(item(one, selection.access).values()) for one in page)
