@@ -31,6 +31,9 @@ UNREAD_SECONDS: Final = 60.0
 STREAMS: Final = 1_000
 STREAMS_BY_KEY: Final = 20
 
+STREAM_EVENTS_A_SECOND: Final = 500
+"""Of figures, to all streams together: beyond a hundred streams each is told less often than five times a second."""
+
 POLLS: Final = 1_000
 POLLS_BY_KEY: Final = 50
 

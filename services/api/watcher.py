@@ -30,8 +30,8 @@ KEYS_SECONDS: Final = 2.0
 
 _LONGEST_LOOK_SECONDS: Final = 5.0
 _LONGEST_PAUSE_SECONDS: Final = 2.0
-_WOKEN_AT_ONCE: Final = 10
-_BETWEEN_WAKINGS_SECONDS: Final = 0.001
+_WOKEN_AT_ONCE: Final = 5
+_BETWEEN_WAKINGS_SECONDS: Final = 0.002
 
 Holds = Callable[[Progress], bool]
 News = Callable[[Tenant], asyncio.Event]
@@ -40,6 +40,7 @@ News = Callable[[Tenant], asyncio.Event]
 class _Waiter(NamedTuple):
     holds: Holds
     key_id: str
+    is_patient: bool
 
 
 class Watch:
@@ -59,13 +60,13 @@ class Watch:
         self._keys_at = 0.0
         self._waiters: dict[asyncio.Future[None], _Waiter] = {}
 
-    async def wait(self, holds: Holds, key_id: str, until: float) -> None:
+    async def wait(self, holds: Holds, key_id: str, until: float, *, patient: bool) -> None:
         """Wait until ``holds`` of what is seen, the key is revoked, the process ends, or until then (loop time)."""
         if self.is_over(key_id) or (self.progress is not None and holds(self.progress)):
             return
         loop = asyncio.get_running_loop()
         mine = loop.create_future()
-        self._waiters[mine] = _Waiter(holds, key_id)
+        self._waiters[mine] = _Waiter(holds, key_id, patient)
         timer = loop.call_at(until, _wake, mine)
         try:
             await mine
@@ -123,8 +124,9 @@ class Watch:
         """Some at a time: hundreds that answer in one stretch would hold up whoever posts meanwhile."""
         seen = self.progress
         assert seen is not None
-        ready = [mine for mine, one in self._waiters.items() if one.key_id in self.revoked or one.holds(seen)]
-        for number, mine in enumerate(ready, start=1):
+        ready = [(mine, one) for mine, one in self._waiters.items() if one.key_id in self.revoked or one.holds(seen)]
+        ready.sort(key=lambda pair: pair[1].is_patient)
+        for number, (mine, _) in enumerate(ready, start=1):
             _wake(mine)
             if number % _WOKEN_AT_ONCE == 0:
                 await asyncio.sleep(_BETWEEN_WAKINGS_SECONDS)
@@ -162,9 +164,9 @@ class Watching:
         """Whether the key has been revoked, or the process ends."""
         return self._watch.is_over(self._key_id)
 
-    async def wait(self, holds: Holds, until: float) -> None:
-        """Wait until ``holds`` of what is seen, it is over, or until then (loop time)."""
-        await self._watch.wait(holds, self._key_id, until)
+    async def wait(self, holds: Holds, until: float, *, patient: bool = False) -> None:
+        """Wait until ``holds`` of what is seen, it is over, or until then (loop time); who is ``patient`` is woken last."""
+        await self._watch.wait(holds, self._key_id, until, patient=patient)
 
 
 class Watchers:

@@ -13,6 +13,7 @@ from starlette.types import Scope as AsgiScope
 
 from services.api.auth import Caller
 from services.api.context import Context, RequestContext
+from services.api.limits import STREAM_EVENTS_A_SECOND
 from services.api.openapi import error_answers
 from services.api.routes.dossiers import access_of
 from services.api.routes.stats import Filters, StatsCaller, answered, scope_of
@@ -110,7 +111,8 @@ async def _events(context: Context, caller: Caller, asked: Watched) -> AsyncGene
                 yield piece
             if watching.is_over or loop.time() >= ends_at:
                 return
-            await watching.wait(shown.is_outdated, min(ends_at, shown.sync_at, told_at + _SIGN_OF_LIFE_SECONDS))
+            until = min(ends_at, shown.sync_at, told_at + _SIGN_OF_LIFE_SECONDS)
+            await watching.wait(shown.is_outdated, until, patient=True)
 
 
 class _Shown:
@@ -125,7 +127,7 @@ class _Shown:
         self._figures_at = self.sync_at = 0.0
 
     def is_outdated(self, seen: Progress) -> bool:
-        """Whether the figures may be others now; asked for five times a second at most."""
+        """Whether the figures may be others now; five times a second at most, less often where streams are many."""
         return seen.counted != self._counted and asyncio.get_running_loop().time() >= self._figures_at
 
     async def changes(self, counted: int) -> list[bytes]:
@@ -134,7 +136,7 @@ class _Shown:
         now = asyncio.get_running_loop().time()
         try:
             if counted != self._counted and now >= self._figures_at:
-                self._figures_at = now + _LOOK_SECONDS
+                self._figures_at = now + max(_LOOK_SECONDS, self._context.streams.taken / STREAM_EVENTS_A_SECOND)
                 changing, event = await _figures(self._context, self._caller, self._asked, counted)
                 self._counted = counted
                 if changing != self._figures:
