@@ -8,11 +8,16 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
+from services.api import limits
 from services.api.body_limits import Held
+from services.api.heavy import HeavyReads
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
 from services.api.pasts import Pasts
+from services.api.places import Seats
+from services.api.shared_answers import SharedAnswers
 from services.api.turnstile import Turnstile
+from services.api.watcher import Watchers
 from shared.db.almanacs import Almanacs
 from shared.db.catalogue_cache import CatalogueCache
 from shared.queue import Doorbell
@@ -26,13 +31,20 @@ if TYPE_CHECKING:
 class Context:
     """The parts of one API process.
 
-    ``engine`` serves reads; the intake has an engine of its own, so that reading never starves writing; bulks of
+    ``engine`` serves ordinary reads. Reading never starves anything else: the intake has an engine of its own, what every
+    request passes by (keys, catalogues, what the intake looks up) has ``door_engine``, health has ``health_engine``, and
+    heavy reads have ``heavy``; few of them go on at once. Who waits for something new watches by ``watchers``. Bulks of
     events pass by ``turnstile``, so that they never starve reading. What bodies hold of the memory is counted in ``held``.
-    ``stopping`` is set when the process is asked to end: whoever waits for long (a poll, a stream) then answers and goes.
+    ``stopping`` is set when the process is asked to end:
+    whoever waits for long (a poll, a stream) then answers and goes.
     """
 
     settings: Settings
     engine: AsyncEngine
+    door_engine: AsyncEngine
+    health_engine: AsyncEngine
+    heavy: HeavyReads
+    watchers: Watchers
     doorbell: Doorbell
     metrics: Metrics
     keys: KeyRing
@@ -40,9 +52,12 @@ class Context:
     almanacs: Almanacs
     pasts: Pasts
     intake: "Intake"
+    stopping: asyncio.Event
     turnstile: Turnstile = field(default_factory=Turnstile)
     held: Held = field(default_factory=Held)
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    shared: SharedAnswers = field(default_factory=SharedAnswers)
+    streams: Seats = field(default_factory=lambda: Seats("streams", in_all=limits.STREAMS, by_key=limits.STREAMS_BY_KEY))
+    polls: Seats = field(default_factory=lambda: Seats("waiting questions", in_all=limits.POLLS, by_key=limits.POLLS_BY_KEY))
 
 
 def context_of(connection: HTTPConnection) -> Context:

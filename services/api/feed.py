@@ -2,21 +2,23 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING
 
 from services.api import gate
 from services.api.context import Context
 from services.api.keyring import Caller
+from services.api.limits import RETRY_AFTER_SECONDS
+from services.api.problems import Unauthenticated
 from shared.db import event_log
 from shared.db.access import Access
 from shared.db.engine import driver_session
+from shared.db.progress import Progress
+from shared.domain.errors import Overloaded
 from shared.domain.events import Event
 
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
-
-_LOOK_SECONDS: Final = 0.25
-"""How often a waiting feed looks at the counter for what other processes appended; own appends wake it at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +29,50 @@ class Page:
     next: int
 
 
-async def page_after(context: Context, caller: Caller, after: int, limit: int, wait_seconds: float) -> Page:
-    """Up to ``limit`` events after a position; if there is none, wait for one up to ``wait_seconds``."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + wait_seconds
-    access = await _access(context, caller)
-    while True:
-        # taken before the look: what is appended after it sets this event
-        news = context.intake.news(caller.tenant)
-        page = await _look(context, caller, access, after, limit)
-        if page.events:
-            return page
-        if page.next > after:
-            after = page.next  # events that the caller may not see; there may be more behind them
-            if loop.time() < until:
-                continue
-        left = until - loop.time()
-        if left <= 0 or context.stopping.is_set():
-            return page
-        await _wait(context, news, min(left, _LOOK_SECONDS))
+async def page_after(context: Context, caller: Caller, after: int, limit: int) -> Page:
+    """Up to ``limit`` events after a position, as things stand."""
+    return await _look(context, await _access(context, caller), caller, after, limit)
 
 
-async def _wait(context: Context, news: asyncio.Event, seconds: float) -> None:
-    waiters = [asyncio.ensure_future(news.wait()), asyncio.ensure_future(context.stopping.wait())]
-    try:
-        await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for waiter in waiters:
-            waiter.cancel()
+async def awaited_page(context: Context, caller: Caller, after: int, limit: int, wait_seconds: float) -> Page:
+    """The same; if there is none, wait for one up to ``wait_seconds``: the database is asked when there is something.
+
+    Raises:
+        TooMany: too many wait already.
+        Unauthenticated: the key was revoked meanwhile.
+        Overloaded: the database does not answer.
+    """
+    until = asyncio.get_running_loop().time() + wait_seconds
+    with context.polls.seat(caller), context.watchers.watching(caller) as watching:
+        access = await _access(context, caller)
+        while True:
+            await watching.wait(partial(_is_beyond, after), until)
+            if watching.is_revoked:
+                raise Unauthenticated
+            if watching.head > after:
+                make = partial(_look, context, access, caller, after, limit)
+                page = await context.shared.answer(
+                    ("page", caller.tenant, caller.agency, after, limit), (watching.head, _second()), make
+                )
+                if page.events or page.next <= after:
+                    return page
+                after = page.next  # events that the caller may not see; there may be more behind them
+            if watching.is_over or asyncio.get_running_loop().time() >= until:
+                break
+        if watching.is_away:
+            raise Overloaded("the database cannot be reached at the moment", RETRY_AFTER_SECONDS)
+        if watching.head < 0:  # so short a wait that nobody has looked
+            return await _look(context, access, caller, after, limit)
+        return Page([], after)
+
+
+def _is_beyond(after: int, seen: Progress) -> bool:
+    return seen.head > after
+
+
+def _second() -> int:
+    """Which dossiers a key sees may change without an event: what others were shown counts for a second."""
+    return int(asyncio.get_running_loop().time())
 
 
 async def _access(context: Context, caller: Caller) -> Access | None:
@@ -65,7 +83,7 @@ async def _access(context: Context, caller: Caller) -> Access | None:
     return None if access.root is None else access
 
 
-async def _look(context: Context, caller: Caller, access: Access | None, after: int, limit: int) -> Page:
+async def _look(context: Context, access: Access | None, caller: Caller, after: int, limit: int) -> Page:
     async with driver_session(context.engine) as connection:
         if (await event_log.head(connection, caller.tenant)).position <= after:
             return Page([], after)

@@ -1,14 +1,16 @@
 """The composition root of an API process."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
 
-from services.api import explorer, openapi, problems
+from services.api import explorer, limits, openapi, problems
 from services.api.context import Context
 from services.api.front_door import FrontDoorMiddleware
+from services.api.heavy import HeavyReads
 from services.api.ingest import Intake
 from services.api.keyring import KeyRing
 from services.api.metrics import Metrics
@@ -18,6 +20,7 @@ from services.api.pasts import Pasts
 from services.api.request_bodies import BodyMiddleware, LingeringCloseMiddleware
 from services.api.routes import routers
 from services.api.schemas.events import BatchReceipt, Receipt
+from services.api.watcher import Watchers
 from shared.db.almanacs import Almanacs
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.engine import create_engine
@@ -26,8 +29,6 @@ from shared.observability import new_registry
 from shared.queue import Doorbell
 from shared.settings import Settings
 
-_READ_CONNECTIONS: Final = 10
-_WRITE_CONNECTIONS: Final = 4
 _WRITE_TIMEOUT_SECONDS: Final = 15
 
 
@@ -37,11 +38,19 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         url = settings.effective_database_url()
-        engine = create_engine(url, application="motcua-api", pool_size=_READ_CONNECTIONS)
+        engine = create_engine(url, application="motcua-api", pool_size=limits.READ_CONNECTIONS)
+        door_engine = create_engine(url, application="motcua-api-door", pool_size=limits.DOOR_CONNECTIONS)
+        health_engine = create_engine(url, application="motcua-api-health", pool_size=limits.HEALTH_CONNECTIONS)
+        heavy_engine = create_engine(
+            url,
+            application="motcua-api-heavy",
+            pool_size=limits.HEAVY_CONNECTIONS,
+            statement_timeout_seconds=limits.HEAVY_STATEMENT_SECONDS,
+        )
         write_engine = create_engine(
             url,
             application="motcua-api-intake",
-            pool_size=_WRITE_CONNECTIONS,
+            pool_size=limits.WRITE_CONNECTIONS,
             statement_timeout_seconds=_WRITE_TIMEOUT_SECONDS,
             passed=kill_point(),
             plans_anew=True,
@@ -49,27 +58,36 @@ def create_app(settings: Settings) -> FastAPI:
         doorbell = Doorbell(settings.effective_redis_url)
         metrics = Metrics(new_registry())
         intake = Intake(write_engine, doorbell, metrics)
-        catalogues = CatalogueCache(engine)
+        catalogues = CatalogueCache(door_engine)
+        heavy = HeavyReads(heavy_engine)
+        stopping = asyncio.Event()
+        watchers = Watchers(door_engine, intake.news, stopping)
         context = Context(
             settings=settings,
             engine=engine,
+            door_engine=door_engine,
+            health_engine=health_engine,
+            heavy=heavy,
+            watchers=watchers,
             doorbell=doorbell,
             metrics=metrics,
-            keys=KeyRing(engine, settings),
+            keys=KeyRing(door_engine, settings),
             catalogues=catalogues,
             almanacs=Almanacs(),
-            pasts=Pasts(engine, catalogues, settings.as_of_dossiers),
+            pasts=Pasts(heavy, catalogues, settings.as_of_dossiers),
             intake=intake,
+            stopping=stopping,
         )
         app.state.context = context
         try:
             yield
         finally:
-            context.stopping.set()
+            stopping.set()
+            await watchers.aclose()
             await intake.aclose()
             await doorbell.aclose()
-            await write_engine.dispose()
-            await engine.dispose()
+            for one in (write_engine, heavy_engine, health_engine, door_engine, engine):
+                await one.dispose()
 
     # FastAPI's own OpenTelemetry spans would record bodies and parameters: personal data
     app = FastAPI(

@@ -137,6 +137,15 @@ INVALID: Final = _kind(
     ("Invalid input", "Dữ liệu không hợp lệ"),
     ("See errors.", "Xem errors."),
 )
+TOO_MANY: Final = _kind(
+    "too_many",
+    429,
+    ("Too much at once", "Quá nhiều yêu cầu cùng lúc"),
+    (
+        "This key has too much under way. Try again after the time in Retry-After.",
+        "Khóa này đang có quá nhiều yêu cầu chưa xong. Hãy thử lại sau thời gian trong Retry-After.",
+    ),
+)
 UNEXPECTED: Final = _kind(
     "unexpected",
     500,
@@ -172,6 +181,7 @@ KINDS: Final = (
     TOO_LARGE,
     UNSUPPORTED_TYPE,
     INVALID,
+    TOO_MANY,
     UNEXPECTED,
     UNAVAILABLE,
     NOT_YET,

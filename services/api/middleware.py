@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.context import context_of
+from services.api.cut_answers import cut_where_it_fails
 from services.api.problems import answer_unexpected
 from shared.observability import get_logger, note, unit_of_work
 
@@ -54,13 +55,13 @@ class RequestMiddleware:
             await send(message)
 
         started = time.perf_counter()
-        with unit_of_work(request_id=request_id) as notes:
+        with unit_of_work(request_id=request_id) as notes, cut_where_it_fails(receive, lambda: status > 0):
             try:
                 await self.app(scope, receive, send_with_id)
             except Exception as error:
                 response = answer_unexpected(HTTPConnection(scope), error)
                 if status:
-                    note(cut_short=True)  # the answer had begun; the server closes the connection
+                    note(cut_short=True)  # the answer had begun: its connection is reset
                     raise
                 if response is not None:
                     await response(scope, receive, send_with_id)

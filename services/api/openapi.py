@@ -37,7 +37,7 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(None, description="The wrong fields, if any.")
 
 
-_ALWAYS: Final = (401, 403, 422, 503)
+_ALWAYS: Final = (401, 403, 422, 429, 503)
 
 
 def error_answers(*statuses: int, public: bool = False) -> dict[int | str, dict[str, Any]]:

@@ -1,18 +1,18 @@
 """Dossiers as of an earlier instant, as pages or as CSV."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
 
 from services.api.context import Context
+from services.api.exports import Export, written
 from services.api.keyring import Caller
 from services.api.pasts import View
 from services.api.routes.dossiers import DEFAULT_LIMIT, Paging
-from services.api.schemas import cursors, sheets
+from services.api.schemas import cursors
 from services.api.schemas.dossier_answers import ITEM_FIELDS, item
 from services.api.schemas.parameters import wants_csv
 from shared.db import dossiers, past_lists
@@ -35,6 +35,10 @@ class _Page(NamedTuple):
     total: int | None
 
 
+def _values(one: dict[str, Any]) -> list[Any]:
+    return list(one.values())
+
+
 async def listed_then(
     request: Request,
     context: Context,
@@ -49,28 +53,33 @@ async def listed_then(
     digest = cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
     after = cursors.read(asked.cursor, digest)
 
-    async def page(as_of: str | datetime | None, after: Mark | None, limit: int, *, with_count: bool = False) -> _Page:
+    async def page(
+        as_of: str | datetime | None, after: Mark | None, limit: int, *, with_count: bool = False, patient: bool = False
+    ) -> _Page:
         async def answer(connection: "DriverConnection", view: View) -> _Page:
             selection = await select(connection, view)
             found, mark = await past_lists.page(connection, view.past, selection, sort=asked.order, after=after, limit=limit)
             total = await dossiers.count(connection, selection) if with_count else None
             return _Page([item(one, view.then) for one in found], mark, view.prefix.as_of, total)
 
-        return await context.pasts.look(caller, as_of, answer)
+        return await context.pasts.look(caller, as_of, answer, patient=patient)
 
-    async def lines(first: _Page) -> AsyncIterator[str]:
+    async def lines() -> AsyncGenerator[str, None]:
+        # what takes too long to reckon is answered later, as for a page: nothing has been sent yet
+        first = current = await page(
+            as_of, after, PAGE_OF_STREAM if asked.limit is None else min(PAGE_OF_STREAM, asked.limit)
+        )
         left = None if asked.limit is None else asked.limit - len(first.items)
-        current = first
-        yield sheets.write(_HEADINGS, [list(one.values()) for one in current.items], with_headings=True)
+        yield await written(context.heavy, _HEADINGS, map(_values, current.items), is_first=True)
         while current.mark is not None and (left is None or left > 0):
             # the instant of the first page: today goes on
-            current = await page(first.as_of, current.mark, PAGE_OF_STREAM if left is None else min(PAGE_OF_STREAM, left))
+            limit = PAGE_OF_STREAM if left is None else min(PAGE_OF_STREAM, left)
+            current = await page(first.as_of, current.mark, limit, patient=True)
             left = None if left is None else left - len(current.items)
-            yield sheets.write(_HEADINGS, [list(one.values()) for one in current.items], with_headings=False)
+            yield await written(context.heavy, _HEADINGS, map(_values, current.items), is_first=False)
 
     if wants_csv(request, asked.format):
-        limit = PAGE_OF_STREAM if asked.limit is None else min(PAGE_OF_STREAM, asked.limit)
-        return StreamingResponse(lines(await page(as_of, after, limit)), media_type=sheets.MEDIA_TYPE)
+        return Export(context.heavy, caller, lines())
     found = await page(as_of, after, asked.limit or DEFAULT_LIMIT, with_count=asked.count)
     answer: dict[str, Any] = {"items": found.items, "next_cursor": cursors.written(found.mark, digest)}
     if found.total is not None:

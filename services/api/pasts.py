@@ -5,17 +5,16 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
+from services.api.heavy import HeavyReads
 from services.api.keyring import Caller
 from services.api.schemas.parameters import read_known_at
 from shared.db import past as past_dossiers
 from shared.db.access import Access
 from shared.db.catalogue_cache import CatalogueCache
 from shared.db.catalogues import Catalogue, read_agencies, read_procedures, read_seen
-from shared.db.engine import driver_session
 from shared.db.log_prefix import Prefix, recorded_by
 from shared.db.past import PATIENCE_SECONDS, Past
 from shared.domain.agency_tree import AgencyCatalogue
@@ -74,9 +73,9 @@ class _Remembered:
 class Pasts:
     """The pasts that were asked about lately, and the catalogues as they were known then."""
 
-    def __init__(self, engine: AsyncEngine, catalogues: CatalogueCache, most_dossiers: int) -> None:
+    def __init__(self, heavy: HeavyReads, catalogues: CatalogueCache, most_dossiers: int) -> None:
         """``most_dossiers``: so many are reckoned for a question at most, and remembered in all."""
-        self._engine = engine
+        self._heavy = heavy
         self._catalogues = catalogues
         self._most = most_dossiers
         self.patience_seconds = PATIENCE_SECONDS
@@ -84,18 +83,25 @@ class Pasts:
         self._known: OrderedDict[tuple[Tenant, int, int], Catalogue] = OrderedDict()
 
     async def look(
-        self, caller: Caller, as_of: str | datetime | None, answer: Callable[["DriverConnection", View], Awaitable[_T]]
+        self,
+        caller: Caller,
+        as_of: str | datetime | None,
+        answer: Callable[["DriverConnection", View], Awaitable[_T]],
+        *,
+        patient: bool = False,
     ) -> _T:
         """``answer(connection, view)`` in one snapshot, with all dossiers reckoned that may have been other than now.
 
-        ``as_of``: a date (its local end of day; today: now), an instant, or None: now.
+        ``as_of``: a date (its local end of day; today: now), an instant, or None: now. ``patient``: one that has begun to
+        answer, and waits for a place and for what is reckoned however long it takes.
 
         Raises:
             InvalidInput: it is none of these, in the future, or too much has changed since.
             NotYet: it takes long to reckon what the dossiers were; asked again, it goes on.
+            TooMany, Overloaded: there was no place for it.
         """
         instant = self._instant(as_of)
-        async with driver_session(self._engine) as connection:
+        async with self._heavy.session(caller, patient=patient) as connection:
             prefix = await recorded_by(connection, caller.tenant, instant)
             past = await self._past(connection, prefix)
             known = await self.known_at(connection, caller.tenant, prefix.as_of)
@@ -112,7 +118,7 @@ class Pasts:
                 return await answer(connection, view)
 
             return await past_dossiers.in_snapshot(
-                connection, past, answered, most=self._most, patience_seconds=self.patience_seconds
+                connection, past, answered, most=self._most, patience_seconds=inf if patient else self.patience_seconds
             )
 
     def _instant(self, as_of: str | datetime | None) -> datetime | None:
@@ -125,7 +131,11 @@ class Pasts:
         now = time.monotonic()
         key = (prefix.tenant, prefix.position)
         found = self._pasts.pop(key, None)
-        past = await past_dossiers.begin(connection, prefix) if found is None or found.until < now else found.past.at(prefix)
+        past = (
+            await past_dossiers.begin(connection, prefix, self._heavy.pace)
+            if found is None or found.until < now
+            else found.past.at(prefix)
+        )
         self._pasts[key] = _Remembered(past, now + REMEMBERED_SECONDS)
         for old in [key for key, one in self._pasts.items() if one.until < now]:
             del self._pasts[old]

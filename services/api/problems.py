@@ -109,6 +109,7 @@ _BY_STATUS: Final = {
     413: messages.TOO_LARGE,
     415: messages.UNSUPPORTED_TYPE,
     422: messages.INVALID,
+    429: messages.TOO_MANY,
     503: messages.UNAVAILABLE,
 }
 
@@ -119,6 +120,7 @@ _BY_ERROR: Final[Mapping[type[MotcuaError], Kind]] = {
     errors.NotYet: messages.NOT_YET,
     errors.Overloaded: messages.UNAVAILABLE,
     errors.Busy: messages.BUSY,
+    errors.TooMany: messages.TOO_MANY,
 }
 
 
@@ -138,7 +140,7 @@ async def answer_motcua_error(request: Request, error: Exception) -> Response:
     kind = next((known for type_, known in _BY_ERROR.items() if isinstance(error, type_)), messages.UNEXPECTED)
     if isinstance(error, Unauthenticated):
         return answer(request, kind, headers={"www-authenticate": 'Bearer realm="motcua"'})
-    if isinstance(error, errors.NotYet | errors.Overloaded):
+    if isinstance(error, errors.NotYet | errors.Overloaded | errors.TooMany):
         headers = {"retry-after": str(error.retry_after_seconds)}
         return answer(request, kind, detail=str(error), headers=headers)
     return answer(request, kind, detail=str(error) or None)

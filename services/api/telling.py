@@ -154,7 +154,7 @@ class Teller:
         if access.root is None:
             return None
         identities = [(new.event.source, new.event.id) for new in events]
-        async with driver_session(self.context.engine) as connection:
+        async with driver_session(self.context.door_engine) as connection:
             first = await told.recorded(connection, access.tenant, identities)
             # what is recorded is told again, wherever its dossier has gone since: it moves nothing and asks for no access
             fresh = [
@@ -177,7 +177,7 @@ class Teller:
 
     async def _rehearse(self, events: Sequence[NewEvent]) -> list[AppendResult]:
         """What an append would answer now; an accepted event gets no position."""
-        async with driver_session(self.context.engine) as connection:
+        async with driver_session(self.context.door_engine) as connection:
             known = await told.recorded(connection, self.caller.tenant, [(event.source, event.id) for event in events])
             latest = await told.latest_time(connection)
         contents = {identity: (record.content_hash, record.position) for identity, record in known.items()}

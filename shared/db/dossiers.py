@@ -1,15 +1,13 @@
 """Lists of dossiers: keyset pages in three orders, exact counts, streams."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from shared.db.access import Access
-from shared.db.engine import driver_session
 from shared.db.order_spans import OrderSpan, order_spans
 from shared.db.past_rows import fetch
 from shared.db.selection import Conditions, Selection, resolved
@@ -18,7 +16,7 @@ from shared.domain.anomalies import AnomalyCode
 if TYPE_CHECKING:
     from shared.db.engine import DriverConnection
 
-PAGE_OF_STREAM: Final = 1_000
+PAGE_OF_STREAM: Final = 250
 
 
 class SortKey(StrEnum):
@@ -157,13 +155,17 @@ async def count(connection: "DriverConnection", selection: Selection) -> int:
 
 
 async def stream(
-    engine: AsyncEngine, selection: Selection, sort: Sort, after: Mark | None, limit: int | None
-) -> AsyncIterator[list[ListedDossier]]:
-    """All selected dossiers, or ``limit`` of them, page by page: no transaction stays open for a slow reader."""
+    session: Callable[[], AbstractAsyncContextManager["DriverConnection"]],
+    selection: Selection,
+    sort: Sort,
+    after: Mark | None,
+    limit: int | None,
+) -> AsyncGenerator[list[ListedDossier], None]:
+    """All selected dossiers, or ``limit`` of them, page by page, each in a session of its own: a slow reader holds none."""
     left = limit
     while left is None or left > 0:
         size = PAGE_OF_STREAM if left is None else min(PAGE_OF_STREAM, left)
-        async with driver_session(engine) as connection:
+        async with session() as connection:
             listed, after = await page(connection, selection, sort, after, size)
         yield listed
         if after is None:

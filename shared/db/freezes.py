@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 from shared.db import event_log
+from shared.db.pace import Pace
 from shared.db.past import PAGE_DOSSIERS, PastDossier, at_position
 from shared.db.past_figures import counted_by
 from shared.db.statistics import Scope
@@ -135,8 +136,9 @@ async def _compared(
     connection: "DriverConnection", freeze: Freeze, scope: Scope, until: int, codes: Sequence[DossierCode]
 ) -> list[Difference]:
     histories = await event_log.of_dossiers(connection, freeze.tenant, codes, until)
-    before = await at_position(connection, freeze.tenant, codes, freeze.position)
-    after = await at_position(connection, freeze.tenant, codes, until)
+    pace = Pace() if scope.past is None else scope.past.pace
+    before = await at_position(connection, freeze.tenant, codes, freeze.position, pace)
+    after = await at_position(connection, freeze.tenant, codes, until, pace)
     is_counted = counted_by(scope.question())
 
     def figures_of(dossier: PastDossier | None) -> frozenset[Figure]:

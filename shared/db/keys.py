@@ -7,7 +7,7 @@ a sufficient hash at rest: there is nothing to guess.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -110,6 +110,16 @@ async def find(connection: "DriverConnection", token: str) -> ApiKey | None:
     if row is None or not hmac.compare_digest(row["key_hash"], _hash(token)):
         return None
     return _key_of(row)
+
+
+async def valid(connection: "DriverConnection", tenant: Tenant, key_ids: Collection[str]) -> set[str]:
+    """Those of these keys that are not revoked."""
+    rows = await connection.fetch(
+        "SELECT key_id FROM api_key WHERE tenant = $1 AND key_id = ANY($2::text[]) AND revoked_at IS NULL",
+        tenant,
+        list(key_ids),
+    )
+    return {row["key_id"] for row in rows}
 
 
 async def of_tenant(connection: "DriverConnection", tenant: Tenant) -> list[ApiKey]:

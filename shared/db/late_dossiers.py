@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.db import event_log
 from shared.db.engine import driver_session
+from shared.db.pace import Pace
 from shared.db.selection import Conditions, Selection
 from shared.domain.apology import Apology, apology, late_reason
 from shared.domain.dossier import Dossier, fold
@@ -16,7 +17,8 @@ from shared.domain.events import DossierCode, EventName
 from shared.domain.local_time import start_of_day
 from shared.domain.periods import Period
 
-PAGE: Final = 500
+PAGE: Final = 100
+_SLICE: Final = 20
 _NOTICE: Final = timedelta(days=2)
 """A letter is owed from the day before the term: what is due later owes none."""
 
@@ -46,29 +48,31 @@ class LateDossier:
 
 
 async def apologies(
-    engine: AsyncEngine, selection: Selection, period: Period, after: str = ""
+    engine: AsyncEngine, pace: Pace, selection: Selection, period: Period, after: str = ""
 ) -> AsyncGenerator[list[LateDossier], None]:
     """Of the dossiers open now or ended in the period all that owe or owed a letter, in pages by code, after ``after``."""
     days = (period.from_on, period.to_on)
     soon = start_of_day(selection.today + _NOTICE)
-    async for page in _pages(engine, selection, _MAY_OWE, (soon, *days, *days), after):
+    async for page in _pages(engine, pace, selection, (_MAY_OWE, (soon, *days, *days)), after):
         yield [one for one in page if one.apology is not Apology.NOT_OWED]
 
 
-async def late(engine: AsyncEngine, selection: Selection, period: Period) -> AsyncGenerator[list[LateDossier], None]:
+async def late(
+    engine: AsyncEngine, pace: Pace, selection: Selection, period: Period
+) -> AsyncGenerator[list[LateDossier], None]:
     """The dossiers that are overdue today (column 13) or ended late in the period (column 10), in pages by code."""
-    async for page in _pages(engine, selection, _LATE, (period.from_on, period.to_on), ""):
+    async for page in _pages(engine, pace, selection, (_LATE, (period.from_on, period.to_on)), ""):
         yield page
 
 
 async def _pages(
-    engine: AsyncEngine, selection: Selection, condition: str, values: tuple[object, ...], after: str
+    engine: AsyncEngine, pace: Pace, selection: Selection, condition: tuple[str, tuple[object, ...]], after: str
 ) -> AsyncGenerator[list[LateDossier], None]:
     tenant = selection.access.tenant
     while True:
         where = Conditions(selection)
         where.add("received_on IS NOT NULL")
-        where.add(condition, *values)
+        where.add(condition[0], *condition[1])
         where.add("code > {}::text", after)
         async with driver_session(engine) as connection:
             rows = await connection.fetch(
@@ -76,13 +80,16 @@ async def _pages(
             )
             codes = [DossierCode(row[0]) for row in rows]
             histories = await event_log.of_dossiers(connection, tenant, codes)
-        # the log may know of a hand-over that the row does not
-        folded = ((fold(code, events), events) for code, events in sorted(histories.items()))
-        yield [
-            LateDossier(dossier, apology(dossier, selection.today), late_reason(events))
-            for dossier, events in folded
-            if selection.access.sees(dossier.agency_code)
-        ]
+        found: list[LateDossier] = []
+        work = pace.begin()
+        for number, (code, events) in enumerate(sorted(histories.items()), start=1):
+            if number % _SLICE == 0:
+                await work.rest()
+            dossier = fold(code, events)
+            # the log may know of a hand-over that the row does not
+            if selection.access.sees(dossier.agency_code):
+                found.append(LateDossier(dossier, apology(dossier, selection.today), late_reason(events)))
+        yield found
         if len(codes) < PAGE:
             return
         after = codes[-1]

@@ -44,7 +44,8 @@ async def put_office_hours(
     rows = [(code, hours, False) for code, hours in written.items()] + [(code, known[code], True) for code in gone]
     for start in range(0, len(rows), _ROWS_AT_ONCE):  # thousands at once would hold up whoever shares the event loop
         await connection.executemany(
-            "INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
             [
                 (tenant, code, known_from, str(hours), sorted(hours.weekdays), removed)
                 for code, hours, removed in rows[start : start + _ROWS_AT_ONCE]

@@ -6,7 +6,6 @@ prefix are reckoned instead, and nothing stored is used. A dossier that is recko
 counted then is what it counts now.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from shared.db import event_log, projections
 from shared.db.dossier_rows import DossierRow, row_of
 from shared.db.log_prefix import Prefix
+from shared.db.pace import Pace
 from shared.db.tables import MEASURES
 from shared.domain.dossier import fold
 from shared.domain.errors import InvalidInput, NotYet
@@ -31,8 +31,10 @@ PATIENCE_SECONDS: Final = 20.0
 """A question that needs longer to reckon its past is answered later: what is reckoned is kept, asked again it goes on."""
 
 MOST_IN_SNAPSHOT: Final = 100
-PAGE_DOSSIERS: Final = 500
-SLICE: Final = 50
+PAGE_DOSSIERS: Final = 100
+"""So many histories are fetched at once: they are decoded in one stretch."""
+
+SLICE: Final = 10
 """So many dossiers are reckoned before other tasks of the process have a turn."""
 
 _T = TypeVar("_T")
@@ -72,6 +74,7 @@ class Past:
     agencies: set[str] = field(default_factory=set)
     stored: tuple[tuple[object, ...], Cells] | None = None
     complete: bool = False
+    pace: Pace = field(default_factory=Pace)
     wanted: frozenset[DossierCode] | None = None
     """All dossiers of the prefix, once somebody looked for them; they never change."""
 
@@ -92,10 +95,11 @@ _CHANGED: Final = """
 SELECT DISTINCT dossier_code FROM event_log WHERE tenant = $1 AND position > $2 AND position <= $3 LIMIT $4"""
 
 
-async def begin(connection: "DriverConnection", prefix: Prefix) -> Past:
-    """A past of which nothing is reckoned yet."""
+async def begin(connection: "DriverConnection", prefix: Prefix, pace: Pace | None = None) -> Past:
+    """A past of which nothing is reckoned yet; ``pace``: shared with all others that reckon in this process."""
     head = (await event_log.head(connection, prefix.tenant)).position
-    return Past(prefix, prefix.position < head - prefix.position, prefix.position, prefix.position)
+    whole = prefix.position < head - prefix.position
+    return Past(prefix, whole, prefix.position, prefix.position, pace=pace or Pace())
 
 
 async def missing(connection: "DriverConnection", past: Past, most: int) -> set[DossierCode]:
@@ -144,7 +148,8 @@ async def reckon(
         # another question may have been faster
         page = [code for code in pending[start : start + PAGE_DOSSIERS] if code not in past.reckoned]
         if page:
-            _take(past, page, await at_position(connection, past.tenant, page, past.prefix.position))
+            found = await at_position(connection, past.tenant, page, past.prefix.position, past.pace)
+            _take(past, page, found)
 
 
 async def in_snapshot(
@@ -181,7 +186,7 @@ async def _reached(connection: "DriverConnection", past: Past) -> None:
 
 
 async def at_position(
-    connection: "DriverConnection", tenant: Tenant, codes: Sequence[DossierCode], position: int
+    connection: "DriverConnection", tenant: Tenant, codes: Sequence[DossierCode], position: int, pace: Pace
 ) -> dict[DossierCode, PastDossier | None]:
     """The dossiers at a position; None: it cannot be folded. Those that had no event by then are left out."""
     histories = await event_log.of_dossiers(connection, tenant, codes, position)
@@ -189,6 +194,7 @@ async def at_position(
     targets = {target for events in voided for target in absent_void_targets(events)}
     elsewhere = await projections.present(connection, tenant, targets, position)
     found: dict[DossierCode, PastDossier | None] = {}
+    work = pace.begin()
     for number, (code, events) in enumerate(histories.items(), start=1):
         try:
             dossier = fold(code, events)
@@ -199,7 +205,7 @@ async def at_position(
             get_logger().error("dossier_not_reckoned", tenant=tenant, dossier=code, position=position, **failure_of(error))
             found[code] = None
         if number % SLICE == 0:
-            await asyncio.sleep(0)
+            await work.rest()
     return found
 
 

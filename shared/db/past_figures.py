@@ -4,7 +4,6 @@ Sums are linear: what was counted then is what the sums say now, less what the d
 what they counted for then. The first two come from one snapshot, the third from the log, which never changes.
 """
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from shared.db.engine import DriverConnection
 
-SLICE: Final = 2_000
+SLICE: Final = 300
 """So many reckoned dossiers are looked at before other tasks of the process have a turn."""
 
 _RECEIVED: Final = MEASURES.index("received")
@@ -58,18 +57,18 @@ async def ask(
     """
     # both before the first await: another question may reckon more dossiers meanwhile
     codes = stored_elsewhere(past)
-    cells = past.cells if visible is None else None
+    cells = None if visible is not None else {cell: list(counts) for cell, counts in past.cells.items()}
     by_label: list[Counts] = [{} for _ in range(len(question.pieces) + 1)]
     if cells is not None:
-        _add(by_label, question, cells)
+        await _add(past, by_label, question, cells)
     state = await connection.fetchrow(_STATE, past.tenant, DOSSIERS)
     assert state is not None
     if cells is None:
         assert visible is not None
-        _add(by_label, question, await _visible_cells(connection, past, set(visible)))
+        await _add(past, by_label, question, await _visible_cells(connection, past, set(visible)))
     if not past.whole:
         now = _now(question, visible)
-        _add(by_label, now, await _stored_cells(connection, past, codes, tuple(state)[1:4]))
+        await _add(past, by_label, now, await _stored_cells(connection, past, codes, tuple(state)[1:4]))
         _add_counts(by_label, await counted(connection, past.tenant, now))
     return answer_of(_stamp(past, state), by_label)
 
@@ -91,7 +90,7 @@ def _stamp(past: Past, state: "asyncpg.Record") -> Stamp:
 
 def stored_elsewhere(past: Past) -> list[DossierCode]:
     """The dossiers whose stored row does not stand for them: they are reckoned."""
-    return sorted(past.reckoned - past.failed)
+    return list(past.reckoned - past.failed)
 
 
 async def visible_dossiers(connection: "DriverConnection", past: Past, visible: Collection[str] | None) -> list[PastDossier]:
@@ -102,9 +101,10 @@ async def visible_dossiers(connection: "DriverConnection", past: Past, visible: 
     rows = await connection.fetch(_PRESENT_AGENCIES, past.tenant, list(reckoned))
     stored = {row["code"]: row for row in rows}
     found: list[PastDossier] = []
+    work = past.pace.begin()
     for number, (code, dossier) in enumerate(reckoned.items(), start=1):
         if number % SLICE == 0:
-            await asyncio.sleep(0)
+            await work.rest()
         row = stored.get(code)
         # the projection may be behind the position
         behind = row is None or row["position"] < dossier.row.position
@@ -141,9 +141,11 @@ def _now(question: Question, visible: Collection[str] | None) -> Question:
 
 async def _visible_cells(connection: "DriverConnection", past: Past, visible: Collection[str]) -> Cells:
     cells: Cells = {}
-    for number, dossier in enumerate(await visible_dossiers(connection, past, visible), start=1):
+    found = await visible_dossiers(connection, past, visible)
+    work = past.pace.begin()
+    for number, dossier in enumerate(found, start=1):
         if number % SLICE == 0:
-            await asyncio.sleep(0)
+            await work.rest()
         add_counts(cells, dossier)
     return cells
 
@@ -159,14 +161,17 @@ async def _stored_cells(
     return past.stored[1]
 
 
-def _add(by_label: Sequence[Counts], question: Question, cells: Cells) -> None:
+async def _add(past: Past, by_label: Sequence[Counts], question: Question, cells: Cells) -> None:
     """Add the cells that the question counts, each to its piece and key."""
     begins = [piece.from_on for piece in question.pieces]
     last: date = question.pieces[-1].to_on
     agencies = None if question.agencies is None else frozenset(question.agencies)
     procedures = None if question.procedures is None else frozenset(question.procedures)
     others = frozenset(question.other_procedures or ())
-    for cell, counts in cells.items():
+    work = past.pace.begin()
+    for number, (cell, counts) in enumerate(cells.items(), start=1):
+        if number % SLICE == 0:
+            await work.rest()
         agency, procedure, channel, day = cell
         if (
             day > last

@@ -33,7 +33,7 @@ async def _with_anomalies_then(
 ) -> list[ListedDossier]:
     """The same, with the anomalies of a stored dossier that events of other dossiers have changed since."""
     changed = [DossierCode(one.code) for one in listed if BY_OTHERS & set(one.anomalies) and one.code not in past.dossiers]
-    then = await at_position(connection, past.tenant, changed, past.prefix.position) if changed else {}
+    then = await at_position(connection, past.tenant, changed, past.prefix.position, past.pace) if changed else {}
     found: list[ListedDossier] = []
     for one in listed:
         dossier = then.get(DossierCode(one.code))

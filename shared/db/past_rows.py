@@ -4,7 +4,6 @@ A statement that reads ``dossier`` is run over a relation of that name: what is 
 reckoned, and those as they stood then. So what a figure counts is written down once, for now and for any earlier instant.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -84,9 +83,11 @@ async def rows_then(
     """
     elsewhere = stored_elsewhere(past)
     chosen: list[DossierRow] = []
-    for number, one in enumerate(await visible_dossiers(connection, past, visible), start=1):
+    found = await visible_dossiers(connection, past, visible)
+    work = past.pace.begin()
+    for number, one in enumerate(found, start=1):
         if number % SLICE == 0:
-            await asyncio.sleep(0)
+            await work.rest()
         if may_count is None or may_count(one):
             chosen.append(one.row)
     if len(chosen) > MOST_TRAVELLING:

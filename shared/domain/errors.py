@@ -7,6 +7,7 @@ MotcuaError
 ├── NotFound            unknown, or outside the caller's subtree
 ├── NotYet              asked for a position that is not counted yet
 ├── Overloaded          a queue is full; try again later
+├── TooMany             the key has too much under way; try again later
 └── Busy                a job of this kind is running already
 """
 
@@ -68,6 +69,14 @@ class NotYet(MotcuaError):
 
 class Overloaded(MotcuaError):
     """A bounded queue is full or a dependency is gone; try again after ``retry_after_seconds``."""
+
+    def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooMany(MotcuaError):
+    """The key has as much under way as one key may; try again after ``retry_after_seconds``."""
 
     def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
         super().__init__(detail)

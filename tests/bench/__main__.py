@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import figures, growth, ingest, latency, plans, reads
+from tests.bench import figures, floods, growth, ingest, latency, plans, reads
 from tests.bench.ingest import Bench
 from tests.bench.report import Report
 from tests.bench.sizes import SETTINGS
@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "sync": latency.sync,
     "processes": growth.processes,
     "soak": growth.soak,
+    "floods": floods.floods,
 }
 SEED = 20_261_122
 

@@ -80,10 +80,10 @@ async def test_without_valkey_it_is_alive_and_not_ready(database_url: str) -> No
 async def test_without_postgres_it_is_alive_and_not_ready(database_url: str, redis_url: str) -> None:
     async with served(database_url, redis_url) as api:
         context = api.app.state.context
-        gone = context.engine
+        gone = context.health_engine
         from shared.db.engine import create_engine
 
-        object.__setattr__(context, "engine", create_engine("postgresql://x:y@127.0.0.1:1/z", application="test"))
+        object.__setattr__(context, "health_engine", create_engine("postgresql://x:y@127.0.0.1:1/z", application="test"))
         try:
             status, dependencies, _ = await ready(api)
             assert (status, dependencies["postgres"], dependencies["valkey"]) == (503, False, True)
@@ -91,7 +91,7 @@ async def test_without_postgres_it_is_alive_and_not_ready(database_url: str, red
             assert (await api.client(None).get("/metrics")).status_code == 200
         finally:
             await context.engine.dispose()
-            object.__setattr__(context, "engine", gone)
+            object.__setattr__(context, "health_engine", gone)
 
 
 async def test_metrics_speak_of_counts_only(api: Served) -> None:

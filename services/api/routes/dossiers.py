@@ -1,24 +1,26 @@
 """Dossiers: one with all that its events tell, lists, the applicant, and the dossiers behind a figure."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.auth import Caller, Scope, requires
 from services.api.context import Context, RequestContext
+from services.api.exports import Export, written
+from services.api.heavy import HeavyReads
 from services.api.openapi import error_answers
-from services.api.schemas import cursors, sheets
+from services.api.schemas import cursors
 from services.api.schemas.dossier_answers import ITEM_FIELDS, detail, due_uncomputed, item, masked_applicant
 from services.api.schemas.dossiers import ApplicantOut, DossierDetail, DossierList
 from services.api.schemas.parameters import Format, LocalDate, wants_csv
 from shared.db import applicant_readings, dossiers, event_log, projections
 from shared.db.access import Access
 from shared.db.applicant_readings import Reading
-from shared.db.dossiers import Sort, SortKey
+from shared.db.dossiers import Mark, Sort, SortKey
 from shared.db.engine import driver_session
 from shared.db.ledger_reading import read_sync
 from shared.db.selection import Selection
@@ -168,11 +170,13 @@ async def listed(request: Request, context: Context, caller: Caller, selection: 
     digest = cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
     after = cursors.read(asked.cursor, digest)
     if wants_csv(request, asked.format):
-        rows = dossiers.stream(context.engine, selection, asked.order, after, asked.limit)
-        return StreamingResponse(_csv(rows, selection.access), media_type=sheets.MEDIA_TYPE)
+        return Export(context.heavy, caller, _csv(context.heavy, caller, selection, asked, after))
     async with driver_session(context.engine) as connection:
         found, mark = await dossiers.page(connection, selection, asked.order, after, asked.limit or DEFAULT_LIMIT)
-        total = await dossiers.count(connection, selection) if asked.count else None
+    total = None
+    if asked.count:
+        async with context.heavy.session(caller) as connection:
+            total = await dossiers.count(connection, selection)
     answer: dict[str, Any] = {
         "items": [item(one, selection.access) for one in found],
         "next_cursor": cursors.written(mark, digest),
@@ -180,12 +184,16 @@ async def listed(request: Request, context: Context, caller: Caller, selection: 
     return _json(answer | ({} if total is None else {"count": total}))
 
 
-async def _csv(pages: AsyncIterator[list[dossiers.ListedDossier]], access: Access) -> AsyncIterator[str]:
-    with_headings = True
-    async for page in pages:
-        items = (item(one, access) for one in page)
-        yield sheets.write(_CSV_HEADINGS, [list(one.values()) for one in items], with_headings=with_headings)
-        with_headings = False
+async def _csv(
+    heavy: HeavyReads, caller: Caller, selection: Selection, asked: Paging, after: Mark | None
+) -> AsyncGenerator[str, None]:
+    # it has a place among the exports: once begun, its pages wait however long
+    session = partial(heavy.page_session, caller)
+    is_first = True
+    async for page in dossiers.stream(session, selection, asked.order, after, asked.limit):
+        rows = (list(item(one, selection.access).values()) for one in page)
+        yield await written(heavy, _CSV_HEADINGS, rows, is_first=is_first)
+        is_first = False
 
 
 @router.get(

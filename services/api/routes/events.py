@@ -13,6 +13,7 @@ from services.api.body_limits import LONGEST_EVENT, too_large
 from services.api.context import Context, RequestContext
 from services.api.event_docs import POST_ANSWERS, POST_BODY, POST_DESCRIPTION
 from services.api.openapi import error_answers
+from services.api.presence import while_there
 from services.api.problems import InvalidFields, Refused, language_of
 from services.api.schemas.events import FeedPage
 from services.api.telling import Teller
@@ -136,6 +137,7 @@ async def _take_array(request: Request, teller: Teller, body: bytes) -> Response
 )
 async def read_events(
     *,
+    request: Request,
     context: RequestContext,
     caller: Reader,
     after: Annotated[int, Query(ge=0, le=_LARGEST_POSITION, description="Position to start after (sau vị trí).")] = 0,
@@ -152,7 +154,11 @@ async def read_events(
 ) -> Response:
     """Answer a page of events, or the one with this identity."""
     if source is None and id is None:
-        page = await feed.page_after(context, caller, after, limit, wait)
+        if wait:
+            waiting = feed.awaited_page(context, caller, after, limit, wait)
+            page = await while_there(request, waiting)
+        else:
+            page = await feed.page_after(context, caller, after, limit)
         return _json({"items": [_item(event) for event in page.events], "next": page.next})
     if source is None or id is None:
         raise InvalidFields.of("/source" if source is None else "/id", "missing")

@@ -88,7 +88,7 @@ def _expected_schema() -> str | None:
 
 async def _database(context: Context) -> tuple[list[Dependency], list[Standing]]:
     try:
-        async with asyncio.timeout(LOOK_SECONDS), driver_session(context.engine) as connection:
+        async with asyncio.timeout(LOOK_SECONDS), driver_session(context.health_engine) as connection:
             version = await health.schema_version(connection)
             # a schema that is not ours may lack a table that is asked
             standings = await health.standings(connection) if version == _expected_schema() else []
@@ -193,7 +193,7 @@ async def _alarms(context: Context) -> CollectorRegistry:
     registry = CollectorRegistry()
     gauge = Gauge("motcua_sync_alarm", "Whether an alarm is on.", ("tenant", "alarm"), registry=registry)
     try:
-        async with asyncio.timeout(LOOK_SECONDS), driver_session(context.engine) as connection:
+        async with asyncio.timeout(LOOK_SECONDS), driver_session(context.health_engine) as connection:
             found = await sync_alarms.standings(connection)
     except Exception as error:  # noqa: BLE001 - the other metrics are told whatever it is
         get_logger().warning("alarms_not_read", **failure_of(error))

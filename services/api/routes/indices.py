@@ -56,7 +56,7 @@ async def _read(context: Context, caller: Caller, asked: Filters) -> tuple[Scope
         return await context.pasts.look(caller, asked.as_of, then)
     scope = await scope_of(context, caller, asked)
     async with (
-        driver_session(context.engine) as connection,
+        context.heavy.session(caller) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         return scope, await index_766.read(connection, scope, covered)

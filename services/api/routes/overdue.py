@@ -231,9 +231,11 @@ async def apologies(context: RequestContext, caller: StatsCaller, asked: Annotat
     rows = AgencyRows.of(access, access.scope(asked.agency), access.today)
     sums: dict[str, Counter[str]] = {key: Counter() for key in rows.keys}
     selection = _selected(context, access, asked.agency)
-    async for page in late_dossiers.apologies(context.engine, selection, period):
-        for one in page:
-            sums[rows.key(one.dossier.agency_code)][one.apology.value] += 1
+    heavy = context.heavy
+    async with heavy.place(caller):
+        async for page in late_dossiers.apologies(heavy.engine, heavy.pace, selection, period):
+            for one in page:
+                sums[rows.key(one.dossier.agency_code)][one.apology.value] += 1
     link = urlencode({"agency": rows.top, "from": period.from_on, "to": period.to_on})
     return _json(
         {
@@ -269,14 +271,14 @@ async def apology_dossiers(
     digest = cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
     mark = cursors.read(asked.cursor, digest)
     found: list[late_dossiers.LateDossier] = []
-    pages = late_dossiers.apologies(
-        context.engine, _selected(context, access, asked.agency), period, "" if mark is None else mark.code
-    )
-    async for page in pages:
-        found.extend(one for one in page if asked.state in (None, one.apology.value))
-        if len(found) > asked.limit:
-            break
-    await pages.aclose()
+    selection, heavy = _selected(context, access, asked.agency), context.heavy
+    async with heavy.place(caller):
+        pages = late_dossiers.apologies(heavy.engine, heavy.pace, selection, period, "" if mark is None else mark.code)
+        async for page in pages:
+            found.extend(one for one in page if asked.state in (None, one.apology.value))
+            if len(found) > asked.limit:
+                break
+        await pages.aclose()
     after = Mark(None, found[asked.limit - 1].code) if len(found) > asked.limit else None
     return _json(
         {"items": [apology_item(one) for one in found[: asked.limit]], "next_cursor": cursors.written(after, digest)}
@@ -298,13 +300,15 @@ async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated
     period = asked.read(access.today)
     tallies: dict[str, Counter[str]] = {}
     words: dict[str, str | None] = {}
-    async for page in late_dossiers.late(context.engine, _selected(context, access, asked.agency), period):
-        for one in page:
-            reason = _plain(one.reason)
-            tally = tallies.setdefault(reason.casefold(), Counter())
-            words.setdefault(reason.casefold(), reason or None)
-            tally["dossiers"] += 1
-            tally[_late_figure(one)] += 1
+    heavy = context.heavy
+    async with heavy.place(caller):
+        async for page in late_dossiers.late(heavy.engine, heavy.pace, _selected(context, access, asked.agency), period):
+            for one in page:
+                reason = _plain(one.reason)
+                tally = tallies.setdefault(reason.casefold(), Counter())
+                words.setdefault(reason.casefold(), reason or None)
+                tally["dossiers"] += 1
+                tally[_late_figure(one)] += 1
     link = urlencode({"agency": access.scope(asked.agency) or access.top, "from": period.from_on, "to": period.to_on})
     ordered = sorted(tallies.items(), key=lambda item: (not item[0], -item[1]["dossiers"], item[0]))
     total = sum(tallies.values(), Counter[str]())
@@ -337,13 +341,15 @@ async def reason_dossiers(
     access = await _access(context, caller)
     period = asked.read(access.today)
     chosen = _selected(context, access, asked.agency)
-    codes = [
-        one.code
-        async for page in late_dossiers.late(context.engine, chosen, period)
-        for one in page
-        if (asked.reason is None or _plain(one.reason).casefold() == _plain(asked.reason).casefold())
-        and asked.figure in ("dossiers", _late_figure(one))
-    ]
+    heavy = context.heavy
+    async with heavy.place(caller):
+        codes = [
+            one.code
+            async for page in late_dossiers.late(heavy.engine, heavy.pace, chosen, period)
+            for one in page
+            if (asked.reason is None or _plain(one.reason).casefold() == _plain(asked.reason).casefold())
+            and asked.figure in ("dossiers", _late_figure(one))
+        ]
     selection = replace(chosen, more=[("code = ANY({}::text[])", [codes])])
     return await listed(request, context, caller, selection, asked)
 

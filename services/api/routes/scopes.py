@@ -55,7 +55,7 @@ async def asked_of(
     """``answer(connection, scope, instant)`` of now, or of ``as_of`` in one snapshot with its past reckoned."""
     if asked.as_of is None:
         scope = await present_scope(context, caller, asked)
-        async with driver_session(context.engine) as connection:
+        async with context.heavy.session(caller) as connection:
             return await answer(connection, scope, context.catalogues.now())
 
     async def then(connection: "DriverConnection", view: View) -> _T:

@@ -19,7 +19,7 @@ from services.api.routes.dossiers import DossierReader, Paging, listed
 from services.api.schemas.dossiers import DossierList
 from services.api.schemas.parameters import LocalDate
 from services.api.schemas.stats import SummaryOut, TableOut, summary_answer, table_answer
-from shared.db import projections, statistics
+from shared.db import statistics
 from shared.db.access import Access
 from shared.db.engine import driver_session
 from shared.db.row_selection import as_then, selection_of
@@ -38,8 +38,6 @@ router = APIRouter(tags=["figures"])
 
 WAIT_SECONDS: Final = 5.0
 """How long ``min_position`` waits for an event to be counted."""
-
-_POLL_SECONDS: Final = 0.02
 
 By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 Ask = Callable[["DriverConnection", Scope], Awaitable[Table]]
@@ -170,16 +168,11 @@ async def wait_until_counted(context: Context, caller: Caller, position: int) ->
     Raises:
         NotYet: it was not within `WAIT_SECONDS`.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + WAIT_SECONDS
-    while True:
-        async with driver_session(context.engine) as connection:
-            counted = await projections.position(connection, caller.tenant)
-        if counted >= position:
-            return
-        if loop.time() >= deadline or context.stopping.is_set():
-            raise NotYet(f"position {position} is not counted yet; counted up to {counted}")
-        await asyncio.sleep(_POLL_SECONDS)
+    deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+    with context.watchers.watching(caller, hurried=True) as watching:
+        await watching.wait(lambda seen: seen.counted >= position, deadline)
+        if watching.counted < position:
+            raise NotYet(f"position {position} is not counted yet; counted up to {max(watching.counted, 0)}")
 
 
 class FigureQuestion(Filters, Paging):

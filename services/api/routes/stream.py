@@ -1,24 +1,29 @@
 """Figures and the portal's side as they change, as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from services.api.auth import Caller
 from services.api.context import Context, RequestContext
+from services.api.limits import STREAM_EVENTS_A_SECOND
 from services.api.openapi import error_answers
 from services.api.routes.dossiers import access_of
 from services.api.routes.stats import Filters, StatsCaller, answered, scope_of
 from services.api.routes.sync import limits_of
 from services.api.schemas.stats import summary_answer
-from shared.db import ledger_lists, ledger_reading, portal_circuit, projections, statistics, sync_alarms
-from shared.db.access import any_of
+from shared.db import ledger_lists, ledger_reading, portal_circuit, statistics, sync_alarms
+from shared.db.access import Access, any_of
 from shared.db.engine import driver_session
+from shared.db.outage import is_outage
+from shared.db.progress import Progress
 from shared.domain.circuit import CircuitState
 from shared.domain.errors import InvalidInput
 from shared.domain.sync_alarms import alarms
@@ -29,6 +34,7 @@ LONGEST_SECONDS: Final = 900
 """A stream ends by then, and its client comes again: with the rights that its key has then."""
 
 _LOOK_SECONDS: Final = 0.2
+_FIRST_LOOK_SECONDS: Final = 5.0
 _SYNC_LOOK_SECONDS: Final = 2.0
 _SIGN_OF_LIFE_SECONDS: Final = 15.0
 
@@ -68,62 +74,123 @@ async def stream(context: RequestContext, caller: StatsCaller, asked: Annotated[
         access = await access_of(context, caller)
         asked = asked.model_copy(update={"period": str(access.today.year)})
     await scope_of(context, caller, asked)  # what cannot be asked is refused before the stream begins
-    return StreamingResponse(
-        _events(context, caller, asked), media_type="text/event-stream", headers={"cache-control": "no-store"}
-    )
+    return _Stream(context, caller, asked)
 
 
-async def _events(context: Context, caller: Caller, asked: Watched) -> AsyncIterator[bytes]:
+class _Stream(StreamingResponse):
+    """Has a seat for as long as its client is there."""
+
+    def __init__(self, context: Context, caller: Caller, asked: Watched) -> None:
+        pieces = _events(context, caller, asked)
+        super().__init__(pieces, media_type="text/event-stream", headers={"cache-control": "no-store"})
+        self._context = context
+        self._caller = caller
+        self._pieces = pieces
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Answer, where there is a seat."""
+        try:
+            with self._context.streams.seat(self._caller):
+                await super().__call__(scope, receive, send)
+        finally:
+            await self._pieces.aclose()
+
+
+async def _events(context: Context, caller: Caller, asked: Watched) -> AsyncGenerator[bytes, None]:
     loop = asyncio.get_running_loop()
-    ends_at, told_at, sync_at = loop.time() + min(asked.seconds, LONGEST_SECONDS), loop.time(), 0.0
-    counted, figures, sync = -1, b"", b""
-    while True:
+    ends_at, told_at = loop.time() + min(asked.seconds, LONGEST_SECONDS), loop.time()
+    shown = _Shown(context, caller, asked)
+    with context.watchers.watching(caller) as watching:
+        await watching.wait(lambda _: True, max(ends_at, told_at + _FIRST_LOOK_SECONDS))
+        while True:
+            told = await shown.changes(watching.counted)
+            if not told and loop.time() - told_at >= _SIGN_OF_LIFE_SECONDS:
+                told = [b": alive\n\n"]
+            for piece in told:
+                told_at = loop.time()
+                yield piece
+            if watching.is_over or loop.time() >= ends_at:
+                return
+            until = min(ends_at, shown.sync_at, told_at + _SIGN_OF_LIFE_SECONDS)
+            await watching.wait(shown.is_outdated, until, patient=True)
+
+
+class _Shown:
+    """What one stream has told its client, and when it is to look again."""
+
+    def __init__(self, context: Context, caller: Caller, asked: Watched) -> None:
+        self._context = context
+        self._caller = caller
+        self._asked = asked
+        self._counted = -1
+        self._figures = self._sync = b""
+        self._figures_at = self.sync_at = 0.0
+
+    def is_outdated(self, seen: Progress) -> bool:
+        """Whether the figures may be others now; five times a second at most, less often where streams are many."""
+        return seen.counted != self._counted and asyncio.get_running_loop().time() >= self._figures_at
+
+    async def changes(self, counted: int) -> list[bytes]:
+        """The events that are to be told, with what is counted up to ``counted``."""
         told: list[bytes] = []
-        position = await _position(context, caller)
-        if position != counted:
-            counted = position
-            answer = await _figures(context, caller, asked)
-            changed = _text({name: part for name, part in answer.items() if name != "as_of"})
-            if changed != figures:
-                figures = changed
-                told.append(_event("figures", answer, answer["as_of"]["position"]))
-        if loop.time() >= sync_at:
-            sync_at = loop.time() + _SYNC_LOOK_SECONDS
-            standing = await _sync(context, caller)
-            steady = _text({name: part for name, part in standing.items() if name != "lag_seconds"})
-            if steady != sync:
-                sync = steady
-                told.append(_event("sync", standing))
-        if not told and loop.time() - told_at >= _SIGN_OF_LIFE_SECONDS:
-            told.append(b": alive\n\n")
-        for piece in told:
-            told_at = loop.time()
-            yield piece
-        if context.stopping.is_set() or loop.time() >= ends_at:
-            return
-        await asyncio.sleep(_LOOK_SECONDS)
+        now = asyncio.get_running_loop().time()
+        try:
+            if counted != self._counted and now >= self._figures_at:
+                self._figures_at = now + max(_LOOK_SECONDS, self._context.streams.taken / STREAM_EVENTS_A_SECOND)
+                changing, event = await _figures(self._context, self._caller, self._asked, counted)
+                self._counted = counted
+                if changing != self._figures:
+                    self._figures = changing
+                    told.append(event)
+            if now >= self.sync_at:
+                self.sync_at = now + _SYNC_LOOK_SECONDS
+                changing, event = await _sync(self._context, self._caller)
+                if changing != self._sync:
+                    self._sync = changing
+                    told.append(event)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            self._figures_at = self.sync_at = now + _SYNC_LOOK_SECONDS  # the stream outlives it
+        return told
 
 
-async def _position(context: Context, caller: Caller) -> int:
-    async with driver_session(context.engine) as connection:
-        return await projections.position(connection, caller.tenant)
-
-
-async def _figures(context: Context, caller: Caller, asked: Filters) -> dict[str, Any]:
-    scope, table = await answered(context, caller, asked, statistics.summary)
-    return summary_answer(scope, table)
-
-
-async def _sync(context: Context, caller: Caller) -> dict[str, Any]:
+async def _figures(context: Context, caller: Caller, asked: Filters, position: int) -> tuple[bytes, bytes]:
+    """What tells one answer from another, and the event: made once for all who watch the same."""
     access = await access_of(context, caller)
-    codes = any_of(access.codes())
+
+    async def make() -> tuple[bytes, bytes]:
+        scope, table = await answered(context, caller, asked, statistics.summary)
+        answer = summary_answer(scope, table)
+        changing = _text({name: part for name, part in answer.items() if name != "as_of"})
+        return changing, _event("figures", answer, answer["as_of"]["position"])
+
+    question = ("figures", caller.tenant, caller.agency, asked.model_dump_json(exclude={"seconds"}))
+    return await context.shared.answer(question, (position, access.today, access.catalogue), make)
+
+
+async def _sync(context: Context, caller: Caller) -> tuple[bytes, bytes]:
+    """The same of the portal's side, every two seconds."""
+    access = await access_of(context, caller)
+
+    async def make() -> tuple[bytes, bytes]:
+        standing = await _standing(context, access)
+        steady = _text({name: part for name, part in standing.items() if name != "lag_seconds"})
+        return steady, _event("sync", standing)
+
+    state = (int(asyncio.get_running_loop().time() / _SYNC_LOOK_SECONDS), access.today, access.catalogue)
+    return await context.shared.answer(("sync", caller.tenant, caller.agency), state, make)
+
+
+async def _standing(context: Context, access: Access) -> dict[str, Any]:
+    codes, tenant = any_of(access.codes()), access.tenant
     async with driver_session(context.engine) as connection:
         if codes is None:
-            counts = await ledger_lists.counts(connection, caller.tenant)
+            counts = await ledger_lists.counts(connection, tenant)
         else:
-            counts = await ledger_reading.counts_within(connection, caller.tenant, codes)
-        reading = await portal_circuit.read(connection, caller.tenant)
-        standing = await sync_alarms.standing(connection, caller.tenant, codes)
+            counts = await ledger_reading.counts_within(connection, tenant, codes)
+        reading = await portal_circuit.read(connection, tenant)
+        standing = await sync_alarms.standing(connection, tenant, codes)
     return {
         "pending": counts.pending,
         "sent": counts.sent,

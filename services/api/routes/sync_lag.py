@@ -76,7 +76,7 @@ async def sync_lag(context: RequestContext, caller: Manager, asked: Annotated[La
     agency, period = access.scope(asked.agency), asked.read(access)
     span = _span(context, access, period, agency)
     async with (
-        driver_session(context.engine) as connection,
+        context.heavy.session(caller) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         times = await sync_times.step_times(connection, span)

@@ -25,7 +25,7 @@ from services.api.schemas.stats import head_answer
 from shared.db import row_selection
 from shared.db.agency_rows import AgencyRows
 from shared.db.almanacs import read_almanac
-from shared.db.engine import driver_session
+from shared.db.pace import Pace
 from shared.db.row_selection import Resolved
 from shared.db.selection import Selection
 from shared.db.statistics import UNKNOWN, Scope, pieces_of
@@ -141,15 +141,10 @@ async def working_time(
     if asked.as_of is None:
         scope = await present_scope(context, caller, asked)
         selection = row_selection.selection_of(scope, context.catalogues.now(), Figure.RESOLVED)
-        async with driver_session(context.engine) as connection:
-            almanac = await read_almanac(connection, caller.tenant)
-        gathered = _Gathered(asked.by, scope, almanac)
-        after: str | None = ""
-        while after is not None:
-            # no connection is held while the times of a page are reckoned
-            async with driver_session(context.engine) as connection:
-                page = await row_selection.resolved(connection, selection, after)
-            after = gathered.take(page)
+        heavy = context.heavy
+        async with heavy.session(caller) as connection:
+            gathered = _Gathered(asked.by, scope, await read_almanac(connection, caller.tenant))
+            await gathered.take_all(connection, selection, heavy.pace)
     else:
 
         async def then(connection: "DriverConnection", view: View) -> _Gathered:
@@ -158,15 +153,15 @@ async def working_time(
             chosen = await row_selection.as_then(connection, scope, chosen)
             almanac = await read_almanac(connection, caller.tenant, view.prefix.as_of)
             gathered = _Gathered(asked.by, scope, almanac)
-            after: str | None = ""
-            while after is not None:
-                after = gathered.take(await row_selection.resolved(connection, chosen, after))
-                await asyncio.sleep(0)
+            await gathered.take_all(connection, chosen, context.heavy.pace)
             return gathered
 
         gathered = await context.pasts.look(caller, asked.as_of, then)
     # sorting a year's dossiers takes longer than other requests may wait
     return _json(await asyncio.to_thread(gathered.answer))
+
+
+_AT_ONCE: Final = 25
 
 
 class _Gathered:
@@ -182,8 +177,19 @@ class _Gathered:
         self.begins = [bucket.period.from_on for bucket in self.buckets]
         self.rows: dict[str, _Times] = {bucket.key: _Times() for bucket in self.buckets}
 
-    def take(self, page: Sequence[Resolved]) -> str | None:
-        """Take a page; answers where the next one begins, None: that was the last."""
+    async def take_all(self, connection: "DriverConnection", selection: Selection, pace: Pace) -> None:
+        """Take what is selected, page by page; others have their turns."""
+        page: Sequence[Resolved] = ()
+        while not page or len(page) == row_selection.PAGE:
+            page = await row_selection.resolved(connection, selection, page[-1].code if page else "")
+            work = pace.begin()
+            for start in range(0, len(page), _AT_ONCE):
+                self._take(page[start : start + _AT_ONCE])
+                await work.rest()
+            if not page:
+                return
+
+    def _take(self, page: Sequence[Resolved]) -> None:
         for one in page:
             told = [self.total]
             if self.by is not None:
@@ -198,7 +204,6 @@ class _Gathered:
             else:
                 for times in told:
                     times.values.append(microseconds(took))
-        return page[-1].code if len(page) == row_selection.PAGE else None
 
     def _row(self, by: str, one: Resolved) -> str:
         if self.buckets:
