@@ -8,9 +8,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.db.distribution import distribute
-from shared.db.grants import grant_application_role
-from shared.db.tables import metadata
+from shared.database.distribution import distribute
+from shared.database.grants import grant_application_role
+from shared.database.tables import metadata
 from shared.settings import Settings
 
 # A migration that cannot have its lock gives up rather than hold every request behind it.

@@ -24,7 +24,7 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.observability import forget_logging
-from tests.servers import (
+from tests.support.servers import (
     DISTRIBUTE_VARIABLE,
     EXTERNAL_VARIABLE,
     FOLDER_VARIABLE,

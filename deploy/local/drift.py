@@ -8,11 +8,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.local.account import ordinary_account
-from deploy.local.port import free_port
-from deploy.local.postgres import APP, OWNER, Postgres
 from deploy.local.programs import ROOT
-from deploy.local.secret import keep_secrets
+from deploy.local.servers.account import ordinary_account
+from deploy.local.servers.port import free_port
+from deploy.local.servers.postgres import APP, OWNER, Postgres
+from deploy.local.servers.secret import keep_secrets
 
 
 def check_drift() -> int:

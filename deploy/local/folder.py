@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.errors import FolderError
-from deploy.local.secret import write_private
+from deploy.local.servers.secret import write_private
 
 FORMAT = 1
 LEAST_FREE_BYTES = 300 * 2**20

@@ -15,13 +15,10 @@ from dataclasses import dataclass
 import asyncpg
 from redis import Redis, RedisError
 
-from deploy.local.account import ordinary_account
 from deploy.local.errors import ProgramError, SettingError
 from deploy.local.folder import DataFolder
 from deploy.local.leftovers import end_leftovers
 from deploy.local.migration import MigrationMark
-from deploy.local.port import demanded_port, free_port
-from deploy.local.postgres import APP, OWNER, Postgres
 from deploy.local.process import tail
 from deploy.local.programs import (
     ROOT,
@@ -35,9 +32,12 @@ from deploy.local.programs import (
     valkey_program,
     worker_program,
 )
-from deploy.local.secret import keep_secrets, write_private
+from deploy.local.servers.account import ordinary_account
+from deploy.local.servers.port import demanded_port, free_port
+from deploy.local.servers.postgres import APP, OWNER, Postgres
+from deploy.local.servers.secret import keep_secrets, write_private
+from deploy.local.servers.valkey import Valkey
 from deploy.local.supervisor import Stopped, Supervisor
-from deploy.local.valkey import Valkey
 from shared.settings import Settings
 
 OLDEST_POSTGRES = 150_000

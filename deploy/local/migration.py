@@ -10,10 +10,10 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.local.secret import write_private
+from deploy.local.servers.secret import write_private
 
 _ASK_SECONDS = 5.0
-_SOURCES = ("migrations", "shared/db")
+_SOURCES = ("migrations", "shared/database")
 
 
 @dataclass(frozen=True, slots=True)

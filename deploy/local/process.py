@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local.account import Account
+from deploy.local.servers.account import Account
 
 _REAP_SECONDS = 5.0
 

@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local import postgres, valkey
-from deploy.local.account import Account
 from deploy.local.errors import PortError
 from deploy.local.folder import DataFolder
 from deploy.local.leftovers import MARK
-from deploy.local.postgres import Postgres
 from deploy.local.process import spawn
+from deploy.local.servers import postgres, valkey
+from deploy.local.servers.account import Account
+from deploy.local.servers.postgres import Postgres
+from deploy.local.servers.valkey import Valkey
 from deploy.local.supervisor import Popen, Program
-from deploy.local.valkey import Valkey
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,7 +136,9 @@ def valkey_program(server: Valkey) -> Program:
 def portal_program(around: Surroundings) -> Program:
     """The mock national portal."""
     url = base_url("127.0.0.1", around.settings.portal_port) + "/_portal/limits"
-    return Program("portal", lambda: around.python("-m", "services.portal", log="portal"), lambda _process: answers(url))
+    return Program(
+        "portal", lambda: around.python("-m", "services.mock_portal", log="portal"), lambda _process: answers(url)
+    )
 
 
 def worker_program(around: Surroundings) -> Program:

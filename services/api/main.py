@@ -7,26 +7,27 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from services.api import explorer, limits, openapi, problems
-from services.api.context import Context
-from services.api.front_door import FrontDoorMiddleware
-from services.api.heavy import HeavyReads
-from services.api.ingest import Intake
-from services.api.keyring import KeyRing
+from services.api.events.fast_path import FrontDoorMiddleware
+from services.api.events.schemas import BatchReceipt, Receipt
+from services.api.http import explorer, openapi, problems
+from services.api.http.as_of import Pasts
+from services.api.http.bodies.middleware import BodyMiddleware, LingeringCloseMiddleware
+from services.api.http.context import Context
+from services.api.http.keyring import KeyRing
+from services.api.http.middleware import RequestMiddleware
+from services.api.http.openapi import Problem
+from services.api.http.reads import limits
+from services.api.http.reads.heavy import HeavyReads
+from services.api.http.reads.watcher import Watchers
+from services.api.intake.group_commit import Intake
 from services.api.metrics import Metrics
-from services.api.middleware import RequestMiddleware
-from services.api.openapi import Problem
-from services.api.pasts import Pasts
-from services.api.request_bodies import BodyMiddleware, LingeringCloseMiddleware
-from services.api.routes import routers
-from services.api.schemas.events import BatchReceipt, Receipt
-from services.api.watcher import Watchers
-from shared.db.almanacs import Almanacs
-from shared.db.catalogue_cache import CatalogueCache
-from shared.db.engine import create_engine
-from shared.db.kill_points import kill_point
+from services.api.routers import routers
+from shared.calendar.store.stored_almanacs import Almanacs
+from shared.catalogue.store.cache import CatalogueCache
+from shared.database.engine import create_engine
+from shared.database.kill_points import kill_point
+from shared.doorbell import Doorbell
 from shared.observability import new_registry
-from shared.queue import Doorbell
 from shared.settings import Settings
 
 _WRITE_TIMEOUT_SECONDS: Final = 15

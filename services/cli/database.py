@@ -2,13 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from shared.db.engine import create_engine, driver_session
+from shared.database.engine import DriverConnection, create_engine, driver_session
 from shared.settings import Settings
-
-if TYPE_CHECKING:
-    from shared.db.engine import DriverConnection
 
 _T = TypeVar("_T")
 

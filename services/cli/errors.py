@@ -7,8 +7,8 @@ import asyncpg
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from shared.db.outage import is_outage
-from shared.domain.errors import InvalidInput
+from shared.database.outages import is_outage
+from shared.vocabulary.errors import InvalidInput
 
 
 class CommandError(Exception):

@@ -1,20 +1,18 @@
 """``motcua keys``: make, list and revoke the keys of callers."""
 
 import argparse
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from services.cli.database import with_database
 from services.cli.errors import CommandError
-from shared.db import keys, tenants
-from shared.db.keys import ApiKey, Scope
-from shared.domain.events import Tenant
+from shared.access.store import keys, tenants
+from shared.access.store.keys import ApiKey, Scope
+from shared.database.engine import DriverConnection
 from shared.settings import LOCAL_TENANT
-
-if TYPE_CHECKING:
-    from shared.db.engine import DriverConnection
+from shared.vocabulary.events import Tenant
 
 _ONLY_ONE: Final = "province or ministry; may be left out where there is only one"
 
@@ -47,7 +45,7 @@ def register(commands: Any) -> None:
 
 
 def _create(arguments: argparse.Namespace) -> int:
-    async def create(connection: "DriverConnection") -> str:
+    async def create(connection: DriverConnection) -> str:
         if arguments.tenant == LOCAL_TENANT:
             await tenants.create(connection, LOCAL_TENANT)  # the local run's own needs no ceremony
         tenant = Tenant(arguments.tenant)
@@ -58,7 +56,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    async def listed(connection: "DriverConnection") -> list[ApiKey]:
+    async def listed(connection: DriverConnection) -> list[ApiKey]:
         return await keys.of_tenant(connection, await _tenant(connection, arguments.tenant))
 
     found = with_database(listed)
@@ -72,7 +70,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
-    async def revoke(connection: "DriverConnection") -> tuple[Tenant, bool]:
+    async def revoke(connection: DriverConnection) -> tuple[Tenant, bool]:
         tenant = await _tenant(connection, arguments.tenant)
         return tenant, await keys.revoke(connection, tenant, arguments.key_id)
 
@@ -83,7 +81,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _tenant(connection: "DriverConnection", named: str | None) -> Tenant:
+async def _tenant(connection: DriverConnection, named: str | None) -> Tenant:
     """The tenant that is named, else the only one there is.
 
     Raises:

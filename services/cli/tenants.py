@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from services.cli.database import with_database
-from shared.db import tenants
+from shared.access.store import tenants
 
 
 def register(commands: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from services.sample.catalogue import NOT_INTEGRATED, PROCEDURES, SampleProcedure
 from services.sample.table import Unit, UnitTable
-from shared.domain.events import EventName
+from shared.vocabulary.events import EventName
 
 LOCAL: Final = timezone(timedelta(hours=7))
 SATURDAY: Final = 5

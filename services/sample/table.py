@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from shared.domain.errors import FieldError, InvalidInput
+from shared.vocabulary.errors import FieldError, InvalidInput
 
 SAMPLES: Final = {"soctrang-2018": "soctrang_2018_by_unit", "soctrang-2022": "soctrang_2022"}
 """Names that ``MOTCUA_SAMPLE`` and ``motcua sample`` know, with the report's id in ``published.json``."""

@@ -10,30 +10,30 @@ from typing import Any, Final, Protocol, assert_never
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.worker.audit import Audits
-from services.worker.clock import Clock, Examiner
-from services.worker.fail_points import FailPoints
-from services.worker.jobs import Handler, JobRunner
-from services.worker.metrics import WorkerMetrics
-from services.worker.nightly import AUDIT, COMPARISON, NightlySchedule
-from services.worker.overdue import OverdueTeller
-from services.worker.portal_jobs import Replay
-from services.worker.portal_reconcile import Reconcile
-from services.worker.portal_sync import PortalSync
-from services.worker.portal_watch import LOOK_SECONDS, TIDY_SECONDS, Tidy, Watch
-from services.worker.projection_turns import ProjectionTurns
-from services.worker.projector import Projector
-from services.worker.pump import Pump
-from services.worker.rebuild import Rebuild
-from shared.db.catalogue_cache import CatalogueCache
-from shared.db.engine import create_engine
-from shared.db.jobs import JobKind
-from shared.db.kill_points import Passed, kill_point
-from shared.domain.events import Tenant
-from shared.domain.sync_alarms import AlarmLimits
+from services.worker.audit.audit import Audits
+from services.worker.audit.rebuild import Rebuild
+from services.worker.deadlines.due_date_clock import Clock, Examiner
+from services.worker.deadlines.overdue_events import OverdueTeller
+from services.worker.projection.projector import Projector
+from services.worker.projection.turns import ProjectionTurns
+from services.worker.runtime.fail_points import FailPoints
+from services.worker.runtime.job_runner import Handler, JobRunner
+from services.worker.runtime.metrics import WorkerMetrics
+from services.worker.runtime.nightly import AUDIT, COMPARISON, NightlySchedule
+from services.worker.runtime.tenant_loop import Pump
+from services.worker.sync.reconcile import Reconcile
+from services.worker.sync.replay import Replay
+from services.worker.sync.senders import PortalSync
+from services.worker.sync.watch import LOOK_SECONDS, TIDY_SECONDS, Tidy, Watch
+from shared.catalogue.store.cache import CatalogueCache
+from shared.database.engine import create_engine
+from shared.database.kill_points import Passed, kill_point
+from shared.doorbell import Topic, run_worker
+from shared.jobs.store.queue import JobKind
 from shared.observability import configure_logging, failure_of, get_logger, new_registry
-from shared.queue import Topic, run_worker
 from shared.settings import Settings
+from shared.sync.rules.alarm_rules import AlarmLimits
+from shared.vocabulary.events import Tenant
 
 PATIENCE_SECONDS: Final = 3.0
 """So long may what is at work take to come to its end after SIGTERM."""

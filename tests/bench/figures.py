@@ -11,8 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from shared.db import event_log
-from shared.domain.dossier import fold
+from shared.dossiers.rules.dossier import fold
+from shared.events.store import event_log
 from tests.bench import load
 from tests.bench.ingest import BATCH, Bench, python
 from tests.bench.load import Plan

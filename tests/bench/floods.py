@@ -16,9 +16,9 @@ from typing import Any, Self
 
 import asyncpg
 
-from shared.db import keys
-from shared.db.keys import Scope
-from shared.domain.events import Tenant
+from shared.access.store import keys
+from shared.access.store.keys import Scope
+from shared.vocabulary.events import Tenant
 from tests.bench import load
 from tests.bench.figures import BIG, loaded
 from tests.bench.flood_clients import Flood

@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 import httpx
 
-from shared.db.figure_slots import Cut, is_cut
+from shared.counting.rules.slot_numbers import Cut
+from shared.counting.store.slots import is_cut
 from tests.bench import load
 from tests.bench.figures import cursor, value
 from tests.bench.ingest import BATCH, Bench

@@ -76,10 +76,10 @@ def single(bench: Bench) -> None:
             found = measured(running, database.key)
             ours.append(found.per_second)
             latencies.append(found.p99)
-        with bench.stack.api(database, module="tests.bench.unwritten") as running:
+        with bench.stack.api(database, module="tests.bench.peers.unwritten") as running:
             bare.append(measured(running, database.key).per_second)
         _make_textbook_table(database)
-        with bench.stack.api(database, module="tests.bench.textbook", BENCH_KEY="key") as running:
+        with bench.stack.api(database, module="tests.bench.peers.textbook", BENCH_KEY="key") as running:
             textbook.append(measured(running, "key").per_second)
     rate = statistics.median(ours)
     bench.report.add(
@@ -110,7 +110,7 @@ def single(bench: Bench) -> None:
 def _make_textbook_table(database: Database) -> None:
     program = (
         "import asyncio, os\n"
-        "from tests.bench.textbook import Base, engine\n"
+        "from tests.bench.peers.textbook import Base, engine\n"
         "async def make():\n"
         "    async with engine.begin() as link:\n"
         "        await link.run_sync(Base.metadata.create_all)\n"
@@ -136,7 +136,9 @@ def batch(bench: Bench) -> None:
             plan = Plan(running.port, database.key, BATCH_CLIENTS, sizes.seconds, ["/v1/events"], bodies=file, batch=BATCH)
             ours.append(load.run(plan).demand_only(202).per_second * BATCH)
         plan_ = {"kind": "unnest", "url": database.url, "seed": bench.seed + number, "seconds": sizes.seconds}
-        floor.append(python("tests.bench.floors", plan_ | {"size": BATCH, "connections": 4, "tenant": f"F{number}"})["rate"])
+        floor.append(
+            python("tests.bench.peers.floors", plan_ | {"size": BATCH, "connections": 4, "tenant": f"F{number}"})["rate"]
+        )
     rate, bare = statistics.median(ours), statistics.median(floor)
     bench.report.add(
         Row(
@@ -186,7 +188,7 @@ def lines(bench: Bench) -> None:
     rate = sizes.import_events / seconds
     floor = bench.stack.database("lines_floor")
     plan = {"kind": "copy", "url": floor.url, "seed": bench.seed, "count": sizes.import_events, "tenant": "H51"}
-    bare = python("tests.bench.floors", plan)["rate"]
+    bare = python("tests.bench.peers.floors", plan)["rate"]
     bench.report.add(
         Row(
             "lines_import",
@@ -221,7 +223,7 @@ def library(bench: Bench) -> None:
         "dbname": database.name, "port": parts.port, "user": parts.username, "password": parts.password,
         "seconds": bench.sizes.seconds,
     }  # fmt: skip
-    rates = python("tests.bench.library_peer", plan)
+    rates = python("tests.bench.peers.library", plan)
     own = {row.name: row for row in bench.report.rows}
     for name, size, ours in (("single_event_library", "1", "single_event"), ("batch_100_library", "100", "batch_100")):
         if ours not in own:

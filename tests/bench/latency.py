@@ -16,8 +16,8 @@ from typing import Any
 import asyncpg
 import httpx
 
-from shared.portal import wire
 from shared.settings import Settings
+from shared.sync.portal import wire
 from tests.bench import load
 from tests.bench.figures import cursor, value
 from tests.bench.ingest import Bench
@@ -54,7 +54,7 @@ def portal(bench: Bench, database: Database) -> Iterator[Practice]:
     folder = bench.stack.folder / f"portal-{database.name}"
     folder.mkdir(exist_ok=True)
     environment = bench.stack.environment(database, {"MOTCUA_PORTAL_PORT": str(port), "MOTCUA_DATA_DIR": str(folder)})
-    running = Processes([bench.stack.start("portal", "-m", "services.portal", environment=environment)], port)
+    running = Processes([bench.stack.start("portal", "-m", "services.mock_portal", environment=environment)], port)
     url = f"http://127.0.0.1:{port}"
     try:
         limit = time.monotonic() + 30

@@ -12,8 +12,8 @@ from tests.bench.ingest import Bench
 from tests.bench.reads import PAGE, RESTRICTED_TO, filters, questions
 from tests.bench.report import Row
 from tests.bench.stack import Database
-from tests.integration.served import served
-from tests.query_plans import Examined, hot_statements
+from tests.support.api import served
+from tests.support.query_plans import Examined, hot_statements
 
 BEHIND = 499 * PAGE
 

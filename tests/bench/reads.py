@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import asyncpg
 
-from shared.db import keys
-from shared.db.keys import Scope
-from shared.domain.events import Tenant
+from shared.access.store import keys
+from shared.access.store.keys import Scope
+from shared.vocabulary.events import Tenant
 from tests.bench import load
 from tests.bench.figures import BIG, SMALL, call, loaded
 from tests.bench.ingest import BATCH, Bench

@@ -18,15 +18,15 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from deploy.local.account import ordinary_account
-from deploy.local.port import free_port
-from deploy.local.postgres import ADMIN, APP, OWNER, Postgres
 from deploy.local.programs import LISTENER, answers
-from deploy.local.secret import keep_secrets
-from deploy.local.valkey import Valkey
-from shared.db import keys, tenants
-from shared.db.keys import Scope
-from tests.servers import migrate
+from deploy.local.servers.account import ordinary_account
+from deploy.local.servers.port import free_port
+from deploy.local.servers.postgres import ADMIN, APP, OWNER, Postgres
+from deploy.local.servers.secret import keep_secrets
+from deploy.local.servers.valkey import Valkey
+from shared.access.store import keys, tenants
+from shared.access.store.keys import Scope
+from tests.support.servers import migrate
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = "bench_template"

@@ -20,7 +20,7 @@ from tests.faults.load import Agencies
 from tests.faults.proxy import AMBIGUOUS
 from tests.faults.report import Outcome, Report
 from tests.faults.stack import Stack, template
-from tests.servers import memory_folder
+from tests.support.servers import memory_folder
 from tests.system.local_run import ROOT
 
 SWEEP, RANDOM = 27, 28

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from tests.integration.oracle_stack import Identity, Shipment, identity, packed, tell_catalogues
 from tests.oracle.histories import Event
+from tests.oracle.stack import Identity, Shipment, identity, packed, tell_catalogues
 from tests.system.end_to_end import TENANT, tell_terms, tidy_lives
 from tests.system.local_run import KEY
 

@@ -15,14 +15,14 @@ from typing import Any
 
 import httpx
 
-from shared.db.figure_slots import ANY
+from shared.counting.store.slots import ANY
 from tests.faults.load import HEADERS, Book
 from tests.faults.proxy import Proxy
 from tests.faults.stack import Stack
-from tests.integration.oracle_answers import Judge
-from tests.integration.oracle_stack import Identity, Reader, identity
+from tests.oracle.answers import Judge
 from tests.oracle.comparison import differences
 from tests.oracle.reckoning import Reckoning, reckon
+from tests.oracle.stack import Identity, Reader, identity
 from tests.system.end_to_end import SYSTEM, TENANT, is_sendable, portal_differences, portal_time
 
 SETTLE_SECONDS = 120.0

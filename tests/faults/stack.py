@@ -25,16 +25,16 @@ from typing import Self
 
 import asyncpg
 
-from deploy.local.account import Account, ordinary_account
 from deploy.local.leftovers import MARK
-from deploy.local.port import free_port
-from deploy.local.postgres import ADMIN, APP, OWNER, Postgres
 from deploy.local.process import spawn, tail
-from deploy.local.secret import keep_secrets
+from deploy.local.servers.account import Account, ordinary_account
+from deploy.local.servers.port import free_port
+from deploy.local.servers.postgres import ADMIN, APP, OWNER, Postgres
+from deploy.local.servers.secret import keep_secrets
+from deploy.local.servers.valkey import Valkey
 from deploy.local.supervisor import STEADY_SECONDS, restart_delay_seconds
-from deploy.local.valkey import Valkey
 from tests.faults.proxy import Proxies, Proxy
-from tests.servers import migrate
+from tests.support.servers import migrate
 from tests.system.local_run import ROOT
 
 Popen = subprocess.Popen[bytes]
@@ -183,7 +183,7 @@ class Stack:
         self.valkey.create()
         self._seat("valkey", 0, lambda _: self.valkey.start())
         self.proxies.open("portal", self.portal_port, self.seed)
-        self._seat("portal", 0, lambda once: self._python("portal", "services.portal", once))
+        self._seat("portal", 0, lambda once: self._python("portal", "services.mock_portal", once))
         kept = _Template.folder / "postgres" if _Template.folder is not None else None
         if kept is not None:
             subprocess.run(["cp", "-a", str(kept), str(self.home / "postgres")], check=True)

@@ -9,9 +9,9 @@ from tests.faults.load import Book, flat
 from tests.faults.oracle import Verdict, _judge_log, _order, _portal, _said, calls_bounded, versions_backwards
 from tests.faults.proxy import Proxy
 from tests.faults.report import Outcome, Report
-from tests.integration.oracle_stack import identity
 from tests.oracle.histories import Event
 from tests.oracle.reckoning import reckon
+from tests.oracle.stack import identity
 from tests.system.end_to_end import steps_of, tidy_lives
 
 FIELDS = ("TrangThaiHoSo", "MaTTHC", "NgayTiepNhan", "NgayHenTra", "NgayKetThucXuLy")

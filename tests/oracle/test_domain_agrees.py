@@ -17,11 +17,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.dossier import Dossier, fold
-from shared.domain.events import DossierCode, EventName
-from shared.domain.events import Event as Recorded
-from shared.domain.figures import Measure, contributions, covers, signed_counts
-from shared.domain.voids import absent_void_targets, void_problems
+from shared.counting.rules.contributions import Measure, contributions, covers, signed_counts
+from shared.dossiers.rules.dossier import Dossier, fold
+from shared.dossiers.rules.voids import absent_void_targets, void_problems
+from shared.vocabulary.events import DossierCode, EventName
+from shared.vocabulary.events import Event as Recorded
 from tests.oracle.comparison import ITEM_FIELDS, differences
 from tests.oracle.examples import RECEIVED, SYSTEM, told
 from tests.oracle.figures import dossiers_behind, places

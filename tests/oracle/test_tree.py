@@ -7,8 +7,8 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.agency_tree import AgencyCatalogue, AgencyVersion
-from shared.domain.events import AgencyCode, Tenant
+from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyVersion
+from shared.vocabulary.events import AgencyCode, Tenant
 from tests.oracle.tree import OracleTree, Version, changes
 
 REFORM = date(2025, 7, 1)

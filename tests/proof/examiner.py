@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from tests.integration.oracle_answers import UNKNOWN, Judge, figure, pieces_of
-from tests.integration.oracle_stack import FIELDS, Reader, of
+from tests.oracle.answers import UNKNOWN, Judge, figure, pieces_of
 from tests.oracle.comparison import figure_differences
 from tests.oracle.figures import PATHS, Scope, dossiers_behind, effective_to, scope, summary
 from tests.oracle.histories import Event
 from tests.oracle.log import instant
 from tests.oracle.reckoning import Reckoning
+from tests.oracle.stack import FIELDS, Reader, of
 from tests.oracle.tree import OracleTree, Version, changes
 
 KINDS = ("plain", "filtered", "as of", "tree on", "by cut", "drill-down")

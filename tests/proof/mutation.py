@@ -1,4 +1,4 @@
-"""Mutation testing of `shared.domain`: a seeded sample of small changes, each of which the unit tests must notice.
+"""Mutation testing of the rules that bear figures: a seeded sample of small changes, each of which the unit tests must notice.
 
 Each mutant runs in a forked process that has the libraries loaded and no module of the product: an import hook gives it the
 changed module, so nothing is written, and no mutant can see another. Verdicts are kept in ``var/proof``: a run that was cut
@@ -34,39 +34,47 @@ VERDICTS = ROOT / "var" / "proof" / "mutants.jsonl"
 ORACLE_CASES = "150"
 SLOW = "any_order or drawn or every_prefix or test_speed or any_history or comes_to_rest"
 """Tests that only those mutants meet which the others let pass."""
-DOSSIERS = ["tests/unit/domain/test_dossier.py", "tests/unit/domain/test_figures.py", "tests/oracle/test_domain_agrees.py"]
-FOLD = ["tests/unit/domain/test_lifecycle.py", "tests/unit/domain/test_due_dates.py", *DOSSIERS]
-DUE_SETS = [
-    "tests/unit/clock/test_due_sets.py",
-    "tests/unit/clock/test_due_sets_waits.py",
-    "tests/unit/clock/test_due_sets_calendar.py",
-    "tests/unit/clock/test_due_sets_order.py",
+DOSSIERS = [
+    "tests/unit/dossiers/test_dossier.py",
+    "tests/unit/counting/test_contributions.py",
+    "tests/oracle/test_domain_agrees.py",
 ]
-CLOCK = ["tests/unit/clock", "tests/unit/domain/test_durations.py"]
-PORTAL = ["tests/unit/portal/test_retry.py", "tests/unit/portal/test_tables.py", "tests/unit/portal/test_wire.py"]
+FOLD = ["tests/unit/dossiers/test_lifecycle.py", "tests/unit/deadlines/test_date_in_force.py", *DOSSIERS]
+DUE_SETS = [
+    "tests/unit/deadlines/test_due_sets.py",
+    "tests/unit/deadlines/test_due_sets_waits.py",
+    "tests/unit/deadlines/test_due_sets_calendar.py",
+    "tests/unit/deadlines/test_due_sets_order.py",
+]
+CLOCK = ["tests/unit/deadlines", "tests/unit/calendar"]
+PORTAL = ["tests/unit/sync/test_retry.py", "tests/unit/sync/test_portal_codes.py", "tests/unit/sync/test_wire.py"]
 
 TESTS: dict[str, list[str]] = {
-    "periods": ["tests/unit/domain/test_periods.py", "tests/unit/domain/test_comparison.py"],
-    "report": [
-        "tests/unit/domain/test_report.py",
-        "tests/unit/domain/test_figures.py",
-        "tests/unit/domain/test_index_766.py",
+    "vocabulary/periods": ["tests/unit/vocabulary/test_periods.py", "tests/unit/figures/test_comparison.py"],
+    "counting/rules/figure_definitions": [
+        "tests/unit/counting/test_figure_definitions.py",
+        "tests/unit/counting/test_contributions.py",
+        "tests/unit/index766/test_indicators.py",
     ],
-    "index_766": ["tests/unit/domain/test_index_766.py", "tests/unit/domain/test_index_facts.py"],
-    "overdue": ["tests/unit/clock/test_overdue.py"],
-    "ageing": ["tests/unit/clock/test_lists.py"],
-    "retry": [*PORTAL, "tests/unit/portal/test_circuit.py", "tests/unit/portal/test_delivery_docs.py"],
-    "portal_status": [*PORTAL, "tests/unit/domain/test_dossier.py"],
-    "figures": ["tests/unit/domain/test_figures.py", "tests/unit/domain/test_comparison.py", *DOSSIERS],
-    "folding": FOLD,
-    "dossier": FOLD,
-    "due_dates": ["tests/unit/domain/test_due_dates.py", *DUE_SETS],
-    "working_time": CLOCK,
-    "waits": DUE_SETS,
-    "facts": ["tests/unit/domain/test_facts.py", *FOLD],
-    "lifecycle": FOLD,
+    "index766/rules/indicators": ["tests/unit/index766/test_indicators.py", "tests/unit/dossiers/test_instant_facts.py"],
+    "deadlines/rules/overdue": ["tests/unit/deadlines/test_overdue.py"],
+    "deadlines/rules/ageing": ["tests/unit/deadlines/test_lists.py"],
+    "sync/rules/retry": [*PORTAL, "tests/unit/sync/test_circuit.py", "tests/unit/sync/test_delivery_docs.py"],
+    "sync/rules/portal_codes": [*PORTAL, "tests/unit/dossiers/test_dossier.py"],
+    "counting/rules/contributions": [
+        "tests/unit/counting/test_contributions.py",
+        "tests/unit/figures/test_comparison.py",
+        *DOSSIERS,
+    ],
+    "dossiers/rules/folding": FOLD,
+    "dossiers/rules/dossier": FOLD,
+    "deadlines/rules/due_dates": ["tests/unit/deadlines/test_date_in_force.py", *DUE_SETS],
+    "calendar/rules/working_time": CLOCK,
+    "deadlines/rules/waits": DUE_SETS,
+    "dossiers/rules/facts": ["tests/unit/dossiers/test_facts.py", *FOLD],
+    "dossiers/rules/lifecycle": FOLD,
 }
-"""Which tests are run for a module of `shared.domain`, the quick ones first."""
+"""Which tests are run for a module of `shared`, by its path there, the quick ones first."""
 
 KILLED, SURVIVED, TOO_LONG = "killed", "survived", "too long"
 SPARE_SECONDS = 10
@@ -83,8 +91,9 @@ def mutation_run(folder: Path, settings: ProofSettings, console: Console) -> boo
     counts: Counter[str] = Counter()
     unexplained: list[str] = []
     left = 0
-    for module, tests in TESTS.items():
-        source = (tree / "shared" / "domain" / f"{module}.py").read_text(encoding="utf-8")
+    for place, tests in TESTS.items():
+        module = place.rpartition("/")[2]
+        source = (tree / "shared" / f"{place}.py").read_text(encoding="utf-8")
         chosen = sample(module, source, settings.seed, settings.mutants)
         found: Counter[str] = Counter()
         for mutant in chosen:
@@ -110,7 +119,7 @@ def mutation_run(folder: Path, settings: ProofSettings, console: Console) -> boo
 
 
 def copied(tree: Path) -> Path:
-    """Copy what the tests of the domain need, where nobody edits it meanwhile."""
+    """Copy what these tests need, where nobody edits it meanwhile."""
     for name in ("shared", "services", "tests", "docs", "deploy", "migrations"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     # no plugins and no conftest: these tests need no servers
@@ -218,8 +227,9 @@ class Forks:
         sys.path[:] = [str(self.tree), *(path for path in sys.path if path not in ("", here))]
         for name in [name for name in sys.modules if name.partition(".")[0] in ("shared", "services", "tests", "deploy")]:
             del sys.modules[name]
-        path = self.tree / "shared" / "domain" / f"{mutant.module}.py"
-        sys.meta_path.insert(0, _Changed(f"shared.domain.{mutant.module}", mutant.source, path))
+        place = next(place for place in TESTS if place.rpartition("/")[2] == mutant.module)
+        path = self.tree / "shared" / f"{place}.py"
+        sys.meta_path.insert(0, _Changed(f"shared.{place.replace('/', '.')}", mutant.source, path))
         os.environ["MOTCUA_ORACLE_CASES"] = ORACLE_CASES
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         import hypothesis

@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from shared.domain.events import Tenant
-from tests.integration.oracle_stack import FIELDS, Identity, Stack, identity, of_tenant, unique
+from shared.vocabulary.events import Tenant
 from tests.oracle.histories import Event, seeded_tenant
+from tests.oracle.stack import FIELDS, Identity, Stack, identity, of_tenant, unique
 from tests.proof.examiner import KINDS, Examiner, messiness, province
 from tests.proof.settings import ProofSettings
 from tests.system.local_run import ROOT, LocalRun

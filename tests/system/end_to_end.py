@@ -18,11 +18,11 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.integration.oracle_answers import Judge
-from tests.integration.oracle_stack import KNOWN_AGENCIES, Identity, Reader, Shipment, identity, name_of, packed
+from tests.oracle.answers import Judge
 from tests.oracle.histories import AGENCIES, CHANNELS, PROCEDURES, Event, event, written
 from tests.oracle.log import LOCAL, local_date
 from tests.oracle.reckoning import Reckoning
+from tests.oracle.stack import KNOWN_AGENCIES, Identity, Reader, Shipment, identity, name_of, packed
 from tests.system.local_run import KEY, ROOT, LocalRun
 
 TENANT = "H51"

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from deploy.local.leftovers import MARK
-from deploy.local.port import free_port
+from deploy.local.servers.port import free_port
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 90.0

@@ -17,8 +17,8 @@ import httpx
 import orjson
 import pytest
 
-from tests.integration.oracle_stack import Shipment, tell_catalogues
 from tests.oracle.histories import Event, seeded_tenant
+from tests.oracle.stack import Shipment, tell_catalogues
 from tests.system.end_to_end import Agencies, Product, tell_terms, tidy_lives, until
 from tests.system.local_run import KEY, LocalRun
 

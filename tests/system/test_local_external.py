@@ -13,8 +13,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.local.account import ordinary_account
-from deploy.local.port import free_port, is_free
+from deploy.local.servers.account import ordinary_account
+from deploy.local.servers.port import free_port, is_free
 from tests.system.local_run import ROOT, LocalRun, family, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]

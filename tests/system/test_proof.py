@@ -64,9 +64,9 @@ import tempfile
 from pathlib import Path
 from tests.proof.mutants import Mutant
 from tests.proof.mutation import ROOT, Forks, copied
-source = (ROOT / "shared/domain/retry.py").read_text(encoding="utf-8")
+source = (ROOT / "shared/sync/rules/retry.py").read_text(encoding="utf-8")
 assert "counted >= rule.tries" in source
-tests = ["tests/unit/portal/test_retry.py"]
+tests = ["tests/unit/sync/test_retry.py"]
 with tempfile.TemporaryDirectory() as folder:
     server = Forks(copied(Path(folder) / "tree"))
     limit = server.limit("retry", source, tests)

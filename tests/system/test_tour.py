@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import memory_folder
+from tests.support.servers import memory_folder
 from tests.system.local_run import KEY, ROOT, LocalRun
 from tests.system.test_local_run import seconds_to_load
 from tests.system.tour import README, Step, tour_steps

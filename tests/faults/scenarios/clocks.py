@@ -20,12 +20,12 @@ from tests.faults.campaign import Run, scenario
 from tests.faults.proxy import Fault
 from tests.faults.scenarios.delivery import SWEEP_BOUND_SECONDS, arrives
 from tests.faults.scenarios.figures import asking
-from tests.integration.oracle_stack import identity
 from tests.oracle.histories import Event, event, written
 from tests.oracle.log import LOCAL, instant, local_date
+from tests.oracle.stack import identity
 from tests.system.end_to_end import TENANT
 
-MEDDLING = Path(__file__).parents[1] / "meddling"
+INJECTED = Path(__file__).parents[1] / "injected"
 TEN_MINUTES = 600.0
 ZONES = ("America/New_York", "Pacific/Kiritimati")
 """Time zones of the processes' environment: none of the days may depend on it."""
@@ -49,7 +49,7 @@ NIGHTS = {
 
 def meddled(**settings: str) -> dict[str, str]:
     """Environment of a process that is meddled with before it begins."""
-    path = os.pathsep.join(filter(None, (str(MEDDLING), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (str(INJECTED), os.environ.get("PYTHONPATH"))))
     return {"PYTHONPATH": path, **settings}
 
 

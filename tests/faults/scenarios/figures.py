@@ -13,16 +13,17 @@ from typing import Any
 
 import httpx
 
-from shared.db.figure_slots import Cut, is_cut, slot_of
+from shared.counting.rules.slot_numbers import Cut, slot_of
+from shared.counting.store.slots import is_cut
 from tests.faults import oracle
 from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS
-from tests.integration.oracle_answers import Judge
-from tests.integration.oracle_stack import Reader, identity
+from tests.oracle.answers import Judge
 from tests.oracle.comparison import figure_differences
 from tests.oracle.figures import effective_to, summary
 from tests.oracle.log import local_date
 from tests.oracle.reckoning import Reckoning, reckon
+from tests.oracle.stack import Reader, identity
 from tests.system.end_to_end import TENANT
 
 JOB_SECONDS = 60.0

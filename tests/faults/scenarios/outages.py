@@ -14,9 +14,9 @@ from tests.faults.campaign import Run, scenario
 from tests.faults.proxy import Fault, Proxy
 from tests.faults.scenarios.delivery import arrives
 from tests.faults.scenarios.figures import asking
-from tests.integration.oracle_stack import identity
 from tests.oracle.histories import AGENCIES, CHANNELS, PROCEDURES, Event, event, written
 from tests.oracle.log import LOCAL
+from tests.oracle.stack import identity
 
 FULL = os.environ.get("MOTCUA_FAULTS") == "full"
 

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 import httpx
 
-from deploy.local.postgres import ADMIN
+from deploy.local.servers.postgres import ADMIN
 from tests.faults.campaign import Run, scenario
 from tests.faults.load import COME_AGAIN, HEADERS, Agencies
 from tests.faults.proxy import Fault
 from tests.faults.scenarios.delivery import SWEEP_BOUND_SECONDS, arrives
-from tests.integration.oracle_stack import identity
 from tests.oracle.histories import Event
+from tests.oracle.stack import identity
 from tests.system.end_to_end import TENANT
 
 COUNTED_SECONDS = 5.0

@@ -14,8 +14,8 @@ from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS
 from tests.faults.scenarios.delivery import SWEEP_BOUND_SECONDS, arrives
 from tests.faults.stack import answers
-from tests.integration.oracle_stack import identity
 from tests.oracle.histories import Event, Seeded, dossier_history
+from tests.oracle.stack import identity
 from tests.system.end_to_end import LIMITED, TENANT
 
 # ---- 7

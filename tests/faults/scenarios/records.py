@@ -16,13 +16,13 @@ from typing import Any
 import asyncpg
 import httpx
 
-from deploy.local.postgres import APP, OWNER
+from deploy.local.servers.postgres import APP, OWNER
 from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS
 from tests.faults.scenarios.figures import asking, ended
-from tests.integration import test_statements as statements
-from tests.integration.oracle_stack import identity
+from tests.integration.database import test_statements as statements
 from tests.oracle.histories import Event
+from tests.oracle.stack import identity
 from tests.system.end_to_end import TENANT
 from tests.system.local_run import ROOT
 

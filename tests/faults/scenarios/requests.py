@@ -12,9 +12,9 @@ import httpx
 from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS, PLAIN
 from tests.faults.proxy import Fault
-from tests.integration.oracle_stack import Identity, Shipment, identity, packed
 from tests.oracle.histories import Event, event, written
 from tests.oracle.log import instant
+from tests.oracle.stack import Identity, Shipment, identity, packed
 
 POSTS = 50
 EVENTS_OF_ONE = 32

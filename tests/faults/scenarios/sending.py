@@ -15,8 +15,8 @@ from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS
 from tests.faults.proxy import Fault
 from tests.faults.scenarios.delivery import SWEEP_BOUND_SECONDS, arrives
-from tests.integration.oracle_stack import identity
 from tests.oracle.histories import Event
+from tests.oracle.stack import identity
 
 # ---- 13
 

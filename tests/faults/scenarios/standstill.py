@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from deploy.local.postgres import APP
+from deploy.local.servers.postgres import APP
 from tests.faults.campaign import Run, scenario
 from tests.faults.proxy import Fault
 from tests.faults.scenarios.clocks import meddled
 from tests.faults.scenarios.figures import asking
-from tests.integration.oracle_stack import identity
+from tests.oracle.stack import identity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

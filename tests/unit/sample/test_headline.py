@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from services.portal.catalogue import Catalogue
+from services.mock_portal.storage.catalogue import Catalogue
 from services.sample.catalogue import NOT_INTEGRATED, PROCEDURES, agencies, procedures
 from services.sample.comparison import Comparison
 from services.sample.headline import headline, print_headline

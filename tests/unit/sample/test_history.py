@@ -12,7 +12,7 @@ import pytest
 from services.sample.comparison import averages, compare
 from services.sample.history import event_count, history
 from services.sample.table import Unit, UnitTable, published_table, read_table
-from shared.domain.errors import InvalidInput
+from shared.vocabulary.errors import InvalidInput
 
 LOCAL = timezone(timedelta(hours=7))
 

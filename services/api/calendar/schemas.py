@@ -1,0 +1,79 @@
+"""Office hours at the edge: as JSON and as CSV."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.http.sheets import Sheet, read_int, read_list, read_text
+from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN, present_form
+from shared.vocabulary.events import AgencyCode
+
+_SPAN: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]"
+
+Hours = Annotated[str, Field(pattern=rf"^{_SPAN}(,{_SPAN}){{0,7}}$", max_length=100)]
+Weekday = Annotated[int, Field(ge=1, le=7)]
+
+
+class OfficeHoursItem(BaseModel):
+    """The office hours (giờ làm việc) of an agency and of those below it by code."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [{"agency": "H51.12", "hours": "07:00-11:30,13:30-17:00", "weekdays": [1, 2, 3, 4, 5, 6]}]
+        },
+    )
+
+    agency: Annotated[str, Field(max_length=200, pattern=rf"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")] = Field(
+        description="Its code (mã cơ quan); the province's own: of all agencies that have no other."
+    )
+    hours: Hours | None = Field(
+        description="Spans of local time, in order and apart (các buổi làm việc); null: no hours of its own any more,"
+        " but those of the agency above."
+    )
+    weekdays: list[Weekday] = Field(
+        [1, 2, 3, 4, 5], min_length=1, max_length=7, description="Days worked in a week: Monday 1 to Sunday 7 (thứ)."
+    )
+
+    @property
+    def code(self) -> AgencyCode:
+        """The agency's code in its present form."""
+        return present_form(self.agency)
+
+    def told(self) -> OfficeHours | None:
+        """The item as the domain knows it.
+
+        Raises:
+            ValueError: spans that overlap, touch or are empty.
+        """
+        return None if self.hours is None else OfficeHours.read(self.hours, frozenset(self.weekdays))
+
+    @classmethod
+    def of(cls, agency: str, hours: OfficeHours) -> "OfficeHoursItem":
+        """The item that shows the hours of an agency."""
+        return cls.model_construct(agency=agency, hours=str(hours), weekdays=sorted(hours.weekdays))
+
+
+class UsualHours(BaseModel):
+    """Where nothing else is told."""
+
+    hours: str = Field(str(OFFICE_HOURS), description="Spans of local time.")
+    weekdays: list[int] = Field(sorted(OFFICE_HOURS.weekdays), description="Days worked in a week: Monday 1 to Sunday 7.")
+
+
+class OfficeHoursList(BaseModel):
+    """The office hours that agencies have of their own."""
+
+    items: list[OfficeHoursItem]
+    usual: UsualHours = Field(description="The hours of every other agency (giờ làm việc chung).")
+    next_cursor: None = Field(None, description="Always null: a catalogue comes whole.")
+
+
+def _read_weekdays(text: str) -> Any:
+    return [read_int(part) for part in read_list(text)]
+
+
+SHEET: Final = Sheet({"agency": read_text, "hours": read_text, "weekdays": _read_weekdays}, required=("agency", "hours"))
+HEADINGS: Final = tuple(SHEET.columns)

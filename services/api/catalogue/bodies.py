@@ -1,0 +1,218 @@
+"""Catalogues told as JSON or CSV: how a body is read, checked and described, and how a list is answered as CSV."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import orjson
+from fastapi import Request, Response
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from services.api.http import messages, sheets
+from services.api.http.bodies.json_cutter import Cutter, Turn
+from services.api.http.context import context_of
+from services.api.http.field_errors import Fault, faults_of, pointer_of
+from services.api.http.problems import MOST_FAULTS, InvalidFields, Refused
+from shared.vocabulary.errors import FieldError, Forbidden, InvalidInput
+
+MOST_ITEMS: Final = 20_000
+"""Of one body. The catalogues of a province have some thousands."""
+
+LONGEST_ITEM: Final = 128 * 2**10
+
+_ITEMS_AT_ONCE: Final = 100
+_BYTES_AT_ONCE: Final = 32 * 2**10
+_MOST_OTHERS: Final = 100
+_LONGEST_NAME: Final = 100
+
+Row = dict[str, Any]
+
+_M = TypeVar("_M", bound=BaseModel)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A body in pieces: its items, each in JSON, and where they stand in it."""
+
+    items: Sequence[bytes]
+    where: str
+    from_csv: bool
+    others: bytes = b"{}"
+    """The body without its items, where it is more than these."""
+
+
+async def read_body(request: Request, sheet: sheets.Sheet, convert: Callable[[Row], Row] = dict, within: str = "") -> Told:
+    """The items of a body, whether it is JSON or CSV; ``convert`` makes of a row what the JSON has.
+
+    Without ``within`` the body is an array, or an object with ``items``: what GET answers is taken back as it is. Else it
+    is an object that has its items there.
+
+    Raises:
+        Refused: it is no JSON, or of another content type.
+        InvalidFields: no array, too many items, or one that is too long.
+        InvalidInput: no CSV of this kind.
+    """
+    turn = context_of(request).turnstile.turn
+    body = b"".join([chunk async for chunk in request.stream()])
+    if _is_of(request, "text/csv"):
+        rows: list[bytes] = []
+        for piece in sheet.pieces(body, MOST_ITEMS):
+            rows += [orjson.dumps(convert(row)) for row in piece]
+            await turn()
+        return Told(rows, f"/{within}" if within else "", from_csv=True)
+    if not _is_of(request, "application/json"):
+        raise Refused(messages.UNSUPPORTED_TYPE)
+    cutter = Cutter(body, turn, LONGEST_ITEM)
+    first = await cutter.peek()
+    if first != "{" and within:
+        # no object: the schema says so
+        return Told([], "", from_csv=False, others=await _last(cutter, await cutter.value()))
+    if first != "{":
+        return Told(await _last(cutter, await cutter.items(MOST_ITEMS)), "", from_csv=False)
+    return await _members(cutter, within)
+
+
+async def read_array(request: Request, most: int) -> Told:
+    """The items of a body that is an array in JSON.
+
+    Raises:
+        Refused: it is no JSON, or of another content type.
+        InvalidFields: nothing, no array, too many items, or one that is too long.
+    """
+    body = b"".join([chunk async for chunk in request.stream()])
+    if not _is_of(request, "application/json"):
+        raise Refused(messages.UNSUPPORTED_TYPE)
+    if not body:
+        raise InvalidFields.of("", "missing")
+    cutter = Cutter(body, context_of(request).turnstile.turn, LONGEST_ITEM)
+    found = await _last(cutter, await cutter.items(most + 1))
+    if len(found) > most:
+        raise InvalidFields.of("", "too_long", max_length=most)
+    return Told(found, "", from_csv=False)
+
+
+def _is_of(request: Request, content_type: str) -> bool:
+    told = request.headers.get("content-type", "application/json").partition(";")[0]
+    return told.strip().lower() == content_type
+
+
+async def _members(cutter: Cutter, within: str) -> Told:
+    name_of_items = within or "items"
+    place = f"/{name_of_items}"
+    found: list[bytes] | None = None
+    others: dict[str, bytes] = {}
+    async for name in cutter.names():
+        if name == name_of_items and await cutter.peek() == "[":
+            found = await cutter.items(MOST_ITEMS, place)
+            others.pop(name, None)
+        else:
+            others[name] = await cutter.value(pointer_of([name[:_LONGEST_NAME]]))
+        if len(others) > _MOST_OTHERS:
+            raise InvalidFields.of("", "too_many_members", limit=_MOST_OTHERS)
+    await cutter.end()
+    if found is None and not within:
+        raise InvalidFields.of(place, "missing" if others.get(name_of_items, b"null") == b"null" else "list_type")
+    rest = b",".join([b"%b:%b" % (orjson.dumps(name), value) for name, value in others.items()])
+    return Told(found or [], place, from_csv=False, others=b"{%b}" % rest)
+
+
+async def _last(cutter: Cutter, told: _T) -> _T:
+    """What was told, after which nothing comes."""
+    await cutter.end()
+    return told
+
+
+async def validated(adapter: TypeAdapter[list[_M]], told: Told, turn: Turn, convert: Callable[[_M], _T]) -> list[_T]:
+    """What the items of a body say, some at a time; pointers of a CSV name the row in the spreadsheet.
+
+    Raises:
+        Refused: an item is nested too deep to be read.
+        InvalidFields: items are wrong; the first faults are told.
+    """
+    found: list[_T] = []
+    faults: list[Fault] = []
+    start = 0
+    while start < len(told.items) and len(faults) < MOST_FAULTS:
+        await turn()
+        end, size = start, 0
+        while end < len(told.items) and end - start < _ITEMS_AT_ONCE and (end == start or size < _BYTES_AT_ONCE):
+            size += len(told.items[end])
+            end += 1
+        try:
+            found += map(convert, adapter.validate_json(b"[%b]" % b",".join(told.items[start:end])))
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
+            if details[0]["type"] == "json_invalid":
+                raise Refused(messages.MALFORMED) from error
+            moved = [{**detail, "loc": (start + int(detail["loc"][0]), *detail["loc"][1:])} for detail in details]
+            faults += faults_of(moved, prefix=told.where)
+        start = end
+    if faults:
+        raise InvalidFields(_pointed(faults[:MOST_FAULTS], told))
+    return found
+
+
+def validated_others(adapter: TypeAdapter[_T], told: Told) -> _T:
+    """The body without its items.
+
+    Raises:
+        Refused: nested too deep to be read.
+        InvalidFields: something of it is wrong.
+    """
+    try:
+        return adapter.validate_json(told.others)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
+        if details[0]["type"] == "json_invalid":
+            raise Refused(messages.MALFORMED) from error
+        raise InvalidFields(_pointed(faults_of(details), told)) from error
+
+
+def _pointed(faults: list[Fault], told: Told) -> list[Fault]:
+    return [Fault(_in_sheet(fault.pointer), fault.type, fault.values) for fault in faults] if told.from_csv else faults
+
+
+def _in_sheet(pointer: str) -> str:
+    """``/0/parent`` or ``/days/0/kind`` as ``/2/parent``, ``/2/kind``: the row in the spreadsheet."""
+    parts = pointer.removeprefix("/days").split("/")
+    if len(parts) > 1 and parts[1].isdecimal():
+        parts[1] = str(int(parts[1]) + sheets.FIRST_ROW)
+    return "/".join(parts)
+
+
+def pointed(error: InvalidInput | Forbidden, told: Told) -> InvalidInput | Forbidden:
+    """The same error with pointers into the body as it was told."""
+    if not told.from_csv:
+        return error
+    errors = [FieldError(_in_sheet(one.pointer), one.code, one.detail) for one in error.errors]
+    return Forbidden(str(error), errors) if isinstance(error, Forbidden) else InvalidInput(errors)
+
+
+def csv_answer(headings: Sequence[str], rows: list[dict[str, Any]]) -> Response:
+    """A list as CSV."""
+    text = sheets.write(headings, ([row.get(heading) for heading in headings] for row in rows))
+    return Response(text, media_type=sheets.MEDIA_TYPE)
+
+
+def csv_described(example: str) -> dict[int | str, dict[str, Any]]:
+    """How an operation says that it can answer CSV."""
+    return {200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": example}}}}
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return {name: _inlined(part, definitions) for name, part in schema.items() if name != "$defs"}
+    return [_inlined(part, definitions) for part in schema] if isinstance(schema, list) else schema
+
+
+def body_described(adapter: TypeAdapter[Any], example: Any, csv_example: str | None = None) -> dict[str, Any]:
+    """How an operation says what it takes as JSON and as CSV."""
+    # what may be left out of a body is there in an answer: the two have schemas of their own
+    schema = adapter.json_schema()
+    content = {"application/json": {"schema": _inlined(schema, schema.get("$defs", {})), "example": example}}
+    if csv_example is not None:
+        content["text/csv"] = {"schema": {"type": "string"}, "example": csv_example}
+    return {"requestBody": {"required": True, "content": content}}

@@ -1,0 +1,107 @@
+"""The change feed: events after a position, waited for cheaply."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+
+from services.api.events import authorization
+from services.api.http.context import Context
+from services.api.http.keyring import Caller
+from services.api.http.problems import Unauthenticated
+from services.api.http.reads.limits import RETRY_AFTER_SECONDS
+from shared.access.store.visibility import Access
+from shared.database.engine import DriverConnection, driver_session
+from shared.events.store import event_log
+from shared.projection.store.progress import Progress
+from shared.vocabulary.errors import Overloaded
+from shared.vocabulary.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The events that the caller may see among those looked at, up to position ``next``."""
+
+    events: list[Event]
+    next: int
+
+
+async def page_after(context: Context, caller: Caller, after: int, limit: int) -> Page:
+    """Up to ``limit`` events after a position, as things stand."""
+    return await _look(context, await _access(context, caller), caller, after, limit)
+
+
+async def awaited_page(context: Context, caller: Caller, after: int, limit: int, wait_seconds: float) -> Page:
+    """The same; if there is none, wait for one up to ``wait_seconds``: the database is asked when there is something.
+
+    Raises:
+        TooMany: too many wait already.
+        Unauthenticated: the key was revoked meanwhile.
+        Overloaded: the database does not answer.
+    """
+    until = asyncio.get_running_loop().time() + wait_seconds
+    with context.polls.seat(caller), context.watchers.watching(caller) as watching:
+        access = await _access(context, caller)
+        while True:
+            await watching.wait(partial(_is_beyond, after), until)
+            if watching.is_revoked:
+                raise Unauthenticated
+            if watching.head > after:
+                make = partial(_look, context, access, caller, after, limit)
+                page = await context.shared.answer(
+                    ("page", caller.tenant, caller.agency, after, limit), (watching.head, _second()), make
+                )
+                if page.events or page.next <= after:
+                    return page
+                after = page.next  # events that the caller may not see; there may be more behind them
+            if watching.is_over or asyncio.get_running_loop().time() >= until:
+                break
+        if watching.is_away:
+            raise Overloaded("the database cannot be reached at the moment", RETRY_AFTER_SECONDS)
+        if watching.head < 0:  # so short a wait that nobody has looked
+            return await _look(context, access, caller, after, limit)
+        return Page([], after)
+
+
+def _is_beyond(after: int, seen: Progress) -> bool:
+    return seen.head > after
+
+
+def _second() -> int:
+    """Which dossiers a key sees may change without an event: what others were shown counts for a second."""
+    return int(asyncio.get_running_loop().time())
+
+
+async def _access(context: Context, caller: Caller) -> Access | None:
+    if caller.agency is None:
+        return None
+    catalogue = await context.catalogues.of(caller.tenant)
+    access = Access.of(catalogue, caller.agency, context.catalogues.today())
+    return None if access.root is None else access
+
+
+async def _look(context: Context, access: Access | None, caller: Caller, after: int, limit: int) -> Page:
+    async with driver_session(context.engine) as connection:
+        if (await event_log.head(connection, caller.tenant)).position <= after:
+            return Page([], after)
+        events = await event_log.read_after(connection, caller.tenant, after, limit)
+        if not events:
+            return Page([], after)
+        return Page(await _visible(connection, access, events), events[-1].position)
+
+
+async def found(context: Context, caller: Caller, source: str, id_: str) -> Event | None:
+    """The event with this identity, if it is recorded and the caller may see it."""
+    access = await _access(context, caller)
+    async with driver_session(context.engine) as connection:
+        event = await event_log.find(connection, caller.tenant, source, id_)
+        if event is None:
+            return None
+        return next(iter(await _visible(connection, access, [event])), None)
+
+
+async def _visible(connection: DriverConnection, access: Access | None, events: list[Event]) -> list[Event]:
+    """Those of dossiers whose present agency the caller may see."""
+    if access is None:
+        return events
+    seen = await authorization.seen(connection, access, {event.dossier_code for event in events})
+    return [event for event in events if event.dossier_code in seen]

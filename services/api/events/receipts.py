@@ -1,0 +1,127 @@
+"""What became of each told event, as the caller reads it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from services.api.http import messages
+from services.api.http.bodies.limits import LONGEST_EVENT
+from services.api.http.field_errors import Fault, faults_of
+from services.api.http.messages import Kind, Language
+from services.api.http.problems import problem_body
+from services.api.intake.group_commit import AppendResult
+from shared.events.cloudevents.decoding import InvalidEventError, Told, parsed
+from shared.events.cloudevents.fields import LONGEST_ID, LONGEST_SOURCE
+from shared.events.store.event_log import Outcome
+
+ACCEPTED: Final = "accepted"
+DUPLICATE: Final = "duplicate"
+REJECTED: Final = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why an event is not taken."""
+
+    kind: Kind
+    faults: tuple[Fault, ...] = ()
+
+    def body(self, language: Language) -> dict[str, Any]:
+        """The problem in a receipt."""
+        return problem_body(self.kind, language, field_errors=[fault.told(language) for fault in self.faults])
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """What became of one event. ``position`` is that of its first recording, None if there is none (or a dry run)."""
+
+    id: str | None
+    source: str | None
+    position: int | None = None
+    duplicate: bool = False
+    rejection: Rejection | None = None
+
+    @property
+    def status(self) -> str:
+        """accepted, duplicate or rejected."""
+        if self.rejection is not None:
+            return REJECTED
+        return DUPLICATE if self.duplicate else ACCEPTED
+
+    def told(self) -> dict[str, Any]:
+        """The receipt of an event that was not rejected."""
+        return {"id": self.id, "source": self.source, "status": self.status, "position": self.position}
+
+    def body(self, language: Language) -> dict[str, Any]:
+        """The receipt as JSON."""
+        body: dict[str, Any] = {"id": self.id, "source": self.source, "status": self.status, "position": self.position}
+        if self.rejection is not None:
+            body["problem"] = self.rejection.body(language)
+        return body
+
+
+OUTSIDE: Final = Rejection(messages.FORBIDDEN, (Fault("/subject", "outside", {}),))
+
+
+def unreadable(raw: bytes, error: InvalidEventError) -> Receipt:
+    """The receipt of an event that cannot be taken, with its identity as far as it can be read."""
+    kind = messages.MALFORMED if error.malformed else messages.INVALID
+    rejection = Rejection(kind, tuple(faults_of(error.errors)))
+    if error.malformed:
+        return Receipt(None, None, rejection=rejection)
+    content = parsed(raw)
+    if not isinstance(content, Mapping):
+        return Receipt(None, None, rejection=rejection)
+    return Receipt(
+        _short_text(content.get("id"), LONGEST_ID), _short_text(content.get("source"), LONGEST_SOURCE), rejection=rejection
+    )
+
+
+def too_long() -> Receipt:
+    """The receipt of an event that is not read, because it is too long."""
+    fault = Fault("", "item_too_long", {"limit": LONGEST_EVENT})
+    return Receipt(None, None, rejection=Rejection(messages.INVALID, (fault,)))
+
+
+def failed() -> Receipt:
+    """The receipt of an event at which we failed."""
+    return Receipt(None, None, rejection=Rejection(messages.UNEXPECTED))
+
+
+def _short_text(value: Any, longest: int) -> str | None:
+    return value if isinstance(value, str) and len(value) <= longest else None
+
+
+def appended(told: Told, result: AppendResult, *, sees_first: bool = True) -> Receipt:
+    """The receipt of an event that was given to the log. ``sees_first``: the caller may see what has its identity."""
+    event = told.event
+    if isinstance(result, Exception):
+        return Receipt(event.id, event.source, rejection=Rejection(messages.UNEXPECTED))
+    if result.outcome is Outcome.ACCEPTED:
+        return Receipt(event.id, event.source, result.position)
+    if result.outcome is Outcome.DUPLICATE:
+        return Receipt(event.id, event.source, result.position, duplicate=True)
+    if result.outcome is Outcome.CONFLICT:
+        seen = Fault("/id", "conflict", {"position": result.position})
+        fault = seen if sees_first else Fault("/id", "conflict_unseen", {})
+        return Receipt(event.id, event.source, rejection=Rejection(messages.CONFLICT, (fault,)))
+    return Receipt(event.id, event.source, rejection=Rejection(messages.INVALID, (Fault("/time", "future", {}),)))
+
+
+def outside(told: Told) -> Receipt:
+    """The receipt of an event that the caller may not tell."""
+    return Receipt(told.event.id, told.event.source, rejection=OUTSIDE)
+
+
+def sums_of(receipts: Iterable[Receipt]) -> dict[str, int]:
+    """How many were accepted, duplicates and rejected, by these names."""
+    sums = {"accepted": 0, "duplicates": 0, "rejected": 0}
+    for receipt in receipts:
+        if receipt.rejection is not None:
+            sums["rejected"] += 1
+        elif receipt.duplicate:
+            sums["duplicates"] += 1
+        else:
+            sums["accepted"] += 1
+    return sums

@@ -1,0 +1,72 @@
+"""What the answers about events look like, for the explorer."""
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.api.http.openapi import Problem
+
+_RECEIPT: Final[dict[str, Any]] = {
+    "id": "2018-000123-received",
+    "source": "urn:h51:motcua",
+    "status": "accepted",
+    "position": 1,
+}
+_SUMS: Final[dict[str, Any]] = {"accepted": 1, "duplicates": 0, "rejected": 0}
+_EVENT: Final[dict[str, Any]] = {
+    "specversion": "1.0",
+    "id": "2018-000123-assigned",
+    "source": "urn:h51:motcua",
+    "type": "vn.motcua.dossier.assigned.v1",
+    "subject": "H51.12-180102-00123",
+    "time": "2018-01-02T02:00:00Z",
+    "datacontenttype": "application/json",
+    "data": {"department": "Phòng Tư pháp"},
+}
+
+
+class Receipt(BaseModel):
+    """What became of one event (biên nhận)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_RECEIPT]})
+
+    id: str | None = Field(description="The event's id, as far as it could be read.")
+    source: str | None = Field(description="The event's source, as far as it could be read.")
+    status: Literal["accepted", "duplicate", "rejected"] = Field(
+        description="accepted: recorded now (đã ghi); duplicate: recorded before, with the same content (trùng);"
+        " rejected: not recorded, see `problem` (từ chối)."
+    )
+    position: int | None = Field(description="Its place in the province's log; null if rejected, or in a dry run.")
+    problem: Problem | None = Field(None, description="Why it was rejected.")
+
+
+class BatchReceipt(BaseModel):
+    """What became of an array of events, in its order."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_SUMS, "results": [_RECEIPT]}]})
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    results: list[Receipt]
+
+
+class FeedItem(BaseModel):
+    """One recorded event."""
+
+    position: int = Field(description="Its place in the log: 1, 2, 3 … without a hole (vị trí).")
+    recorded_at: str = Field(description="When it was recorded (thời điểm ghi), by the database's clock.")
+    event: dict[str, Any] = Field(description="The CloudEvent as recorded, without personal data.")
+
+
+class FeedPage(BaseModel):
+    """A page of the change feed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [{"position": 2, "recorded_at": "2026-11-21T08:00:00Z", "event": _EVENT}], "next": 2}]
+        }
+    )
+
+    items: list[FeedItem]
+    next: int = Field(description="The last position looked at: the next `after`.")

@@ -1,0 +1,154 @@
+"""Who may do what: bearer keys with scopes, declared on each operation as a dependency.
+
+@router.get("/v1/dossiers")
+async def list_dossiers(caller: Annotated[Caller, Depends(requires("dossiers:read"))]) -> …
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Annotated, Any, Final
+
+from fastapi import Request, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.types import Scope as AsgiScope
+
+from services.api.http.context import context_of
+from services.api.http.keyring import Caller
+from services.api.http.problems import Unauthenticated
+from services.api.http.query_names import refuse_unknown
+from shared.access.store.keys import Scope
+from shared.observability import note
+from shared.vocabulary.errors import FieldError, Forbidden
+
+__all__ = ["Caller", "Scope", "any_caller", "refuse_replacing", "requires", "requires_whole_province"]
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="key",
+    bearerFormat="mc_<tenant>_<id>_<secret>",
+    description="A key made by `motcua keys create`; on a local run also the development key, `dev-admin-key`.",
+)
+
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+
+
+_BEARER: Final = b"Bearer "
+
+Demand = frozenset[Scope]
+"""The scopes that an operation asks of a key."""
+
+_asked: Final[dict[Callable[..., Any], Scope]] = {}
+"""What the dependencies that `requires` made ask for."""
+
+
+def demand_of(dependant: Dependant) -> Demand | None:
+    """What an operation asks of a key, its dependencies' among it; None: it needs no key."""
+    found: set[Scope] = set()
+    needs_key = dependant.call is _caller
+    if dependant.call in _asked:
+        found.add(_asked[dependant.call])
+    for dependency in dependant.dependencies:
+        demand = demand_of(dependency)
+        if demand is not None:
+            needs_key = True
+            found |= demand
+    return frozenset(found) if needs_key else None
+
+
+def bearer_token(scope: AsgiScope) -> str | None:
+    """The bearer token of a request; None: it has none."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if value.startswith(_BEARER):
+                return value[len(_BEARER) :].decode("latin-1").strip() or None
+            scheme, token = get_authorization_scheme_param(value.decode("latin-1"))
+            return token if scheme.lower() == "bearer" and token else None
+    return None
+
+
+async def _known(request: Request, token: str | None) -> Caller:
+    caller = None if token is None else await context_of(request).keys.caller(token)
+    if caller is None:
+        raise Unauthenticated
+    note(tenant=caller.tenant, key_id=caller.key_id)
+    return caller
+
+
+async def admitted(request: Request, token: str | None, scope: Scope) -> Caller:
+    """The caller that a bearer token stands for, if it has this scope.
+
+    Raises:
+        Unauthenticated: no key, or not a valid one.
+        Forbidden: the key lacks the scope.
+    """
+    return await admitted_to(request, token, (scope,))
+
+
+async def admitted_to(request: Request, token: str | None, demand: Iterable[Scope]) -> Caller:
+    """As `admitted`, for several scopes."""
+    caller = await _known(request, token)
+    for scope in demand:
+        if not caller.may(scope):
+            raise Forbidden(f"the key lacks the scope {scope.value}")
+    return caller
+
+
+async def _caller(request: Request, credentials: Credentials) -> Caller:
+    return await _known(request, None if credentials is None else credentials.credentials)
+
+
+Known = Annotated[Caller, Security(_caller)]
+
+
+async def any_caller(request: Request, caller: Known) -> Caller:
+    """The caller, whatever the scopes of the key.
+
+    Raises:
+        Unauthenticated: no key, or not a valid one.
+        InvalidFields: a query parameter that the operation does not have.
+    """
+    refuse_unknown(request)
+    return caller
+
+
+def requires(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
+    """A dependency that answers the caller if the key has this scope, and refuses with 401 or 403 if not.
+
+    Like `any_caller` it refuses query parameters that the operation does not have.
+    """
+    required = Scope(scope)
+
+    async def caller_with_scope(request: Request, caller: Known) -> Caller:
+        if not caller.may(required):
+            raise Forbidden(f"the key lacks the scope {required.value}")
+        refuse_unknown(request)
+        return caller
+
+    _asked[caller_with_scope] = required
+    return caller_with_scope
+
+
+def requires_whole_province(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
+    """As `requires`, for a key of the whole tenant: what is shown or begun belongs to no agency. Refuses others with 403."""
+    with_scope = requires(scope)
+
+    async def caller_of_all(request: Request, caller: Known) -> Caller:
+        await with_scope(request, caller)
+        if not caller.has_whole_province:
+            raise Forbidden("this concerns the whole province; the key has an agency subtree")
+        return caller
+
+    _asked[caller_of_all] = Scope(scope)
+    return caller_of_all
+
+
+def refuse_replacing(caller: Caller, *, replace: bool) -> None:
+    """Refuse ``replace=true`` to a key with a subtree: it removes what is not told, and that is most of the province's.
+
+    Raises:
+        Forbidden: naming the parameter.
+    """
+    if replace and not caller.has_whole_province:
+        detail = "replace=true concerns the whole province; the key has an agency subtree"
+        raise Forbidden(detail, [FieldError("/replace", "whole_province", "only for a key of the whole province")])

@@ -1,0 +1,86 @@
+"""How a request's body tells events, by its headers."""
+
+from collections.abc import Iterable
+from enum import Enum, auto
+from typing import Final
+
+from starlette.requests import Request
+
+from services.api.http import messages
+from services.api.http.problems import Refused
+
+HEADER_PREFIX: Final = "ce-"
+
+
+class BodyKind(Enum):
+    """How a body tells events."""
+
+    JSON = auto()
+    """One event or an array of them."""
+    BATCH = auto()
+    """An array."""
+    BINARY = auto()
+    """Attributes in ``ce-`` headers, the data in the body."""
+    LINES = auto()
+
+
+_KINDS: Final = {
+    "application/json": BodyKind.JSON,
+    "application/cloudevents+json": BodyKind.JSON,
+    "application/cloudevents-batch+json": BodyKind.BATCH,
+    "application/x-ndjson": BodyKind.LINES,
+    "application/ndjson": BodyKind.LINES,
+    "application/jsonl": BodyKind.LINES,
+}
+
+
+_PLAIN_KINDS: Final = {name.encode(): kind for name, kind in _KINDS.items()}
+
+
+def plain_kind(headers: Iterable[tuple[bytes, bytes]]) -> BodyKind | None:
+    """What kind of body a request has, if its headers say so plainly."""
+    told = b""
+    for header, value in headers:
+        if header == b"content-type":
+            told = value
+        elif header == b"content-encoding" or header.startswith(b"ce-"):
+            return None
+    return _PLAIN_KINDS.get(told)
+
+
+def kind_of(request: Request) -> BodyKind:
+    """What kind of body a request has; ``ce-`` headers decide, then the content type.
+
+    Raises:
+        Refused: 415, a content type, charset or encoding that is not taken.
+    """
+    plain = plain_kind(request.scope["headers"])
+    if plain is not None:
+        return plain
+    content_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    content_type = content_type.strip().lower()
+    charset = parameters.strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if charset.startswith("charset") and charset.partition("=")[2].strip('" ') not in {"utf-8", "utf8", "us-ascii"}:
+        raise Refused(messages.UNSUPPORTED_TYPE, detail="Only the charset UTF-8 is taken.")
+    if any(name.startswith(HEADER_PREFIX) for name in request.headers):
+        kind = BodyKind.BINARY if _is_json(content_type) else None
+    else:
+        kind = _KINDS.get(content_type)
+    if kind is None:
+        raise Refused(messages.UNSUPPORTED_TYPE, detail=f"Send one of {', '.join(sorted(_KINDS))}.")
+    allowed = {"identity", "", "gzip", "x-gzip"} if kind is BodyKind.LINES else {"identity", ""}
+    if encoding not in allowed:
+        raise Refused(messages.UNSUPPORTED_TYPE, detail="Only lines may be compressed, and only by gzip.")
+    return kind
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type == "" or (
+        content_type.startswith(("application/", "text/")) and content_type.rpartition("/")[2].rpartition("+")[2] == "json"
+    )
+
+
+def is_gzip(request: Request) -> bool:
+    """Whether the body is compressed."""
+    return "gzip" in request.headers.get("content-encoding", "").lower()

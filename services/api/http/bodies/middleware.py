@@ -1,0 +1,301 @@
+"""Around every request that has a body: the key first, then the body within the limits of its operation.
+
+``BodyMiddleware`` reads whole bodies before anything else of the application runs, so that no operation, whoever writes
+it, holds a body of an unknown caller or one without a limit. Lines pass through as they arrive, watched for their pace.
+``LingeringCloseMiddleware`` lets a client that is answered before it has sent everything read its answer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Final
+
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.http import messages, problems
+from services.api.http.auth import admitted_to, bearer_token, demand_of
+from services.api.http.bodies.kinds import BodyKind, kind_of
+from services.api.http.bodies.limits import USUAL, Held, Patience, Share, limit_of, too_large
+from services.api.http.context import context_of
+from services.api.http.problems import InvalidFields, Refused
+from shared.vocabulary.errors import MotcuaError
+
+_NO_BODY: Final = 0
+_CHUNKED: Final = -1
+_MOST_DIGITS: Final = 18
+_CLOSE: Final = (b"connection", b"close")
+
+
+def _size_of(scope: Scope) -> tuple[int, bool]:
+    """A body's size as the headers tell it (0: none, -1: untold), and whether its sender waits until it is asked for."""
+    size, waits = _NO_BODY, False
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            size = int(value[:_MOST_DIGITS]) if value.isdigit() else _CHUNKED
+        elif name == b"transfer-encoding":
+            size = _CHUNKED
+            break
+        elif name == b"expect":
+            waits = True
+    return size, waits
+
+
+class WholeBody:
+    """Gives a body that is here to whoever asks for it as ASGI has it; after that, what is still received."""
+
+    __slots__ = ("_is_given", "_receive", "body")
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self.body = body
+        self._receive = receive
+        self._is_given = False
+
+    async def __call__(self) -> Message:
+        """The body, once."""
+        if self._is_given:
+            return await self._receive()
+        self._is_given = True
+        return {"type": "http.request", "body": self.body, "more_body": False}
+
+
+class _Paced:
+    """What is received of one body, at a pace that is not too slow."""
+
+    def __init__(self, receive: Receive, patience: Patience) -> None:
+        self._receive = receive
+        self._patience = patience
+        self._waited = 0.0
+        self._size = 0
+        self.is_complete = False
+
+    async def __call__(self) -> Message:
+        """The next piece.
+
+        Raises:
+            Refused: 408, it does not come, or too little comes.
+        """
+        if self.is_complete:
+            return await self._receive()  # the end of the connection: whoever waits for that waits as long as it takes
+        patience, time = self._patience, asyncio.get_running_loop().time
+        begun = time()
+        try:
+            async with asyncio.timeout(patience.stall_seconds):
+                message = await self._receive()
+        except TimeoutError:
+            raise Refused(messages.TIMED_OUT) from None
+        self._waited += time() - begun
+        self._size += len(message.get("body", b""))
+        self.is_complete = not message.get("more_body", False)
+        if self._waited >= patience.window_seconds and not self.is_complete:
+            if self._size < patience.least_bytes_a_second * self._waited:
+                raise Refused(messages.TIMED_OUT)
+            self._waited, self._size = 0.0, 0
+        return message
+
+
+def _within(most: int, receive: Receive) -> Receive:
+    """What is received, up to so many bytes; more is 413."""
+    size = 0
+
+    async def receive_counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > most:
+            raise too_large(most)
+        return message
+
+    return receive_counted
+
+
+def _after(told: list[Message], receive: Receive) -> Receive:
+    """What was received already, then the rest."""
+    told.reverse()
+
+    async def receive_again() -> Message:
+        return told.pop() if told else await receive()
+
+    return receive_again
+
+
+class _Operation:
+    """What is to be known of an operation before its body is read."""
+
+    def __init__(self, route: APIRoute, method: str) -> None:
+        self.route = route
+        self.limit = limit_of(method, route.path)
+        self.demand = demand_of(route.dependant)
+        self.takes_body = route.body_field is not None or "requestBody" in (route.openapi_extra or {})
+
+
+class BodyMiddleware:
+    """Pure ASGI; stands behind `RequestMiddleware`, before everything that reads a body.
+
+    A small body is taken before anything else is done: uvicorn forgets a body that nobody has read when its client hangs
+    up. A client that sends its event and leaves has told it all the same; looking up its key takes long enough to lose it.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        self.app = app
+        self._routes = [route for route in routes if isinstance(route, APIRoute)]
+        self._operations: dict[tuple[str, str], _Operation] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        size, waits = _size_of(scope) if scope["type"] == "http" else (_NO_BODY, False)
+        if size == _NO_BODY:
+            await self.app(scope, receive, send)
+            return
+        held = context_of(HTTPConnection(scope)).held
+        share: Share | None = None
+        try:
+            try:
+                paced = _Paced(receive, held.patience)
+                told: list[Message] = []
+                if 0 < size <= held.patience.first_piece_bytes and not waits:
+                    told.append(await paced())
+                    if not paced.is_complete:
+                        await _take_first_piece(paced, told, held, size)
+                if paced.is_complete:
+                    onward = _whole(told, receive)
+                else:
+                    share = Share(held)
+                    onward = await self._key_first(scope, _after(told, paced), size, share)
+            except MotcuaError as error:
+                await (await problems.answer_motcua_error(Request(scope), error))(scope, receive, send)
+                return
+            await self.app(scope, onward, send)
+        finally:
+            if share is not None:
+                share.give_back()
+
+    async def _key_first(self, scope: Scope, receive: Receive, size: int, share: Share) -> Receive:
+        """What the application may receive of a body.
+
+        Raises:
+            MotcuaError: the key or the body is refused.
+        """
+        operation = self._operation_of(scope)
+        if operation is None or not operation.takes_body:
+            return _within(USUAL.most_bytes, receive)  # there is no such operation, or it has no use for a body
+        scope["route"] = operation.route  # what a refusal is counted under
+        request = Request(scope)
+        if operation.demand is not None:
+            caller = await admitted_to(request, bearer_token(scope), operation.demand)
+            share.key = f"{caller.tenant} {caller.key_id}"
+        limit = operation.limit
+        if limit.lines:
+            try:
+                kind = kind_of(request)
+            except Refused:
+                return _within(USUAL.most_bytes, receive)  # the operation says so before it reads anything
+            if kind is BodyKind.LINES:
+                return receive
+        if size > limit.most_bytes:
+            raise too_large(limit.most_bytes)
+        share.check(max(size, 0))
+        pieces: list[bytes] = []
+        async for piece in _pieces(_within(limit.most_bytes, receive)):
+            share.take(len(piece))
+            pieces.append(piece)
+        body = b"".join(pieces)
+        if limit.most_members is not None and body.count(b":") > limit.most_members:
+            raise InvalidFields.of("", "too_many_members", limit=limit.most_members)
+        return WholeBody(body, receive)
+
+    def _operation_of(self, scope: Scope) -> _Operation | None:
+        """The operation that serves a request; None: no such path or method."""
+        for route in self._routes:
+            if route.matches(scope)[0] is Match.FULL:
+                key = (scope["method"], route.path)
+                if key not in self._operations:
+                    self._operations[key] = _Operation(route, scope["method"])
+                return self._operations[key]
+        return None
+
+
+async def _take_first_piece(paced: _Paced, told: list[Message], held: Held, size: int) -> None:
+    """The rest of a small body, while there is room for it before its key is known."""
+    if held.first_pieces + size > held.patience.first_pieces_bytes:
+        return
+    held.first_pieces += size
+    try:
+        while not paced.is_complete:
+            told.append(await paced())
+    finally:
+        held.first_pieces -= size
+
+
+def _whole(told: list[Message], receive: Receive) -> Receive:
+    """A body that is here; or what is left of one whose client has gone, which is none."""
+    if told[-1]["type"] != "http.request":
+        return _after(told, receive)
+    return WholeBody(b"".join([message.get("body", b"") for message in told]), receive)
+
+
+async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
+    """Raises `ClientDisconnect` where the client goes before the end."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+class LingeringCloseMiddleware:
+    """Pure ASGI, around all others: who is answered before having sent everything can read the answer.
+
+    Most clients read nothing before they have sent all, and a connection that is closed under them takes the answer with it.
+    So the answer goes out at once and says that the connection ends with it; then what still comes is read and dropped, for
+    a while. What is too slow to come (408) is not waited for.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or _size_of(scope)[0] == _NO_BODY:
+            await self.app(scope, receive, send)
+            return
+        is_sent = closes = lingers = False
+
+        async def receive_noted() -> Message:
+            nonlocal is_sent
+            message = await receive()
+            if not message.get("more_body", False):
+                is_sent = True
+            return message
+
+        async def send_held(message: Message) -> None:
+            nonlocal closes, lingers
+            if message["type"] == "http.response.start":
+                if not is_sent:
+                    closes = True
+                    lingers = message["status"] != messages.TIMED_OUT.status
+                    message = {**message, "headers": [*message.get("headers", ()), _CLOSE]}
+            elif closes and lingers and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                return
+            await send(message)
+
+        await self.app(scope, receive_noted, send_held)
+        if lingers:
+            held = context_of(HTTPConnection(scope)).held
+            await _linger(receive_noted, held.patience, lambda: is_sent)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _linger(receive: Receive, patience: Patience, is_sent: Callable[[], bool]) -> None:
+    time = asyncio.get_running_loop().time
+    until = time() + patience.linger_seconds
+    while not is_sent() and (left := until - time()) > 0:
+        try:
+            async with asyncio.timeout(min(left, patience.linger_silence_seconds)):
+                await receive()
+        except TimeoutError:
+            return

@@ -1,0 +1,95 @@
+"""Around every request: its id, its one log line, its metrics, and an answer to whatever was not foreseen."""
+
+import os
+import re
+import time
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.http.context import context_of
+from services.api.http.cut_answers import cut_where_it_fails
+from services.api.http.problems import answer_unexpected
+from shared.observability import get_logger, note, unit_of_work
+
+REQUEST_ID_HEADER: Final = "x-request-id"
+_REQUEST_ID_NAME: Final = REQUEST_ID_HEADER.encode()
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+_OWN_ID_BYTES: Final = 16
+
+_QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class RequestMiddleware:
+    """Pure ASGI, so that bodies and streams pass through untouched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+        # bulks of events wait for a question
+        turnstile = context_of(HTTPConnection(scope)).turnstile if scope["method"] == "GET" else None
+        question = None if turnstile is None else turnstile.asked()
+
+        def no_longer_asked() -> None:
+            if turnstile is not None and question is not None:
+                turnstile.answered(question)
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                no_longer_asked()
+                message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_NAME, request_id.encode())]
+            await send(message)
+
+        started = time.perf_counter()
+        with unit_of_work(request_id=request_id) as notes, cut_where_it_fails(receive, lambda: status > 0):
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception as error:
+                response = answer_unexpected(HTTPConnection(scope), error)
+                if status:
+                    note(cut_short=True)  # the answer had begun: its connection is reset
+                    raise
+                if response is not None:
+                    await response(scope, receive, send_with_id)
+            finally:
+                no_longer_asked()
+                seconds = time.perf_counter() - started
+                route = getattr(scope.get("route"), "path", "unknown")
+                self._count(scope, route, status, seconds)
+                line = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 6), **notes}
+                log = get_logger()
+                (log.debug if route in _QUIET_ROUTES else log.info)("request_served", **line)
+
+    def _count(self, scope: Scope, route: str, status: int, seconds: float) -> None:
+        key = (scope["method"], route, status)
+        found = self._counted.get(key)
+        if found is None:  # looking a metric up by its labels costs more than counting
+            metrics = context_of(HTTPConnection(scope)).metrics
+            requests = metrics.requests.labels(scope["method"], route, str(status))
+            found = self._counted[key] = (requests, metrics.request_seconds.labels(route))
+        found[0].inc()
+        found[1].observe(seconds)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == _REQUEST_ID_NAME:
+            told: str = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(told):
+                return told
+            break
+    return os.urandom(_OWN_ID_BYTES).hex()

@@ -1,0 +1,110 @@
+"""How operations describe themselves: error answers declared alike, every schema named once."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from services.api.http.bodies.limits import limit_of
+from services.api.http.messages import KINDS, Language
+from services.api.http.problems import problem_body
+from services.serving.refusals import MEDIA_TYPE
+from shared.events.cloudevents.models import TOLD_EVENT
+
+_REFERENCE: Final = "#/components/schemas/{model}"
+
+
+class FieldProblem(BaseModel):
+    """One wrong field."""
+
+    pointer: str = Field(description="RFC 6901 pointer into the input.", examples=["/data/agency_code"])
+    code: str = Field(description="Stable code.", examples=["missing"])
+    detail: str = Field(description="What was expected, in the language of the answer.", examples=["required"])
+
+
+class Problem(BaseModel):
+    """An error answer, RFC 9457 (thông báo lỗi); Vietnamese or English by `Accept-Language`."""
+
+    type: str = Field(description="Stable identifier of the kind of problem.", examples=["urn:motcua:problem:invalid"])
+    title: str = Field(description="The kind in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="More words.")
+    instance: str | None = Field(None, description="The path that was asked.")
+    request_id: str | None = Field(None, description="The id of the request in the logs.")
+    errors: list[FieldProblem] | None = Field(None, description="The wrong fields, if any.")
+
+
+_ALWAYS: Final = (401, 403, 422, 429, 503)
+
+
+def error_answers(*statuses: int, public: bool = False) -> dict[int | str, dict[str, Any]]:
+    """The ``responses=`` of an operation: the given statuses beside those that every operation with a key has.
+
+    ``public`` operations need no key and have only the given ones.
+    """
+    answers: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({*statuses, *(() if public else _ALWAYS)}):
+        kinds = [kind for kind in KINDS if kind.status == status]
+        examples = {
+            kind.code: {"summary": kind.title.english, "value": problem_body(kind, Language.ENGLISH)} for kind in kinds
+        }
+        answers[status] = {
+            "description": " / ".join(f"{kind.title.english} ({kind.title.vietnamese})" for kind in kinds),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+        }
+    return answers
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """A model's schema with every reference into the components."""
+    return model.model_json_schema(ref_template=_REFERENCE)
+
+
+def _components(named: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    """Schemas that operations refer to by name, which FastAPI does not gather by itself."""
+    # a prefix, because answers have a Fee and an Applicant of their own
+    events = TOLD_EVENT.json_schema(ref_template="#/components/schemas/event.{model}")
+    components = {f"event.{name}": schema for name, schema in events.pop("$defs").items()}
+    components["Event"] = {**events, "title": "Event", "description": "One event of a dossier, told apart by `type`."}
+    _, gathered = models_json_schema([(model, "serialization") for model in named], ref_template=_REFERENCE)
+    components.update(gathered["$defs"])
+    return components
+
+
+def _add_body_answers(schema: dict[str, Any]) -> None:
+    """Whatever takes a body answers 400, 408 and 413 where it cannot be read: nobody need remember to say so."""
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            if "requestBody" in operation:
+                answers = error_answers(400, 408, 413, public=True)
+                limit = limit_of(method.upper(), path)
+                but = ", but lines" if limit.lines else ""
+                answers[413]["description"] += f": at most {limit.most_bytes} bytes{but}"
+                answers[400] = operation["responses"].get("400", answers[400])
+                operation["responses"] |= {str(status): answer for status, answer in answers.items()}
+
+
+def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
+    """Describe ``app`` completely: FastAPI's own description, with events and the ``named`` schemas beside it."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+                separate_input_output_schemas=app.separate_input_output_schemas,
+            )
+            schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))
+            _add_body_answers(schema)
+            app.openapi_schema = schema
+        described: dict[str, Any] = app.openapi_schema
+        return described
+
+    app.openapi = describe  # type: ignore[method-assign]

@@ -1,0 +1,69 @@
+"""Parameters that several operations share."""
+
+import re
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+
+from fastapi import Query, Request
+from pydantic import BeforeValidator
+
+from shared.vocabulary.errors import InvalidInput
+from shared.vocabulary.local_time import end_of_day
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FIRST_YEAR: Final = 1900
+_LAST_YEAR: Final = 9998
+
+
+class Format(StrEnum):
+    """The formats of a list."""
+
+    JSON = "json"
+    CSV = "csv"
+
+
+FormatParameter = Annotated[
+    Format | None, Query(alias="format", description="`json` or `csv`; without it the header `Accept` decides.")
+]
+
+
+def wants_csv(request: Request, format_: Format | None) -> bool:
+    """Whether the answer is to be CSV: by the parameter, else where ``Accept`` names CSV and not JSON."""
+    if format_ is not None:
+        return format_ is Format.CSV
+    accept = request.headers.get("accept", "")
+    return "text/csv" in accept and "json" not in accept
+
+
+def _written_date(value: object) -> object:
+    # pydantic would also take a number of seconds or days
+    if isinstance(value, str) and not _DATE.fullmatch(value):
+        return "not a date"
+    return value
+
+
+LocalDate = Annotated[date, BeforeValidator(_written_date)]
+"""A local date, yyyy-mm-dd."""
+
+
+def read_known_at(text: str | None, pointer: str = "/as_of") -> datetime | None:
+    """An as-of parameter: an instant, or a date for its local end of day.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        if _DATE.fullmatch(text):
+            on = date.fromisoformat(text)
+            if _FIRST_YEAR <= on.year <= _LAST_YEAR:
+                return end_of_day(on) - timedelta(microseconds=1)
+        else:
+            instant = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not percent-encoded
+            if instant.tzinfo is not None and _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+                return instant
+    except ValueError:
+        pass
+    raise InvalidInput.of(pointer, "as_of", "a date such as 2018-12-31, or an RFC 3339 instant with an offset")

@@ -1,0 +1,195 @@
+"""RFC 9457 answers: the one place where an error becomes HTTP."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.responses import Response
+from starlette.routing import Match
+
+from services.api.http import messages
+from services.api.http.field_errors import Fault, parameter_faults, translated
+from services.api.http.messages import Kind, Language, preferred_language
+from services.serving.refusals import MEDIA_TYPE, TYPE_PREFIX
+from shared.database.outages import is_outage
+from shared.observability import failure_of, get_logger, note
+from shared.vocabulary import errors
+from shared.vocabulary.errors import FieldError, MotcuaError
+
+RETRY_AFTER_SECONDS: Final = 2
+MOST_FAULTS: Final = 100
+"""Of one request that are told."""
+
+_CLIENT_CLOSED: Final = 499
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Unauthenticated(MotcuaError):  # noqa: N818 - named like the rest of the tree
+    """No key, or not a valid one."""
+
+
+class InvalidFields(MotcuaError):  # noqa: N818 - named like the rest of the tree
+    """Input that cannot be taken, as faults that are told in the caller's language."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(f"{len(faults)} fault(s)")
+        self.faults = faults
+
+    @classmethod
+    def of(cls, pointer: str, type_: str, **values: Any) -> "InvalidFields":
+        """One wrong field."""
+        return cls([Fault(pointer, type_, values)])
+
+
+class Refused(MotcuaError):  # noqa: N818 - named like the rest of the tree
+    """A request that is refused as a whole: too large, of an unknown content type, malformed."""
+
+    def __init__(self, kind: Kind, faults: Sequence[Fault] = (), detail: str | None = None) -> None:
+        super().__init__(kind.code)
+        self.kind = kind
+        self.faults = faults
+        self.detail = detail
+
+
+def language_of(connection: HTTPConnection) -> Language:
+    """The language in which this request is answered."""
+    return preferred_language(connection.headers.get("accept-language", ""))
+
+
+def problem_body(
+    kind: Kind, language: Language, *, detail: str | None = None, field_errors: Sequence[FieldError] = ()
+) -> dict[str, Any]:
+    """The problem as JSON: what stands in a receipt too."""
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + kind.code,
+        "title": kind.title.text(language),
+        "status": kind.status,
+        "detail": detail if detail and language is Language.ENGLISH else kind.detail.text(language),
+    }
+    if field_errors:
+        body["errors"] = [{"pointer": error.pointer, "code": error.code, "detail": error.detail} for error in field_errors]
+    return body
+
+
+def answer(
+    connection: HTTPConnection,
+    kind: Kind,
+    *,
+    detail: str | None = None,
+    field_errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem as an HTTP answer, in the language of the request."""
+    language = language_of(connection)
+    body = problem_body(kind, language, detail=detail, field_errors=field_errors)
+    body["instance"] = connection.url.path
+    body["request_id"] = getattr(connection.state, "request_id", None)
+    note(problem=kind.code)
+    return Response(
+        orjson.dumps(body),
+        kind.status,
+        {"content-language": language.value, "vary": "Accept-Language"} | dict(headers or {}),
+        MEDIA_TYPE,
+    )
+
+
+_BY_STATUS: Final = {
+    400: messages.MALFORMED,
+    401: messages.UNAUTHENTICATED,
+    403: messages.FORBIDDEN,
+    404: messages.NOT_FOUND,
+    405: messages.METHOD_NOT_ALLOWED,
+    406: messages.NOT_ACCEPTABLE,
+    408: messages.TIMED_OUT,
+    409: messages.CONFLICT,
+    413: messages.TOO_LARGE,
+    415: messages.UNSUPPORTED_TYPE,
+    422: messages.INVALID,
+    429: messages.TOO_MANY,
+    503: messages.UNAVAILABLE,
+}
+
+_BY_ERROR: Final[Mapping[type[MotcuaError], Kind]] = {
+    Unauthenticated: messages.UNAUTHENTICATED,
+    errors.Conflict: messages.CONFLICT,
+    errors.NotFound: messages.NOT_FOUND,
+    errors.NotYet: messages.NOT_YET,
+    errors.Overloaded: messages.UNAVAILABLE,
+    errors.Busy: messages.BUSY,
+    errors.TooMany: messages.TOO_MANY,
+}
+
+
+async def answer_motcua_error(request: Request, error: Exception) -> Response:
+    """The answer to an error of our own tree."""
+    language = language_of(request)
+    if isinstance(error, errors.InvalidInput | errors.Forbidden):
+        told = [translated(field_error, language) for field_error in error.errors[:MOST_FAULTS]]
+        is_right = isinstance(error, errors.Forbidden)
+        kind = messages.FORBIDDEN if is_right else messages.INVALID
+        return answer(request, kind, detail=str(error) if is_right else None, field_errors=told)
+    if isinstance(error, InvalidFields):
+        return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in error.faults[:MOST_FAULTS]])
+    if isinstance(error, Refused):
+        told = [fault.told(language) for fault in error.faults]
+        return answer(request, error.kind, detail=error.detail, field_errors=told)
+    kind = next((known for type_, known in _BY_ERROR.items() if isinstance(error, type_)), messages.UNEXPECTED)
+    if isinstance(error, Unauthenticated):
+        return answer(request, kind, headers={"www-authenticate": 'Bearer realm="motcua"'})
+    if isinstance(error, errors.NotYet | errors.Overloaded | errors.TooMany):
+        headers = {"retry-after": str(error.retry_after_seconds)}
+        return answer(request, kind, detail=str(error), headers=headers)
+    return answer(request, kind, detail=str(error) or None)
+
+
+async def answer_invalid_parameters(request: Request, error: Exception) -> Response:
+    """The answer to parameters or a body that FastAPI refused."""
+    assert isinstance(error, RequestValidationError)
+    language = language_of(request)
+    details = error.errors()
+    if any(detail["type"] == "json_invalid" for detail in details):
+        return answer(request, messages.MALFORMED)
+    faults = parameter_faults(details[:MOST_FAULTS])
+    return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in faults])
+
+
+async def answer_http_exception(request: Request, error: Exception) -> Response:
+    """The answer to what Starlette or FastAPI itself refuses."""
+    assert isinstance(error, HTTPException)
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        kind = messages.UNEXPECTED if error.status_code >= messages.UNEXPECTED.status else messages.MALFORMED
+    headers = dict(error.headers or {})
+    if kind is messages.METHOD_NOT_ALLOWED:
+        headers["allow"] = ", ".join(_allowed_methods(request))
+    return answer(request, kind, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Every method of this path; Starlette names those of the first operation only."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    routes = request.app.router.routes
+    return [method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
+
+
+def answer_unexpected(connection: HTTPConnection, error: Exception) -> Response | None:
+    """The answer to any other exception: 503 where PostgreSQL is away, else 500; None where nobody listens any more."""
+    if isinstance(error, ClientDisconnect):
+        note(status=_CLIENT_CLOSED)
+        return None
+    if is_outage(error):
+        get_logger().warning("database_missed", **failure_of(error))
+        return answer(connection, messages.UNAVAILABLE, headers={"retry-after": str(RETRY_AFTER_SECONDS)})
+    get_logger().error("request_failed", **failure_of(error))
+    return answer(connection, messages.UNEXPECTED)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of ``app`` a problem; what is not named here `RequestMiddleware` answers."""
+    app.add_exception_handler(MotcuaError, answer_motcua_error)
+    app.add_exception_handler(RequestValidationError, answer_invalid_parameters)
+    app.add_exception_handler(HTTPException, answer_http_exception)

@@ -1,0 +1,152 @@
+"""The national index set: Decision 766/QĐ-TTg, and the figures that dossiers do not feed."""
+
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field, TypeAdapter
+
+from services.api.catalogue.bodies import body_described, read_array, validated
+from services.api.catalogue.schemas import Change
+from services.api.figures.routes import FilterParameters, Filters, StatsCaller, past_scope_of, scope_of, wait_until_counted
+from services.api.http.as_of import View
+from services.api.http.auth import Caller, requires
+from services.api.http.auth import Scope as Right
+from services.api.http.context import Context, RequestContext
+from services.api.http.openapi import error_answers
+from services.api.http.parameters import read_known_at
+from services.api.http.problems import InvalidFields
+from services.api.index766.schemas import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
+from shared.access.store.visibility import Access
+from shared.database.engine import DriverConnection, driver_session
+from shared.figures.store.tables import Scope
+from shared.index766.rules.indicators import online_points
+from shared.index766.store import counts, given_figures
+from shared.index766.store.counts import Reading
+from shared.vocabulary.errors import FieldError, Forbidden
+from shared.vocabulary.local_time import local_date
+from shared.vocabulary.periods import read_period
+
+router = APIRouter(tags=["figures"])
+
+MAX_INPUTS: Final = 5_000
+
+_INPUTS: Final = TypeAdapter(list[InputItem])
+_INPUTS_DESCRIBED: Final = TypeAdapter(Annotated[list[InputItem], Field(max_length=MAX_INPUTS)])
+
+Admin = Annotated[Caller, Depends(requires(Right.ADMIN))]
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
+
+
+async def _read(context: Context, caller: Caller, asked: Filters) -> tuple[Scope, Reading]:
+    """One question, from one snapshot."""
+    covered = read_period(asked.period, asked.from_, asked.to)
+    if asked.as_of is not None:
+
+        async def then(connection: DriverConnection, view: View) -> tuple[Scope, Reading]:
+            scope = past_scope_of(view, asked)
+            return scope, await counts.read(connection, scope, covered)
+
+        return await context.pasts.look(caller, asked.as_of, then)
+    scope = await scope_of(context, caller, asked)
+    async with (
+        context.heavy.session(caller) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        return scope, await counts.read(connection, scope, covered)
+
+
+@router.get(
+    "/v1/indices/766",
+    summary="The national index set",
+    description="""The indicators of Decision 766/QĐ-TTg (bộ chỉ số phục vụ người dân, doanh nghiệp) of a period and scope,
+each with numerator (tử số), denominator (mẫu số), value, points (điểm), the most points (điểm tối đa) and the formula with
+the date it is valid from. What dossiers feed is computed: sync rate 1.4 (tỷ lệ đồng bộ) live from the portal ledger,
+progress 2.1 (đúng hạn) by instant and against the promise, mean time 2.2, online services, payment, digitisation and the
+dossier part of satisfaction 5.4. What others feed says `no_data` until it is given for the same agency and period. 3.1, 3.2
+and 3.3 share 12 points by `MOTCUA_INDEX_ONLINE_POINTS`. `as_of` says which events are counted; asked as of an earlier
+instant, these are the events, catalogues, given figures and acknowledgements of the portal known by then.""",
+    response_model=IndexOut,
+    responses=error_answers(),
+)
+async def read_index(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
+    """Answer the set; again where an agency is new to us, or it has just become another day."""
+    if asked.min_position:
+        await wait_until_counted(context, caller, asked.min_position)
+    scope, reading = await _read(context, caller, asked)
+    limited = caller.agency is not None or asked.agency is not None
+    agency_is_new = limited and reading.stamp.seen_agencies != len(scope.access.catalogue.seen)
+    is_outdated = agency_is_new or local_date(reading.stamp.answered_at) != scope.access.today
+    if asked.as_of is None and is_outdated:
+        context.catalogues.forget(caller.tenant)
+        scope, reading = await _read(context, caller, asked)
+    return _json(index_answer(scope, reading, online_points(context.settings.index_online_points)))
+
+
+@router.get(
+    "/v1/indices/766/inputs",
+    summary="The given figures",
+    description="The newest version of every figure (số liệu cung cấp) given for the indicators of Decision 766 that"
+    " dossiers do not feed, of the agencies that the key may see; with `history` every version, the newest first; with"
+    " `as_of` as known then.",
+    response_model=Inputs,
+    responses=error_answers(),
+)
+async def read_inputs(
+    context: RequestContext,
+    caller: StatsCaller,
+    *,
+    history: Annotated[bool, Query(description="Every version (mọi phiên bản), withdrawn ones too.")] = False,
+    as_of: Annotated[str | None, Query(max_length=40, description="As known then: a date or an RFC 3339 instant.")] = None,
+) -> Response:
+    """List what was given."""
+    access = await _access(context, caller)
+    known_by = None if as_of is None else read_known_at(as_of)
+    async with driver_session(context.engine) as connection:
+        read = given_figures.read_versions if history else given_figures.read_given
+        given = await read(connection, caller.tenant, known_by)
+    return _json(inputs_answer(one for one in given if access.sees(one.agency)))
+
+
+@router.put(
+    "/v1/indices/766/inputs",
+    summary="Give figures",
+    description="""Gives figures (cung cấp số liệu) of the indicators that dossiers do not feed, each with the paper it
+stands in and that paper's date. They count where the index is asked for the same agency and the same period. A figure given
+again is a new version; earlier ones are kept. `withdrawn` takes a figure back. Given again unchanged, nothing is
+written. A key with an agency subtree gives those of agencies inside it, else 403 with the row.""",
+    responses=error_answers(400, 415),
+    openapi_extra=body_described(_INPUTS_DESCRIBED, [INPUT_EXAMPLE]),
+)
+async def put_inputs(request: Request, context: RequestContext, caller: Admin) -> Change:
+    """Take figures."""
+    body = await read_array(request, MAX_INPUTS)
+    told = await validated(_INPUTS, body, context.turnstile.turn, lambda item: item)
+    if faults := [fault for index, item in enumerate(told) for fault in item.faults(f"/{index}")]:
+        raise InvalidFields(faults)
+    access = await _access(context, caller)
+    foreign = [index for index, item in enumerate(told) if not _is_visible(access, item.agency)]
+    if foreign:
+        detail = "a figure of an agency outside what this key may see"
+        errors = [FieldError(f"/{index}/agency", "outside", "an agency inside the key's subtree") for index in foreign]
+        raise Forbidden(detail, errors)
+    given = [item.told(access.scope(item.agency) or access.top) for item in told]
+    async with driver_session(context.engine) as connection, connection.transaction():
+        change = await given_figures.put_given(connection, caller.tenant, given)
+    return Change.model_validate(change, from_attributes=True)
+
+
+def _is_visible(access: Access, agency: str | None) -> bool:
+    try:
+        access.scope(agency)
+    except Forbidden:
+        return False
+    return True
+
+
+async def _access(context: Context, caller: Caller) -> Access:
+    catalogue = await context.catalogues.of(caller.tenant)
+    return Access.of(catalogue, caller.agency, context.catalogues.today())

@@ -1,0 +1,298 @@
+"""Frozen reports: declared by a key with its reason, kept for ever, compared with what the log says now."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import Field
+
+from services.api.dossiers.lists_as_of import listed_then
+from services.api.dossiers.routes import Paging
+from services.api.dossiers.schemas import DossierList
+from services.api.figures.routes import Filters, past_scope_of
+from services.api.figures.schemas import summary_answer, table_answer
+from services.api.figures.scopes import LIST_ANSWERS
+from services.api.http import cursors
+from services.api.http.as_of import View, with_seen
+from services.api.http.auth import Caller, requires
+from services.api.http.auth import Scope as Right
+from services.api.http.context import Context, RequestContext
+from services.api.http.openapi import error_answers
+from services.api.reports.frozen_schemas import (
+    DifferencePage,
+    FreezeDifference,
+    FreezeIn,
+    FreezeList,
+    FreezeOut,
+    Moved,
+    difference_answer,
+    figure_difference,
+    freeze_answer,
+    freeze_item,
+    frozen_figures,
+)
+from shared.access.store.visibility import Access
+from shared.counting.rules.figure_definitions import Figure, report
+from shared.database.engine import DriverConnection, driver_session
+from shared.figures.store import drill_down, tables
+from shared.figures.store.tables import Scope
+from shared.reports.store import frozen_reports
+from shared.reports.store.frozen_reports import Freeze
+from shared.search.store.filters import Selection
+from shared.search.store.pages import Mark
+from shared.vocabulary.errors import InvalidInput, NotFound
+from shared.vocabulary.events import AgencyCode, Channel
+from shared.vocabulary.local_time import local_date
+from shared.vocabulary.periods import Period
+
+router = APIRouter(tags=["figures"])
+
+_JSON: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+_DEFAULT_LIMIT: Final = 50
+_MOST: Final = 500
+
+Admin = Annotated[Caller, Depends(requires(Right.ADMIN))]
+StatsReader = Annotated[Caller, Depends(requires(Right.STATS_READ))]
+DossierReader = Annotated[Caller, Depends(requires(Right.DOSSIERS_READ))]
+FreezeId = Annotated[
+    str,
+    Path(pattern=r"^[0-9a-z]{1,64}$", description="Its id (mã bản chốt).", examples=["6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"]),
+]
+Limit = Annotated[int, Query(ge=1, le=_MOST, description="Items a page.")]
+Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]
+
+
+class MovedPage(Paging):
+    """What the catalogues moved, and how it is listed."""
+
+    figure: Annotated[
+        Figure, Field(description="The figure that counts them (chỉ tiêu); default: column 3, in which all are.")
+    ] = Figure.RECEIVED
+    moved: Annotated[Moved, Field(description="Into the figure (entered) or out of it (left).")] = Moved.ENTERED
+
+
+def _json(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(answer, option=_JSON), status, headers, "application/json")
+
+
+@router.post(
+    "/v1/freezes",
+    status_code=201,
+    summary="Freeze the figures of a period",
+    description="""Freezes the report of a period and a scope as it stands now (chốt số liệu báo cáo): every event recorded
+until this moment is counted, none that is recorded later; with `as_of`
+until that one, with the catalogues as then known. Kept with the key, the reason, the log position, the figures as
+they were answered (whole and by agency) and their checksum; never changed, never deleted. Needs the scope `admin`.""",
+    response_model=FreezeOut,
+    responses=error_answers(400),
+)
+async def freeze(context: RequestContext, caller: Admin, told: FreezeIn) -> Response:
+    """Reckon, keep and answer a report."""
+    asked = Filters.model_validate(told.asked())
+
+    async def reckoned(connection: DriverConnection, view: View) -> Freeze:
+        scope = past_scope_of(view, asked)
+        table = table_answer(scope, "agency", await tables.by_agency(connection, scope))
+        whole = summary_answer(scope, await tables.summary(connection, scope))
+        text = orjson.dumps({"summary": whole, "by_agency": table}, option=_JSON).decode()
+        return Freeze(
+            tenant=caller.tenant,
+            freeze_id=uuid4().hex,
+            from_on=scope.period.from_on,
+            to_on=scope.period.to_on,
+            agency=scope.top,
+            field=scope.field,
+            procedure=scope.procedure,
+            channel=scope.channel,
+            tree_on=scope.tree_on,
+            root=caller.agency,
+            position=view.prefix.position,
+            as_of=view.prefix.as_of,
+            key_id=caller.key_id,
+            reason=told.reason,
+            report=text,
+            checksum=frozen_reports.checksum_of(text),
+        )
+
+    made = await context.pasts.look(caller, told.as_of, reckoned)
+    async with driver_session(context.engine) as connection:
+        await frozen_reports.keep(connection, made)
+    return _json(freeze_answer(made), 201, {"location": f"/v1/freezes/{made.freeze_id}"})
+
+
+@router.get(
+    "/v1/freezes",
+    summary="Frozen reports",
+    description="The frozen reports (các bản chốt số liệu) of agencies that the key may see, the newest first.",
+    response_model=FreezeList,
+    responses=error_answers(),
+)
+async def list_freezes(
+    context: RequestContext, caller: StatsReader, cursor: Cursor = None, limit: Limit = _DEFAULT_LIMIT
+) -> Response:
+    """Answer a page."""
+    digest = cursors.digest_of({"path": "/v1/freezes", "tenant": caller.tenant, "root": caller.agency})
+    mark = _read_id_cursor(cursor, digest)
+    access = await _access(context, caller)
+    found: list[Freeze] = []
+    async with driver_session(context.engine) as connection:
+        before = None
+        if mark is not None:
+            last = await frozen_reports.find(connection, caller.tenant, mark)
+            if last is None:
+                raise InvalidInput.of("/cursor", "cursor", "a next_cursor of this list")
+            before = (last.as_of, last.freeze_id)
+        while len(found) <= limit:
+            page = await frozen_reports.of_tenant(connection, caller.tenant, before, _MOST)
+            found += [one for one in page if access.sees(one.agency)]
+            if len(page) < _MOST:
+                break
+            before = (page[-1].as_of, page[-1].freeze_id)
+    shown = found[:limit]
+    following = f"{digest}.{shown[-1].freeze_id}" if len(found) > limit else None
+    return _json({"items": [freeze_item(one) for one in shown], "next_cursor": following})
+
+
+def _read_id_cursor(cursor: str | None, digest: str) -> str | None:
+    if cursor is None:
+        return None
+    made_for, _, freeze_id = cursor.partition(".")
+    if made_for != digest or not (freeze_id.isascii() and freeze_id.isalnum()):
+        raise InvalidInput.of("/cursor", "cursor", "a next_cursor of this list")
+    return freeze_id
+
+
+@router.get(
+    "/v1/freezes/{freeze_id}",
+    summary="One frozen report",
+    description="A frozen report (bản chốt số liệu) with its figures as they were answered, byte by byte.",
+    response_model=FreezeOut,
+    responses=error_answers(404),
+)
+async def get_freeze(context: RequestContext, caller: StatsReader, freeze_id: FreezeId) -> Response:
+    """Answer it."""
+    return _json(freeze_answer(await _visible(context, caller, freeze_id)))
+
+
+@router.get(
+    "/v1/freezes/{freeze_id}/difference",
+    summary="A frozen report against the present one",
+    description="""The frozen figures (đã chốt) beside those of now for the same period, scope and tree date, and every
+dossier (hồ sơ) that counts otherwise, with the figures it left and entered and its events recorded since: they caused it.
+What a change of the catalogues moved without an event is told apart (`by_catalogue`), with its
+dossiers behind links. For each figure `by_events` is the
+number of dossiers that entered less those that left. A page may be empty and have a next one. Needs `dossiers:read`.""",
+    response_model=FreezeDifference,
+    responses=error_answers(404),
+)
+async def freeze_difference(
+    context: RequestContext,
+    caller: DossierReader,
+    freeze_id: FreezeId,
+    asked: Annotated[DifferencePage, Query()],
+) -> Response:
+    """Compare."""
+    frozen = await _visible(context, caller, freeze_id)
+    digest = cursors.digest_of({"freeze": freeze_id, "tenant": caller.tenant, "root": caller.agency})
+    mark = cursors.read(asked.cursor, digest)
+    # the figures are those that the key saw which froze them
+    holder = replace(caller, agency=None if frozen.root is None else AgencyCode(frozen.root))
+
+    async def compared(connection: DriverConnection, view: View) -> dict[str, Any]:
+        position = view.prefix.position if asked.until is None else min(asked.until, view.prefix.position)
+        same = await _same_scope(context, connection, view, frozen)
+        now = _present_scope(view, same, frozen)
+        by_events = report((await tables.summary(connection, same)).total).figures
+        present = report((await tables.summary(connection, now)).total).figures
+        after = "" if mark is None else mark.code
+        found = await frozen_reports.differences(connection, frozen, same, until=position, after=after, limit=asked.limit)
+        mine = Access.of(view.now.catalogue, caller.agency, view.now.today)
+        seen = [one for one in found.items if mine.sees(one.agency)]
+        following = None if found.next_after is None else Mark(None, found.next_after)
+        was = frozen_figures(frozen)
+        return {
+            "freeze": freeze_item(frozen),
+            "position": position,
+            "figures": [figure_difference(one, was[one], by_events, present) for one in Figure],
+            "items": [difference_answer(one) for one in seen],
+            "hidden": len(found.items) - len(seen),
+            "catalogue_dossiers": f"/v1/freezes/{freeze_id}/difference/dossiers?figure={{figure}}&moved={{moved}}",
+            "next_cursor": cursors.written(following, digest),
+        }
+
+    return _json(await context.pasts.look(holder, None, compared))
+
+
+@router.get(
+    "/v1/freezes/{freeze_id}/difference/dossiers",
+    summary="What the catalogues moved since a freeze",
+    description="""The dossiers (hồ sơ) that a figure counts now and would not count by the catalogues as known at the freeze
+(`entered`), or the other way round (`left`): what agencies and procedures told since have moved without an event
+(`by_catalogue`: entered less left). As pages or as CSV; those that the key may see. Needs `dossiers:read`.""",
+    response_model=DossierList,
+    responses=error_answers(404) | LIST_ANSWERS,
+)
+async def catalogue_dossiers(
+    request: Request,
+    context: RequestContext,
+    caller: DossierReader,
+    freeze_id: FreezeId,
+    asked: Annotated[MovedPage, Query()],
+) -> Response:
+    """List them."""
+    frozen = await _visible(context, caller, freeze_id)
+    holder = replace(caller, agency=None if frozen.root is None else AgencyCode(frozen.root))
+
+    async def select(connection: DriverConnection, view: View) -> Selection:
+        same = await _same_scope(context, connection, view, frozen)
+        now = _present_scope(view, same, frozen)
+        counted, other = (now, same) if asked.moved is Moved.ENTERED else (same, now)
+        chosen = drill_down.selection_of(counted, view.prefix.as_of, asked.figure)
+        chosen = drill_down.outside(await drill_down.as_then(connection, counted, chosen), other)
+        mine = Access.of(view.now.catalogue, caller.agency, view.now.today).codes()
+        return chosen if mine is None else drill_down.within(chosen, mine)
+
+    return await listed_then(request, context, holder, select=select, as_of=None, asked=asked)
+
+
+def _present_scope(view: View, same: Scope, frozen: Freeze) -> Scope:
+    """What was frozen, by the catalogues of now."""
+    return replace(
+        same,
+        access=view.then,
+        agency=view.then.catalogue.agencies.resolve(frozen.agency),
+        visible=view.visible,
+    )
+
+
+async def _same_scope(context: Context, connection: DriverConnection, view: View, frozen: Freeze) -> Scope:
+    """What was frozen, asked today: by the agencies and procedures as they were known then."""
+    known = with_seen(await context.pasts.known_at(connection, frozen.tenant, frozen.as_of), view.then.catalogue.seen)
+    root = None if frozen.root is None else AgencyCode(frozen.root)
+    access = Access.of(known, root, local_date(frozen.as_of))
+    return Scope(
+        access=access,
+        period=Period(frozen.from_on, frozen.to_on),
+        tree_on=frozen.tree_on,
+        agency=known.agencies.resolve(frozen.agency),
+        field=frozen.field,
+        procedure=frozen.procedure,
+        channel=None if frozen.channel is None else Channel(frozen.channel),
+        past=view.past,
+        visible=access.codes(),
+    )
+
+
+async def _access(context: Context, caller: Caller) -> Access:
+    return Access.of(await context.catalogues.of(caller.tenant), caller.agency, context.catalogues.today())
+
+
+async def _visible(context: Context, caller: Caller, freeze_id: str) -> Freeze:
+    access = await _access(context, caller)
+    async with driver_session(context.engine) as connection:
+        found = await frozen_reports.find(connection, caller.tenant, freeze_id)
+    if found is None or not access.sees(found.agency):
+        raise NotFound
+    return found

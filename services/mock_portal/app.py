@@ -1,0 +1,40 @@
+"""The composition of the practice portal as an ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from services.mock_portal.inspection.admin import control_routes, inspection_routes, page_routes
+from services.mock_portal.portal import Portal
+from services.mock_portal.protocol.mapi import mapi_routes
+
+_DESCRIPTION = """
+A practice portal: the dossier-sync protocol of the National Public Service Portal (Cổng Dịch vụ công quốc gia), as far
+as public client code shows it, with choices of our own where it does not. It is not the real portal.
+""".strip()
+
+
+def create_app(portal: Portal) -> FastAPI:
+    """Make the application of one portal; its lifespan opens and closes it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await portal.open()
+        try:
+            yield
+        finally:
+            await portal.close()
+
+    app: FastAPI = FastAPIOffline(
+        title="Cổng thực hành · practice portal",
+        version="1",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+    )
+    app.include_router(mapi_routes(portal))
+    app.include_router(inspection_routes(portal))
+    app.include_router(control_routes(portal))
+    app.include_router(page_routes())
+    return app

@@ -1,0 +1,114 @@
+"""The first half of a rebuild: which dossiers are stored otherwise than their events say, range of codes by range of codes.
+
+In one snapshot, at one position of the log. A range is compared here, in this process, or by
+`services.worker.audit.comparison_process` in processes of their own that share the snapshot.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from services.worker.projection.dossier_reading import fold_page
+from services.worker.projection.fold_batch import Reckoned
+from services.worker.runtime.fail_points import FailPoints
+from shared.audit.store import checksum, range_comparison, rebuild_statements
+from shared.audit.store.range_comparison import Codes
+from shared.database.engine import DriverConnection
+from shared.dossiers.rules.voids import Identity
+from shared.events.store import event_log
+from shared.projection.store import dossier_rows
+from shared.projection.store.dossier_rows import DossierRow
+from shared.projection.store.sql_rows import Courses
+from shared.vocabulary.events import DossierCode, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the snapshot holds about dossiers beside their rows."""
+
+    failing: set[DossierCode]
+    waiting: set[tuple[Identity, DossierCode]]
+
+    @classmethod
+    async def read(cls, connection: DriverConnection, tenant: Tenant) -> "Known":
+        """As the connection's snapshot sees it."""
+        return cls(
+            await rebuild_statements.failing(connection, tenant), await rebuild_statements.waiting(connection, tenant)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A range of codes: what was looked at, and the dossiers whose row is not what their events say.
+
+    ``checksum_high`` and ``checksum_low`` are of the sums that the stored rows of the range add up to.
+    """
+
+    events: int
+    dossiers: int
+    failing: int
+    wrong: list[DossierCode]
+    checksum_high: int
+    checksum_low: int
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Compared":
+        """Read from JSON."""
+        return cls(**told)
+
+
+def differences(reckoned: Reckoned, stored: Mapping[DossierCode, DossierRow], known: Known) -> list[DossierCode]:
+    """Which dossiers of a range to repair: pure, from the reckoned and the stored rows of the same dossiers.
+
+    A dossier that cannot be folded keeps what it has; one that was set aside and can be folded is repaired.
+    """
+    unfoldable = {failure.dossier_code for failure in reckoned.failures}
+    unnoted = {void.dossier_code for void in reckoned.voids if (void.target, void.dossier_code) not in known.waiting}
+    wrong = [
+        row.code for row in reckoned.rows if stored.get(row.code) != row or row.code in known.failing or row.code in unnoted
+    ]
+    reckoned_codes = {row.code for row in reckoned.rows}
+    bogus = [code for code in stored if code not in reckoned_codes and code not in unfoldable]
+    return [*wrong, *bogus]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparer:
+    """Compares ranges by one connection at ``position``, which is the cursor's in its snapshot."""
+
+    connection: DriverConnection
+    tenant: Tenant
+    position: int
+    faults: FailPoints
+    known: Known
+    courses: Courses
+
+    @classmethod
+    async def begin(cls, connection: DriverConnection, tenant: Tenant, position: int, faults: FailPoints) -> "Comparer":
+        """With what the snapshot knows of all dossiers."""
+        return cls(connection, tenant, position, faults, await Known.read(connection, tenant), Courses())
+
+    async def compare(self, codes: Codes) -> Compared:
+        """Compare the dossiers of a range."""
+        total = await checksum.of_stored_rows(self.connection, self.tenant, codes.after, codes.until)
+        found: range_comparison.Found | None = None
+        if self.faults.poison is None:
+            with suppress(asyncpg.DataError):  # a value that PostgreSQL cannot read: the fold tells whose it is
+                async with self.connection.transaction():
+                    found = await range_comparison.compare(
+                        self.connection, self.tenant, codes, self.position, courses=self.courses, to_fold=self.known.failing
+                    )
+        if found is None:
+            histories = await rebuild_statements.histories(self.connection, self.tenant, codes, self.position)
+            stored = await dossier_rows.read_range(self.connection, self.tenant, codes.after, codes.until)
+            events, dossiers, wrong = sum(map(len, histories.values())), len(histories), []
+        else:
+            histories = await event_log.histories(self.connection, self.tenant, found.others, self.position)
+            stored = await dossier_rows.read(self.connection, self.tenant, found.others)
+            events, dossiers, wrong = found.events, found.dossiers, [*found.wrong, *found.bogus]
+        reckoned = await fold_page(self.connection, self.tenant, histories, self.position, self.faults)
+        wrong += differences(reckoned, stored, self.known)
+        return Compared(events, dossiers, len(reckoned.failures), wrong, total.high, total.low)

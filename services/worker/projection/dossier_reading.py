@@ -1,0 +1,68 @@
+"""From the log to what dossiers are at a position: plain ones by PostgreSQL, all others by the fold."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.worker.projection.fold_batch import Histories, Reckoned, named_elsewhere, reckon
+from services.worker.runtime.fail_points import FailPoints
+from shared.database.engine import DriverConnection
+from shared.events.store import event_log
+from shared.projection.store import cursor, sql_rows
+from shared.projection.store.sql_rows import Courses
+from shared.vocabulary.events import DossierCode, Tenant
+
+SLICE: Final = 200
+"""So many dossiers are folded before other tasks of the process have a turn (about 10 ms)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortly:
+    """What the short way found, and the dossiers that it leaves to the fold."""
+
+    reckoned: Reckoned
+    others: list[DossierCode]
+
+
+async def reckon_plain(
+    connection: DriverConnection,
+    tenant: Tenant,
+    codes: Sequence[DossierCode],
+    up_to: int,
+    *,
+    courses: Courses,
+    faults: FailPoints,
+) -> Shortly:
+    """Reckon those of the dossiers that have a plain history.
+
+    Raises:
+        asyncpg.DataError: one of them holds a value that PostgreSQL cannot read; the fold finds out which.
+    """
+    poisoned = [code for code in codes if faults.poisons(code)]
+    plain = await sql_rows.read(connection, tenant, [code for code in codes if code not in poisoned], up_to, courses)
+    reckoned = Reckoned()
+    for row, recorded_at in plain.rows:
+        reckoned.take(row, recorded_at)
+    return Shortly(reckoned, [*plain.others, *poisoned])
+
+
+async def reckon_by_fold(
+    connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], up_to: int, faults: FailPoints
+) -> Reckoned:
+    """Reckon dossiers from all of their events up to a position."""
+    histories = await event_log.histories(connection, tenant, codes, up_to)
+    return await fold_page(connection, tenant, histories, up_to, faults)
+
+
+async def fold_page(
+    connection: DriverConnection, tenant: Tenant, histories: Histories, up_to: int, faults: FailPoints
+) -> Reckoned:
+    """Reckon dossiers from these events, all of them up to a position, giving other tasks their turns."""
+    present = await cursor.present(connection, tenant, named_elsewhere(histories), up_to)
+    reckoned = Reckoned()
+    items = list(histories.items())
+    for start in range(0, len(items), SLICE):
+        reckoned.add(reckon(dict(items[start : start + SLICE]), present, faults.folded))
+        await asyncio.sleep(0)
+    return reckoned

@@ -1,0 +1,332 @@
+"""One delivery: claimed dossiers go to the portal, first the dossiers, then their steps, and every outcome is recorded.
+
+The pipeline reads top to bottom and decides nothing: what is sent is decided in `outbound`, what a failure means in
+`shared.sync.rules.retry`. No transaction is open while a call is under way, and each outcome is recorded before the next
+call.
+
+The disk is waited for once before each call and once at the end, not at each statement: what is written lazily in between
+goes there with the next commit that waits. The claims are there before the first call.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from services.worker.sync.call_limits import Admission, DatabaseClock, Gate
+from services.worker.sync.names import PortalNames
+from services.worker.sync.outbound import Letter, StepPage, next_dossier_call, next_step_call, unreadable, write_letter
+from services.worker.sync.outcome_recorder import Notebook
+from shared.database.engine import DriverConnection
+from shared.dossiers.rules.applicant import NOBODY
+from shared.dossiers.rules.dossier import Dossier, fold
+from shared.dossiers.store import applicants
+from shared.events.store import event_log
+from shared.sync.portal.client import PortalClient
+from shared.sync.portal.outcomes import (
+    Ambiguous,
+    Answered,
+    Failure,
+    Garbled,
+    ItemKind,
+    ItemRefusal,
+    Refused,
+    SessionLost,
+    Throttled,
+    Unavailable,
+)
+from shared.sync.portal.wire import Unsendable
+from shared.sync.rules.circuit import Lane
+from shared.sync.rules.retry import ErrorClass
+from shared.sync.store import steps as ledger_steps
+from shared.sync.store.ledger import Claim
+from shared.vocabulary.events import Tenant
+
+SLICE: Final = 20
+"""So many dossiers are put in words before other tasks of the process have a turn (about 6 ms): what comes meanwhile is to
+be counted at once."""
+
+MOST_TURNS: Final = 2
+"""From create to update and back: a portal that then still disagrees contradicts itself."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a delivery did, for its log line."""
+
+    calls: int = 0
+    dossiers: int = 0
+    steps: int = 0
+    failed_calls: int = 0
+    kinds: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Which part of the protocol a call was, for the attempts of its dossiers."""
+
+    step: str
+    operation: str
+    started_at: datetime
+
+
+class Delivery:
+    """One for a set of claims. `run` ends with every claim recorded, or raises with some left (see `Notebook`)."""
+
+    def __init__(
+        self,
+        connection: DriverConnection,
+        tenant: Tenant,
+        lane: Lane,
+        *,
+        client: PortalClient,
+        gate: Gate,
+        names: PortalNames,
+        clock: DatabaseClock,
+        notebook: Notebook,
+    ) -> None:
+        self._connection = connection
+        self._tenant = tenant
+        self._lane = lane
+        self._client = client
+        self._gate = gate
+        self._names = names
+        self._clock = clock
+        self._book = notebook
+        self._claims_kept = False
+        """Whether the disk has been waited for since the claim."""
+        self.tally = Tally()
+
+    async def run(self, claims: Sequence[Claim]) -> None:
+        """Deliver ``claims``: those that never failed first, so that none of them waits for a call that may hang again."""
+        letters = await self._write_letters(claims)
+        for failed_before in (False, True):
+            part = [letter for letter in letters if (letter.claim.attempts > 0) is failed_before]
+            if not await self._deliver(part):
+                await self._book.release(letters)  # also the part that did not have its turn
+                return
+
+    async def _deliver(self, letters: Sequence[Letter]) -> bool:
+        """First the dossiers, then their steps; whether the gate let all calls go."""
+        waiting = [letter for letter in letters if letter.needs_dossier]
+        settled = [letter for letter in letters if not letter.needs_dossier]
+        while waiting:
+            call = await self._book.still_held(next_dossier_call(waiting))
+            if not call:
+                continue
+            admission = await self._admit([*call, *waiting, *settled], lazily=False)
+            if admission is None:
+                return False
+            again, done = await self._send_dossiers(call, admission)
+            waiting.extend(again)
+            settled.extend(done)
+        await self._book.finish_delivered(letter for letter in settled if not letter.unsent)
+        stepping = [letter for letter in settled if letter.unsent]
+        while stepping := [letter for letter in stepping if self._book.is_open(letter)]:
+            admission = await self._admit(stepping, lazily=self._claims_kept)
+            if admission is None:
+                return False
+            paged = next_step_call(stepping)
+            # only what the gate lets go has been sent: a step's time of sending is its first call's
+            await self._book.intend_steps(page for _, pages in paged for page in pages)
+            await self._send_steps(paged, admission, stepping)
+        return True
+
+    async def _admit(self, letters: Iterable[Letter], *, lazily: bool) -> Admission | None:
+        admission = await self._gate.admit(self._lane, self._connection, lazily=lazily)
+        if admission is None:
+            await self._book.release(letters)
+        else:
+            self._claims_kept |= not lazily
+        return admission
+
+    # Writing
+
+    async def _write_letters(self, claims: Sequence[Claim]) -> list[Letter]:
+        histories = await event_log.of_dossiers(self._connection, self._tenant, [claim.dossier_code for claim in claims])
+        dossiers: dict[str, Dossier | Unsendable] = {}
+        for number, claim in enumerate(claims, 1):
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+            try:
+                dossiers[claim.dossier_code] = fold(claim.dossier_code, histories.get(claim.dossier_code, []))
+            except Exception as error:  # noqa: BLE001 - one unreadable dossier blocks nobody
+                dossiers[claim.dossier_code] = unreadable(error)
+        folded = [dossier for dossier in dossiers.values() if isinstance(dossier, Dossier)]
+        carrying = [dossier.applicant_event for dossier in folded if dossier.applicant_event is not None]
+        people = await applicants.for_delivery(self._connection, self._tenant, carrying)
+        sent = await ledger_steps.sent_steps(self._connection, self._tenant, dossiers)
+        names = await self._names.for_procedures(
+            (dossier.procedure_code for dossier in folded if dossier.procedure_code is not None), self._lane
+        )
+        letters: list[Letter] = []
+        now = self._clock.now()
+        for number, claim in enumerate(claims, 1):
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+            code = claim.dossier_code
+            dossier = dossiers[code]
+            letter: Letter | Unsendable
+            try:
+                letter = (
+                    dossier
+                    if isinstance(dossier, Unsendable)
+                    else write_letter(
+                        claim,
+                        dossier,
+                        applicant=people.get(code, NOBODY),
+                        names=names,
+                        sent=sent.get(code, {}),
+                        now=now,
+                    )
+                )
+            except Exception as error:  # noqa: BLE001 - one unreadable dossier blocks nobody
+                letter = unreadable(error)
+            if isinstance(letter, Unsendable):
+                version = max([event.position for event in histories.get(code, [])], default=0)
+                self._book.set_aside(claim, version, letter)
+            else:
+                letters.append(letter)
+        await self._book.finish_set_aside()
+        return letters
+
+    # First step of the protocol
+
+    async def _send_dossiers(self, call: list[Letter], admission: Admission) -> tuple[list[Letter], list[Letter]]:
+        """One ``DongBoHoSoMC``; answers the letters that need another one, and those that are through."""
+        started_at = self._clock.now()
+        outcome = await self._client.put_dossiers([letter.body for letter in call], updating=call[0].updating)
+        for letter in call:
+            letter.on_wire = True
+        await self._report(outcome, admission, call)
+        operation = "update" if call[0].updating else "create"
+        if not isinstance(outcome, Answered):
+            if isinstance(outcome, Throttled):
+                for letter in call:
+                    self._book.note(letter, "dossier", operation, started_at, outcome=ErrorClass.THROTTLED)
+                return call, []  # the gate makes everybody wait, or gives the leases back
+            await self._fail_call(call, outcome, admission, _Part("dossier", operation, started_at))
+            return [], []
+        again: list[Letter] = []
+        accepted: list[Letter] = []
+        for letter in call:
+            refusals = outcome.refused.get(letter.code)
+            if refusals:
+                verdict = refusals[0]
+                self._book.note(letter, "dossier", operation, started_at, outcome=verdict.kind, detail=verdict.message)
+                if self._turned(letter, verdict):
+                    again.append(letter)
+            elif outcome.rest_stored:
+                self._book.note(letter, "dossier", operation, started_at, outcome="accepted")
+                accepted.append(letter)
+            else:
+                again.append(letter)  # held back by its neighbours, which are not in the next call
+        self.tally.dossiers += len(accepted)
+        return again, await self._book.record_accepted(accepted)
+
+    def _turned(self, letter: Letter, refusal: ItemRefusal) -> bool:
+        """Take a refusal of a dossier; whether it is to be sent again the other way, at once."""
+        match refusal.kind:
+            case ItemKind.ALREADY_THERE | ItemKind.UNKNOWN_THERE:
+                letter.updating = refusal.kind is ItemKind.ALREADY_THERE
+                if not letter.updating:
+                    letter.forgotten_there()
+                letter.turns += 1
+                if letter.turns <= MOST_TURNS:
+                    return True
+                self._book.failed(letter, ErrorClass.CONTRADICTION, refusal.message)
+            case ItemKind.REJECTED:
+                self._book.failed(letter, ErrorClass.REJECTED, refusal.message)
+            case ItemKind.OUT_OF_ORDER:
+                self._book.failed(letter, ErrorClass.OUT_OF_ORDER, refusal.message)
+        return False
+
+    # Second step of the protocol
+
+    async def _send_steps(
+        self, call: list[tuple[Letter, list[StepPage]]], admission: Admission, stepping: Sequence[Letter]
+    ) -> None:
+        """One ``CapNhatTienDoHoSoMC``, of ``stepping``, which have steps to send."""
+        started_at = self._clock.now()
+        outcome = await self._client.add_steps([page.body for _, pages in call for page in pages])
+        letters = [letter for letter, _ in call]
+        await self._report(outcome, admission, letters)
+        if isinstance(outcome, Throttled):
+            for letter in letters:
+                self._book.note(letter, "progress", "append", started_at, outcome=ErrorClass.THROTTLED)
+            return
+        if not isinstance(outcome, Answered):
+            await self._fail_call(letters, outcome, admission, _Part("progress", "append", started_at))
+            return
+        taken: list[StepPage] = []
+        for letter, pages in call:
+            refusals = outcome.refused.get(letter.code, ())
+            if refusals:
+                kind = self._steps_refused(letter, pages, refusals, taken)
+                self._book.note(letter, "progress", "append", started_at, outcome=kind, detail=refusals[0].message)
+            elif outcome.rest_stored:
+                self._book.note(letter, "progress", "append", started_at, outcome="accepted")
+                taken.extend(pages)
+                letter.unsent = letter.unsent[len(pages) :]
+        self.tally.steps += len(taken)
+        through = [letter for letter in letters if not letter.unsent and self._book.is_open(letter)]
+        for letter in through:
+            if letter.refused_steps:
+                self._book.failed(letter, ErrorClass.REJECTED, "; ".join(letter.refused_steps))
+        more = any(letter.unsent and self._book.is_open(letter) for letter in stepping)
+        await self._book.record_steps(taken, [letter for letter in through if not letter.refused_steps], more=more)
+
+    def _steps_refused(
+        self, letter: Letter, pages: list[StepPage], refusals: Sequence[ItemRefusal], taken: list[StepPage]
+    ) -> ItemKind:
+        """Take the refusals of some of a dossier's steps; the answer does not name which, so they go apart if need be."""
+        kind = refusals[0].kind
+        match kind:
+            case ItemKind.UNKNOWN_THERE:
+                # told accepted and not stored (F22), or lost since
+                self._book.lost_there(letter, refusals[0].message)
+            case ItemKind.ALREADY_THERE:
+                taken.extend(pages)
+                letter.unsent = letter.unsent[len(pages) :]
+            case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER if len(pages) == 1:
+                at = pages[0].body["ThoiDiemXuLy"]
+                letter.refused_steps.append(f"{at}: {letter.without_personal(refusals[0].message)}")
+                letter.unsent = letter.unsent[1:]
+            case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER if len(refusals) >= len(pages):
+                self._book.failed(letter, ErrorClass.REJECTED, refusals[0].message)
+            case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER:
+                letter.apart = True
+        return kind
+
+    # Failures of whole calls
+
+    async def _report(self, outcome: Answered | Throttled | Failure, admission: Admission, call: list[Letter]) -> None:
+        self.tally.calls += 1
+        if not isinstance(outcome, Answered):
+            self.tally.failed_calls += 1
+            self.tally.kinds.add(type(outcome).__name__)
+        await self._gate.report(outcome, admission, suspect=all(letter.suspect for letter in call))
+
+    async def _fail_call(self, call: list[Letter], outcome: Failure, admission: Admission, part: "_Part") -> None:
+        kind = failure_kind(outcome)
+        for letter in call:
+            self._book.note(letter, part.step, part.operation, part.started_at, outcome=kind, detail=outcome.reason)
+            # a probe goes while the circuit is open: it counts for the circuit, not for its dossiers
+            self._book.failed(letter, kind, outcome.reason, counted=not admission.probe)
+        await self._book.flush()
+
+
+def failure_kind(failure: Failure) -> ErrorClass:
+    """The row of the retry table for a failed call."""
+    match failure:
+        case Unavailable():
+            return ErrorClass.UNAVAILABLE
+        case Ambiguous():
+            return ErrorClass.AMBIGUOUS
+        case Garbled():
+            return ErrorClass.GARBLED
+        case SessionLost():
+            return ErrorClass.SESSION
+        case Refused():
+            return ErrorClass.REFUSED

@@ -1,0 +1,136 @@
+"""Everything the clock computes from, with its history: calendar, office hours and terms, as known at each instant.
+
+A computed date names the version of the calendar it was computed by: the instant from which the newest fact about days,
+years and office hours was known. By it the same date can be computed again, whatever was told since.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Final
+
+from shared.calendar.rules.calendar import DayKind, WorkingCalendar
+from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours, WorkingTime
+from shared.catalogue.rules.terms import ProcedureTerms, TermsVersion, terms_for
+from shared.vocabulary.codes import present_form
+
+_VERSIONS_KEPT: Final = 64
+_OFFICES_KEPT: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class DayFact:
+    """From ``known_from`` on ``on`` is of this kind; None: as the week's rule says."""
+
+    known_from: datetime
+    on: date
+    kind: DayKind | None
+
+
+@dataclass(frozen=True, slots=True)
+class YearFact:
+    """From ``known_from`` on the days of ``year`` are confirmed, or no longer."""
+
+    known_from: datetime
+    year: int
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoursFact:
+    """From ``known_from`` on ``agency`` and those below it have these hours; None: those of the agencies above."""
+
+    known_from: datetime
+    agency: str
+    hours: OfficeHours | None
+
+
+def version_text(version: datetime) -> str:
+    """A calendar version as events name it."""
+    return version.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def read_version(text: str) -> datetime | None:
+    """The instant of a calendar version; None if the text is not one of ours."""
+    try:
+        version = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return version if version.tzinfo is not None else None
+
+
+class Almanac:
+    """The calendar, the office hours and the procedures of one tenant. Facts are given in the order of ``known_from``."""
+
+    def __init__(
+        self,
+        days: Iterable[DayFact] = (),
+        years: Iterable[YearFact] = (),
+        hours: Iterable[HoursFact] = (),
+        procedures: Mapping[str, Iterable[TermsVersion]] | None = None,
+    ) -> None:
+        self._days: Final = tuple(days)
+        self._years: Final = tuple(years)
+        self._hours: Final = tuple(hours)
+        self._procedures: Final = {code: tuple(versions) for code, versions in (procedures or {}).items()}
+        instants = [
+            *(fact.known_from for fact in self._days),
+            *(fact.known_from for fact in self._years),
+            *(fact.known_from for fact in self._hours),
+        ]
+        self.version: Final = max(instants, default=None)
+        """Of the calendar and the office hours; None: nothing is known of them."""
+        self.any_payment_pauses: Final = any(
+            terms is not None and terms.payment_pauses for versions in self._procedures.values() for _, terms in versions
+        )
+        self.calendar = lru_cache(maxsize=_VERSIONS_KEPT)(self._calendar)
+        self._hours_at = lru_cache(maxsize=_VERSIONS_KEPT)(self._hours_known)
+        self._office = lru_cache(maxsize=_OFFICES_KEPT)(self._office_time)
+
+    def terms(self, procedure_code: str, recorded_at: datetime) -> ProcedureTerms | None:
+        """The terms of a dossier of this procedure whose reception was recorded then; None: unknown procedure."""
+        return terms_for(self._procedures.get(procedure_code, ()), recorded_at)
+
+    def working_time(self, agency_code: str, version: datetime | None = None) -> WorkingTime:
+        """The working time of an agency by a version of the calendar (None: by the newest)."""
+        return self._office(self.hours_of(agency_code, version), version)
+
+    def hours_of(self, agency_code: str, version: datetime | None = None) -> OfficeHours:
+        """The office hours told for the agency, else for the next one above it by code, else the usual ones."""
+        told = self._hours_at(version)
+        code: str = present_form(agency_code)
+        while code:
+            if code in told:
+                return told[code]
+            code = code.rpartition(".")[0]
+        return OFFICE_HOURS
+
+    def _office_time(self, hours: OfficeHours, version: datetime | None) -> WorkingTime:
+        return WorkingTime(self.calendar(version), hours)
+
+    def _calendar(self, version: datetime | None) -> WorkingCalendar:
+        days: dict[date, DayKind] = {}
+        for fact in self._days:
+            if version is not None and fact.known_from > version:
+                continue
+            if fact.kind is None:
+                days.pop(fact.on, None)
+            else:
+                days[fact.on] = fact.kind
+        years: set[int] = set()
+        for told in self._years:
+            if version is None or told.known_from <= version:
+                (years.add if told.confirmed else years.discard)(told.year)
+        return WorkingCalendar(days, frozenset(years))
+
+    def _hours_known(self, version: datetime | None) -> Mapping[str, OfficeHours]:
+        known: dict[str, OfficeHours] = {}
+        for fact in self._hours:
+            if version is not None and fact.known_from > version:
+                continue
+            if fact.hours is None:
+                known.pop(fact.agency, None)
+            else:
+                known[fact.agency] = fact.hours
+        return known

@@ -1,0 +1,53 @@
+"""Office hours by agency, kept as versions: what is told of them, and what was known of them at any time."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from shared.calendar.rules.working_time import OfficeHours
+from shared.calendar.store.stored_almanacs import hours_of
+from shared.catalogue.store.changes import CatalogueChange, begin_change
+from shared.database.engine import DriverConnection
+from shared.vocabulary.events import AgencyCode, Tenant
+
+_ROWS_AT_ONCE: Final = 1_000
+
+_KNOWN: Final = """
+SELECT DISTINCT ON (agency) agency, spans, weekdays, removed FROM office_hours
+WHERE tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2) ORDER BY agency, known_from DESC"""
+
+
+async def read_office_hours(
+    connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None
+) -> dict[str, OfficeHours]:
+    """The office hours told of agencies as known at an instant (None: now), by agency code."""
+    rows = await connection.fetch(_KNOWN, tenant, known_at)
+    return {row["agency"]: hours_of(row) for row in rows if not row["removed"]}
+
+
+async def put_office_hours(
+    connection: DriverConnection, tenant: Tenant, told: Mapping[AgencyCode, OfficeHours | None], *, replace: bool = False
+) -> CatalogueChange:
+    """Take ``told`` as the hours of these agencies and of those below them by code; with ``replace`` of all there are.
+
+    None: the agency has no hours of its own any more, but those of the agencies above. In the caller's transaction, serial
+    with the tenant's other changes.
+    """
+    known_from = await begin_change(connection, tenant)
+    known = await read_office_hours(connection, tenant)
+    gone = [code for code in known if replace and code not in told] + [
+        code for code, hours in told.items() if hours is None and code in known
+    ]
+    written = {code: hours for code, hours in told.items() if hours is not None and known.get(code) != hours}
+    rows = [(code, hours, False) for code, hours in written.items()] + [(code, known[code], True) for code in gone]
+    for start in range(0, len(rows), _ROWS_AT_ONCE):  # thousands at once would hold up whoever shares the event loop
+        await connection.executemany(
+            "INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            [
+                (tenant, code, known_from, str(hours), sorted(hours.weekdays), removed)
+                for code, hours, removed in rows[start : start + _ROWS_AT_ONCE]
+            ],
+        )
+    unchanged = len(told) - len(written) - len(set(gone) & set(told))
+    return CatalogueChange(known_from if rows else None, len(written), len(gone), unchanged)

@@ -1,0 +1,90 @@
+"""The almanac of a tenant as the database holds it: calendar, office hours and procedures with all that was known before."""
+
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+
+from shared.calendar.rules.almanac import Almanac, DayFact, HoursFact, YearFact
+from shared.calendar.rules.calendar import DayKind
+from shared.calendar.rules.working_time import OfficeHours
+from shared.catalogue.rules.terms import ProcedureTerms, SupplementPolicy, Term, TermsVersion, TermUnit
+from shared.database.engine import DriverConnection
+from shared.vocabulary.events import Tenant
+
+NEWEST_FACT: Final = """greatest(
+    (SELECT max(known_from) FROM calendar_day WHERE tenant = {tenant}),
+    (SELECT max(known_from) FROM calendar_year WHERE tenant = {tenant}),
+    (SELECT max(known_from) FROM office_hours WHERE tenant = {tenant}),
+    (SELECT max(known_from) FROM procedure WHERE tenant = {tenant}))"""
+"""SQL: from when the newest fact of a tenant's almanac was known; null: there is none. Writers are serial within a tenant,
+so that it rises with every change."""
+
+_NEWEST: Final = f"SELECT {NEWEST_FACT.format(tenant='$1')}"
+
+
+async def newest_fact(connection: DriverConnection, tenant: Tenant) -> datetime | None:
+    """From when the newest fact of the tenant's almanac was known."""
+    known_from: datetime | None = await connection.fetchval(_NEWEST, tenant)
+    return known_from
+
+
+async def read_almanac(connection: DriverConnection, tenant: Tenant, known_by: datetime | None = None) -> Almanac:
+    """All that is and was known; with ``known_by`` all that was known by then."""
+    known = "tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2)"
+    days = await connection.fetch(
+        f"SELECT known_from, date, kind, removed FROM calendar_day WHERE {known} ORDER BY known_from, date", tenant, known_by
+    )
+    years = await connection.fetch(
+        f"SELECT known_from, year, confirmed FROM calendar_year WHERE {known} ORDER BY known_from, year", tenant, known_by
+    )
+    hours = await connection.fetch(
+        f"SELECT known_from, agency, spans, weekdays, removed FROM office_hours WHERE {known} ORDER BY known_from, agency",
+        tenant,
+        known_by,
+    )
+    procedures = await connection.fetch(
+        "SELECT code, known_from, limit_value, limit_unit, supplement_policy, payment_pauses, removed FROM procedure"
+        f" WHERE {known} ORDER BY code, known_from",
+        tenant,
+        known_by,
+    )
+    versions: dict[str, list[TermsVersion]] = {}
+    for row in procedures:
+        versions.setdefault(row["code"], []).append((row["known_from"], None if row["removed"] else _terms(row)))
+    return Almanac(
+        days=[DayFact(row["known_from"], row["date"], None if row["removed"] else DayKind(row["kind"])) for row in days],
+        years=[YearFact(row["known_from"], row["year"], row["confirmed"]) for row in years],
+        hours=[HoursFact(row["known_from"], row["agency"], None if row["removed"] else hours_of(row)) for row in hours],
+        procedures=versions,
+    )
+
+
+class Almanacs:
+    """The newest almanac of each tenant, read again when a fact was added."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Tenant, tuple[datetime | None, Almanac]] = {}
+
+    async def of(self, connection: DriverConnection, tenant: Tenant) -> tuple[Almanac, datetime | None]:
+        """The almanac, and from when the newest fact in it was known."""
+        newest = await newest_fact(connection, tenant)
+        kept = self._kept.get(tenant)
+        if kept is None or kept[0] != newest:
+            # a change in between is in the almanac already and read once more at the next look
+            kept = self._kept[tenant] = (newest, await read_almanac(connection, tenant))
+        return kept[1], newest
+
+
+def _terms(row: asyncpg.Record) -> ProcedureTerms:
+    value = row["limit_value"]
+    return ProcedureTerms(
+        term=Term(value, TermUnit(row["limit_unit"])) if value else None,
+        supplement_policy=SupplementPolicy(row["supplement_policy"]),
+        payment_pauses=row["payment_pauses"],
+    )
+
+
+def hours_of(row: asyncpg.Record) -> OfficeHours:
+    """The office hours of a row of ``office_hours``."""
+    return OfficeHours.read(row["spans"], frozenset(row["weekdays"]))

@@ -1,0 +1,171 @@
+"""Agencies, procedures and the calendar of a tenant as they are known, now or at an earlier instant.
+
+A catalogue row is never changed: all rows of a code with the newest ``known_from`` up to an instant are what was known of
+it then. Writing is in `shared.catalogue.store.changes`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Final
+
+from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyTree, AgencyVersion
+from shared.database.engine import DriverConnection
+from shared.vocabulary.events import AgencyCode, ProcedureCode, Tenant
+
+_SUBTREES_KEPT: Final = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Procedure:
+    """One procedure (thủ tục hành chính). ``limit_unit``: working_hours, working_days, calendar_days or months."""
+
+    code: ProcedureCode
+    name: str
+    field: str | None = None
+    field_name: str | None = None
+    level: str | None = None
+    limit_value: int | None = None
+    limit_unit: str | None = None
+    supplement_policy: str = "pause"
+    payment_pauses: bool = False
+    result_is_document: bool = False
+    has_fee: bool = False
+    online_level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarDay:
+    """A day off (``off``) or a make-up working day (``worked``), with the paper that says so."""
+
+    date: date
+    kind: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The days that differ from the week's rule, and the years that someone has confirmed."""
+
+    days: tuple[CalendarDay, ...]
+    confirmed_years: frozenset[int]
+
+
+class Catalogue:
+    """One state of a tenant's agencies and procedures, and every agency code that some dossier has had (``seen``)."""
+
+    def __init__(
+        self, agencies: AgencyCatalogue, procedures: Mapping[ProcedureCode, Procedure], seen: Iterable[str]
+    ) -> None:
+        self.tenant: Final = agencies.tenant
+        self.agencies: Final = agencies
+        self.procedures: Final = procedures
+        self.seen: Final = frozenset(seen)
+        self.codes_under = lru_cache(maxsize=_SUBTREES_KEPT)(self._codes_under)
+        self.branches = lru_cache(maxsize=_SUBTREES_KEPT)(self._branches)
+        self.seen_among = lru_cache(maxsize=_SUBTREES_KEPT)(self._seen_among)
+
+    def tree_on(self, on: date) -> AgencyTree:
+        """The agency tree of a date."""
+        return self.agencies.tree_on(on)
+
+    def procedures_of(self, field: str) -> list[ProcedureCode]:
+        """The codes of the procedures of one field (lĩnh vực)."""
+        return [code for code, procedure in self.procedures.items() if procedure.field == field]
+
+    def _codes_under(self, root: AgencyCode, on: date) -> frozenset[str]:
+        """Every code, as events tell them, that stands at or below ``root`` on the tree of ``on``."""
+        return self.tree_on(on).codes_under(root, self.seen)
+
+    def _branches(self, parent: AgencyCode, on: date) -> Mapping[str, AgencyCode]:
+        """For each seen code under ``parent``: the row in a table of its direct children, itself for its own."""
+        tree = self.tree_on(on)
+        return {code: branch for code in self.seen if (branch := tree.branch(parent, code)) is not None}
+
+    def _seen_among(self, codes: frozenset[str] | None) -> Sequence[str]:
+        """Those of ``codes`` that some dossier has had, sorted; None: all, and "" for none."""
+        return sorted(codes & self.seen) if codes is not None else ["", *sorted(self.seen)]
+
+
+_AGENCY_COLUMNS: Final = tuple(field.name for field in fields(AgencyVersion))
+_PROCEDURE_COLUMNS: Final = tuple(field.name for field in fields(Procedure))
+
+
+def _known(table: str, key: str, columns: Sequence[str], order: str = "") -> str:
+    """The statement for what is known of each ``key`` at $2 (null: now)."""
+    listed = ", ".join(f"c.{column}" for column in columns)
+    return f"""
+SELECT {listed}
+FROM {table} c
+JOIN (SELECT {key}, max(known_from) AS known_from FROM {table}
+      WHERE tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2) GROUP BY {key}) newest
+  ON newest.{key} = c.{key} AND newest.known_from = c.known_from
+WHERE c.tenant = $1 AND NOT c.removed
+ORDER BY c.{key}{order}"""
+
+
+_AGENCIES: Final = _known("agency", "code", _AGENCY_COLUMNS, ", c.ordinal")
+_PROCEDURES: Final = _known("procedure", "code", _PROCEDURE_COLUMNS)
+_DAYS: Final = _known("calendar_day", "date", ("date", "kind", "source"))
+_YEARS: Final = """
+SELECT DISTINCT ON (year) year, confirmed FROM calendar_year
+WHERE tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2) ORDER BY year, known_from DESC"""
+
+
+async def read_agencies(
+    connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None
+) -> list[AgencyVersion]:
+    """The agencies as known at an instant (None: now), by code; a code comes once for each period of its validity."""
+    rows = await connection.fetch(_AGENCIES, tenant, known_at)
+    return [
+        AgencyVersion(
+            code=row["code"],
+            name=row["name"],
+            parent=row["parent"],
+            valid_from=row["valid_from"],
+            valid_to=row["valid_to"],
+            legal_basis=row["legal_basis"],
+            successors=tuple(row["successors"]),
+            aliases=tuple(row["aliases"]),
+        )
+        for row in rows
+    ]
+
+
+async def read_procedures(
+    connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None
+) -> dict[ProcedureCode, Procedure]:
+    """The procedures as known at an instant (None: now), by code."""
+    rows = await connection.fetch(_PROCEDURES, tenant, known_at)
+    return {row["code"]: Procedure(**dict(row)) for row in rows}
+
+
+async def read_calendar(connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None) -> Calendar:
+    """The calendar as known at an instant (None: now)."""
+    days = await connection.fetch(_DAYS, tenant, known_at)
+    years = await connection.fetch(_YEARS, tenant, known_at)
+    return Calendar(
+        days=tuple(CalendarDay(row["date"], row["kind"], row["source"]) for row in days),
+        confirmed_years=frozenset(row["year"] for row in years if row["confirmed"]),
+    )
+
+
+async def read_seen(connection: DriverConnection, tenant: Tenant) -> list[str]:
+    """Every agency code that some dossier has had, as events told it."""
+    rows = await connection.fetch("SELECT agency FROM seen_agency WHERE tenant = $1 ORDER BY agency", tenant)
+    return [row["agency"] for row in rows]
+
+
+async def seen_count(connection: DriverConnection, tenant: Tenant) -> int:
+    """How many agency codes dossiers have had."""
+    return int(await connection.fetchval("SELECT count(*) FROM seen_agency WHERE tenant = $1", tenant))
+
+
+async def read_catalogue(connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None) -> Catalogue:
+    """Agencies and procedures as known at an instant (None: now), with the codes seen until now."""
+    return Catalogue(
+        AgencyCatalogue(tenant, await read_agencies(connection, tenant, known_at)),
+        await read_procedures(connection, tenant, known_at),
+        await read_seen(connection, tenant),
+    )

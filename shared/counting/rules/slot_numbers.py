@@ -1,0 +1,71 @@
+"""The slots of ``figure_sum``: a cut and a span of days, as one number that can be read.
+
+``120220500`` is cut 1 (by agency), May 2022: a digit for the cut, then year, month and day, 00 for a whole month or year.
+One number is compared where three columns would be, in an index that every event of an import goes through.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import IntEnum
+from typing import Final
+
+SCALE: Final = 100_000_000
+_MONTHS: Final = 12
+
+
+class Cut(IntEnum):
+    """Which codes are kept apart. A branch is every agency whose code begins with that of the branch and a dot."""
+
+    AGENCY = 1
+    PROCEDURE = 2
+    CELL = 3
+    BRANCH = 4
+    BRANCH_CELL = 5
+
+    @property
+    def label(self) -> str:
+        """Its name, as alarms tell it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A number taken apart; cut or grain `UNKNOWN`, or no days, where only a mistake can have made it."""
+
+    cut: str
+    grain: str
+    starts_on: date | None
+    ends_on: date | None
+
+
+UNKNOWN: Final = "unknown"
+
+
+def digits_of_span(grain: str, starts_on: date) -> int:
+    """The digits of the ``grain`` (day, month or year) that begins on a day: a slot without its cut."""
+    if grain == "year":
+        return starts_on.year * 10_000
+    month = starts_on.year * 10_000 + starts_on.month * 100
+    return month if grain == "month" else month + starts_on.day
+
+
+def slot_of(cut: Cut, grain: str, starts_on: date) -> int:
+    """The number of a cut and a span of days."""
+    return cut * SCALE + digits_of_span(grain, starts_on)
+
+
+def read_slot(slot: int) -> Slot:
+    """What a number stands for."""
+    cut, digits = divmod(slot, SCALE)
+    label = Cut(cut).label if cut in {known.value for known in Cut} else UNKNOWN
+    year, month, day = digits // 10_000, digits // 100 % 100, digits % 100
+    try:
+        starts_on = date(year, month or 1, day or 1)
+        if day:
+            return Slot(label, "day" if month else UNKNOWN, starts_on, starts_on)
+        if month:
+            following = date(year + month // _MONTHS, month % _MONTHS + 1, 1)
+            return Slot(label, "month", starts_on, following - timedelta(days=1))
+        return Slot(label, "year", starts_on, date(year, _MONTHS, 31))
+    except ValueError:
+        return Slot(label, UNKNOWN, None, None)

@@ -1,0 +1,117 @@
+"""Catalogues and given figures.
+
+A row is one version as it was told, never changed in place: ``known_from`` until a later row of the same key.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+from shared.database.tables.columns import Instant, metadata, required, tenant_column
+
+agency = Table(
+    "agency",
+    metadata,
+    tenant_column(),
+    required("code", Text),
+    required("known_from", Instant),
+    # a code may have several periods of validity: all that were told of it at `known_from`, numbered
+    required("ordinal", SmallInteger, server_default="0"),
+    required("name", Text),
+    Column("parent", Text),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
+    Column("legal_basis", Text),
+    required("successors", ARRAY(Text), server_default="{}"),
+    required("aliases", ARRAY(Text), server_default="{}"),
+    required("removed", Boolean, server_default=text("false")),
+    PrimaryKeyConstraint("tenant", "code", "known_from", "ordinal"),
+)
+
+procedure = Table(
+    "procedure",
+    metadata,
+    tenant_column(),
+    required("code", Text),
+    required("known_from", Instant),
+    required("name", Text),
+    Column("field", Text),
+    Column("field_name", Text),
+    Column("level", Text),
+    Column("limit_value", Integer),
+    Column("limit_unit", Text),
+    required("supplement_policy", Text, server_default="pause"),
+    required("payment_pauses", Boolean, server_default=text("false")),
+    required("result_is_document", Boolean, server_default=text("false")),
+    required("has_fee", Boolean, server_default=text("false")),
+    Column("online_level", Text),
+    required("removed", Boolean, server_default=text("false")),
+    PrimaryKeyConstraint("tenant", "code", "known_from"),
+)
+
+calendar_day = Table(
+    "calendar_day",
+    metadata,
+    tenant_column(),
+    required("date", Date),
+    required("known_from", Instant),
+    required("kind", Text),
+    required("source", Text, server_default=""),
+    required("removed", Boolean, server_default=text("false")),
+    PrimaryKeyConstraint("tenant", "date", "known_from"),
+)
+
+calendar_year = Table(
+    "calendar_year",
+    metadata,
+    tenant_column(),
+    required("year", SmallInteger),
+    required("known_from", Instant),
+    required("confirmed", Boolean),
+    PrimaryKeyConstraint("tenant", "year", "known_from"),
+)
+
+office_hours = Table(
+    "office_hours",
+    metadata,
+    tenant_column(),
+    # of this agency and those below it by code; the tenant's own code: of all that have no other
+    required("agency", Text),
+    required("known_from", Instant),
+    # '07:30-11:30,13:30-17:00' on the ISO weekdays 1 (Monday) to 7
+    required("spans", Text),
+    required("weekdays", ARRAY(SmallInteger)),
+    required("removed", Boolean, server_default=text("false")),
+    PrimaryKeyConstraint("tenant", "agency", "known_from"),
+)
+
+index_input = Table(
+    "index_input",
+    metadata,
+    tenant_column(),
+    # an indicator of Decision 766 that dossiers do not feed, for an agency's subtree (the tenant's own code: for all of it)
+    required("indicator", Text),
+    required("agency", Text),
+    required("from_on", Date),
+    required("to_on", Date),
+    required("known_from", Instant),
+    # null: only the denominator is given (1.4: received by the national report)
+    Column("numerator", BigInteger),
+    required("denominator", BigInteger),
+    # the paper it stands in, and its date
+    required("source", Text),
+    required("source_on", Date),
+    # nothing is given any more, by this paper; the numbers are those that were
+    required("withdrawn", Boolean, server_default=text("false")),
+    PrimaryKeyConstraint("tenant", "indicator", "agency", "from_on", "to_on", "known_from"),
+)

@@ -1,0 +1,33 @@
+"""The truth: the append-only log and the counter of its positions."""
+
+from sqlalchemy import BigInteger, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.database.tables.columns import Instant, metadata, required, tenant_column
+
+log_counter = Table(
+    "log_counter",
+    metadata,
+    tenant_column(),
+    required("position", BigInteger, server_default="0"),
+    required("recorded_at", Instant, server_default=text("'-infinity'")),
+    PrimaryKeyConstraint("tenant"),
+)
+
+event_log = Table(
+    "event_log",
+    metadata,
+    tenant_column(),
+    required("position", BigInteger),
+    required("recorded_at", Instant),
+    required("source", Text),
+    required("id", Text),
+    required("name", Text),
+    required("dossier_code", Text),
+    required("time", Instant),
+    required("data", JSONB),
+    required("content_hash", LargeBinary),
+    PrimaryKeyConstraint("tenant", "position"),
+    UniqueConstraint("tenant", "source", "id"),
+    Index("ix_event_log_tenant_dossier_code", "tenant", "dossier_code", "position"),
+)

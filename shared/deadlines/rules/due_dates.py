@@ -1,0 +1,388 @@
+"""The due dates that the clock computes, and the ``due_set`` events that tell them (rules, section 5).
+
+Pure: from the events of one dossier and the almanac. The dates are computed anew from what was told, never from an earlier
+computation, and only what differs from the log is appended. So deciding again after an append decides nothing, and late,
+voided or disordered events end in the same dates as if they had come in order. What is asked for no longer is withdrawn.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+
+from shared.calendar.rules.almanac import Almanac, read_version, version_text
+from shared.calendar.rules.calendar import UnconfirmedYear
+from shared.calendar.rules.working_time import WorkingTime
+from shared.deadlines.rules.waits import ended_waits, granted
+from shared.dossiers.rules.dossier import Dossier, fold
+from shared.dossiers.rules.voids import Identity, effective_events, fold_key, followed, in_fold_order, void_target
+from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName
+
+
+class Cause(StrEnum):
+    """Why a date was computed. A payment that ends a wait which pauses the clock counts as a supplement."""
+
+    RECEIVED = "received"
+    SUPPLEMENTED = "supplemented"
+    CALENDAR = "calendar"
+
+
+_CAUSE_ORDER: Final[Mapping[Cause, int]] = {cause: number for number, cause in enumerate(Cause)}
+"""Of events of the same instant, those of the later cause count last."""
+
+
+_WITHDRAWN: Final = "no longer asked for by what was told"
+
+
+class UncomputedReason(StrEnum):
+    """Why there is no computed date."""
+
+    UNKNOWN_PROCEDURE = "unknown_procedure"
+    PROCEDURE_WITHOUT_LIMIT = "procedure_without_limit"
+    UNCONFIRMED_YEAR = "unconfirmed_year"
+    NOT_COMPUTED = "not_computed"
+    """Not yet: the clock is about to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncomputed:
+    """A date that cannot be computed; ``year`` is the unconfirmed one."""
+
+    event: Event
+    reason: UncomputedReason
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A date that ``event`` asks for."""
+
+    event: Event
+    cause: Cause
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueSet:
+    """A ``due_set`` to append. Its id is derived from everything it says: the same id always has the same content."""
+
+    id: str
+    time: datetime
+    new_due_at: datetime
+    cause: Cause
+    follows: Identity
+    calendar_version: str
+
+    @property
+    def name(self) -> EventName:
+        """What it is."""
+        return EventName.DUE_SET
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's data in its canonical form."""
+        return {
+            "new_due_at": _text(self.new_due_at),
+            "cause": self.cause.value,
+            "follows": {"source": self.follows[0], "id": self.follows[1]},
+            "calendar_version": self.calendar_version,
+        }
+
+    def event(self, code: DossierCode, recorded_at: datetime | None = None) -> Event:
+        """The event as it will be, at no position yet."""
+        return _event(self, code, recorded_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A ``voided`` of one of our due_sets, whose event asks for no date any more: of that due_set and nothing else."""
+
+    due_set_id: str
+    time: datetime
+
+    @property
+    def name(self) -> EventName:
+        """What it is."""
+        return EventName.VOIDED
+
+    @property
+    def id(self) -> str:
+        """Its identity, beside the system's source."""
+        return f"void-{self.due_set_id}"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event's data in its canonical form."""
+        return {"event_id": self.due_set_id, "event_source": SYSTEM_SOURCE, "reason": _WITHDRAWN}
+
+    def event(self, code: DossierCode, recorded_at: datetime | None = None) -> Event:
+        """The event as it will be, at no position yet."""
+        return _event(self, code, recorded_at)
+
+
+Decision = DueSet | Withdrawal
+
+
+def due_sets(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> tuple[Decision, ...]:
+    """The events to append after ``events`` (all of the dossier, in any order), in their order.
+
+    Nothing is decided with an almanac older than one that the dossier's dates were computed by already.
+    """
+    history = _History.of(code, events)
+    if almanac.version is None or not history.asks(almanac):
+        return ()
+    versions = [read_version(event.data["calendar_version"]) for event in history.set_before]
+    if any(version is not None and version > almanac.version for version in versions):
+        return ()
+    desk = _Desk(history, almanac, almanac.version)
+    desk.settle()
+    if desk.decided or any(version != almanac.version for version in versions):
+        desk.follow_calendar()
+    return (*desk.withdrawn, *desk.decided)
+
+
+def may_ask(events: Iterable[Event]) -> bool:
+    """Whether any of the events could ask the clock for a date; if not, no almanac need be read."""
+    return any(
+        (event.name is EventName.RECEIVED and "due_at" not in event.data)
+        or (event.name is EventName.SUPPLEMENTED and "new_due_at" not in event.data)
+        or event.name is EventName.PAID
+        for event in events
+    )
+
+
+def uncomputed(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> Uncomputed | None:
+    """Why the dossier lacks a date that the clock should set; None: it lacks none, or a later date was told."""
+    history = _History.of(code, events)
+    received = history.received
+    if received is None or not history.asks(almanac):
+        return None
+    dossier = fold(code, events)
+    last = fold_key(dossier.due_settings[-1].event) if dossier.due_settings else None
+    answered = {_followed_by(setting.event) for setting in dossier.due_settings}
+    missing = [
+        one
+        for one in _reckon(history, almanac, None).uncomputed
+        if (one.event.source, one.event.id) not in answered and (last is None or last < fold_key(one.event))
+    ]
+    if missing:
+        return missing[-1]
+    pending = last is None and due_sets(code, events, almanac)
+    return Uncomputed(received, UncomputedReason.NOT_COMPUTED) if pending else None
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """A dossier's events, sorted out: what counts and was told, and the due_sets that are there."""
+
+    code: DossierCode
+    told: Sequence[Event]
+    """Effective, in fold order, without due_sets."""
+    received: Event | None
+    set_before: Sequence[Event]
+    """The due_sets, in fold order, effective or not."""
+    dismissed: frozenset[Identity]
+    """Voided by a person: not set again."""
+    withdrawn: frozenset[Identity]
+    """Voided by the clock itself."""
+
+    @classmethod
+    def of(cls, code: DossierCode, events: Iterable[Event]) -> "_History":
+        ordered = in_fold_order(events)
+        told = [event for event in ordered if event.name is not EventName.DUE_SET]
+        effective = effective_events(told)
+        voids = [event for event in told if event.name is EventName.VOIDED]
+        return cls(
+            code=code,
+            told=effective,
+            received=next((event for event in effective if event.name is EventName.RECEIVED), None),
+            set_before=[event for event in ordered if event.name is EventName.DUE_SET and followed(event) is not None],
+            dismissed=frozenset(void_target(void) for void in voids if void.source != SYSTEM_SOURCE),
+            withdrawn=frozenset(void_target(void) for void in voids if void.source == SYSTEM_SOURCE),
+        )
+
+    def asks(self, almanac: Almanac) -> bool:
+        """Whether there may be a date to compute: a cheap answer for the many that bring their own."""
+        return bool(self.set_before) or any(
+            (event is self.received and "due_at" not in event.data)
+            or (event.name is EventName.SUPPLEMENTED and "new_due_at" not in event.data)
+            or (event.name is EventName.PAID and almanac.any_payment_pauses)
+            for event in self.told
+            if self.received is not None
+        )
+
+    @property
+    def counting(self) -> list[Event]:
+        """The due_sets that nobody took back."""
+        gone = self.dismissed | self.withdrawn
+        return [event for event in self.set_before if (event.source, event.id) not in gone]
+
+    def version_before(self, event: Event, version: datetime | None) -> datetime | None:
+        """The newest version of the calendar below ``version`` that dated ``event``; None: none did."""
+        dated = [
+            read_version(one.data["calendar_version"]) for one in self.counting if followed(one) == (event.source, event.id)
+        ]
+        return max((one for one in dated if one is not None and version is not None and one < version), default=None)
+
+
+@dataclass(slots=True)
+class _Reckoned:
+    """Every date that the told events ask for, computed by one version of the calendar."""
+
+    dates: dict[Identity, Computed]
+    uncomputed: list[Uncomputed]
+    dossier: Dossier
+    """As it is with these dates."""
+
+    def asks(self, identity: Identity) -> bool:
+        """Whether the event asks for a date, be it one that cannot be computed."""
+        return identity in self.dates or any((one.event.source, one.event.id) == identity for one in self.uncomputed)
+
+
+def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _Reckoned:
+    """Compute all dates from nothing but what was told."""
+    received = history.received
+    if received is None:
+        return _Reckoned({}, [], fold(history.code, history.told))
+    terms = almanac.terms(received.data["procedure_code"], received.recorded_at)
+    office_by = partial(almanac.working_time, received.data["agency_code"])
+    events = list(history.told)
+    reckoned = _Reckoned({}, [], fold(history.code, events))
+
+    def take(event: Event, cause: Cause, compute: Callable[[WorkingTime], datetime | None]) -> None:
+        due_at = _by_calendar(version, history.version_before(event, version), office_by, compute)
+        if due_at is None:
+            return
+        reckoned.dates[event.source, event.id] = Computed(event, cause, due_at)
+        events.append(DueSet("", event.time, due_at, cause, (event.source, event.id), "").event(history.code))
+        reckoned.dossier = fold(history.code, events)
+
+    waits = ended_waits(reckoned.dossier, received, pays=terms is not None and terms.payment_pauses)
+    if "due_at" not in received.data:
+        if terms is None or terms.term is None:
+            reason = UncomputedReason.UNKNOWN_PROCEDURE if terms is None else UncomputedReason.PROCEDURE_WITHOUT_LIMIT
+            reckoned.uncomputed.append(Uncomputed(received, reason))
+        else:
+            try:
+                take(received, Cause.RECEIVED, partial(WorkingTime.add, start=received.time, term=terms.term))
+            except UnconfirmedYear as unconfirmed:
+                reckoned.uncomputed.append(Uncomputed(received, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
+    for wait in waits:
+        try:
+            take(wait.ended_by, Cause.SUPPLEMENTED, partial(granted, wait, terms, reckoned.dossier))
+        except UnconfirmedYear as unconfirmed:
+            reckoned.uncomputed.append(Uncomputed(wait.ended_by, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
+    return reckoned
+
+
+def _by_calendar(
+    version: datetime | None,
+    before: datetime | None,
+    office_by: Callable[[datetime | None], WorkingTime],
+    compute: Callable[[WorkingTime], datetime | None],
+) -> datetime | None:
+    """The date by a version of the calendar; where that is before the version was known, it is left as ``before`` set it.
+
+    Nobody could keep to a date that had passed when it was made.
+    """
+    due_at = compute(office_by(version))
+    if due_at is None or version is None or before is None or due_at >= version:
+        return due_at
+    left = compute(office_by(before))
+    return due_at if left is None else max(due_at, left)
+
+
+def _followed_by(setting: Event) -> Identity | None:
+    """What a setting event follows, if it is a due_set."""
+    return followed(setting) if setting.name is EventName.DUE_SET else None
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Where due_sets are written for one dossier."""
+
+    history: _History
+    almanac: Almanac
+    version: datetime
+    decided: list[DueSet] = field(default_factory=list)
+    withdrawn: list[Withdrawal] = field(default_factory=list)
+    reckonings: dict[datetime | None, _Reckoned] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Set each date that is asked for, set anew what the told events bear out no longer, withdraw what none asks for.
+
+        A date once set stays by its version of the calendar; what moves it is `follow_calendar`. One whose due_set a person
+        voided is that person's matter.
+        """
+        history = self.history
+        told = {(event.source, event.id) for event in history.told}
+        latest: dict[tuple[Identity, Cause, datetime], Event] = {}
+        for event in history.set_before:
+            identity = followed(event)
+            if identity is None or identity not in told or (event.source, event.id) in history.withdrawn:
+                continue
+            if self._reckoned(read_version(event.data["calendar_version"])).asks(identity):
+                latest[identity, Cause(event.data["cause"]), event.time] = event
+            elif (event.source, event.id) not in history.dismissed:
+                self.withdrawn.append(Withdrawal(event.id, event.time))
+        now = self._reckoned(self.version)
+        for identity, computed in now.dates.items():
+            if (identity, computed.cause, computed.event.time) not in latest:
+                self._write(identity, computed.cause, computed.event.time, computed.due_at, version_text(self.version))
+        for (identity, cause, time), event in latest.items():
+            version = event.data["calendar_version"]
+            right = self._reckoned(read_version(version)).dates.get(identity)
+            if (event.source, event.id) in history.dismissed or right is None or right.due_at == _new_due_at(event):
+                continue
+            self._write(identity, cause, time, right.due_at, version)
+
+    def follow_calendar(self) -> None:
+        """Move the computed date that an open dossier has now, if the newest calendar moves it and the fold lets it."""
+        code = self.history.code
+        gone = {withdrawal.due_set_id for withdrawal in self.withdrawn}
+        counting = [event for event in self.history.counting if event.id not in gone]
+        events = [*self.history.told, *counting, *(due_set.event(code) for due_set in self.decided)]
+        dossier = fold(code, events)
+        if not dossier.is_open or not dossier.due_settings:
+            return
+        last = dossier.due_settings[-1].event
+        identity = _followed_by(last)
+        right = None if identity is None else self._reckoned(self.version).dates.get(identity)
+        if identity is None or right is None or right.due_at == _new_due_at(last):
+            return
+        # a date set after the change, by a worker that had not seen it, is corrected in its own place
+        later = self.version > last.time
+        cause, time = (Cause.CALENDAR, self.version) if later else (Cause(last.data["cause"]), last.time)
+        moved = self._write(identity, cause, time, right.due_at, version_text(self.version))
+        settings = fold(code, [*events, moved.event(code)]).due_settings
+        if not any(setting.moved for setting in settings if setting.event.id == moved.id):
+            self.decided.pop()  # lateness is not erased: there is nothing to say
+
+    def _reckoned(self, version: datetime | None) -> _Reckoned:
+        if version not in self.reckonings:
+            self.reckonings[version] = _reckon(self.history, self.almanac, version)
+        return self.reckonings[version]
+
+    def _write(self, identity: Identity, cause: Cause, time: datetime, due_at: datetime, version: str) -> DueSet:
+        """Among events of one instant the fold takes ids in order: by cause, then as they were written."""
+        said = "\n".join((*identity, cause.value, _text(time), _text(due_at), version))
+        digest = hashlib.sha256(said.encode()).hexdigest()[:32]
+        number = len(self.history.set_before) + len(self.decided)
+        due_set = DueSet(f"due-{_CAUSE_ORDER[cause]}{number:06d}-{digest}", time, due_at, cause, identity, version)
+        self.decided.append(due_set)
+        return due_set
+
+
+def _event(said: Decision, code: DossierCode, recorded_at: datetime | None) -> Event:
+    return Event(0, recorded_at or said.time, SYSTEM_SOURCE, said.id, said.name, code, said.time, said.data)
+
+
+def _new_due_at(due_set: Event) -> datetime:
+    return datetime.fromisoformat(due_set.data["new_due_at"])
+
+
+def _text(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,254 @@
+"""From the bytes of a CloudEvent to what the log keeps: validated, canonical, personal data split off.
+
+The *content* of an event is the canonical JSON of its type, subject, time and data: keys sorted, no blanks, instants in UTC
+with microseconds only where there are some, absent and null fields left out, and for an applicant a keyed digest. It is the
+same whatever transport, spelling or offset brought the event. Neither ``id`` and ``source`` (the identity) nor extension
+attributes, ``dataschema`` and ``datacontenttype`` belong to it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import orjson
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from shared.events.cloudevents.data import Data
+from shared.events.cloudevents.fast_decoding import ESCAPED_NUL, Doubt, Plain, plain
+from shared.events.cloudevents.models import MODELS, TOLD_EVENT, Envelope
+from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
+from shared.vocabulary.codes import tenant_of_agency, tenant_of_dossier
+from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
+
+_canonical: Final = msgspec.json.Encoder(order="sorted").encode
+"""Instants in UTC, with microseconds only where there are some; what is null in a part is left out."""
+
+_NAMES: Final = {name.type: name for name in EventName}
+_TYPES: Final = {name: type_.encode() for type_, name in _NAMES.items()}
+_PERSONAL: Final = frozenset(APPLICANT_FIELDS)
+
+MOST_FAULTS: Final = 20
+"""Of one event that are told."""
+
+MOST_MEMBERS: Final = 5_000
+"""Of all objects of one event, counted by colons: each of them may be a fault, and finding ten thousands takes long. The
+largest event has some hundreds."""
+
+_FEW_MEMBERS_BYTES: Final = 16 * 2**10
+
+_LONGEST_ATTRIBUTE_NAME: Final = 64
+_LONGEST_ATTRIBUTE: Final = 2048
+_INT32: Final = 2**31
+
+
+class InvalidEventError(Exception):
+    """An event that cannot be taken. ``errors`` are like pydantic's: type, loc, ctx, and for some the input."""
+
+    def __init__(self, errors: list[Mapping[str, Any]], *, malformed: bool = False) -> None:
+        super().__init__(f"{len(errors)} error(s)")
+        self.errors = errors
+        self.malformed = malformed
+        """Not JSON at all."""
+
+
+def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> InvalidEventError:
+    return InvalidEventError([{"type": type_, "loc": location, "ctx": context}])
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A validated event on its way into the log, with the agency that it names, as told."""
+
+    event: NewEvent
+    agency_code: str | None
+
+
+def parsed(raw: bytes) -> Any:
+    """JSON by the parser that `read_event` validates with; orjson refuses numbers that this one takes (NaN, 1e400).
+
+    Raises:
+        ValueError: not JSON.
+    """
+    return from_json(raw)
+
+
+def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
+    """Validate one CloudEvent in JSON that a caller of ``tenant`` tells.
+
+    Raises:
+        InvalidEventError: it cannot be taken; the first `MOST_FAULTS` that validation found are named.
+    """
+    if len(raw) > _FEW_MEMBERS_BYTES and raw.count(b":") > MOST_MEMBERS:
+        raise _invalid((), "too_many_members", limit=MOST_MEMBERS)
+    return plain_event(raw, tenant, content_key) or _read_by_schema(raw, tenant, content_key)
+
+
+def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told | None:
+    """An event in JSON that is certainly valid; None: `read_event` must tell."""
+    try:
+        event = plain(raw, tenant)
+    except Doubt:
+        return None
+    personal: dict[str, str] | None = None
+    if event.applicant is not None:
+        personal = {field: text for field in APPLICANT_FIELDS if (text := getattr(event.applicant, field)) is not None}
+        event.data.applicant = _kept(event.applicant, event.applicant.kind, event.dossier_code, content_key)
+    return Told(_recorded(event, personal), event.agency_code)
+
+
+def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
+    try:
+        event = TOLD_EVENT.validate_json(raw)
+    except ValidationError as error:
+        raise _invalid_by_schema(error) from None
+    if ESCAPED_NUL in raw:
+        _refuse_nul(parsed(raw), ())
+    if event.model_extra:
+        _check_extensions(event.model_extra)
+    if event.source == SYSTEM_SOURCE:
+        raise _invalid(("source",), "system_only")
+    if tenant_of_dossier(event.subject) != tenant:
+        raise _invalid(("subject",), "tenant", tenant=tenant)
+    agency_code = getattr(event.data, "agency_code", None)
+    if agency_code is not None and tenant_of_agency(agency_code) != tenant:
+        raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
+    return Told(_recorded_by_schema(event, event.type, content_key), agency_code)
+
+
+def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
+    """An event that the product writes itself; it carries no personal data.
+
+    Raises:
+        pydantic.ValidationError: the data is not as the rules say (a fault of ours).
+    """
+    told = {
+        "specversion": "1.0",
+        "id": id_,
+        "source": SYSTEM_SOURCE,
+        "type": name.type,
+        "subject": dossier_code,
+        "time": time,
+        "data": data,
+    }
+    return _recorded_by_schema(MODELS[name.type].model_validate_json(orjson.dumps(told)), name.type, b"")
+
+
+def _recorded_by_schema(event: Envelope, type_: str, content_key: bytes) -> NewEvent:
+    part = getattr(event, "data", None)
+    data: dict[str, Any] = {} if part is None else part.model_dump(exclude_none=True)
+    code = DossierCode(event.subject)
+    applicant: dict[str, str] | None = data.get("applicant")
+    personal: dict[str, str] | None = None
+    if applicant is not None:
+        personal = {field: text for field, text in applicant.items() if field in _PERSONAL}
+        data = {**data, "applicant": _kept(applicant, applicant.get("kind"), code, content_key)}
+    return _recorded(Plain(event.source, event.id, _NAMES[type_], code, event.time, data), personal)
+
+
+class _KeptOfApplicant(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the log keeps of an applicant."""
+
+    digest: str
+    kind: str | None = None
+
+
+def _kept(applicant: Any, kind: str | None, code: DossierCode, content_key: bytes) -> _KeptOfApplicant:
+    # bound to the dossier: equal digests would tell which dossiers are of one person
+    message = code.encode() + b"\n" + _canonical(applicant)
+    return _KeptOfApplicant(hmac.digest(content_key, message, "sha256").hex(), kind)
+
+
+def _recorded(event: Plain, personal: dict[str, str] | None) -> NewEvent:
+    name, code, time = event.name, event.dossier_code, event.time
+    text = b"{}" if event.data is None else _canonical(event.data)
+    # canonical JSON too: the names in their order, the code and the type without a letter to escape, the instant in UTC
+    content = b'{"data":%b,"subject":"%b","time":%b,"type":"%b"}' % (text, code.encode(), _canonical(time), _TYPES[name])
+    return NewEvent(
+        event.source, event.id, name, code, time, text.decode(), hashlib.sha256(content).digest(), personal or None
+    )
+
+
+def cloudevent_of(event: Event) -> dict[str, Any]:
+    """A recorded event as a CloudEvent, without personal data: of an applicant only the kind is left."""
+    data = dict(event.data)
+    applicant = data.get("applicant")
+    if applicant is not None:
+        data["applicant"] = {key: value for key, value in applicant.items() if key != "digest"}
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": event.name.type,
+        "subject": event.dossier_code,
+        "time": event.time,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
+    # an event of nothing but unknown fields has ten thousands of faults: telling them takes longer than finding them
+    details = error.errors(include_url=False)[:MOST_FAULTS]
+    first = details[0]
+    if first["type"] == "json_invalid":
+        return InvalidEventError([{"type": "json_invalid", "loc": (), "ctx": {}}], malformed=True)
+    if first["type"] == "union_tag_invalid" and first["ctx"]["tag"] == EventName.DUE_SET.type:
+        return _invalid(("type",), "system_only")
+    if first["type"].startswith("union_tag_"):
+        return InvalidEventError([{**first, "loc": ("type",)}])
+    # the first part of a location is the type that the union chose
+    return InvalidEventError([{**told, "loc": told["loc"][1:]} for detail in details for told in _without_data(detail)])
+
+
+def _without_data(detail: Any) -> list[Mapping[str, Any]]:
+    """A fault as it is, but for absent data: it is the empty object, so what is missing are the fields that it must have."""
+    if detail["loc"][1:] != ("data",) or not (detail["type"] == "missing" or detail["input"] is None):
+        return [detail]
+    type_ = detail["loc"][0]
+    part = MODELS[type_].model_fields["data"].annotation
+    assert isinstance(part, type)
+    assert issubclass(part, Data)
+    required = [name for name, field in part.model_fields.items() if field.is_required()]
+    return [{"type": "missing", "loc": (type_, "data", name)} for name in required]
+
+
+def _refuse_nul(value: Any, location: tuple[int | str, ...]) -> None:
+    """PostgreSQL takes no NUL in a text; the escape may also be an escaped backslash before ``u0000``, which is fine."""
+    for place, text in _texts(value, location):
+        if "\0" in text:
+            raise _invalid(place, "nul")
+
+
+def _texts(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    if isinstance(value, str):
+        yield location, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield location, key
+            yield from _texts(item, (*location, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, (*location, index))
+
+
+def _check_extensions(extensions: Mapping[str, Any]) -> None:
+    """CloudEvents 1.0, section 3: names of lower-case letters and digits, values of the spec's simple types."""
+    for name, value in extensions.items():
+        if name == "data_base64":
+            if value is not None:
+                raise _invalid((name,), "data_base64")
+            continue
+        well_named = 0 < len(name) <= _LONGEST_ATTRIBUTE_NAME and name.isascii() and name.isalnum() and name == name.lower()
+        if not well_named:
+            raise _invalid((name[:_LONGEST_ATTRIBUTE_NAME],), "attribute_name")
+        if isinstance(value, str):
+            good = len(value) <= _LONGEST_ATTRIBUTE
+        elif isinstance(value, int):
+            good = -_INT32 <= value < _INT32
+        else:
+            good = value is None
+        if not good:
+            raise _invalid((name,), "attribute_value")

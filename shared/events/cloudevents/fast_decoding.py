@@ -1,0 +1,244 @@
+"""The plain form in which nearly all events come, read at a fraction of pydantic's cost.
+
+What msgspec decodes is made from the models themselves, so there is one definition of an event. It takes less than the
+models do, never more or otherwise: whatever is unusual (an extension attribute, an old agency code, any fault) is left to
+pydantic, which also says what is wrong. A property test holds the two together.
+"""
+
+import functools
+import operator
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from shared.events.cloudevents import fields
+from shared.events.cloudevents.models import MODELS
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN
+from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, EventName, Tenant
+
+_CODES_REMEMBERED: Final = 4096
+
+Finish = Callable[[Any], Any]
+"""Answers a decoded value as it is recorded; raises `Doubt`, or what pydantic would say of an instant."""
+
+
+class Doubt(Exception):  # noqa: N818 - no error: pydantic will say
+    """Not certainly a valid value."""
+
+
+class _Form(NamedTuple):
+    """How a value is read: the type that is decoded, and what is left to do then."""
+
+    type: Any
+    finish: Finish | None = None
+
+
+def _printable(text: str) -> str:
+    # no control character is printable, and of the blanks only U+0020 is: so this is narrower than the models
+    if not text.isprintable():
+        raise Doubt
+    return text
+
+
+def _without_blanks(text: str) -> str:
+    if " " in text or not text.isprintable():
+        raise Doubt
+    return text
+
+
+def _text(longest: int) -> Any:
+    return Annotated[str, Meta(min_length=1, max_length=longest)]
+
+
+def _code(pattern: str) -> _Form:
+    matches = re.compile(pattern).fullmatch
+
+    @functools.lru_cache(_CODES_REMEMBERED)  # the same ones come again and again
+    def check(text: str) -> str:
+        if not matches(text):
+            raise Doubt
+        return text
+
+    return _Form(str, check)
+
+
+_KINDS: Final[tuple[tuple[Any, _Form], ...]] = (
+    (fields.Instant, _Form(str, fields.instant_of)),
+    (fields.EventId, _Form(_text(fields.LONGEST_ID), _printable)),
+    (fields.Source, _Form(_text(fields.LONGEST_SOURCE), _without_blanks)),
+    (fields.Link, _Form(_text(2000), _without_blanks)),
+    (fields.AgencyCodeText, _code(AGENCY_CODE_PATTERN)),
+    (fields.ProcedureCodeText, _code(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}")),
+    (fields.StaffCode, _code(r"[A-Za-z0-9._/-]{1,50}")),
+    (fields.Code, _Form(_text(100))),
+    (fields.Name, _Form(_text(500))),
+    (fields.Text, _Form(_text(4000))),
+    (fields.Truth, _Form(bool)),
+    (fields.AmountVnd, _Form(Annotated[int, Meta(ge=0, le=10**15)])),
+    (fields.Score, _Form(Annotated[int, Meta(ge=0, le=100)])),
+)
+"""Every kind of field but choices, lists and parts."""
+
+
+def _each(finish: Finish) -> Finish:
+    def finished(values: list[Any]) -> list[Any]:
+        return [finish(value) for value in values]
+
+    return finished
+
+
+def _fields(finishes: tuple[tuple[str, Finish], ...]) -> Finish:
+    def finish_all(part: Any) -> Any:
+        for name, finish in finishes:
+            value = getattr(part, name)
+            if value is not None:
+                finished = finish(value)
+                if finished is not value:
+                    setattr(part, name, finished)
+        return part
+
+    return finish_all
+
+
+def _field(name: str, form: _Form, of: FieldInfo) -> tuple[Any, ...]:
+    """A field of a decoded type, as required as that of the model; null is absent."""
+    return (name, form.type) if of.is_required() else (name, form.type | None, None)
+
+
+@functools.cache
+def _part(model: type[BaseModel]) -> _Form:
+    hints = get_type_hints(model, include_extras=True)
+    forms = {name: _form_of(hints[name]) for name in model.model_fields}
+    decoded = msgspec.defstruct(
+        model.__name__,
+        [_field(name, forms[name], field) for name, field in model.model_fields.items()],
+        forbid_unknown_fields=True,
+        omit_defaults=True,
+        kw_only=True,
+        gc=False,
+    )
+    finishes = tuple((name, form.finish) for name, form in forms.items() if form.finish is not None)
+    return _Form(decoded, _fields(finishes) if finishes else None)
+
+
+def _form_of(hint: Any) -> _Form:
+    for known, form in _KINDS:
+        if hint == known:
+            return form
+    if get_origin(hint) in {Union, UnionType}:
+        (inner,) = (one for one in get_args(hint) if one is not NoneType)
+        return _form_of(inner)
+    if get_origin(hint) is Literal:
+        return _Form(hint)
+    if get_origin(hint) is list:
+        of_one = _form_of(get_args(hint)[0])
+        many = Annotated[list[of_one.type], Meta(max_length=200)]  # type: ignore[name-defined]
+        return _Form(many, of_one.finish and _each(of_one.finish))
+    if get_origin(hint) is Annotated:  # a description around a kind
+        return _form_of(get_args(hint)[0])
+    assert isinstance(hint, type)
+    assert issubclass(hint, BaseModel)
+    return _part(hint)
+
+
+class _Kind(NamedTuple):
+    """What is known of an event by its type."""
+
+    name: EventName
+    finish: Finish | None
+    names_agency: bool
+    names_applicant: bool
+
+
+def _event(name: EventName) -> tuple[type[Struct], _Kind]:
+    model = MODELS[name.type]
+    data = _form_of(get_type_hints(model, include_extras=True)["data"])
+    decoded = msgspec.defstruct(
+        model.__name__,
+        [
+            ("specversion", Literal["1.0"]),
+            ("id", _text(fields.LONGEST_ID)),
+            ("source", _text(fields.LONGEST_SOURCE)),
+            ("subject", Annotated[str, Meta(max_length=60)]),
+            ("time", str),
+            _field("data", data, model.model_fields["data"]),
+            ("datacontenttype", Literal["application/json"], "application/json"),
+        ],
+        tag_field="type",
+        tag=name.type,
+        forbid_unknown_fields=True,
+        kw_only=True,
+        gc=False,
+    )
+    has = data.type.__struct_fields__
+    return decoded, _Kind(name, data.finish, "agency_code" in has, "applicant" in has)
+
+
+_KIND_OF: Final[Mapping[type[Struct], _Kind]] = dict(_event(name) for name in EventName if name is not EventName.DUE_SET)
+_decode: Final[Callable[[bytes], Any]] = msgspec.json.Decoder(functools.reduce(operator.or_, _KIND_OF)).decode
+_is_dossier: Final = re.compile(DOSSIER_CODE_PATTERN).fullmatch
+ESCAPED_NUL: Final = rb"\u0000"
+"""In JSON; PostgreSQL takes no NUL in a text."""
+
+
+class Plain(Struct, gc=False):
+    """What an event tells: ``time`` and the instants in ``data`` are in UTC, and `msgspec` leaves out what is null in it."""
+
+    source: str
+    id: str
+    name: EventName
+    dossier_code: DossierCode
+    time: datetime
+    data: Any
+    """Has the fields of the model's data; None: it is empty."""
+    agency_code: str | None = None
+    applicant: Any = None
+    """The same of the data's applicant."""
+
+
+def plain(raw: bytes, tenant: Tenant) -> Plain:
+    """What an event in JSON tells, if it is certainly a valid one of this tenant.
+
+    Raises:
+        Doubt: it may be valid or not.
+    """
+    if b"\\" in raw and ESCAPED_NUL in raw:
+        raise Doubt
+    try:
+        event = _decode(raw)
+        name, finish, names_agency, names_applicant = _KIND_OF[type(event)]
+        # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
+        subject = event.subject
+        if not subject.startswith(tenant) or not _is_dossier(subject) or _without_blanks(event.source) == SYSTEM_SOURCE:
+            raise Doubt
+        data = event.data
+        agency_code = applicant = None
+        if data is not None:
+            if finish is not None:
+                finish(data)
+            if names_agency:
+                agency_code = data.agency_code
+                if agency_code is not None and not agency_code.startswith(tenant):
+                    raise Doubt
+            if names_applicant:
+                applicant = data.applicant
+        return Plain(
+            event.source,
+            _printable(event.id),
+            name,
+            subject,
+            fields.instant_of(event.time),
+            data,
+            agency_code,
+            applicant,
+        )
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, PydanticCustomError):
+        raise Doubt from None

@@ -1,0 +1,111 @@
+"""The fields that events are made of. Strict: no value of one JSON type is taken for another.
+
+Lengths are in characters. ``id`` and ``source`` together stay under the 2,704 bytes of a PostgreSQL index row at four bytes
+a character.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, Strict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
+
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 9998
+"""Room for a day either way: local dates and the day after a due date stay inside what a date can be."""
+
+LONGEST_ID: Final = 200
+LONGEST_SOURCE: Final = 400
+
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,30})?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+_is_to_the_second: Final = re.compile(
+    r"(?:19[1-9][0-9]|20[0-9]{2})-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+).fullmatch
+_TO_THE_SECOND: Final = len("2018-01-02T08:30:00")
+_USUAL_OFFSETS: Final = {"+07:00": timedelta(hours=7), "Z": timedelta(0)}
+
+
+def instant_of(value: Any) -> datetime:
+    """An RFC 3339 text as an instant in UTC, cut to microseconds; pydantic's own would take numbers and other forms."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("instant", "an RFC 3339 instant")
+    offset = _USUAL_OFFSETS.get(value[_TO_THE_SECOND:])
+    local = value[:_TO_THE_SECOND]
+    if offset is not None and _is_to_the_second(local):  # nearly all: in half the time
+        try:
+            return datetime.fromisoformat(local + "+00:00") - offset
+        except ValueError:
+            pass
+    return _any_instant_of(value)
+
+
+def _any_instant_of(value: str) -> datetime:
+    if not _INSTANT.fullmatch(value):
+        raise PydanticCustomError("instant", "an RFC 3339 instant")
+    try:
+        instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("instant", "an RFC 3339 instant") from None
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise PydanticCustomError("instant", "an RFC 3339 instant")
+    return instant
+
+
+Instant = Annotated[
+    datetime,
+    PlainValidator(
+        instant_of,
+        json_schema_input_type=Annotated[
+            str, Field(json_schema_extra={"format": "date-time"}, examples=["2018-01-02T08:30:00+07:00"])
+        ],
+    ),
+]
+"""RFC 3339 with an offset; kept in UTC, cut to microseconds, years 1900 to 9998."""
+
+_NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f]+$"
+_NO_BLANKS: Final = r"^[^\x00-\x20\x7f-\xa0]+$"
+
+EventId = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=_NO_CONTROLS)]
+Source = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=LONGEST_SOURCE, pattern=_NO_BLANKS)]
+DossierCodeText = Annotated[str, Strict(), StringConstraints(max_length=60, pattern=DOSSIER_CODE_PATTERN)]
+AgencyCodeText = Annotated[
+    str, Strict(), StringConstraints(max_length=30, pattern=f"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")
+]
+ProcedureCodeText = Annotated[
+    str, Strict(), StringConstraints(min_length=1, max_length=50, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")
+]
+
+_STAFF_CODE: Final = r"[A-Za-z0-9._/-]+"
+
+
+def _staff_code(text: str) -> str:
+    # people's names have blanks or letters beyond ASCII: the log is for ever and takes none
+    if not re.fullmatch(_STAFF_CODE, text):
+        raise PydanticCustomError("staff_code", "a staff code, not a name")
+    return text
+
+
+StaffCode = Annotated[
+    str,
+    Strict(),
+    StringConstraints(min_length=1, max_length=50),
+    AfterValidator(_staff_code),
+    Field(json_schema_extra={"pattern": f"^{_STAFF_CODE}$"}),
+]
+
+Code = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=100)]
+Name = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=500)]
+Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=4000)]
+Link = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=2000, pattern=_NO_BLANKS)]
+Truth = Annotated[bool, Strict()]
+AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15)]
+Score = Annotated[int, Strict(), Field(ge=0, le=100)]
+
+Channel = Literal["online", "direct", "postal"]
+"""trực tuyến, trực tiếp, bưu chính công ích."""

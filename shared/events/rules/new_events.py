@@ -1,0 +1,25 @@
+"""A validated event on its way into the log."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from shared.vocabulary.events import DossierCode, EventName
+
+APPLICANT_FIELDS: Final = ("name", "id_type", "id_number", "phone", "email", "address")
+
+
+class NewEvent(NamedTuple):
+    """A validated event on its way into the log.
+
+    ``data`` is canonical JSON text without personal data; ``applicant`` holds the personal data, if the event carries
+    any, as ``{field: text}`` with the names of ``APPLICANT_FIELDS``; ``content_hash`` covers all of it.
+    """
+
+    source: str
+    id: str
+    name: EventName
+    dossier_code: DossierCode
+    time: datetime
+    data: str
+    content_hash: bytes
+    applicant: dict[str, str] | None = None

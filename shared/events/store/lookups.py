@@ -1,0 +1,69 @@
+"""What the intake asks of the log before it appends: which identities are known, which agency has a dossier now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.database.engine import DriverConnection
+from shared.events.store.event_log import FUTURE_TOLERANCE
+from shared.vocabulary.events import DossierCode, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An identity of the log: where it stands, the hash of what it says, and the dossier that it is of."""
+
+    position: int
+    content_hash: bytes
+    dossier_code: DossierCode
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A dossier of the log. ``agency`` is that of the projected row, right if ``is_current``: no later event exists."""
+
+    agency: str | None
+    is_current: bool
+
+
+async def recorded(
+    connection: DriverConnection, tenant: Tenant, identities: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Recorded]:
+    """Those of the (source, id) that are in the log."""
+    pairs = list(identities)
+    rows = await connection.fetch(
+        "SELECT l.source, l.id, l.position, l.content_hash, l.dossier_code"
+        " FROM unnest($2::text[], $3::text[]) AS i(source, id)"
+        " JOIN event_log l ON l.tenant = $1 AND l.source = i.source AND l.id = i.id",
+        tenant,
+        [source for source, _ in pairs],
+        [id_ for _, id_ in pairs],
+    )
+    return {
+        (row["source"], row["id"]): Recorded(row["position"], row["content_hash"], DossierCode(row["dossier_code"]))
+        for row in rows
+    }
+
+
+async def latest_time(connection: DriverConnection) -> datetime:
+    """The latest time that an event may have now, by the database's clock."""
+    latest: datetime = await connection.fetchval(f"SELECT clock_timestamp() + interval '{FUTURE_TOLERANCE}'")
+    return latest
+
+
+async def standings(
+    connection: DriverConnection, tenant: Tenant, codes: Iterable[DossierCode]
+) -> dict[DossierCode, Standing]:
+    """Those of the dossiers that have an event in the log."""
+    rows = await connection.fetch(
+        """
+        SELECT c.code, d.agency, d.position IS NOT DISTINCT FROM l.position AS is_current
+        FROM unnest($2::text[]) AS c(code)
+        CROSS JOIN LATERAL (SELECT position FROM event_log WHERE tenant = $1 AND dossier_code = c.code
+                            ORDER BY position DESC LIMIT 1) AS l
+        LEFT JOIN dossier d ON d.tenant = $1 AND d.code = c.code
+        """,
+        tenant,
+        list(codes),
+    )
+    return {DossierCode(row["code"]): Standing(row["agency"], row["is_current"]) for row in rows}

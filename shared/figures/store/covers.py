@@ -1,0 +1,35 @@
+"""Which stored sums count the agencies of one state of the catalogue, remembered for as long as that state is in use."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from shared.catalogue.store.catalogues import Catalogue
+from shared.counting.rules.branch_cover import Cover, cover_of
+from shared.vocabulary.events import AgencyCode
+
+_MOST_KEPT: Final = 512
+_kept: Final[WeakKeyDictionary[Catalogue, dict[tuple[frozenset[str] | None, AgencyCode | None, date], Cover]]] = (
+    WeakKeyDictionary()
+)
+
+
+def cover_in(catalogue: Catalogue, codes: frozenset[str] | None, table_of: AgencyCode | None, on: date) -> Cover:
+    """The sums that count the seen ones of ``codes`` (None: all, and no agency), each once.
+
+    ``table_of``: gathered in the rows of a table of the direct children of that agency, on the tree of ``on``.
+    """
+    covers = _kept.setdefault(catalogue, {})
+    found = covers.get((codes, table_of, on))
+    if found is None:
+        if len(covers) >= _MOST_KEPT:
+            covers.clear()
+        found = covers[codes, table_of, on] = _cover(catalogue, codes, table_of, on)
+    return found
+
+
+def _cover(catalogue: Catalogue, codes: frozenset[str] | None, table_of: AgencyCode | None, on: date) -> Cover:
+    branches: Mapping[str, str] = {} if table_of is None else catalogue.branches(table_of, on)
+    rows = {code: None if table_of is None else branches.get(code, code) for code in catalogue.seen_among(codes)}
+    return cover_of(rows, catalogue.seen)

@@ -1,0 +1,229 @@
+"""The dossiers, and the procedures, behind the numerators and denominators of the national index (rules, section 8).
+
+The conditions are those that `shared.index766.store.counts` counts with; here stands which of them make up each part.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from shared.as_of.store.rows import fetch
+from shared.catalogue.rules.terms import TermUnit
+from shared.database.engine import DriverConnection
+from shared.dossiers.rules.instant_facts import microseconds
+from shared.figures.store.drill_down import known_times, selection_of
+from shared.figures.store.tables import Scope
+from shared.index766.store.counts import COUNTED, DISLIKED, SYNCED, SYNCED_THEN, Looking, beyond_term, look, procedures_of
+from shared.search.store.filters import Conditions, Selection
+from shared.vocabulary.errors import InvalidInput
+
+NO_UNIT: Final = "none"
+"""Of the dossiers whose procedure has no known limit, where a unit is named."""
+
+
+class Part(StrEnum):
+    """What of an indicator."""
+
+    NUMERATOR = "numerator"
+    DENOMINATOR = "denominator"
+    MEAN = "mean"
+    """Only 2.2: the dossiers that a mean is over."""
+    UNCOMPUTED = "uncomputed"
+    """Only 2.2: those left out."""
+
+
+class Trait(StrEnum):
+    """What the catalogue must say of the procedure."""
+
+    HAS_FEE = "has_fee"
+    RESULT_IS_DOCUMENT = "result_is_document"
+    LINK_IF_DOCUMENT = "link_if_document"
+    """Where the result is a document: with a link to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The dossiers of a part: received in the period (``in_hand``: in hand in it), with all that is counted.
+
+    ``of_procedures``: the figure counts procedures, those of these dossiers.
+    """
+
+    counted: tuple[str, ...] = ()
+    trait: Trait | None = None
+    in_hand: bool = False
+    of_procedures: bool = False
+
+
+_NOT_UNCHARGED: Final = f"NOT ({COUNTED['uncharged']})"
+_NOT_LATE: Final = "not_late"
+_NOT_DISLIKED: Final = f"NOT ({DISLIKED})"
+_SYNCED: Final = "synced"
+_RECEIVED: Final = Behind()
+_IN_HAND: Final = Behind(in_hand=True)
+
+PARTS: Final[Mapping[tuple[str, Part], Behind]] = {
+    ("1.4", Part.NUMERATOR): Behind((_SYNCED,)),
+    ("1.4", Part.DENOMINATOR): _RECEIVED,
+    ("2.1", Part.NUMERATOR): Behind((_NOT_LATE,), in_hand=True),
+    ("2.1", Part.DENOMINATOR): _IN_HAND,
+    ("3.3", Part.NUMERATOR): Behind((COUNTED["online"],), Trait.LINK_IF_DOCUMENT),
+    ("3.3", Part.DENOMINATOR): _RECEIVED,
+    ("3.5", Part.NUMERATOR): Behind((COUNTED["charged"],), Trait.HAS_FEE, of_procedures=True),
+    ("3.5", Part.DENOMINATOR): Behind((), Trait.HAS_FEE, of_procedures=True),
+    ("3.5b", Part.NUMERATOR): Behind((COUNTED["paid_online"],), Trait.HAS_FEE, of_procedures=True),
+    ("3.5b", Part.DENOMINATOR): Behind((), Trait.HAS_FEE, of_procedures=True),
+    ("3.6", Part.NUMERATOR): Behind((COUNTED["paid_online_charged"],), Trait.HAS_FEE),
+    ("3.6", Part.DENOMINATOR): Behind((_NOT_UNCHARGED,), Trait.HAS_FEE),
+    ("4.1", Part.NUMERATOR): Behind((COUNTED["linked"],), Trait.RESULT_IS_DOCUMENT),
+    ("4.1", Part.DENOMINATOR): Behind((), Trait.RESULT_IS_DOCUMENT),
+    ("4.2", Part.NUMERATOR): Behind((COUNTED["digitised"],), Trait.LINK_IF_DOCUMENT),
+    ("4.2", Part.DENOMINATOR): _RECEIVED,
+    ("4.3", Part.NUMERATOR): Behind((COUNTED["reused"],)),
+    ("4.3", Part.DENOMINATOR): _RECEIVED,
+    ("4.4", Part.NUMERATOR): Behind((COUNTED["from_store"],)),
+    ("4.4", Part.DENOMINATOR): _RECEIVED,
+    ("4.5a", Part.NUMERATOR): Behind((COUNTED["verified"], "procedure IS NOT NULL"), of_procedures=True),
+    ("4.5a", Part.DENOMINATOR): Behind(("procedure IS NOT NULL",), of_procedures=True),
+    ("4.5b", Part.NUMERATOR): Behind((COUNTED["verified"],)),
+    ("4.5b", Part.DENOMINATOR): _RECEIVED,
+    ("5.4", Part.NUMERATOR): Behind((_NOT_LATE, _NOT_DISLIKED), in_hand=True),
+    ("5.4", Part.DENOMINATOR): _IN_HAND,
+}
+"""Every part of every indicator that dossiers feed, but 2.2; a test holds it against what is counted."""
+
+_INDICATORS: Final = frozenset(indicator for indicator, _ in PARTS)
+MEANS: Final = "2.2"
+_WHOLE_CATALOGUE: Final = ("3.5", Part.DENOMINATOR)
+"""The part that counts procedures of the catalogue, with dossiers or without."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfProcedure:
+    """A procedure that a part counts, and how many dossiers make it count."""
+
+    code: str
+    name: str | None
+    dossiers: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartOf:
+    """A part of an indicator; ``unit``: of 2.2, `NO_UNIT` for none."""
+
+    indicator: str
+    part: Part
+    unit: str | None = None
+
+
+async def selection(connection: DriverConnection, scope: Scope, now: datetime, asked: PartOf) -> Selection:
+    """The dossiers behind a part, in the caller's transaction.
+
+    Raises:
+        InvalidInput: the indicator has no such part.
+    """
+    if asked.indicator == MEANS:
+        return _timed(await look(connection, scope, now), now, asked)
+    behind = PARTS.get((asked.indicator, asked.part))
+    if behind is None and asked.indicator not in _INDICATORS:
+        expected = ", ".join(sorted(_INDICATORS | {MEANS}))
+        raise InvalidInput.of("/indicator", "no_indicator", f"an indicator that dossiers feed: one of {expected}")
+    if behind is None or asked.unit is not None:
+        detail = "numerator or denominator: mean and uncomputed are of 2.2 only" if behind is None else "of 2.2 only"
+        raise InvalidInput.of("/part" if behind is None else "/unit", "no_part", detail)
+    return await _selected(connection, await look(connection, scope, now), now, behind)
+
+
+async def procedures(connection: DriverConnection, scope: Scope, now: datetime, asked: PartOf) -> list[OfProcedure]:
+    """The procedures that a part counts, by code: exactly as many.
+
+    Raises:
+        InvalidInput: the part does not count procedures.
+    """
+    behind = PARTS.get((asked.indicator, asked.part))
+    if behind is None or not behind.of_procedures:
+        raise InvalidInput.of("/part", "no_part", "a part of 3.5, 3.5b or 4.5a: they count procedures")
+    looking = await look(connection, scope, now)
+    where = Conditions(await _selected(connection, looking, now, behind))
+    rows = await fetch(
+        connection,
+        looking.rows,
+        f"SELECT procedure, count(*) AS dossiers FROM dossier WHERE {where} AND $2::date IS NOT NULL GROUP BY procedure",
+        *where.values,
+    )
+    counts = {str(row["procedure"]): int(row["dossiers"]) for row in rows}
+    known = scope.access.catalogue.procedures
+    if (asked.indicator, asked.part) == _WHOLE_CATALOGUE:
+        counts = {code: counts.get(code, 0) for code in _with_trait(scope, Trait.HAS_FEE)}
+    names = {str(code): one.name for code, one in known.items()}
+    return [OfProcedure(code, names.get(code), number) for code, number in sorted(counts.items())]
+
+
+def _with_trait(scope: Scope, trait: Trait) -> list[str]:
+    chosen = procedures_of(scope)
+    if trait is Trait.HAS_FEE:
+        return [code for code, known in chosen.items() if known.has_fee]
+    return [code for code, known in chosen.items() if known.result_is_document]
+
+
+async def _selected(connection: DriverConnection, looking: Looking, now: datetime, behind: Behind) -> Selection:
+    scope, window = looking.scope, looking.window
+    more: list[tuple[str, Collection[Any]]] = [_population(looking, in_hand=behind.in_hand)]
+    for condition in behind.counted:
+        if condition == _NOT_LATE:
+            late = [row["code"] for row in await beyond_term(connection, looking)]
+            more.append(("NOT late_instants @> {}::bigint", (microseconds(window.at),)))
+            more.append(("NOT code = ANY({}::text[])", (late,)))
+        elif condition == _SYNCED:
+            more.append(_synced(looking))
+        else:
+            more.append((condition, ()))
+    if behind.trait is Trait.LINK_IF_DOCUMENT:
+        documents = _with_trait(scope, Trait.RESULT_IS_DOCUMENT)
+        more.append((f"({COUNTED['linked']} OR procedure IS NULL OR NOT procedure = ANY({{}}::text[]))", (documents,)))
+    elif behind.trait is not None:
+        more.append(("procedure = ANY({}::text[])", (_with_trait(scope, behind.trait),)))
+    return replace(selection_of(scope, now, None), more=[(text, list(values)) for text, values in more], rows=looking.rows)
+
+
+def _population(looking: Looking, *, in_hand: bool) -> tuple[str, Collection[Any]]:
+    window = looking.window
+    if in_hand:
+        text = "received_at <= {}::timestamptz AND (handled_at IS NULL OR handled_at >= {}::timestamptz)"
+        return text, (window.at, window.begin)
+    return "received_at >= {}::timestamptz AND received_at < {}::timestamptz", (window.begin, window.until)
+
+
+def _synced(looking: Looking) -> tuple[str, Collection[Any]]:
+    ledger = "EXISTS (SELECT FROM sync_ledger l WHERE l.tenant = dossier.tenant AND l.dossier_code = dossier.code AND "
+    if looking.as_of is None:
+        return f"{ledger}{SYNCED})", ()
+    # named twice in the condition
+    return ledger + SYNCED_THEN.replace("{0}", "{}") + ")", (looking.as_of, looking.as_of)
+
+
+def _timed(looking: Looking, now: datetime, asked: PartOf) -> Selection:
+    """2.2: in 9 or 10, received in the period, and the unit of the procedure's limit."""
+    part, unit = asked.part, asked.unit
+    if part not in (Part.MEAN, Part.UNCOMPUTED):
+        raise InvalidInput.of("/part", "no_part", "of 2.2 mean or uncomputed")
+    if unit != NO_UNIT and unit not in set(TermUnit):
+        raise InvalidInput.of("/unit", "no_part", f"with 2.2 one of {', '.join(TermUnit)}, or {NO_UNIT} for none")
+    scope = looking.scope
+    units = {str(code): known.limit_unit for code, known in scope.access.catalogue.procedures.items() if known.limit_unit}
+    more: list[tuple[str, Collection[Any]]] = [
+        _population(looking, in_hand=False),
+        ("status IN (9, 10) AND handled_at >= received_at", ()),
+    ]
+    if unit == NO_UNIT:
+        more.append(("(procedure IS NULL OR NOT procedure = ANY({}::text[]))", (sorted(units),)))
+    else:
+        more.append(("procedure = ANY({}::text[])", (sorted(code for code, told in units.items() if told == unit),)))
+    if unit in (TermUnit.WORKING_DAYS, TermUnit.WORKING_HOURS):
+        confirmed = looking.almanac.calendar(None).confirmed_years
+        text, values = known_times(confirmed, "(handled_at AT TIME ZONE INTERVAL '+07:00')::date")
+        more.append((text if part is Part.MEAN else f"NOT {text}", values))
+    elif part is Part.UNCOMPUTED:
+        more.append(("false", ()))
+    return replace(selection_of(scope, now, None), more=[(text, list(values)) for text, values in more], rows=looking.rows)

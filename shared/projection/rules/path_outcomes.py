@@ -1,0 +1,126 @@
+"""What the steps of a dossier alone tell about it, where nothing in them is out of the ordinary.
+
+A *path* is the steps of a dossier in the order of the fold, a letter each. Most dossiers take one of some hundred paths, and
+for those the status and the end follow from the path; the rest of the row are instants and values that any reader of the
+events can pick out (`shared.projection.store.sql_rows` does, in SQL). What a path comes to is not written down a second
+time: a made-up history with these steps is folded, once, and read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from shared.dossiers.rules.dossier import fold
+from shared.dossiers.rules.folding import PAID_SUCCEEDED
+from shared.dossiers.rules.lifecycle import EndKind
+from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Status
+
+LONGEST_PATH: Final = 40
+"""Steps; a longer path is not looked at: there may be any number of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a plain path comes to: the status, and what ended the dossier (None: it is open)."""
+
+    status: Status
+    end_kind: EndKind | None
+
+
+_PAID_FAILED: Final = "failed"
+_PAID: Final = {PAID_SUCCEEDED: "e", _PAID_FAILED: "f"}
+"""Letters of ``paid`` by its outcome: only one that succeeded bears a status."""
+
+LETTERS: Final[Mapping[EventName, str]] = {
+    EventName.SUBMITTED: "a",
+    EventName.RECEIVED: "b",
+    EventName.DUE_SET: "c",
+    EventName.PAYMENT_REQUESTED: "d",
+    EventName.SUPPLEMENT_REQUESTED: "g",
+    EventName.SUPPLEMENTED: "h",
+    EventName.ASSIGNED: "i",
+    EventName.TRANSFERRED: "j",
+    EventName.EXTENDED: "k",
+    EventName.OVERDUE: "l",
+    EventName.RATED: "m",
+    EventName.WITHDRAWN: "n",
+    EventName.STOPPED: "p",
+    EventName.PROCESSED: "q",
+    EventName.RETURNED: "r",
+}
+"""The letter of each step that may be plain, but for ``paid``; the alphabet orders them as the fold does."""
+
+PAID_LETTERS: Final[Mapping[str, str]] = _PAID
+
+OTHER: Final = "z"
+"""The letter of whatever is never plain: rejections, voids, what cannot be read."""
+
+ENDS: Final = tuple(LETTERS[name] for name in (EventName.WITHDRAWN, EventName.STOPPED, EventName.PROCESSED))
+"""The letters of the steps that end a plain dossier; it takes one of them at most."""
+
+SETTINGS: Final = tuple(
+    LETTERS[name] for name in (EventName.RECEIVED, EventName.DUE_SET, EventName.SUPPLEMENTED, EventName.EXTENDED)
+)
+"""The letters of the steps that may set a date."""
+
+# Any number of these may come: from all but due_set nothing is read but that they came; whoever reads the dates of several
+# due_sets must see to it that no two are of one instant.
+_REPEATABLE: Final = frozenset(
+    {LETTERS[name] for name in (EventName.ASSIGNED, EventName.OVERDUE, EventName.DUE_SET)} | {_PAID[_PAID_FAILED]}
+)
+_NAMES: Final = {letter: name for name, letter in LETTERS.items()} | dict.fromkeys(_PAID.values(), EventName.PAID)
+
+_CODE: Final = DossierCode("H51.01-200101-0001")
+_BEGIN: Final = datetime(2020, 1, 1, 1, tzinfo=UTC)
+_FEES: Final = [{"code": "L", "name": "L", "amount_vnd": 1}]
+_TOLD: Final[Mapping[str, Mapping[str, Any]]] = {
+    "a": {"procedure_code": "1", "agency_code": "H51", "channel": "online"},
+    "b": {"procedure_code": "1", "agency_code": "H51", "channel": "online", "due_at": "2030-01-01T00:00:00Z"},
+    "c": {"new_due_at": "2031-01-01T00:00:00Z", "cause": "received", "calendar_version": ""},
+    "d": {"fees": _FEES},
+    "e": {"amount_vnd": 1, "gateway": "national", "outcome": PAID_SUCCEEDED},
+    "f": {"amount_vnd": 1, "gateway": "national", "outcome": _PAID_FAILED},
+    "g": {"content": "x"},
+    "j": {"agency_code": "H51.02"},
+    "k": {"new_due_at": "2032-01-01T00:00:00Z", "apology_number": "1", "reason": "x"},
+    "m": {"satisfied": True},
+    "n": {},
+    "p": {"reason": "x"},
+    "q": {"outcome": "approved"},
+    "r": {"method": "online"},
+}
+
+
+def course_of(path: str) -> Course | None:
+    """What dossiers with this path come to, whatever their dates; None: the dates, or more than the steps, decide.
+
+    A plain dossier was received once; all of its dates were set from then until its end; it waited once at most for the
+    applicant, after its reception; it ended once and nothing reopened it; no step is an anomaly.
+    """
+    received, requested = LETTERS[EventName.RECEIVED], LETTERS[EventName.SUPPLEMENT_REQUESTED]
+    if len(path) > LONGEST_PATH or received not in path or not set(path) <= _NAMES.keys():
+        return None
+    if any(path.count(letter) > 1 for letter in set(path) - _REPEATABLE):
+        return None
+    ends = [path.index(letter) for letter in ENDS if letter in path]
+    dates = [place for place, letter in enumerate(path) if letter in SETTINGS]
+    if len(ends) > 1 or path[dates[0]] != received or (ends and dates[-1] > ends[0]):
+        return None
+    if requested in path and path.index(requested) < path.index(received):
+        return None
+    dossier = fold(_CODE, [_event(place, letter) for place, letter in enumerate(path)])
+    if dossier.anomalies or dossier.ended_at != (_instant(ends[0]) if ends else None) or dossier.status is None:
+        return None
+    return Course(dossier.status, dossier.end_kind)
+
+
+def _event(place: int, letter: str) -> Event:
+    name = _NAMES[letter]
+    source = SYSTEM_SOURCE if name is EventName.DUE_SET else "s"
+    instant = _instant(place)
+    return Event(place + 1, instant, source, f"e{place}", name, _CODE, instant, _TOLD.get(letter, {}))
+
+
+def _instant(place: int) -> datetime:
+    return _BEGIN + timedelta(minutes=place)

@@ -1,0 +1,204 @@
+"""Every operation that changes or begins something says whose it is: the whole province's, one's own rows', or an event's.
+
+A new operation fails here until it stands in the table, and is then called with the `admin` key of a subtree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from services.api.main import create_app
+from shared.access.store.keys import Scope
+from shared.database.engine import driver_session
+from shared.jobs.store import queue
+from shared.jobs.store.queue import JobKind
+from shared.settings import Settings
+from tests.support.api import H51, Served, served
+from tests.support.subtree_admin import FOREIGN_DOSSIER, OWN_DOSSIER, Province, province_of, received
+
+OPERATING = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
+Call = tuple[str, Any]
+"""A path with its parameters filled in, and a body; None: none."""
+
+WHOLE: dict[str, Call] = {
+    "PUT /v1/procedures": ("/v1/procedures", []),
+    "PUT /v1/calendar": ("/v1/calendar", {"days": []}),
+    "POST /v1/stats/rebuild": ("/v1/stats/rebuild", None),
+    "POST /v1/audits": ("/v1/audits", {}),
+    "POST /v1/alarms/{alarm_id}/acknowledge": ("/v1/alarms/x1p0/acknowledge", {"note": "seen"}),
+    "POST /v1/projection/retry": ("/v1/projection/retry", {}),
+}
+"""Of the whole province: refused to a key with a subtree, whatever it asks."""
+
+WHOLE_READ = {
+    "GET /v1/audits": "/v1/audits",
+    "GET /v1/audits/{audit_id}": "/v1/audits/x1",
+    "GET /v1/alarms": "/v1/alarms",
+    "GET /v1/alarms/{alarm_id}": "/v1/alarms/x1p0",
+    "GET /v1/projection/failures": "/v1/projection/failures",
+}
+
+FIGURE = {
+    "indicator": "5.2",
+    "numerator": 1,
+    "denominator": 2,
+    "from": "2026-01-01",
+    "to": "2026-03-31",
+    "source": "12/BC",
+    "source_on": "2026-04-10",
+}
+FREEZE = {"period": "2018", "reason": "report"}
+OWN: dict[str, tuple[Call, list[Call]]] = {
+    "PUT /v1/agencies": (
+        ("/v1/agencies", [{"code": "H51.12.05", "name": "A5", "parent": "H51.12"}]),
+        [
+            ("/v1/agencies", [{"code": "H51.13.05", "name": "B5", "parent": "H51.13"}]),
+            ("/v1/agencies?replace=true", []),
+        ],
+    ),
+    "PUT /v1/office-hours": (
+        ("/v1/office-hours", [{"agency": "H51.12", "hours": "07:00-11:00"}]),
+        [
+            ("/v1/office-hours", [{"agency": "H51.13", "hours": "07:00-11:00"}]),
+            ("/v1/office-hours?replace=true", []),
+        ],
+    ),
+    "PUT /v1/indices/766/inputs": (
+        ("/v1/indices/766/inputs", [FIGURE]),
+        [
+            ("/v1/indices/766/inputs", [FIGURE, FIGURE | {"agency": "H51"}]),
+            ("/v1/indices/766/inputs", [FIGURE | {"agency": "H51.13"}]),
+        ],
+    ),
+    "POST /v1/agencies/{code}/transfer": (
+        ("/v1/agencies/H51.12.02/transfer", {}),
+        [("/v1/agencies/H51.31/transfer", {}), ("/v1/agencies/H51.13/transfer", {}), ("/v1/agencies/H51.88/transfer", {})],
+    ),
+    "POST /v1/freezes": (
+        ("/v1/freezes", FREEZE),
+        [("/v1/freezes", FREEZE | {"agency": "H51.13"}), ("/v1/freezes", FREEZE | {"agency": "H51"})],
+    ),
+    "POST /v1/sync/replay": (
+        ("/v1/sync/replay", {"dossiers": [OWN_DOSSIER]}),
+        [
+            ("/v1/sync/replay", {"dossiers": [OWN_DOSSIER, FOREIGN_DOSSIER]}),
+            ("/v1/sync/replay", {"error": "rejected"}),
+            ("/v1/sync/replay", {"from": "2018-01-01", "to": "2018-12-31"}),
+        ],
+    ),
+    "POST /v1/sync/reconcile": (
+        ("/v1/sync/reconcile", {"dossiers": [OWN_DOSSIER]}),
+        [
+            ("/v1/sync/reconcile", {"dossiers": [FOREIGN_DOSSIER]}),
+            ("/v1/sync/reconcile", {"error": "rejected"}),
+            ("/v1/sync/reconcile", {"from": "2018-01-01", "to": "2018-12-31"}),
+            ("/v1/sync/reconcile", {}),
+            ("/v1/sync/reconcile", None),
+        ],
+    ),
+}
+"""Of one's own: taken of what lies in the subtree, refused of anything else."""
+
+EVENTS: dict[str, tuple[Call, list[Call]]] = {
+    "POST /v1/events": (
+        ("/v1/events", received(9001, "H51.12")),
+        [("/v1/events", received(9002, "H51.13")), ("/v1/events", received(9003, "H51.99"))],
+    )
+}
+"""Judged event by event, by the agencies that they name and that of their dossier."""
+
+
+@pytest.fixture
+async def province(database_url: str, redis_url: str) -> AsyncIterator[Province]:
+    async with served(database_url, redis_url) as api:
+        province = await province_of(api)
+        gone = [
+            {"code": "H51.31", "name": "Huyện L", "parent": "H51", "valid_to": "2025-06-30", "successors": ["H51.13"]},
+        ]
+        assert (await province.whole.put("/v1/agencies", json=gone)).status_code == 200
+        yield province
+
+
+def operations() -> set[str]:
+    nowhere = SecretStr("postgresql://nobody@127.0.0.1/none")
+    paths = create_app(Settings(database_url=nowhere, redis_url=SecretStr("redis://127.0.0.1"))).openapi()["paths"]
+    return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+
+
+def test_every_operation_that_changes_something_stands_in_the_table() -> None:
+    changing = {one for one in operations() if not one.startswith("GET ")}
+    assert changing == {*WHOLE, *OWN, *EVENTS}
+    assert set(WHOLE_READ) <= operations()
+
+
+def test_the_operators_are_told_which_need_the_whole_province() -> None:
+    section = OPERATING.partition("## Keys")[2].partition("\n## ")[0]
+    told = set(re.findall(r"`((?:GET|PUT|POST) /[^`?]*)`", section.partition("whole province:")[2].partition(". ")[0]))
+    spelt = {re.sub(r"\{[a-z_]*id\}", "{id}", one) for one in {*WHOLE, *WHOLE_READ}}
+    assert told == spelt
+
+
+async def answer(client: httpx.AsyncClient, operation: str, call: Call) -> httpx.Response:
+    path, body = call
+    return await client.request(operation.split(maxsplit=1)[0], path, **({} if body is None else {"json": body}))
+
+
+@pytest.mark.parametrize("operation", [*WHOLE, *WHOLE_READ])
+async def test_what_is_the_provinces_is_refused_to_a_subtree(province: Province, operation: str) -> None:
+    call = WHOLE[operation] if operation in WHOLE else (WHOLE_READ[operation], None)
+    refused = await answer(province.admin, operation, call)
+    assert refused.status_code == 403
+    assert refused.json()["detail"] == "this concerns the whole province; the key has an agency subtree"
+    for whole in (province.whole, await province.api.key(agency="H51")):
+        assert (await answer(whole, operation, call)).status_code in {200, 202, 404, 409}
+    # the right is asked for first: what is wrong with the body is nobody's to learn
+    if operation in WHOLE:
+        assert (await answer(province.admin, operation, (call[0], [{"surprise": 1}]))).status_code == 403
+
+
+@pytest.mark.parametrize("operation", [*OWN, *EVENTS])
+async def test_what_is_narrowed_takes_its_own_and_nothing_else(province: Province, operation: str) -> None:
+    own, foreign = (OWN | EVENTS)[operation]
+    for call in foreign:
+        refused = await answer(province.admin, operation, call)
+        # a dossier outside is 404, as everywhere
+        assert refused.status_code == (404 if FOREIGN_DOSSIER in str(call[1]) else 403), (call, refused.text)
+    taken = await answer(province.admin, operation, own)
+    assert taken.status_code in {200, 201, 202}, taken.text
+
+
+async def test_a_frozen_report_is_of_the_subtree(province: Province) -> None:
+    frozen = (await province.admin.post("/v1/freezes", json=FREEZE)).json()
+    assert frozen["scope"]["agency"] == "H51.12"
+
+
+async def test_a_job_is_answered_to_whoever_may_begin_such_a_job(province: Province) -> None:
+    api: Served = province.api
+    manager, other = await api.key(Scope.SYNC_MANAGE), await api.key(Scope.SYNC_MANAGE, agency="H51.12")
+    reader = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    selection = {"dossiers": [OWN_DOSSIER]}
+    rebuild = (await province.whole.post("/v1/stats/rebuild")).json()["id"]
+    audit = (await province.whole.post("/v1/audits")).json()["id"]
+    compared = (await manager.post("/v1/sync/reconcile")).json()["id"]
+    replayed = (await province.admin.post("/v1/sync/replay", json=selection)).json()["id"]
+    # begun by this key when it still might: not told any more
+    key_id = (await province.admin.get("/v1/whoami")).json()["key_id"]
+    async with driver_session(api.engine) as connection:
+        old = (await queue.create(connection, H51, JobKind.AUDIT, {"requested_by": key_id})).job_id
+    may = {
+        province.whole: {rebuild, audit, compared, replayed, old},
+        manager: {compared, replayed},
+        province.admin: {replayed},
+        other: set[str](),
+        reader: set[str](),
+    }
+    for client, ids in may.items():
+        for job in (rebuild, audit, compared, replayed, old):
+            assert (await client.get(f"/v1/jobs/{job}")).status_code == (200 if job in ids else 404)

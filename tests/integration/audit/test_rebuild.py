@@ -1,0 +1,300 @@
+"""The rebuild: equal to the digit, while events come, whatever was corrupted, however often it is killed."""
+
+import asyncio
+import json
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from services.worker.audit.comparison_process import RecounterEnded
+from services.worker.audit.rebuild import Rebuild
+from services.worker.runtime.fail_points import FailPoints, Injected
+from services.worker.runtime.job_runner import JobRunner
+from services.worker.runtime.tenant_loop import Pump
+from shared.audit.store import rebuild_statements
+from shared.counting.store.sums import day_cells
+from shared.database.engine import driver_session
+from shared.jobs.store import queue
+from shared.jobs.store.queue import JobKind, JobState
+from shared.projection.store import cursor
+from shared.vocabulary.errors import Busy
+from tests.support.mistakes import AGENCY_YEARS, MISTAKES
+from tests.support.projection import (
+    EXACT,
+    NAMED_SUMS,
+    TENANT,
+    append,
+    assert_all_counted,
+    engine,
+    expected_sums,
+    messy,
+    project,
+    small_batches,
+    stored_rows,
+    stored_sums,
+)
+from tests.support.recount import faults, silent, spoil, told_meanwhile
+
+__all__ = ["engine"]  # fixtures
+
+
+async def queued(engine) -> None:
+    async with driver_session(engine) as link:
+        await queue.create(link, TENANT, JobKind.REBUILD, {})
+
+
+async def rebuild(engine, points: FailPoints | None = None):
+    """Queue a rebuild, run it as a worker would, and answer the job."""
+    async with driver_session(engine) as link:
+        job = await queue.create(link, TENANT, JobKind.REBUILD, {})
+    handler = Rebuild(engine, faults=points) if points else Rebuild(engine)
+    assert await JobRunner(engine, {JobKind.REBUILD: handler}).work(TENANT)
+    async with driver_session(engine) as link:
+        return await queue.find(link, TENANT, job.job_id)
+
+
+@pytest.fixture
+async def loaded(engine, monkeypatch):
+    monkeypatch.setattr("services.worker.audit.rebuild.PAGE_EVENTS", 50)
+    monkeypatch.setattr("services.worker.audit.rebuild.REPAIR_PAGE", 7)
+    await append(engine, messy("rebuild", 80))
+    await project(engine)
+    return engine
+
+
+async def test_where_nothing_is_wrong_nothing_changes(loaded):
+    async with driver_session(loaded) as link:
+        versions = await link.fetch("SELECT xmin::text FROM dossier UNION ALL SELECT xmin::text FROM figure_sum")
+        head = (await cursor.lag(link, TENANT)).head
+    job = await rebuild(loaded)
+    assert job.state is JobState.DONE
+    assert job.result["dossiers_differing"] == job.result["sums_differing"] == 0
+    assert job.result["checksum_before"] == job.result["checksum_after"]
+    assert job.result["events"] == job.result["position"] == head
+    assert job.result["dossiers"] == len(await stored_rows(loaded))
+    async with driver_session(loaded) as link:
+        assert versions == await link.fetch("SELECT xmin::text FROM dossier UNION ALL SELECT xmin::text FROM figure_sum")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_every_mistake_is_found_and_repaired(loaded, mistake):
+    right = (await rebuild(loaded)).result["checksum_after"]
+    async with driver_session(loaded) as link:
+        memory = [await link.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("seen_agency", "waiting_void")]
+    await spoil(loaded, MISTAKES[mistake])
+    job = await rebuild(loaded)
+    assert job.state is JobState.DONE, job.error
+    await assert_all_counted(loaded)
+    if "forgotten" not in mistake:
+        assert job.result["dossiers_differing"] + job.result["sums_differing"] > 0
+    assert job.result["checksum_after"] == right
+    is_elsewhere = job.result["sums_differing"] == 0 or "dossier" in mistake or "branch" in mistake
+    assert (job.result["checksum_before"] == right) is is_elsewhere
+    again = await rebuild(loaded)
+    assert again.result["dossiers_differing"] == again.result["sums_differing"] == 0
+    assert again.result["checksum_before"] == again.result["checksum_after"] == right
+    async with driver_session(loaded) as link:
+        assert memory == [
+            await link.fetch(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("seen_agency", "waiting_void")
+        ]
+
+
+async def test_a_date_that_nobody_can_read_stops_no_comparison(engine):
+    spoilt = messy("unreadable", 30)
+    dated = next(i for i, one in enumerate(spoilt) if one.name == "received" and '"due_at"' in one.data)
+    data = json.loads(spoilt[dated].data) | {"due_at": "2022-02-30T10:00:00Z"}
+    spoilt[dated] = spoilt[dated]._replace(data=json.dumps(data))
+    await append(engine, spoilt)
+    await project(engine)
+    await spoil(engine, MISTAKES["a text is changed"])
+    job = await rebuild(engine)
+    assert job.state is JobState.DONE, job.error
+    assert job.result["dossiers_failing"] == 1
+    assert job.result["dossiers_differing"] > 0
+    again = await rebuild(engine)
+    assert (again.result["dossiers_differing"], again.result["dossiers_failing"]) == (0, 1)
+
+
+async def test_processes_of_its_own_find_the_same(loaded, monkeypatch):
+    right = (await rebuild(loaded)).result
+    for mistake in ("a sum is changed", "a dossier row is changed", "dossier rows are lost", "bogus dossier rows"):
+        await spoil(loaded, MISTAKES[mistake])
+    shown, lives, show_life = [], [], rebuild_statements.show_life
+
+    async def report(progress):
+        shown.append(progress)
+
+    async def seen(connection):
+        lives.append(await show_life(connection))
+
+    monkeypatch.setattr("services.worker.audit.rebuild.ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(rebuild_statements, "show_life", seen)
+
+    found = await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), report)
+    assert found["dossiers_differing"] > 0
+    assert found["sums_differing"] > 0
+    assert {key: found[key] for key in ("events", "dossiers", "position", "checksum_after")} == {
+        key: right[key] for key in ("events", "dossiers", "position", "checksum_after")
+    }
+    assert shown
+    assert len(lives) > 1  # the sums are compared long before the processes have started
+    await assert_all_counted(loaded)
+
+
+async def test_a_process_that_ends_fails_the_rebuild_and_changes_nothing(loaded, monkeypatch):
+    await spoil(loaded, MISTAKES["a sum is changed"])
+    sums = await stored_sums(loaded)
+    monkeypatch.setattr("services.worker.audit.comparison_process.sys.executable", "/bin/false")
+    with pytest.raises(RecounterEnded, match="exit status 1"):
+        await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), silent)
+    assert await stored_sums(loaded) == sums
+
+
+@pytest.mark.parametrize("point", ["mid-rebuild", "before-swap", "before-rebuild-commit"])
+async def test_a_killed_rebuild_leaves_what_was(loaded, point):
+    for statement in MISTAKES.values():
+        await spoil(loaded, statement)
+    rows, sums = await stored_rows(loaded), await stored_sums(loaded)
+    with pytest.raises(Injected):
+        await Rebuild(loaded, faults=faults(f"{point}:1"))(await claimed(loaded), silent)
+    assert (rows, sums) == (await stored_rows(loaded), await stored_sums(loaded))
+    async with driver_session(loaded) as link:
+        await link.execute("UPDATE job SET leased_until = now() - interval '1 second'")  # its worker is dead
+    assert await JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)}).work(TENANT)
+    await assert_all_counted(loaded)
+
+
+async def claimed(engine):
+    await queued(engine)
+    async with driver_session(engine) as link:
+        return await queue.claim(link, TENANT, ["rebuild"], await queue.clock(link))
+
+
+@pytest.mark.parametrize("mistake", ["none", *MISTAKES])
+async def test_it_is_right_while_events_are_projected(loaded, monkeypatch, mistake):
+    small_batches(monkeypatch, 9)
+    if mistake != "none":
+        await spoil(loaded, MISTAKES[mistake])
+    async with told_meanwhile(loaded, f"more {mistake}", 70):
+        with suppress(Injected):
+            await Rebuild(loaded, faults=faults("mid-rebuild:1@0.5"))(await claimed(loaded), silent)
+        await spoil(loaded, "UPDATE job SET state = 'failed'")
+        job = await rebuild(loaded)
+        assert job.state is JobState.DONE, job.error
+    await assert_all_counted(loaded)
+
+
+async def test_readers_see_the_old_figures_or_the_new_ones(loaded):
+    await spoil(loaded, "DELETE FROM dossier WHERE hashtext(code) % 2 = 0")
+    await spoil(loaded, f"UPDATE figure_sum SET received = received + 1 WHERE {AGENCY_YEARS}")
+    wrong, right = await year_totals(loaded), dict.fromkeys(EXACT, 0)
+    for key, counts in (await expected_sums(loaded)).items():
+        if key[1] == "year" and key[0] in EXACT:
+            right[key[0]] += counts[0]
+    seen = set()
+    working = asyncio.create_task(rebuild(loaded))
+    while not working.done():
+        seen.add(tuple(sorted((await year_totals(loaded)).items())))
+        await asyncio.sleep(0)
+    await working
+    assert await year_totals(loaded) == right
+    assert seen <= {tuple(sorted(wrong.items())), tuple(sorted(right.items()))}
+    assert len(seen) == 2 or wrong == right
+
+
+async def year_totals(engine) -> dict[str, int]:
+    async with driver_session(engine) as link:
+        totals = await link.fetch(
+            f"SELECT cut, sum(received)::int FROM {NAMED_SUMS} WHERE grain = 'year' AND cut = ANY($1) GROUP BY cut", EXACT
+        )
+    return dict(totals)
+
+
+async def test_a_correction_made_meanwhile_voids_the_comparison(loaded, monkeypatch):
+    await spoil(loaded, MISTAKES["a sum is changed"])
+    find_differences, results = rebuild_statements.find_differences, []
+    slow, quick = await claimed(loaded), Rebuild(loaded)
+
+    async def outrun(link, tenant):
+        found = await find_differences(link, tenant)
+        monkeypatch.setattr(rebuild_statements, "find_differences", find_differences)
+        results.append(await quick(slow, silent))  # by another worker, which took the first one for dead
+        return found
+
+    monkeypatch.setattr(rebuild_statements, "find_differences", outrun)
+    results.append(await Rebuild(loaded)(slow, silent))
+    assert [result["sums_differing"] > 0 for result in results] == [True, False]
+    await assert_all_counted(loaded)
+
+
+async def test_a_second_start_is_refused_until_the_first_has_ended(loaded):
+    await queued(loaded)
+    async with driver_session(loaded) as link:
+        with pytest.raises(Busy):
+            await queue.create(link, TENANT, JobKind.REBUILD, {})
+        running = await queue.unfinished(link, TENANT, JobKind.REBUILD)
+    assert running is not None
+    runner = JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)})
+    assert await runner.tenants() == [TENANT]
+    assert await runner.work(TENANT)
+    assert not await runner.work(TENANT)
+    await queued(loaded)
+
+
+async def test_who_lost_the_lease_records_nothing(loaded):
+    first = await claimed(loaded)
+    async with driver_session(loaded) as link:
+        now = await queue.clock(link)
+        assert await queue.claim(link, TENANT, ["rebuild"], now) is None
+        second = await queue.claim(link, TENANT, ["rebuild"], now + queue.LEASE + timedelta(seconds=1))
+        assert second.fence > first.fence
+        assert not await queue.renew(link, first, now)
+        await queue.report(link, first, {"dossiers": 9})
+        assert not await queue.finish(link, first, now, result={})
+        assert await queue.renew(link, second, now)
+        assert (await queue.find(link, TENANT, second.job_id)).progress == {}
+        assert await queue.finish(link, second, now, result={"fine": True})
+        assert (await queue.find(link, TENANT, second.job_id)).result == {"fine": True}
+
+
+async def test_a_failing_job_says_why(loaded):
+    async def broken(_job, _report):
+        raise ValueError("cannot")
+
+    await queued(loaded)
+    assert await JobRunner(loaded, {JobKind.REBUILD: broken}).work(TENANT)
+    async with driver_session(loaded) as link:
+        row = await link.fetchrow("SELECT state, error FROM job")
+    assert tuple(row) == ("failed", "ValueError: cannot")
+
+
+async def test_a_worker_that_stops_gives_its_job_back(loaded):
+    begun = asyncio.Event()
+
+    async def endless(_job, _report):
+        begun.set()
+        await asyncio.sleep(3600)
+
+    await queued(loaded)
+    runner = JobRunner(loaded, {JobKind.REBUILD: endless})
+    pump = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=0.05)
+    run = asyncio.create_task(pump.run())
+    await asyncio.wait_for(begun.wait(), 5)
+    await pump.stop(0)
+    await run
+    async with driver_session(loaded) as link:
+        assert await link.fetchval("SELECT state FROM job") == "queued"
+    assert await JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)}).work(TENANT)
+
+
+async def test_what_a_row_counts_for_is_the_same_in_sql_and_in_the_domain(loaded):
+    from shared.database.tables import MEASURES
+
+    async with driver_session(loaded) as link:
+        found = await link.fetch(
+            f"WITH rows AS (SELECT 1 AS sign, d.* FROM dossier d WHERE tenant = 'H51') {day_cells('rows')}"
+        )
+    cells = {("cell", "day", row["day"], row["agency"], row["procedure"], row["channel"]): row for row in found}
+    expected = {key: counts for key, counts in (await expected_sums(loaded)).items() if key[:2] == ("cell", "day")}
+    assert {key: tuple(row[m] for m in MEASURES) for key, row in cells.items()} == expected

@@ -1,0 +1,109 @@
+"""An array of events is cut into its items without being read: nothing that is no JSON may pass for that."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic_core import from_json
+
+from services.api.events import bodies as bodies_module
+from services.api.events.bodies import items_of
+from services.api.http.problems import InvalidFields, Refused
+
+MOST = 5
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@st.composite
+def bodies(draw: Any) -> bytes:
+    """JSON, or nearly: NaN and Infinity, a byte replaced, taken away or added."""
+    value = draw(st.one_of(st.lists(VALUES, max_size=MOST + 1), VALUES))
+    body = json.dumps(value, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from((None, 1))))
+    raw = body.encode(errors="surrogatepass")
+    if draw(st.booleans()):
+        place = draw(st.integers(0, len(raw)))
+        strange = st.sampled_from(
+            (b"", b"\xff", b"\x00", b"\\", b'"', b",", b"]", b"[", b"}", b"0", b"\\ud800", b"\xc3", b"1e999")
+        )
+        raw = raw[:place] + draw(strange) + raw[place + draw(st.integers(0, 1)) :]
+    return raw
+
+
+def outcome(body: bytes) -> list[str] | str:
+    """Each item in one spelling, or what is wrong with the whole."""
+    try:
+        items = items_of(body, MOST)
+    except Refused:
+        return "no JSON"
+    except InvalidFields as refused:
+        return str(refused.faults[0].type)
+    return [repr(from_json(item)) for item in items]
+
+
+def expected(body: bytes) -> list[str] | str:
+    try:
+        value = from_json(body)
+    except ValueError:
+        return "no JSON"
+    if not isinstance(value, list):
+        return "list_type"
+    if len(value) > MOST:
+        return "too_many"
+    return [repr(item) for item in value]
+
+
+@given(body=bodies())
+@settings(max_examples=1500, deadline=None)
+def test_the_items_are_those_of_the_parser_that_validates(body: bytes) -> None:
+    assert outcome(body) == expected(body)
+
+
+@pytest.mark.parametrize("depth", [150, 500, 1_010, 5_000, 200_000])
+def test_a_nest_without_end_harms_nobody(depth: int) -> None:
+    nest = b"[" * depth + b"]" * depth
+    body = b'[{"id":"a"},' + nest + b"]"
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        with pytest.raises(Refused):
+            items_of(body, MOST)
+        return
+    assert items_of(body, MOST)[:1] == [b'{"id":"a"}']
+    assert len(items_of(body, MOST)[:]) == 2
+
+
+@pytest.mark.parametrize("body", [b"[" + b"1," * 1_000_000 + b"1]", b"[" + b"1," * 1_000_000 + b"NaN]"])
+def test_far_too_many_items_cost_no_object_each(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidFields):
+            items_of(body, 10_000)
+        assert tracemalloc.get_traced_memory()[1] < 20 * len(body)  # lists of small numbers, half-grown ones too
+    finally:
+        tracemalloc.stop()
+
+
+def test_items_are_written_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Any] = []
+    monkeypatch.setattr(bodies_module, "_with_any_number", lambda item: written.append(item) or b"{}")
+    items = items_of(b'[{"a":1},{"a":NaN},{"a":3}]', MOST)
+    assert written == []
+    assert items[2] == b"{}"
+    assert items[0:1] == [b"{}"]
+    assert written == [{"a": 3}, {"a": 1}]
+
+
+def test_items_come_as_they_were_sent() -> None:
+    assert items_of(' [ {"a" : 1.50} ,"é"] '.encode(), MOST)[:] == [b'{"a" : 1.50}', '"é"'.encode()]
+    assert orjson.loads(items_of(b'[{"a":1},NaN]', MOST)[0]) == {"a": 1}
