@@ -7,10 +7,10 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from services.api.events.fast_path import FrontDoorMiddleware
+from services.api.events.fast_path import EventFastPathMiddleware
 from services.api.events.schemas import BatchReceipt, Receipt
 from services.api.http import explorer, openapi, problems
-from services.api.http.as_of import Pasts
+from services.api.http.as_of import AsOfViews
 from services.api.http.bodies.middleware import BodyMiddleware, LingeringCloseMiddleware
 from services.api.http.context import Context
 from services.api.http.keyring import KeyRing
@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
             keys=KeyRing(door_engine, settings),
             catalogues=catalogues,
             almanacs=Almanacs(),
-            pasts=Pasts(heavy, catalogues, settings.as_of_dossiers),
+            pasts=AsOfViews(heavy, catalogues, settings.as_of_dossiers),
             intake=intake,
             stopping=stopping,
         )
@@ -107,7 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     explorer.install(app)
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
-    app.add_middleware(FrontDoorMiddleware)
+    app.add_middleware(EventFastPathMiddleware)
     app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes])
     app.add_middleware(RequestMiddleware)
     app.add_middleware(LingeringCloseMiddleware)

@@ -9,7 +9,7 @@ from rich.table import Table
 from services.cli.database import with_database
 from services.cli.errors import CommandError
 from shared.access.store import keys, tenants
-from shared.access.store.keys import ApiKey, Scope
+from shared.access.store.keys import ApiKey, Permission
 from shared.database.engine import DriverConnection
 from shared.settings import LOCAL_TENANT
 from shared.vocabulary.events import Tenant
@@ -28,10 +28,10 @@ def register(commands: Any) -> None:
         "--scope",
         required=True,
         action="append",
-        type=Scope,
-        choices=list(Scope),
+        type=Permission,
+        choices=list(Permission),
         metavar="SCOPE",
-        help=f"{', '.join(Scope)}; may be given several times",
+        help=f"{', '.join(Permission)}; may be given several times",
     )
     create.add_argument("--label", default="", help="a note for people")
     create.set_defaults(run=_create)

@@ -13,14 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.audit.audit import Audits
 from services.worker.audit.rebuild import Rebuild
 from services.worker.deadlines.due_date_clock import Clock, Examiner
-from services.worker.deadlines.overdue_events import OverdueTeller
+from services.worker.deadlines.overdue_events import OverdueEvents
 from services.worker.projection.projector import Projector
 from services.worker.projection.turns import ProjectionTurns
 from services.worker.runtime.fail_points import FailPoints
 from services.worker.runtime.job_runner import Handler, JobRunner
 from services.worker.runtime.metrics import WorkerMetrics
 from services.worker.runtime.nightly import AUDIT, COMPARISON, NightlySchedule
-from services.worker.runtime.tenant_loop import Pump
+from services.worker.runtime.tenant_loop import TenantLoop
 from services.worker.sync.reconcile import Reconcile
 from services.worker.sync.replay import Replay
 from services.worker.sync.senders import PortalSync
@@ -46,7 +46,7 @@ GARBAGE_THRESHOLD: Final = 50_000
 
 
 class Worked(Protocol):
-    """What works on its own and can be rung: a `Pump`, or the portal sync."""
+    """What works on its own and can be rung: a `TenantLoop`, or the portal sync."""
 
     def ring(self, tenant: Tenant) -> None:
         """Look now for ``tenant``."""
@@ -72,7 +72,7 @@ class Worker:
         }
         runner = JobRunner(engine, handlers)
         sweep = settings.sweep_seconds
-        self.events = Pump(
+        self.events = TenantLoop(
             "projection",
             find=self.projector.tenants,
             work=ProjectionTurns(engine, self.projector).work,
@@ -80,29 +80,35 @@ class Worker:
             failed=failed,
         )
         examiner = Examiner(engine, faults=faults, appended=self.events.ring)
-        clock, teller = Clock(examiner), OverdueTeller(examiner)
-        self.clock = Pump("clock", find=clock.tenants, work=clock.work, sweep_seconds=sweep, failed=failed)
-        self.overdue = Pump("overdue", find=teller.tenants, work=teller.work, sweep_seconds=sweep, failed=failed)
-        self.jobs = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2, failed=failed)
+        clock, teller = Clock(examiner), OverdueEvents(examiner)
+        self.clock = TenantLoop("clock", find=clock.tenants, work=clock.work, sweep_seconds=sweep, failed=failed)
+        self.overdue = TenantLoop("overdue", find=teller.tenants, work=teller.work, sweep_seconds=sweep, failed=failed)
+        self.jobs = TenantLoop("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2, failed=failed)
         # an audit takes minutes: beside other jobs, not before them
         auditing = JobRunner(engine, {JobKind.AUDIT: Audits(engine, nights=settings.audit_nights, faults=faults)})
         schedule = NightlySchedule(engine, auditing, AUDIT, settings.audit_time)
-        self.audits = Pump("audits", find=schedule.tenants, work=schedule.work, sweep_seconds=sweep, lanes=1, failed=failed)
+        self.audits = TenantLoop(
+            "audits", find=schedule.tenants, work=schedule.work, sweep_seconds=sweep, lanes=1, failed=failed
+        )
         # as does a comparison of everything with the portal, so that one of some dossiers does not wait for it
         reconcile: dict[JobKind, Handler] = {
             JobKind.RECONCILE: Reconcile(engine, self.portal, list_path=settings.effective_portal_list_path)
         }
         nightly = NightlySchedule(engine, JobRunner(engine, reconcile, whole=True), COMPARISON, settings.reconcile_time)
         some = JobRunner(engine, reconcile, whole=False)
-        self.selections = Pump("selections", find=some.tenants, work=some.work, sweep_seconds=sweep, lanes=2, failed=failed)
-        self.comparisons = Pump(
+        self.selections = TenantLoop(
+            "selections", find=some.tenants, work=some.work, sweep_seconds=sweep, lanes=2, failed=failed
+        )
+        self.comparisons = TenantLoop(
             "comparisons", find=nightly.tenants, work=nightly.work, sweep_seconds=sweep, lanes=2, failed=failed
         )
         watch = Watch(engine, AlarmLimits(settings.sync_lag_limit_seconds, settings.circuit_open_limit_seconds))
         look = max(sweep, LOOK_SECONDS / settings.time_scale)
-        self.watch = Pump("sync_watch", find=watch.tenants, work=watch.work, sweep_seconds=look, failed=failed)
+        self.watch = TenantLoop("sync_watch", find=watch.tenants, work=watch.work, sweep_seconds=look, failed=failed)
         tidy = Tidy(engine, timedelta(days=settings.sync_kept_days))
-        self.tidy = Pump("sync_tidy", find=tidy.tenants, work=tidy.work, sweep_seconds=TIDY_SECONDS, lanes=1, failed=failed)
+        self.tidy = TenantLoop(
+            "sync_tidy", find=tidy.tenants, work=tidy.work, sweep_seconds=TIDY_SECONDS, lanes=1, failed=failed
+        )
         self._settings = settings
 
     @property

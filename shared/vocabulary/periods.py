@@ -19,7 +19,7 @@ _FORMS: Final = (
 )
 
 
-class Cut(StrEnum):
+class TimeGrain(StrEnum):
     """The pieces a period can be cut into; weeks are ISO weeks."""
 
     DAY = "day"
@@ -99,12 +99,12 @@ def parse_period(text: str) -> Period:
     raise InvalidInput.of(_PERIOD, "malformed", _FORMS)
 
 
-def cut(period: Period, by: Cut) -> list[Bucket]:
+def cut(period: Period, by: TimeGrain) -> list[Bucket]:
     """``period`` cut into days, ISO weeks, calendar months or quarters, the first and the last clipped to it."""
     return list(_cut(period, by))
 
 
-def _cut(period: Period, by: Cut) -> Iterator[Bucket]:
+def _cut(period: Period, by: TimeGrain) -> Iterator[Bucket]:
     begin = period.from_on
     while True:
         key, last = _bucket_of(begin, by)
@@ -115,18 +115,18 @@ def _cut(period: Period, by: Cut) -> Iterator[Bucket]:
         begin = end + ONE_DAY
 
 
-def _bucket_of(on: date, by: Cut) -> tuple[str, date]:
+def _bucket_of(on: date, by: TimeGrain) -> tuple[str, date]:
     """Key and last day of the piece that ``on`` lies in."""
     match by:
-        case Cut.DAY:
+        case TimeGrain.DAY:
             return on.isoformat(), on
-        case Cut.WEEK:
+        case TimeGrain.WEEK:
             iso = on.isocalendar()
             left = timedelta(days=7 - iso.weekday)
             return f"{iso.year:04}-W{iso.week:02}", on + min(left, date.max - on)
-        case Cut.MONTH:
+        case TimeGrain.MONTH:
             return f"{on.year:04}-{on.month:02}", _last_of_month(on.year, on.month)
-        case Cut.QUARTER:
+        case TimeGrain.QUARTER:
             quarter = (on.month - 1) // _MONTHS_OF_QUARTER + 1
             return f"{on.year:04}-Q{quarter}", _last_of_month(on.year, quarter * _MONTHS_OF_QUARTER)
         case _:

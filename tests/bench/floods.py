@@ -17,7 +17,7 @@ from typing import Any, Self
 import asyncpg
 
 from shared.access.store import keys
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.vocabulary.events import Tenant
 from tests.bench import load
 from tests.bench.figures import BIG, loaded
@@ -44,7 +44,7 @@ FLOODS = {
 async def _keys(database: Database) -> list[str]:
     link = await asyncpg.connect(database.url)
     try:
-        scopes = (Scope.STATS_READ, Scope.DOSSIERS_READ)
+        scopes = (Permission.STATS_READ, Permission.DOSSIERS_READ)
         return [await keys.create(link, Tenant("H51"), scopes) for _ in range(KEYS)]
     finally:
         await link.close()

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from shared.counting.rules.slot_numbers import Cut
+from shared.counting.rules.slot_numbers import Rollup
 from shared.counting.store.slots import is_cut
 from tests.bench import load
 from tests.bench.figures import cursor, value
@@ -38,7 +38,7 @@ async def _demand_correct(database: Database, told: int) -> None:
             "SELECT count(DISTINCT dossier_code) FROM event_log WHERE tenant = 'H51' AND name = 'received'"
         )
         counted = await link.fetchval(
-            f"SELECT coalesce(sum(received), 0) FROM figure_sum WHERE tenant = 'H51' AND {is_cut('slot', Cut.AGENCY)}"
+            f"SELECT coalesce(sum(received), 0) FROM figure_sum WHERE tenant = 'H51' AND {is_cut('slot', Rollup.AGENCY)}"
             " AND slot % 10000 = 0"
         )
         assert received == counted, (received, counted)

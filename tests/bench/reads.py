@@ -11,7 +11,7 @@ from urllib.parse import quote
 import asyncpg
 
 from shared.access.store import keys
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.vocabulary.events import Tenant
 from tests.bench import load
 from tests.bench.figures import BIG, SMALL, call, loaded
@@ -124,7 +124,7 @@ def statistics_reads(bench: Bench) -> None:
 async def _restricted_key(database: Database) -> str:
     link = await asyncpg.connect(database.url)
     try:
-        return await keys.create(link, Tenant("H51"), (Scope.DOSSIERS_READ,), agency=RESTRICTED_TO)
+        return await keys.create(link, Tenant("H51"), (Permission.DOSSIERS_READ,), agency=RESTRICTED_TO)
     finally:
         await link.close()
 

@@ -25,7 +25,7 @@ from deploy.local.servers.postgres import ADMIN, APP, OWNER, Postgres
 from deploy.local.servers.secret import keep_secrets
 from deploy.local.servers.valkey import Valkey
 from shared.access.store import keys, tenants
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from tests.support.servers import migrate
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ class Stack:
         link = await asyncpg.connect(self.postgres.url(APP, name))
         try:
             await tenants.create(link, TENANT)
-            key = await keys.create(link, tenants.Tenant(TENANT), (Scope.ADMIN,))
+            key = await keys.create(link, tenants.Tenant(TENANT), (Permission.ADMIN,))
         finally:
             await link.close()
         number = len(self.databases) + 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from shared.access.store.keys import Scope as Right
+from shared.access.store.keys import Permission
 from tests.oracle.comparison import differences, figure_differences, moment
 from tests.oracle.figures import (
     PATHS,
@@ -296,7 +296,7 @@ class Judge:
         for _ in range(times):
             root = self.chance.choice(self.agencies)
             mine = scope(agency=root, tenant=self.tenant)
-            client = await stack.key(Right.DOSSIERS_READ, Right.STATS_READ, agency=root)
+            client = await stack.key(Permission.DOSSIERS_READ, Permission.STATS_READ, agency=root)
             items = await self.reader.pages("/v1/dossiers", client=client, sort="code", limit=200)
             assert [item["code"] for item in items] == sorted(d.code for d in self.dossiers if mine(d)), root
             start, to = self._period()

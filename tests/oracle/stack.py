@@ -19,7 +19,7 @@ from services.worker.audit.rebuild import Rebuild
 from services.worker.projection.projector import Projector
 from services.worker.runtime.job_runner import JobRunner
 from shared.access.store import tenants
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.jobs.store.queue import JobKind
 from shared.vocabulary.events import Tenant
@@ -157,7 +157,7 @@ class Stack(Reader):
         while await self.projector.work(self.tenant):
             pass
 
-    async def key(self, *scopes: Scope, agency: str) -> httpx.AsyncClient:
+    async def key(self, *scopes: Permission, agency: str) -> httpx.AsyncClient:
         return await self.api.key(*scopes, tenant=self.tenant, agency=agency)
 
     async def rebuild(self) -> dict[str, Any]:
@@ -270,7 +270,7 @@ async def stack_of(api: Served, tenant: str) -> Stack:
     """A tenant with catalogues and an administrator's client."""
     async with driver_session(api.engine) as connection:
         await tenants.create(connection, tenant)
-    client = await api.key(Scope.ADMIN, tenant=Tenant(tenant))
+    client = await api.key(Permission.ADMIN, tenant=Tenant(tenant))
     await tell_catalogues(client, tenant)
     return Stack(Tenant(tenant), client, api, Projector(api.engine))
 

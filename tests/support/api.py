@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from services.api.main import create_app
 from shared.access.store import keys, tenants
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.projection.store.dossier_rows import DossierRow, days_text, write
 from shared.settings import Settings
@@ -43,9 +43,9 @@ class Served:
         self.clients.append(client)
         return client
 
-    async def key(self, *scopes: Scope, tenant: Tenant = H51, agency: str | None = None) -> httpx.AsyncClient:
+    async def key(self, *scopes: Permission, tenant: Tenant = H51, agency: str | None = None) -> httpx.AsyncClient:
         async with driver_session(self.engine) as connection:
-            return self.client(await keys.create(connection, tenant, scopes or (Scope.ADMIN,), agency=agency))
+            return self.client(await keys.create(connection, tenant, scopes or (Permission.ADMIN,), agency=agency))
 
     async def write(self, rows: Iterable[DossierRow], tenant: Tenant = H51) -> None:
         async with driver_session(self.engine) as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from tests.support.api import Served
 
 CODE = "H51.12-260512-0003"
@@ -52,7 +52,7 @@ HISTORY = [
 
 
 async def tell(api: Served, events: list[dict[str, Any]]) -> None:
-    writer = await api.key(Scope.EVENTS_WRITE)
+    writer = await api.key(Permission.EVENTS_WRITE)
     response = await writer.post("/v1/events", json=events, headers={"content-type": "application/cloudevents-batch+json"})
     assert response.status_code == 202, response.text
     assert response.json()["rejected"] == 0, response.text

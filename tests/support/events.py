@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.events.cloudevents.models import MODELS
 from shared.vocabulary.events import EventName
@@ -35,7 +35,7 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def teller(api: Served) -> httpx.AsyncClient:
-    return await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ)
+    return await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
 
 
 async def head(api: Served, tenant: str = "H51") -> int:

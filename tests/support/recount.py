@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from services.worker.projection.projector import Projector
 from services.worker.runtime.fail_points import FailPoints
-from services.worker.runtime.tenant_loop import Pump
+from services.worker.runtime.tenant_loop import TenantLoop
 from shared.database.engine import driver_session
 from shared.projection.store import cursor
 from tests.support.projection import TENANT, append, messy, parts
@@ -16,7 +16,7 @@ from tests.support.projection import TENANT, append, messy, parts
 async def told_meanwhile(engine, seed: str, dossiers: int) -> AsyncIterator[asyncio.Task[None]]:
     """Events come in, told by the task, and are projected; at the end all of them are counted."""
     projector = Projector(engine)
-    pump = Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02)
+    pump = TenantLoop("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02)
     run = asyncio.create_task(pump.run())
 
     async def more() -> None:

@@ -30,7 +30,7 @@ from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
 from shared.settings import Settings
 from shared.sync.portal.client import Deadlines
-from shared.sync.rules.priorities import want_of
+from shared.sync.rules.priorities import sync_request
 from shared.sync.store import ledger
 from shared.vocabulary.events import DossierCode, EventName, Tenant
 
@@ -108,8 +108,8 @@ class Side:
     async def want(self, *codes: str) -> None:
         async with driver_session(self.engine) as connection, connection.transaction():
             histories = await event_log.of_dossiers(connection, TENANT, codes)
-            wants = [want_of(fold(code, events), events[-1].recorded_at) for code, events in histories.items()]
-            await ledger.want(connection, TENANT, wants)
+            wants = [sync_request(fold(code, events), events[-1].recorded_at) for code, events in histories.items()]
+            await ledger.request_sync(connection, TENANT, wants)
 
     async def bulk(
         self, count: int, *, steps: int = 4, prefix: str = "H51.12-180102", at: datetime | None = None

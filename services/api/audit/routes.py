@@ -16,7 +16,7 @@ from services.api.audit.schemas import (
     FindingOut,
 )
 from services.api.http import cursors
-from services.api.http.auth import Caller, Scope, requires_whole_province
+from services.api.http.auth import Caller, Permission, requires_whole_province
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.jobs.routes import REQUESTED_BY
@@ -35,7 +35,7 @@ router = APIRouter(tags=["figures"])
 _DEFAULT_LIMIT: Final = 50
 _MOST: Final = 500
 
-Auditor = Annotated[Caller, Depends(requires_whole_province(Scope.ADMIN))]
+Auditor = Annotated[Caller, Depends(requires_whole_province(Permission.ADMIN))]
 Id = Annotated[str, Path(pattern=r"^[0-9a-z]{1,80}$", description="Its id.", examples=["audit20261122"])]
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="Items a page.")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]

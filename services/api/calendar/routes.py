@@ -10,7 +10,7 @@ from services.api.calendar.schemas import OfficeHoursItem, OfficeHoursList, Usua
 from services.api.catalogue.bodies import body_described, csv_answer, csv_described, pointed, read_body, validated
 from services.api.catalogue.routes import AsOf, Replace
 from services.api.catalogue.schemas import Change
-from services.api.http.auth import Caller, Scope, any_caller, refuse_replacing, requires
+from services.api.http.auth import Caller, Permission, any_caller, refuse_replacing, requires
 from services.api.http.bodies.json_cutter import Turn
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -74,7 +74,7 @@ stands elsewhere, and never with `replace`. Else 403 with the row, and nothing i
 async def tell_office_hours(
     request: Request,
     context: RequestContext,
-    caller: Annotated[Caller, Depends(requires(Scope.ADMIN))],
+    caller: Annotated[Caller, Depends(requires(Permission.ADMIN))],
     replace: Replace = False,
 ) -> Change:
     """Take office hours."""

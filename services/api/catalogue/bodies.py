@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CatalogueBody:
     """A body in pieces: its items, each in JSON, and where they stand in it."""
 
     items: Sequence[bytes]
@@ -42,7 +42,9 @@ class Told:
     """The body without its items, where it is more than these."""
 
 
-async def read_body(request: Request, sheet: sheets.Sheet, convert: Callable[[Row], Row] = dict, within: str = "") -> Told:
+async def read_body(
+    request: Request, sheet: sheets.Sheet, convert: Callable[[Row], Row] = dict, within: str = ""
+) -> CatalogueBody:
     """The items of a body, whether it is JSON or CSV; ``convert`` makes of a row what the JSON has.
 
     Without ``within`` the body is an array, or an object with ``items``: what GET answers is taken back as it is. Else it
@@ -60,20 +62,20 @@ async def read_body(request: Request, sheet: sheets.Sheet, convert: Callable[[Ro
         for piece in sheet.pieces(body, MOST_ITEMS):
             rows += [orjson.dumps(convert(row)) for row in piece]
             await turn()
-        return Told(rows, f"/{within}" if within else "", from_csv=True)
+        return CatalogueBody(rows, f"/{within}" if within else "", from_csv=True)
     if not _is_of(request, "application/json"):
         raise Refused(messages.UNSUPPORTED_TYPE)
     cutter = Cutter(body, turn, LONGEST_ITEM)
     first = await cutter.peek()
     if first != "{" and within:
         # no object: the schema says so
-        return Told([], "", from_csv=False, others=await _last(cutter, await cutter.value()))
+        return CatalogueBody([], "", from_csv=False, others=await _last(cutter, await cutter.value()))
     if first != "{":
-        return Told(await _last(cutter, await cutter.items(MOST_ITEMS)), "", from_csv=False)
+        return CatalogueBody(await _last(cutter, await cutter.items(MOST_ITEMS)), "", from_csv=False)
     return await _members(cutter, within)
 
 
-async def read_array(request: Request, most: int) -> Told:
+async def read_array(request: Request, most: int) -> CatalogueBody:
     """The items of a body that is an array in JSON.
 
     Raises:
@@ -89,7 +91,7 @@ async def read_array(request: Request, most: int) -> Told:
     found = await _last(cutter, await cutter.items(most + 1))
     if len(found) > most:
         raise InvalidFields.of("", "too_long", max_length=most)
-    return Told(found, "", from_csv=False)
+    return CatalogueBody(found, "", from_csv=False)
 
 
 def _is_of(request: Request, content_type: str) -> bool:
@@ -97,7 +99,7 @@ def _is_of(request: Request, content_type: str) -> bool:
     return told.strip().lower() == content_type
 
 
-async def _members(cutter: Cutter, within: str) -> Told:
+async def _members(cutter: Cutter, within: str) -> CatalogueBody:
     name_of_items = within or "items"
     place = f"/{name_of_items}"
     found: list[bytes] | None = None
@@ -114,7 +116,7 @@ async def _members(cutter: Cutter, within: str) -> Told:
     if found is None and not within:
         raise InvalidFields.of(place, "missing" if others.get(name_of_items, b"null") == b"null" else "list_type")
     rest = b",".join([b"%b:%b" % (orjson.dumps(name), value) for name, value in others.items()])
-    return Told(found or [], place, from_csv=False, others=b"{%b}" % rest)
+    return CatalogueBody(found or [], place, from_csv=False, others=b"{%b}" % rest)
 
 
 async def _last(cutter: Cutter, told: _T) -> _T:
@@ -123,7 +125,9 @@ async def _last(cutter: Cutter, told: _T) -> _T:
     return told
 
 
-async def validated(adapter: TypeAdapter[list[_M]], told: Told, turn: Turn, convert: Callable[[_M], _T]) -> list[_T]:
+async def validated(
+    adapter: TypeAdapter[list[_M]], told: CatalogueBody, turn: Turn, convert: Callable[[_M], _T]
+) -> list[_T]:
     """What the items of a body say, some at a time; pointers of a CSV name the row in the spreadsheet.
 
     Raises:
@@ -153,7 +157,7 @@ async def validated(adapter: TypeAdapter[list[_M]], told: Told, turn: Turn, conv
     return found
 
 
-def validated_others(adapter: TypeAdapter[_T], told: Told) -> _T:
+def validated_others(adapter: TypeAdapter[_T], told: CatalogueBody) -> _T:
     """The body without its items.
 
     Raises:
@@ -169,7 +173,7 @@ def validated_others(adapter: TypeAdapter[_T], told: Told) -> _T:
         raise InvalidFields(_pointed(faults_of(details), told)) from error
 
 
-def _pointed(faults: list[Fault], told: Told) -> list[Fault]:
+def _pointed(faults: list[Fault], told: CatalogueBody) -> list[Fault]:
     return [Fault(_in_sheet(fault.pointer), fault.type, fault.values) for fault in faults] if told.from_csv else faults
 
 
@@ -181,7 +185,7 @@ def _in_sheet(pointer: str) -> str:
     return "/".join(parts)
 
 
-def pointed(error: InvalidInput | Forbidden, told: Told) -> InvalidInput | Forbidden:
+def pointed(error: InvalidInput | Forbidden, told: CatalogueBody) -> InvalidInput | Forbidden:
     """The same error with pointers into the body as it was told."""
     if not told.from_csv:
         return error

@@ -28,7 +28,7 @@ from services.api.catalogue.schemas import (
     ProcedureItem,
     Procedures,
 )
-from services.api.http.auth import Caller, Scope, any_caller, refuse_replacing, requires, requires_whole_province
+from services.api.http.auth import Caller, Permission, any_caller, refuse_replacing, requires, requires_whole_province
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import FormatParameter, read_known_at, wants_csv
@@ -41,9 +41,9 @@ from shared.vocabulary.errors import Forbidden, InvalidInput, NotFound
 router = APIRouter(tags=["catalogues"])
 
 Anyone = Annotated[Caller, Security(any_caller)]
-Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]
+Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
 # deadlines of everybody hang on procedures and the calendar
-WholeAdmin = Annotated[Caller, Depends(requires_whole_province(Scope.ADMIN))]
+WholeAdmin = Annotated[Caller, Depends(requires_whole_province(Permission.ADMIN))]
 Replace = Annotated[
     bool, Query(description="True: the body is all there is; what it leaves out is marked as removed (thay thế toàn bộ).")
 ]

@@ -38,7 +38,7 @@ from shared.deadlines.store import open_by_due_date
 from shared.figures.store.agency_rows import AgencyRows
 from shared.search.store import late_dossiers
 from shared.search.store.filters import Selection
-from shared.search.store.pages import Mark
+from shared.search.store.pages import PageKey
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.periods import Period, read_period
 
@@ -280,7 +280,7 @@ async def apology_dossiers(
             if len(found) > asked.limit:
                 break
         await pages.aclose()
-    after = Mark(None, found[asked.limit - 1].code) if len(found) > asked.limit else None
+    after = PageKey(None, found[asked.limit - 1].code) if len(found) > asked.limit else None
     return _json(
         {"items": [apology_item(one) for one in found[: asked.limit]], "next_cursor": cursors.written(after, digest)}
     )

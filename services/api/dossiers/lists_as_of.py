@@ -18,7 +18,7 @@ from services.api.http.reads.exports import Export, written
 from shared.database.engine import DriverConnection
 from shared.search.store import pages, pages_as_of
 from shared.search.store.filters import Selection
-from shared.search.store.pages import PAGE_OF_STREAM, Mark
+from shared.search.store.pages import PAGE_OF_STREAM, PageKey
 
 _HEADINGS: Final = ITEM_FIELDS
 
@@ -28,7 +28,7 @@ Select = Callable[[DriverConnection, View], Awaitable[Selection]]
 
 class _Page(NamedTuple):
     items: list[dict[str, Any]]
-    mark: Mark | None
+    mark: PageKey | None
     as_of: datetime
     total: int | None
 
@@ -52,7 +52,7 @@ async def listed_then(
     after = cursors.read(asked.cursor, digest)
 
     async def page(
-        as_of: str | datetime | None, after: Mark | None, limit: int, *, with_count: bool = False, patient: bool = False
+        as_of: str | datetime | None, after: PageKey | None, limit: int, *, with_count: bool = False, patient: bool = False
     ) -> _Page:
         async def answer(connection: DriverConnection, view: View) -> _Page:
             selection = await select(connection, view)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.dossiers.answers import ITEM_FIELDS, detail, due_uncomputed, item, masked_applicant
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, DossierList
 from services.api.http import cursors
-from services.api.http.auth import Caller, Scope, requires
+from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import Format, LocalDate, wants_csv
@@ -29,7 +29,7 @@ from shared.events.store import event_log
 from shared.projection.store import cursor as projections
 from shared.search.store import pages
 from shared.search.store.filters import Selection
-from shared.search.store.pages import Mark, Sort, SortKey
+from shared.search.store.pages import PageKey, Sort, SortKey
 from shared.sync.store.visibility import read_sync
 from shared.vocabulary.codes import is_dossier_code
 from shared.vocabulary.errors import InvalidInput, NotFound
@@ -40,8 +40,8 @@ router = APIRouter(tags=["dossiers"])
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 500
 
-DossierReader = Annotated[Caller, Depends(requires(Scope.DOSSIERS_READ))]
-ApplicantReader = Annotated[Caller, Depends(requires(Scope.APPLICANTS_READ))]
+DossierReader = Annotated[Caller, Depends(requires(Permission.DOSSIERS_READ))]
+ApplicantReader = Annotated[Caller, Depends(requires(Permission.APPLICANTS_READ))]
 Code = Annotated[str, Path(description="Dossier code (mã hồ sơ).", examples=["H51.12-180302-00100"])]
 
 _CSV_HEADINGS: Final = ITEM_FIELDS
@@ -188,7 +188,7 @@ async def listed(request: Request, context: Context, caller: Caller, selection: 
 
 
 async def _csv(
-    heavy: HeavyReads, caller: Caller, selection: Selection, asked: Paging, after: Mark | None
+    heavy: HeavyReads, caller: Caller, selection: Selection, asked: Paging, after: PageKey | None
 ) -> AsyncGenerator[str, None]:
     # it has a place among the exports: once begun, its pages wait however long
     session = partial(heavy.page_session, caller)

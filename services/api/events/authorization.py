@@ -16,7 +16,7 @@ import orjson
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import fold
-from shared.events.cloudevents.decoding import Told
+from shared.events.cloudevents.decoding import ValidatedEvent
 from shared.events.store import event_log, lookups
 from shared.vocabulary.events import DossierCode, Event, EventName
 
@@ -37,7 +37,7 @@ class _Place:
     def refold(self) -> None:
         self.agency = fold(self.code, self.history).agency_code
 
-    def add(self, new: Told) -> None:
+    def add(self, new: ValidatedEvent) -> None:
         event = new.event
         position = 2**62 + len(self.history)
         data = orjson.loads(event.data)
@@ -57,7 +57,7 @@ async def seen(connection: DriverConnection, access: Access, codes: Collection[D
     return {code for code, agency in agencies.items() if visible[agency]}
 
 
-async def refused(connection: DriverConnection, access: Access, events: Sequence[Told]) -> set[int]:
+async def refused(connection: DriverConnection, access: Access, events: Sequence[ValidatedEvent]) -> set[int]:
     """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it."""
     codes = Counter(new.event.dossier_code for new in events)
     moving = {new.event.dossier_code for new in events if new.event.name in _MOVING}

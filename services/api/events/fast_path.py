@@ -16,7 +16,7 @@ from services.api.http import problems
 from services.api.http.auth import admitted, bearer_token
 from services.api.http.bodies.middleware import WholeBody
 from services.api.http.context import context_of
-from shared.access.store.keys import Scope as KeyScope
+from shared.access.store.keys import Permission
 from shared.vocabulary.errors import MotcuaError
 
 
@@ -30,7 +30,7 @@ class _Operation:
 _OPERATION: Final = _Operation(PATH)
 
 
-class FrontDoorMiddleware:
+class EventFastPathMiddleware:
     """Pure ASGI; stands behind the middlewares that every request passes."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -52,7 +52,7 @@ class FrontDoorMiddleware:
             await send(message)
 
         try:
-            caller = await admitted(request, bearer_token(scope), KeyScope.EVENTS_WRITE)
+            caller = await admitted(request, bearer_token(scope), Permission.EVENTS_WRITE)
             context = context_of(request)
             told = None if body is None else await take_event(context, caller, scope["headers"], body)
             if told is None:

@@ -13,7 +13,7 @@ from services.api.intake.fairness import BYTES_AT_ONCE, EVENTS_AT_ONCE, EVENTS_I
 from services.api.intake.group_commit import AppendResult
 from shared.access.store.visibility import Access
 from shared.database.engine import driver_session
-from shared.events.cloudevents.decoding import InvalidEventError, Told, read_event
+from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import lookups
 from shared.events.store.event_log import Appended, Outcome
@@ -37,17 +37,17 @@ class Recorded(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class EventIntake:
     """One caller's events on their way in. With ``dry_run`` nothing is stored."""
 
     context: Context
     caller: Caller
     dry_run: bool
 
-    async def read(self, raws: Sequence[bytes]) -> list[Told | Receipt]:
+    async def read(self, raws: Sequence[bytes]) -> list[ValidatedEvent | Receipt]:
         """Each event validated, or the receipt of its rejection."""
         key = await self.context.intake.content_key(self.caller.tenant)
-        answers: list[Told | Receipt] = []
+        answers: list[ValidatedEvent | Receipt] = []
         for start in range(0, len(raws), EVENTS_AT_ONCE):
             if len(raws) > 1:
                 await self.context.turnstile.turn(at_once=start % EVENTS_IN_A_ROW != 0)
@@ -58,15 +58,15 @@ class Teller:
                 answers += await self._read_large(piece, key)
         return answers
 
-    async def _read_large(self, piece: Sequence[bytes], key: bytes) -> list[Told | Receipt]:
+    async def _read_large(self, piece: Sequence[bytes], key: bytes) -> list[ValidatedEvent | Receipt]:
         """Events that take as long as many others do, each in a turn of its own."""
-        answers: list[Told | Receipt] = []
+        answers: list[ValidatedEvent | Receipt] = []
         for raw in piece:
             await self.context.turnstile.turn(at_once=True)
             answers.append(self._read_one(raw, key))
         return answers
 
-    def _read_one(self, raw: bytes, key: bytes) -> Told | Receipt:
+    def _read_one(self, raw: bytes, key: bytes) -> ValidatedEvent | Receipt:
         if len(raw) > LONGEST_EVENT:
             return receipts.too_long()
         try:
@@ -78,7 +78,7 @@ class Teller:
             get_logger().error("event_missed", tenant=self.caller.tenant, **failure_of(error))
             return receipts.failed()
 
-    async def record(self, read: Sequence[Told | Receipt]) -> list[Receipt]:
+    async def record(self, read: Sequence[ValidatedEvent | Receipt]) -> list[Receipt]:
         """The receipts of what `read` answered, in the same order; durable when it returns.
 
         Raises:
@@ -91,7 +91,7 @@ class Teller:
                 await self.context.turnstile.turn()
             return self._counted([receipts.appended(item, result) for item, result in zip(told, results, strict=True)])
         answers: dict[int, Receipt] = {index: item for index, item in enumerate(read) if isinstance(item, Receipt)}
-        allowed = [(index, item) for index, item in enumerate(read) if isinstance(item, Told)]
+        allowed = [(index, item) for index, item in enumerate(read) if isinstance(item, ValidatedEvent)]
         bounds: _Bounds | None = None
         if self.caller.agency is not None and allowed:
             bounds = await self._bounds([item for _, item in allowed])
@@ -108,7 +108,7 @@ class Teller:
                 answers[index] = receipts.appended(item, result, sees_first=bounds is None or identity in bounds.seen)
         return self._counted([answers[index] for index in range(len(read))])
 
-    async def record_many(self, read: Sequence[Told | Receipt]) -> Recorded:
+    async def record_many(self, read: Sequence[ValidatedEvent | Receipt]) -> Recorded:
         """As `record`, without a receipt for each event that was accepted: a long upload has no use for them.
 
         Raises:
@@ -134,11 +134,11 @@ class Teller:
             self.context.metrics.count_told(self.caller.tenant, receipts.ACCEPTED, accepted_count)
         return Recorded(accepted_count, last, others)
 
-    def _all_told(self, read: Sequence[Told | Receipt]) -> Sequence[Told] | None:
+    def _all_told(self, read: Sequence[ValidatedEvent | Receipt]) -> Sequence[ValidatedEvent] | None:
         """What was read, if all of it may be appended as it is."""
         if self.caller.agency is not None or self.dry_run or any(isinstance(item, Receipt) for item in read):
             return None
-        return cast("Sequence[Told]", read)
+        return cast("Sequence[ValidatedEvent]", read)
 
     def _counted(self, found: list[Receipt]) -> list[Receipt]:
         statuses = [receipt.status for receipt in found]
@@ -149,7 +149,7 @@ class Teller:
     async def _append(self, events: Sequence[NewEvent]) -> list[AppendResult]:
         return await self.context.intake.record(self.caller.tenant, events)
 
-    async def _bounds(self, events: Sequence[Told]) -> _Bounds | None:
+    async def _bounds(self, events: Sequence[ValidatedEvent]) -> _Bounds | None:
         catalogue = await self.context.catalogues.of(self.caller.tenant)
         access = Access.of(catalogue, self.caller.agency, self.context.catalogues.today())
         if access.root is None:

@@ -12,7 +12,7 @@ from services.api.http.field_errors import Fault, faults_of
 from services.api.http.messages import Kind, Language
 from services.api.http.problems import problem_body
 from services.api.intake.group_commit import AppendResult
-from shared.events.cloudevents.decoding import InvalidEventError, Told, parsed
+from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, parsed
 from shared.events.cloudevents.fields import LONGEST_ID, LONGEST_SOURCE
 from shared.events.store.event_log import Outcome
 
@@ -93,7 +93,7 @@ def _short_text(value: Any, longest: int) -> str | None:
     return value if isinstance(value, str) and len(value) <= longest else None
 
 
-def appended(told: Told, result: AppendResult, *, sees_first: bool = True) -> Receipt:
+def appended(told: ValidatedEvent, result: AppendResult, *, sees_first: bool = True) -> Receipt:
     """The receipt of an event that was given to the log. ``sees_first``: the caller may see what has its identity."""
     event = told.event
     if isinstance(result, Exception):
@@ -109,7 +109,7 @@ def appended(told: Told, result: AppendResult, *, sees_first: bool = True) -> Re
     return Receipt(event.id, event.source, rejection=Rejection(messages.INVALID, (Fault("/time", "future", {}),)))
 
 
-def outside(told: Told) -> Receipt:
+def outside(told: ValidatedEvent) -> Receipt:
     """The receipt of an event that the caller may not tell."""
     return Receipt(told.event.id, told.event.source, rejection=OUTSIDE)
 

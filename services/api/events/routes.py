@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.api.events import bodies, feed, receipts
 from services.api.events.documentation import POST_ANSWERS, POST_BODY, POST_DESCRIPTION
-from services.api.events.intake import Teller
+from services.api.events.intake import EventIntake
 from services.api.events.schemas import FeedPage
 from services.api.events.uploads import take_lines
-from services.api.http.auth import Caller, Scope, requires
+from services.api.http.auth import Caller, Permission, requires
 from services.api.http.bodies.kinds import BodyKind, kind_of, plain_kind
 from services.api.http.bodies.limits import LONGEST_EVENT, too_large
 from services.api.http.context import Context, RequestContext
@@ -31,8 +31,8 @@ _LARGEST_POSITION: Final = 2**63 - 1
 
 PATH: Final = "/v1/events"
 
-Writer = Annotated[Caller, Depends(requires(Scope.EVENTS_WRITE))]
-Reader = Annotated[Caller, Depends(requires(Scope.DOSSIERS_READ))]
+Writer = Annotated[Caller, Depends(requires(Permission.EVENTS_WRITE))]
+Reader = Annotated[Caller, Depends(requires(Permission.DOSSIERS_READ))]
 
 
 def _written(content: Any) -> bytes:
@@ -71,7 +71,7 @@ async def take_events(request: Request, context: Context, caller: Caller, *, dry
         MotcuaError: refused as a whole.
     """
     kind = kind_of(request)
-    teller = Teller(context, caller, dry_run)
+    teller = EventIntake(context, caller, dry_run)
     if kind is BodyKind.LINES:
         return await take_lines(request, teller, language_of(request))
     body = await bodies.whole(request)
@@ -90,14 +90,14 @@ async def take_event(context: Context, caller: Caller, headers: Iterable[tuple[b
     """
     if plain_kind(headers) is not BodyKind.JSON or body[:1] != b"{" or len(body) > LONGEST_EVENT:
         return None
-    return _written(await _told_one(Teller(context, caller, dry_run=False), body))
+    return _written(await _told_one(EventIntake(context, caller, dry_run=False), body))
 
 
-async def _take_one(teller: Teller, raw: bytes) -> Response:
+async def _take_one(teller: EventIntake, raw: bytes) -> Response:
     return _json(await _told_one(teller, raw), 202)
 
 
-async def _told_one(teller: Teller, raw: bytes) -> dict[str, Any]:
+async def _told_one(teller: EventIntake, raw: bytes) -> dict[str, Any]:
     receipt = (await teller.record(await teller.read((raw,))))[0]
     if receipt.rejection is not None:
         raise Refused(receipt.rejection.kind, receipt.rejection.faults)
@@ -105,7 +105,7 @@ async def _told_one(teller: Teller, raw: bytes) -> dict[str, Any]:
     return receipt.told()
 
 
-async def _take_array(request: Request, teller: Teller, body: bytes) -> Response:
+async def _take_array(request: Request, teller: EventIntake, body: bytes) -> Response:
     turn = teller.context.turnstile.turn
     found = await teller.record(await teller.read(await bodies.cut_into_items(body, MOST_EVENTS, turn)))
     sums = receipts.sums_of(found)

@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from services.api.events.bodies import LONGEST_LINE, Lines, TruncatedError
-from services.api.events.intake import Recorded, Teller
+from services.api.events.intake import EventIntake, Recorded
 from services.api.events.receipts import DUPLICATE, Receipt, Rejection
 from services.api.http import messages
 from services.api.http.bodies.kinds import is_gzip
 from services.api.http.field_errors import Fault
 from services.api.http.messages import Kind, Language
 from services.api.http.problems import Refused, problem_body
-from shared.events.cloudevents.decoding import Told
+from shared.events.cloudevents.decoding import ValidatedEvent
 from shared.observability import note
 from shared.vocabulary.errors import Overloaded
 
@@ -45,7 +45,7 @@ _TOO_LONG: Final = Receipt(
 class _Upload:
     """One upload under way."""
 
-    def __init__(self, teller: Teller, language: Language) -> None:
+    def __init__(self, teller: EventIntake, language: Language) -> None:
         self._teller = teller
         self._language = language
         # closed by the answer that is read from it, or by `aclose`
@@ -71,7 +71,7 @@ class _Upload:
         if appending is not None:
             await asyncio.shield(appending)
 
-    async def _append(self, numbers: list[int], items: list[Told | Receipt]) -> None:
+    async def _append(self, numbers: list[int], items: list[ValidatedEvent | Receipt]) -> None:
         recorded = await self._record(items)
         self._accepted += recorded.accepted
         self._note_position(recorded.last_position)
@@ -88,7 +88,7 @@ class _Upload:
         if position is not None:
             self._last_position = max(position, self._last_position or 0)
 
-    async def _record(self, items: list[Told | Receipt]) -> Recorded:
+    async def _record(self, items: list[ValidatedEvent | Receipt]) -> Recorded:
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE_SECONDS
         while True:
@@ -130,7 +130,7 @@ class _Upload:
             self._spool.close()
 
 
-async def take_lines(request: Request, teller: Teller, language: Language) -> StreamingResponse:
+async def take_lines(request: Request, teller: EventIntake, language: Language) -> StreamingResponse:
     """Take a body of lines and answer its receipts.
 
     Raises:

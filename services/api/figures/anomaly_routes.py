@@ -23,8 +23,8 @@ from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.figures.store import drill_down
 from shared.figures.store.agency_rows import AgencyRows
-from shared.figures.store.drill_down import AnomalyCounts, Strange
-from shared.figures.store.tables import Scope
+from shared.figures.store.drill_down import AnomalyCounts, AnomalyFilter
+from shared.figures.store.tables import FigureScope
 from shared.search.store.filters import Selection
 
 router = APIRouter(tags=["figures"])
@@ -64,7 +64,7 @@ async def row_dossiers(
 ) -> Response:
     """List the dossiers of one figure of one row."""
 
-    def choose(scope: Scope, now: datetime, _: Almanac) -> Selection:
+    def choose(scope: FigureScope, now: datetime, _: Almanac) -> Selection:
         return drill_down.of_row(drill_down.selection_of(scope, now, asked.figure), scope, by, asked.row)
 
     return await listed_of(request, context, caller, asked, choose)
@@ -81,7 +81,7 @@ class AnomalyQuestion(ListQuestion):
     """A kind of anomaly, and how its dossiers are listed."""
 
     anomaly: Annotated[
-        AnomalyCode | Strange,
+        AnomalyCode | AnomalyFilter,
         Field(
             description="The kind (loại bất thường); `any`: with one or more, as `with_anomaly` counts; `all`: with or"
             " without, as `dossiers` counts.",
@@ -106,7 +106,7 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
     """Count the anomalies."""
     filters, everything = _whole(asked)
 
-    async def answer(connection: DriverConnection, scope: Scope, now: datetime) -> dict[str, Any]:
+    async def answer(connection: DriverConnection, scope: FigureScope, now: datetime) -> dict[str, Any]:
         if scope.past is not None:
             await reckon_told_by_others(connection, scope.past)
         selection = drill_down.selection_of(scope, now, None if everything else Figure.RECEIVED)
@@ -117,7 +117,7 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
     return _json(await asked_of(context, caller, filters, answer))
 
 
-def _anomalies(scope: Scope, counted: dict[str | None, AnomalyCounts], *, everything: bool) -> dict[str, Any]:
+def _anomalies(scope: FigureScope, counted: dict[str | None, AnomalyCounts], *, everything: bool) -> dict[str, Any]:
     rows = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
     by_row: dict[str, list[AnomalyCounts]] = {key: [] for key in rows.keys}
     for code, of_code in counted.items():
@@ -163,7 +163,7 @@ async def anomaly_dossiers(
     """List the dossiers with one kind of anomaly."""
     filters, everything = _whole(asked)
 
-    def choose(scope: Scope, now: datetime, _: Almanac) -> Selection:
+    def choose(scope: FigureScope, now: datetime, _: Almanac) -> Selection:
         selection = drill_down.selection_of(scope, now, None if everything else Figure.RECEIVED)
         if asked.row is not None:
             selection = drill_down.of_row(selection, scope, "agency", asked.row)

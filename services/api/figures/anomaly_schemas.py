@@ -5,7 +5,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.figures.schemas import PeriodOut, ScopeOut, link_answer
-from shared.figures.store.tables import Scope
+from shared.figures.store.tables import FigureScope
 
 _PERIOD: Final[dict[str, Any]] = {"from": "2018-01-01", "to": "2018-12-31"}
 _SCOPE: Final[dict[str, Any]] = {
@@ -130,7 +130,7 @@ class WorkingTimeAnswer(BaseModel):
     row_unconfirmed_dossiers: str | None = Field(description="Template of that of a row, with both.")
 
 
-def anomaly_links(scope: Scope, *, with_period: bool) -> dict[str, str]:
+def anomaly_links(scope: FigureScope, *, with_period: bool) -> dict[str, str]:
     """The links of ``stats/anomalies``."""
     path = "/v1/stats/anomalies/dossiers"
     return {
@@ -139,7 +139,7 @@ def anomaly_links(scope: Scope, *, with_period: bool) -> dict[str, str]:
     }
 
 
-def working_time_links(scope: Scope, by: str | None) -> dict[str, str | None]:
+def working_time_links(scope: FigureScope, by: str | None) -> dict[str, str | None]:
     """The links of ``stats/working-time``."""
     path = "/v1/stats/working-time/dossiers"
     return {

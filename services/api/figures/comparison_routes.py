@@ -13,8 +13,8 @@ from services.api.http.openapi import error_answers
 from shared.database.engine import DriverConnection
 from shared.figures.rules.comparison import Compare, as_far, compared_period
 from shared.figures.store import tables
-from shared.figures.store.tables import Scope, Table
-from shared.vocabulary.periods import Cut, read_period
+from shared.figures.store.tables import FigureScope, Table
+from shared.vocabulary.periods import TimeGrain, read_period
 
 router = APIRouter(tags=["figures"])
 
@@ -31,8 +31,8 @@ def _ask_by(by: str | None) -> Ask:
     if by in _ASKS:
         return _ASKS[by]
 
-    async def cut_by_time(connection: DriverConnection, scope: Scope) -> Table:
-        return await tables.by_time(connection, scope, Cut(str(by)))
+    async def cut_by_time(connection: DriverConnection, scope: FigureScope) -> Table:
+        return await tables.by_time(connection, scope, TimeGrain(str(by)))
 
     return cut_by_time
 

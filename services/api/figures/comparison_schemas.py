@@ -19,8 +19,8 @@ from services.api.figures.schemas import (
 )
 from shared.counting.rules.figure_definitions import Sums, report
 from shared.figures.rules.comparison import Compare, changes, mean_of_units, rate_changes
-from shared.figures.store.tables import UNKNOWN, Row, Scope, Table
-from shared.vocabulary.periods import Cut, Period
+from shared.figures.store.tables import UNKNOWN, FigureScope, Row, Table
+from shared.vocabulary.periods import Period, TimeGrain
 
 _SUMMARY: Final[dict[str, Any]] = SummaryOut.model_json_schema()["examples"][0]
 _FIGURES: Final = {name: _SUMMARY[name] for name in ("received", "resolved", "open", "rates", "checks")}
@@ -152,7 +152,7 @@ def _compared(present: Sums, compared: Sums) -> dict[str, Any]:
 
 
 def comparison_answer(
-    compare: Compare, by: str | None, asked: tuple[Scope, Table], compared_with: tuple[Scope, Period, Table]
+    compare: Compare, by: str | None, asked: tuple[FigureScope, Table], compared_with: tuple[FigureScope, Period, Table]
 ) -> dict[str, Any]:
     """The answer of ``stats/comparison``: the rows of both tables by key."""
     (scope, table), (other_scope, other_period, other) = asked, compared_with
@@ -161,7 +161,7 @@ def comparison_answer(
         **head_answer(scope),
         "compared_period": {"from": other_period.from_on, "to": other_period.to_on},
         "by": by,
-        "rows": [_row(*rows) for rows in (_in_turn(table, other) if by in set(Cut) else _by_key(table, other))],
+        "rows": [_row(*rows) for rows in (_in_turn(table, other) if by in set(TimeGrain) else _by_key(table, other))],
         "total": _compared(table.total, other.total),
         "as_of": stamp_answer(table.stamp),
         **_links(scope, by),
@@ -197,13 +197,13 @@ def _row(row: Row, beside: Row) -> dict[str, Any]:
     return {"key": row.key, "name": row.name, "compared_key": beside.key, **_compared(row.sums, beside.sums)}
 
 
-def _links(scope: Scope, by: str | None) -> dict[str, str | None]:
+def _links(scope: FigureScope, by: str | None) -> dict[str, str | None]:
     if by is not None:
         return {**table_links(scope, by)}
     return {"dossiers": link_answer(scope, "/v1/stats/summary/dossiers", figure="{figure}"), "row_dossiers": None}
 
 
-def averages_answer(by: str, scope: Scope, table: Table) -> dict[str, Any]:
+def averages_answer(by: str, scope: FigureScope, table: Table) -> dict[str, Any]:
     """The answer of ``stats/averages``."""
     return {
         **head_answer(scope),

@@ -14,8 +14,7 @@ from services.api.dossiers.routes import DossierReader, Paging, listed
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.schemas import SummaryOut, TableOut, summary_answer, table_answer
 from services.api.http.as_of import View
-from services.api.http.auth import Caller, requires
-from services.api.http.auth import Scope as Right
+from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import LocalDate
@@ -24,12 +23,12 @@ from shared.counting.rules.figure_definitions import AnyFigure
 from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store import tables
 from shared.figures.store.drill_down import as_then, selection_of
-from shared.figures.store.tables import Scope, Table
+from shared.figures.store.tables import FigureScope, Table
 from shared.search.store.filters import Selection
 from shared.vocabulary.errors import NotYet
 from shared.vocabulary.events import Channel
 from shared.vocabulary.local_time import local_date
-from shared.vocabulary.periods import Cut, read_period
+from shared.vocabulary.periods import TimeGrain, read_period
 
 router = APIRouter(tags=["figures"])
 
@@ -37,7 +36,7 @@ WAIT_SECONDS: Final = 5.0
 """How long ``min_position`` waits for an event to be counted."""
 
 By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
-Ask = Callable[[DriverConnection, Scope], Awaitable[Table]]
+Ask = Callable[[DriverConnection, FigureScope], Awaitable[Table]]
 
 _KEYED: Final[dict[str, Ask]] = {
     "agency": tables.by_agency,
@@ -46,7 +45,7 @@ _KEYED: Final[dict[str, Ask]] = {
     "channel": tables.by_channel,
 }
 
-StatsCaller = Annotated[Caller, Depends(requires(Right.STATS_READ))]
+StatsCaller = Annotated[Caller, Depends(requires(Permission.STATS_READ))]
 
 
 def _text(description: str, example: str) -> Any:
@@ -103,12 +102,12 @@ class Filters(BaseModel):
 FilterParameters = Annotated[Filters, Query()]
 
 
-async def scope_of(context: Context, caller: Caller, asked: Filters) -> Scope:
+async def scope_of(context: Context, caller: Caller, asked: Filters) -> FigureScope:
     """What the caller asks about, as far as the key sees it."""
     catalogue = await context.catalogues.of(caller.tenant)
     access = Access.of(catalogue, caller.agency, context.catalogues.today())
     period = read_period(asked.period, asked.from_, asked.to).until(access.today)
-    return Scope(
+    return FigureScope(
         access=access,
         period=period,
         tree_on=asked.tree_on or period.to_on,
@@ -119,7 +118,7 @@ async def scope_of(context: Context, caller: Caller, asked: Filters) -> Scope:
     )
 
 
-async def answered(context: Context, caller: Caller, asked: Filters, ask: Ask) -> tuple[Scope, Table]:
+async def answered(context: Context, caller: Caller, asked: Filters, ask: Ask) -> tuple[FigureScope, Table]:
     """Ask once; again where an agency is new to us, or it has just become another day."""
     if asked.min_position:
         await wait_until_counted(context, caller, asked.min_position)
@@ -138,10 +137,10 @@ async def answered(context: Context, caller: Caller, asked: Filters, ask: Ask) -
     return scope, table
 
 
-def past_scope_of(view: View, asked: Filters) -> Scope:
+def past_scope_of(view: View, asked: Filters) -> FigureScope:
     """What the caller asks about, as of an earlier instant."""
     period = read_period(asked.period, asked.from_, asked.to).until(view.on)
-    return Scope(
+    return FigureScope(
         access=view.then,
         period=period,
         tree_on=asked.tree_on or period.to_on,
@@ -154,7 +153,7 @@ def past_scope_of(view: View, asked: Filters) -> Scope:
     )
 
 
-async def _answered_then(connection: DriverConnection, view: View, *, asked: Filters, ask: Ask) -> tuple[Scope, Table]:
+async def _answered_then(connection: DriverConnection, view: View, *, asked: Filters, ask: Ask) -> tuple[FigureScope, Table]:
     scope = past_scope_of(view, asked)
     return scope, await ask(connection, scope)
 
@@ -246,8 +245,8 @@ async def by(
 ) -> Response:
     """Answer the figures cut by something."""
 
-    async def cut_by_time(connection: DriverConnection, scope: Scope) -> Table:
-        return await tables.by_time(connection, scope, Cut(by))
+    async def cut_by_time(connection: DriverConnection, scope: FigureScope) -> Table:
+        return await tables.by_time(connection, scope, TimeGrain(by))
 
     scope, table = await answered(context, caller, asked, _KEYED.get(by, cut_by_time))
     return _json(table_answer(scope, by, table))

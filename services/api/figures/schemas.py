@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.counting.rules.figure_definitions import Check, Sums, percent
 from shared.counting.store.answers import Stamp
-from shared.figures.store.tables import Row, Scope, Table
+from shared.figures.store.tables import FigureScope, Row, Table
 from shared.vocabulary.periods import Period
 
 _HEAD_EXAMPLE: Final[dict[str, Any]] = {
@@ -267,7 +267,7 @@ def _period(period: Period) -> dict[str, Any]:
     return {"from": period.from_on, "to": period.to_on}
 
 
-def head_answer(scope: Scope) -> dict[str, Any]:
+def head_answer(scope: FigureScope) -> dict[str, Any]:
     """What an answer is about."""
     return {
         "period": _period(scope.period),
@@ -286,7 +286,7 @@ def stamp_answer(stamp: Stamp) -> dict[str, Any]:
     return {"position": stamp.position, "recorded_at": stamp.recorded_at, "lag_seconds": round(stamp.lag_seconds, 3)}
 
 
-def link_answer(scope: Scope, path: str, *, with_period: bool = True, **more: str) -> str:
+def link_answer(scope: FigureScope, path: str, *, with_period: bool = True, **more: str) -> str:
     """A link to dossiers of the scope: everything that the answer was asked with is in it."""
     filters = {"agency": scope.agency, "field": scope.field, "procedure": scope.procedure, "channel": scope.channel}
     days = {"from": scope.period.from_on, "to": scope.period.to_on} if with_period else {}
@@ -297,7 +297,7 @@ def link_answer(scope: Scope, path: str, *, with_period: bool = True, **more: st
     return "&".join([f"{quote(path)}?{query}", *(f"{name}={template}" for name, template in more.items())])
 
 
-def table_links(scope: Scope, by: str) -> dict[str, str]:
+def table_links(scope: FigureScope, by: str) -> dict[str, str]:
     """The links of a table: to the dossiers of its total and of its rows."""
     return {
         "dossiers": link_answer(scope, "/v1/stats/summary/dossiers", figure="{figure}"),
@@ -312,13 +312,13 @@ def _row(row: Row) -> dict[str, Any]:
     return head | nested(row.sums)
 
 
-def summary_answer(scope: Scope, table: Table) -> dict[str, Any]:
+def summary_answer(scope: FigureScope, table: Table) -> dict[str, Any]:
     """The answer of ``stats/summary``."""
     answer = head_answer(scope) | nested(table.total, table.checks) | {"as_of": stamp_answer(table.stamp)}
     return answer | {"dossiers": link_answer(scope, "/v1/stats/summary/dossiers", figure="{figure}")}
 
 
-def table_answer(scope: Scope, by: str, table: Table) -> dict[str, Any]:
+def table_answer(scope: FigureScope, by: str, table: Table) -> dict[str, Any]:
     """The answer of ``stats/by/{by}``."""
     return {
         "by": by,

@@ -17,7 +17,7 @@ from shared.calendar.rules.almanac import Almanac
 from shared.calendar.store.stored_almanacs import read_almanac
 from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store import drill_down
-from shared.figures.store.tables import Scope
+from shared.figures.store.tables import FigureScope
 from shared.search.store.filters import Selection
 
 LIST_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
@@ -26,7 +26,7 @@ LIST_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/
 PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 """A key of a row: no control characters, which the database would not take."""
 
-Choose = Callable[[Scope, datetime, Almanac], Selection]
+Choose = Callable[[FigureScope, datetime, Almanac], Selection]
 """The dossiers of a scope that are listed, at an instant and by the calendar as known then."""
 
 _T = TypeVar("_T")
@@ -36,7 +36,7 @@ class ListQuestion(Filters, Paging):
     """A scope of figures, and how its dossiers are listed."""
 
 
-async def present_scope(context: Context, caller: Caller, asked: Filters) -> Scope:
+async def present_scope(context: Context, caller: Caller, asked: Filters) -> FigureScope:
     """The scope on present knowledge, once the events that are waited for are counted."""
     if asked.min_position:
         await wait_until_counted(context, caller, asked.min_position)
@@ -47,7 +47,7 @@ async def asked_of(
     context: Context,
     caller: Caller,
     asked: Filters,
-    answer: Callable[[DriverConnection, Scope, datetime], Awaitable[_T]],
+    answer: Callable[[DriverConnection, FigureScope, datetime], Awaitable[_T]],
 ) -> _T:
     """``answer(connection, scope, instant)`` of now, or of ``as_of`` in one snapshot with its past reckoned."""
     if asked.as_of is None:

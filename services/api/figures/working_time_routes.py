@@ -32,11 +32,11 @@ from shared.database.pace import Pace
 from shared.figures.store import drill_down
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.drill_down import Resolved
-from shared.figures.store.tables import UNKNOWN, Scope, pieces_of
+from shared.figures.store.tables import UNKNOWN, FigureScope, pieces_of
 from shared.search.store.filters import Selection
 from shared.vocabulary.events import ProcedureCode
 from shared.vocabulary.local_time import local_date
-from shared.vocabulary.periods import Cut
+from shared.vocabulary.periods import TimeGrain
 
 router = APIRouter(tags=["figures"])
 
@@ -92,7 +92,7 @@ async def working_time_dossiers(
 ) -> Response:
     """List the dossiers of one figure of the working times."""
 
-    def choose(scope: Scope, now: datetime, almanac: Almanac) -> Selection:
+    def choose(scope: FigureScope, now: datetime, almanac: Almanac) -> Selection:
         selection = drill_down.selection_of(scope, now, Figure.RESOLVED)
         if asked.row is not None:
             selection = drill_down.of_row(selection, scope, asked.by or "agency", asked.row)
@@ -165,13 +165,13 @@ _AT_ONCE: Final = 25
 class _Gathered:
     """Working times as pages come in: of all, and by row."""
 
-    def __init__(self, by: str | None, scope: Scope, almanac: Almanac) -> None:
+    def __init__(self, by: str | None, scope: FigureScope, almanac: Almanac) -> None:
         self.by = by
         self.scope = scope
         self.almanac = almanac
         self.table = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
         self.total = _Times()
-        self.buckets = pieces_of(scope.period, Cut(by)) if by in set(Cut) else []
+        self.buckets = pieces_of(scope.period, TimeGrain(by)) if by in set(TimeGrain) else []
         self.begins = [bucket.period.from_on for bucket in self.buckets]
         self.rows: dict[str, _Times] = {bucket.key: _Times() for bucket in self.buckets}
 
@@ -227,7 +227,7 @@ def _took(total: _Times, rows: list[tuple[str, _Times]], name: Callable[[str], s
     }
 
 
-def _key(by: str, one: Resolved, scope: Scope, table: AgencyRows) -> str:
+def _key(by: str, one: Resolved, scope: FigureScope, table: AgencyRows) -> str:
     match by:
         case "agency":
             return table.key(one.agency)
@@ -240,7 +240,7 @@ def _key(by: str, one: Resolved, scope: Scope, table: AgencyRows) -> str:
             return one.channel or UNKNOWN
 
 
-def _name(by: str | None, key: str, scope: Scope, table: AgencyRows) -> str | None:
+def _name(by: str | None, key: str, scope: FigureScope, table: AgencyRows) -> str | None:
     if by == "agency":
         return table.name(key)
     if by == "procedure":

@@ -17,7 +17,7 @@ from services.api.sync.routes import limits_of
 from shared.database.engine import driver_session
 from shared.observability import failure_of, get_logger
 from shared.projection.store import health
-from shared.projection.store.health import Standing
+from shared.projection.store.health import TenantHealth
 from shared.sync.rules.alarm_rules import SyncAlarm, alarms
 from shared.sync.store import alarms as sync_alarms
 
@@ -87,7 +87,7 @@ def _expected_schema() -> str | None:
     return ScriptDirectory(str(Path(folder))).get_current_head()
 
 
-async def _database(context: Context) -> tuple[list[Dependency], list[Standing]]:
+async def _database(context: Context) -> tuple[list[Dependency], list[TenantHealth]]:
     try:
         async with asyncio.timeout(LOOK_SECONDS), driver_session(context.health_engine) as connection:
             version = await health.schema_version(connection)
@@ -107,7 +107,7 @@ async def _database(context: Context) -> tuple[list[Dependency], list[Standing]]
     return [Dependency(name="postgres", ready=True), schema, _worker(standings)], standings
 
 
-def _worker(standings: list[Standing]) -> Dependency:
+def _worker(standings: list[TenantHealth]) -> Dependency:
     """Its sign of life is work: a cursor that it has moved, or looked at and found nothing to move."""
     silent = [
         standing
@@ -148,7 +148,7 @@ async def readyz(context: RequestContext) -> Response:
     return Response(orjson.dumps(answer.model_dump()), 200 if answer.ready else 503, media_type="application/json")
 
 
-def _lag(standing: Standing) -> Lag:
+def _lag(standing: TenantHealth) -> Lag:
     return Lag(
         tenant=standing.tenant,
         events=standing.head,
@@ -173,7 +173,7 @@ _GAUGES: Final[dict[str, tuple[str, str]]] = {
 _LEDGER: Final = ("pending", "parked", "unsendable")
 
 
-def _gauges(standings: list[Standing]) -> CollectorRegistry:
+def _gauges(standings: list[TenantHealth]) -> CollectorRegistry:
     """What the database knows: the same whichever process is asked."""
     registry = CollectorRegistry()
     for name, (attribute, words) in _GAUGES.items():

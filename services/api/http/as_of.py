@@ -13,7 +13,7 @@ from services.api.http.parameters import read_known_at
 from services.api.http.reads.heavy import HeavyReads
 from shared.access.store.visibility import Access
 from shared.as_of.store import dossiers as past_dossiers
-from shared.as_of.store.dossiers import PATIENCE_SECONDS, Past
+from shared.as_of.store.dossiers import PATIENCE_SECONDS, PointInTime
 from shared.catalogue.rules.agency_tree import AgencyCatalogue
 from shared.catalogue.store.cache import CatalogueCache
 from shared.catalogue.store.catalogues import Catalogue, read_agencies, read_procedures, read_seen
@@ -42,7 +42,7 @@ class View:
     """
 
     prefix: Prefix
-    past: Past
+    past: PointInTime
     then: Access
     now: Access
 
@@ -64,11 +64,11 @@ class View:
 
 @dataclass(slots=True)
 class _Remembered:
-    past: Past
+    past: PointInTime
     until: float
 
 
-class Pasts:
+class AsOfViews:
     """The pasts that were asked about lately, and the catalogues as they were known then."""
 
     def __init__(self, heavy: HeavyReads, catalogues: CatalogueCache, most_dossiers: int) -> None:
@@ -125,7 +125,7 @@ class Pasts:
         # the end of today has not come: what is recorded until now
         return None if as_of == self._catalogues.today().isoformat() else read_known_at(as_of)
 
-    async def _past(self, connection: DriverConnection, prefix: Prefix) -> Past:
+    async def _past(self, connection: DriverConnection, prefix: Prefix) -> PointInTime:
         now = time.monotonic()
         key = (prefix.tenant, prefix.position)
         found = self._pasts.pop(key, None)

@@ -17,11 +17,11 @@ from services.api.http.context import context_of
 from services.api.http.keyring import Caller
 from services.api.http.problems import Unauthenticated
 from services.api.http.query_names import refuse_unknown
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.observability import note
 from shared.vocabulary.errors import FieldError, Forbidden
 
-__all__ = ["Caller", "Scope", "any_caller", "refuse_replacing", "requires", "requires_whole_province"]
+__all__ = ["Caller", "Permission", "any_caller", "refuse_replacing", "requires", "requires_whole_province"]
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -35,16 +35,16 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 _BEARER: Final = b"Bearer "
 
-Demand = frozenset[Scope]
+Demand = frozenset[Permission]
 """The scopes that an operation asks of a key."""
 
-_asked: Final[dict[Callable[..., Any], Scope]] = {}
+_asked: Final[dict[Callable[..., Any], Permission]] = {}
 """What the dependencies that `requires` made ask for."""
 
 
 def demand_of(dependant: Dependant) -> Demand | None:
     """What an operation asks of a key, its dependencies' among it; None: it needs no key."""
-    found: set[Scope] = set()
+    found: set[Permission] = set()
     needs_key = dependant.call is _caller
     if dependant.call in _asked:
         found.add(_asked[dependant.call])
@@ -75,7 +75,7 @@ async def _known(request: Request, token: str | None) -> Caller:
     return caller
 
 
-async def admitted(request: Request, token: str | None, scope: Scope) -> Caller:
+async def admitted(request: Request, token: str | None, scope: Permission) -> Caller:
     """The caller that a bearer token stands for, if it has this scope.
 
     Raises:
@@ -85,7 +85,7 @@ async def admitted(request: Request, token: str | None, scope: Scope) -> Caller:
     return await admitted_to(request, token, (scope,))
 
 
-async def admitted_to(request: Request, token: str | None, demand: Iterable[Scope]) -> Caller:
+async def admitted_to(request: Request, token: str | None, demand: Iterable[Permission]) -> Caller:
     """As `admitted`, for several scopes."""
     caller = await _known(request, token)
     for scope in demand:
@@ -112,12 +112,12 @@ async def any_caller(request: Request, caller: Known) -> Caller:
     return caller
 
 
-def requires(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
+def requires(scope: Permission | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
     """A dependency that answers the caller if the key has this scope, and refuses with 401 or 403 if not.
 
     Like `any_caller` it refuses query parameters that the operation does not have.
     """
-    required = Scope(scope)
+    required = Permission(scope)
 
     async def caller_with_scope(request: Request, caller: Known) -> Caller:
         if not caller.may(required):
@@ -129,7 +129,7 @@ def requires(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller
     return caller_with_scope
 
 
-def requires_whole_province(scope: Scope | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
+def requires_whole_province(scope: Permission | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
     """As `requires`, for a key of the whole tenant: what is shown or begun belongs to no agency. Refuses others with 403."""
     with_scope = requires(scope)
 
@@ -139,7 +139,7 @@ def requires_whole_province(scope: Scope | str) -> Callable[[Request, Caller], A
             raise Forbidden("this concerns the whole province; the key has an agency subtree")
         return caller
 
-    _asked[caller_of_all] = Scope(scope)
+    _asked[caller_of_all] = Permission(scope)
     return caller_of_all
 
 

@@ -8,7 +8,7 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
-from services.api.http.as_of import Pasts
+from services.api.http.as_of import AsOfViews
 from services.api.http.bodies.limits import Held
 from services.api.http.keyring import KeyRing
 from services.api.http.reads import limits
@@ -16,7 +16,7 @@ from services.api.http.reads.heavy import HeavyReads
 from services.api.http.reads.places import Seats
 from services.api.http.reads.shared_answers import SharedAnswers
 from services.api.http.reads.watcher import Watchers
-from services.api.intake.fairness import Turnstile
+from services.api.intake.fairness import IngestFairness
 from services.api.metrics import Metrics
 from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
@@ -50,10 +50,10 @@ class Context:
     keys: KeyRing
     catalogues: CatalogueCache
     almanacs: Almanacs
-    pasts: Pasts
+    pasts: AsOfViews
     intake: "Intake"
     stopping: asyncio.Event
-    turnstile: Turnstile = field(default_factory=Turnstile)
+    turnstile: IngestFairness = field(default_factory=IngestFairness)
     held: Held = field(default_factory=Held)
     shared: SharedAnswers = field(default_factory=SharedAnswers)
     streams: Seats = field(default_factory=lambda: Seats("streams", in_all=limits.STREAMS, by_key=limits.STREAMS_BY_KEY))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.search.store.pages import Mark
+from shared.search.store.pages import PageKey
 from shared.vocabulary.codes import is_dossier_code
 from shared.vocabulary.errors import InvalidInput
 
@@ -26,7 +26,7 @@ def digest_of(question: Mapping[str, Any]) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text).digest()[:_DIGEST_BYTES]).decode()
 
 
-def written(mark: Mark | None, digest: str) -> str | None:
+def written(mark: PageKey | None, digest: str) -> str | None:
     """The cursor that begins after ``mark``; None: there is no next page."""
     if mark is None:
         return None
@@ -34,7 +34,7 @@ def written(mark: Mark | None, digest: str) -> str | None:
     return base64.urlsafe_b64encode(orjson.dumps([_VERSION, digest, value, mark.code])).rstrip(b"=").decode()
 
 
-def read(cursor: str | None, digest: str) -> Mark | None:
+def read(cursor: str | None, digest: str) -> PageKey | None:
     """Where to begin.
 
     Raises:
@@ -52,11 +52,11 @@ def read(cursor: str | None, digest: str) -> Mark | None:
     return mark
 
 
-def _parts(cursor: str) -> tuple[str, Mark] | None:
+def _parts(cursor: str) -> tuple[str, PageKey] | None:
     try:
         version, made_for, value, code = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         at = None if value is None else datetime.fromisoformat(value)
     except (ValueError, TypeError):
         return None
     is_ours = version == _VERSION and isinstance(code, str) and is_dossier_code(code)
-    return (made_for, Mark(at, code)) if is_ours and (at is None or at.tzinfo is not None) else None
+    return (made_for, PageKey(at, code)) if is_ours and (at is None or at.tzinfo is not None) else None

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.access.store import keys, tenants
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.settings import LOCAL_TENANT, Settings
 from shared.vocabulary.events import AgencyCode, Tenant
@@ -26,12 +26,12 @@ class Caller:
 
     tenant: Tenant
     key_id: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[Permission]
     agency: AgencyCode | None
 
-    def may(self, scope: Scope) -> bool:
+    def may(self, scope: Permission) -> bool:
         """Whether the caller has this scope; ``admin`` implies all."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+        return scope in self.scopes or Permission.ADMIN in self.scopes
 
     @property
     def has_whole_province(self) -> bool:
@@ -78,7 +78,7 @@ class KeyRing:
     async def _find(self, token: str) -> Caller | None:
         if self._development_key and hmac.compare_digest(token.encode(), self._development_key):
             await self._make_local_tenant()
-            return Caller(Tenant(LOCAL_TENANT), DEVELOPMENT_KEY_ID, frozenset({Scope.ADMIN}), None)
+            return Caller(Tenant(LOCAL_TENANT), DEVELOPMENT_KEY_ID, frozenset({Permission.ADMIN}), None)
         async with driver_session(self._engine) as connection:
             key = await keys.find(connection, token)
         return None if key is None else Caller(key.tenant, key.key_id, key.scopes, key.agency)

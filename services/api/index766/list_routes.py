@@ -22,7 +22,7 @@ from shared.index766.store.lists import Part, PartOf
 from shared.search.store.filters import Selection
 
 if TYPE_CHECKING:
-    from shared.figures.store.tables import Scope
+    from shared.figures.store.tables import FigureScope
 
 router = APIRouter(tags=["figures"])
 
@@ -96,7 +96,7 @@ async def index_procedures(
     """List the procedures of one part of an indicator."""
     part = PartOf(asked.indicator, Part(asked.part))
 
-    async def answer(connection: DriverConnection, scope: "Scope", now: "datetime") -> dict[str, Any]:
+    async def answer(connection: DriverConnection, scope: "FigureScope", now: "datetime") -> dict[str, Any]:
         return procedures_answer(scope, part, await lists.procedures(connection, scope, now, part))
 
     return Response(orjson.dumps(await asked_of(context, caller, asked, answer)), media_type="application/json")

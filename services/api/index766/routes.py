@@ -10,8 +10,7 @@ from services.api.catalogue.bodies import body_described, read_array, validated
 from services.api.catalogue.schemas import Change
 from services.api.figures.routes import FilterParameters, Filters, StatsCaller, past_scope_of, scope_of, wait_until_counted
 from services.api.http.as_of import View
-from services.api.http.auth import Caller, requires
-from services.api.http.auth import Scope as Right
+from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
@@ -19,7 +18,7 @@ from services.api.http.problems import InvalidFields
 from services.api.index766.schemas import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
-from shared.figures.store.tables import Scope
+from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import online_points
 from shared.index766.store import counts, given_figures
 from shared.index766.store.counts import Reading
@@ -34,19 +33,19 @@ MAX_INPUTS: Final = 5_000
 _INPUTS: Final = TypeAdapter(list[InputItem])
 _INPUTS_DESCRIBED: Final = TypeAdapter(Annotated[list[InputItem], Field(max_length=MAX_INPUTS)])
 
-Admin = Annotated[Caller, Depends(requires(Right.ADMIN))]
+Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
 
 
 def _json(answer: dict[str, Any]) -> Response:
     return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
-async def _read(context: Context, caller: Caller, asked: Filters) -> tuple[Scope, Reading]:
+async def _read(context: Context, caller: Caller, asked: Filters) -> tuple[FigureScope, Reading]:
     """One question, from one snapshot."""
     covered = read_period(asked.period, asked.from_, asked.to)
     if asked.as_of is not None:
 
-        async def then(connection: DriverConnection, view: View) -> tuple[Scope, Reading]:
+        async def then(connection: DriverConnection, view: View) -> tuple[FigureScope, Reading]:
             scope = past_scope_of(view, asked)
             return scope, await counts.read(connection, scope, covered)
 

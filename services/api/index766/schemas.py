@@ -12,8 +12,8 @@ from services.api.catalogue.schemas import Agency, Line, ShortLine
 from services.api.figures.schemas import AsOfOut, PeriodOut, ScopeOut, link_answer
 from services.api.http.field_errors import Fault
 from services.api.http.parameters import LocalDate
-from shared.figures.store.tables import Scope
-from shared.index766.rules.indicators import NATIONAL_RECEIVED, Group, Scored, Share, Standing, scored, two_decimals
+from shared.figures.store.tables import FigureScope
+from shared.index766.rules.indicators import NATIONAL_RECEIVED, FigureOrigin, Group, Scored, Share, scored, two_decimals
 from shared.index766.store.counts import Reading
 from shared.index766.store.given_figures import Given
 from shared.index766.store.lists import MEANS, NO_UNIT, PARTS, OfProcedure, Part, PartOf
@@ -90,7 +90,7 @@ class IndicatorOut(BaseModel):
     id: str
     name: str = Field(description="Its name, in Vietnamese.")
     group: Group = Field(description="The group it belongs to (nhóm chỉ số).")
-    standing: Standing = Field(description="computed (từ hồ sơ), given (số liệu cung cấp) or no_data (chưa có số liệu).")
+    standing: FigureOrigin = Field(description="computed (từ hồ sơ), given (số liệu cung cấp) or no_data (chưa có số liệu).")
     value: str | None = Field(description="Percent, 2 decimals, rounded half up; null: nothing to divide by, or no data.")
     numerator: int | None
     denominator: int | None
@@ -274,7 +274,7 @@ def inputs_answer(given: Iterable[Given]) -> dict[str, Any]:
     }
 
 
-def index_answer(scope: Scope, reading: Reading, online: Mapping[str, int]) -> dict[str, Any]:
+def index_answer(scope: FigureScope, reading: Reading, online: Mapping[str, int]) -> dict[str, Any]:
     """The answer of ``indices/766``."""
     shares = {
         one.indicator: Share(one.numerator, one.denominator) for one in reading.given.values() if one.numerator is not None
@@ -304,10 +304,10 @@ def index_answer(scope: Scope, reading: Reading, online: Mapping[str, int]) -> d
     }
 
 
-def _indicator(one: Scored, reading: Reading, scope: Scope) -> dict[str, Any]:
+def _indicator(one: Scored, reading: Reading, scope: FigureScope) -> dict[str, Any]:
     rule, share = one.rule, one.share
     given = reading.given.get(rule.id)
-    computed = one.standing is Standing.COMPUTED
+    computed = one.standing is FigureOrigin.COMPUTED
     return {
         "id": rule.id,
         "name": rule.name,
@@ -333,7 +333,7 @@ def _indicator(one: Scored, reading: Reading, scope: Scope) -> dict[str, Any]:
     }
 
 
-def _links(indicator: str, part: Part, share: Share | None, reading: Reading, scope: Scope) -> dict[str, str | None]:
+def _links(indicator: str, part: Part, share: Share | None, reading: Reading, scope: FigureScope) -> dict[str, str | None]:
     """The lists behind a numerator or denominator."""
     behind = PARTS.get((indicator, part))
     # the denominator of 1.4 may be a count of the national report, or of last year
@@ -353,7 +353,7 @@ def _factor_note(share: Share | None) -> str | None:
     return "numerator / denominator, times the sync rate 1.4 (nhân với tỷ lệ đồng bộ)"
 
 
-def _mean(mean: MeanTime, scope: Scope) -> dict[str, Any]:
+def _mean(mean: MeanTime, scope: FigureScope) -> dict[str, Any]:
     value = mean.mean
 
     def link(part: Part) -> str:
@@ -381,7 +381,7 @@ def _sum(key: str, name: str, indicators: Sequence[Scored]) -> dict[str, Any]:
     }
 
 
-def procedures_answer(scope: Scope, asked: PartOf, found: Iterable[OfProcedure]) -> dict[str, Any]:
+def procedures_answer(scope: FigureScope, asked: PartOf, found: Iterable[OfProcedure]) -> dict[str, Any]:
     """The answer of ``indices/766/procedures``."""
     return {
         "items": [

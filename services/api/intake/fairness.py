@@ -28,11 +28,11 @@ LONGEST_QUESTION_SECONDS: Final = 0.1
 """Who asks for longer waits for something itself, or asks for a lot: nobody waits for that."""
 
 
-class Question:
+class ReadInFlight:
     """One that is under way."""
 
 
-class Turnstile:
+class IngestFairness:
     """Lets one caller pass in each round of the event loop, in the order in which they came, and questions before all.
 
     Nobody holds it: who has passed does a piece of work without awaiting anything, and comes again for the next one. So a
@@ -42,7 +42,7 @@ class Turnstile:
     def __init__(self) -> None:
         self._free = True
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._questions: dict[Question, float] = {}
+        self._questions: dict[ReadInFlight, float] = {}
         self._patience = PATIENCE_SECONDS
         self._patience_at = 0.0
         self._held: asyncio.Handle | None = None
@@ -62,13 +62,13 @@ class Turnstile:
             self._waiting.append(mine)
         await mine
 
-    def asked(self) -> Question:
+    def asked(self) -> ReadInFlight:
         """A question is under way, until `answered`."""
-        question = Question()
+        question = ReadInFlight()
         self._questions[question] = asyncio.get_running_loop().time()
         return question
 
-    def answered(self, question: Question) -> None:
+    def answered(self, question: ReadInFlight) -> None:
         """It is no longer; it may have been forgotten."""
         self._questions.pop(question, None)
         if self._held is not None and not self._questions:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Response, Security
 
-from services.api.http.auth import Caller, Scope, any_caller, requires_whole_province
+from services.api.http.auth import Caller, Permission, any_caller, requires_whole_province
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.jobs.schemas import JobOut
@@ -45,7 +45,9 @@ async def queued(
     responses=error_answers(409),
 )
 async def rebuild(
-    context: RequestContext, caller: Annotated[Caller, Depends(requires_whole_province(Scope.ADMIN))], response: Response
+    context: RequestContext,
+    caller: Annotated[Caller, Depends(requires_whole_province(Permission.ADMIN))],
+    response: Response,
 ) -> JobOut:
     """Queue a rebuild."""
     return await queued(context, caller, JobKind.REBUILD, {}, response)
@@ -77,6 +79,6 @@ async def get_job(
 def _may_begin(caller: Caller, job: queue.Job) -> bool:
     """Whether the caller may begin such a job; with a subtree: whether it began this one."""
     of_dossiers = job.kind in _OF_DOSSIERS
-    if not caller.may(Scope.SYNC_MANAGE if of_dossiers else Scope.ADMIN):
+    if not caller.may(Permission.SYNC_MANAGE if of_dossiers else Permission.ADMIN):
         return False
     return caller.has_whole_province or (of_dossiers and job.parameters.get(REQUESTED_BY) == caller.key_id)

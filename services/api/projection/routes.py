@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Body, Depends, Query
 
 from services.api.http import cursors
-from services.api.http.auth import Caller, Scope, requires_whole_province
+from services.api.http.auth import Caller, Permission, requires_whole_province
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.projection.schemas import RetryIn, RetryOut, SetAsideItem, SetAsideList
@@ -13,7 +13,7 @@ from shared.database.engine import driver_session
 from shared.doorbell import Topic
 from shared.jobs.store import queue
 from shared.projection.store import cursor as projections
-from shared.search.store.pages import Mark
+from shared.search.store.pages import PageKey
 
 router = APIRouter(tags=["figures"])
 
@@ -21,7 +21,7 @@ _DEFAULT_LIMIT: Final = 50
 _MOST: Final = 500
 
 # what cannot be folded has no agency to judge a right by
-Operator = Annotated[Caller, Depends(requires_whole_province(Scope.ADMIN))]
+Operator = Annotated[Caller, Depends(requires_whole_province(Permission.ADMIN))]
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="Items a page.")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]
 
@@ -40,8 +40,8 @@ async def list_set_aside(
     digest = cursors.digest_of({"path": "/v1/projection/failures", "tenant": caller.tenant})
     mark = cursors.read(cursor, digest)
     async with driver_session(context.engine) as connection:
-        found = await projections.set_asides(connection, caller.tenant, None if mark is None else mark.code, limit + 1)
-    following = Mark(None, found[limit - 1].dossier_code) if len(found) > limit else None
+        found = await projections.failed_dossiers(connection, caller.tenant, None if mark is None else mark.code, limit + 1)
+    following = PageKey(None, found[limit - 1].dossier_code) if len(found) > limit else None
     return SetAsideList(
         items=[SetAsideItem.of(one) for one in found[:limit]], next_cursor=cursors.written(following, digest)
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.projection.store.cursor import SetAside
+from shared.projection.store.cursor import FailedDossier
 
 _EXAMPLE: Final[dict[str, Any]] = {
     "dossier": "H51.12-260105-0001",
@@ -30,7 +30,7 @@ class SetAsideItem(BaseModel):
     next_try_at: datetime | None = Field(description="null: with its next event, or when somebody asks.")
 
     @classmethod
-    def of(cls, one: SetAside) -> "SetAsideItem":
+    def of(cls, one: FailedDossier) -> "SetAsideItem":
         """The item that shows it."""
         return cls(
             dossier=one.dossier_code,

@@ -25,7 +25,7 @@ from services.api.figures.schemas import (
 )
 from shared.catalogue.rules.collation import vietnamese_key
 from shared.counting.rules.figure_definitions import Figure, Rate, RateKey, Sums, figures_of, report
-from shared.figures.store.tables import UNKNOWN, Scope, Table
+from shared.figures.store.tables import UNKNOWN, FigureScope, Table
 
 CODE: Final = "II.06"
 FORM: Final = "Biểu số II.06/VPCP/KSTT"
@@ -141,7 +141,7 @@ class FormII06:
     """The form filled in."""
 
     by: FormBy
-    scope: Scope
+    scope: FigureScope
     table: Table
     period_name: str | None
     receiving_unit: str | None

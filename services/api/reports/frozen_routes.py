@@ -16,8 +16,7 @@ from services.api.figures.schemas import summary_answer, table_answer
 from services.api.figures.scopes import LIST_ANSWERS
 from services.api.http import cursors
 from services.api.http.as_of import View, with_seen
-from services.api.http.auth import Caller, requires
-from services.api.http.auth import Scope as Right
+from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.reports.frozen_schemas import (
@@ -37,11 +36,11 @@ from shared.access.store.visibility import Access
 from shared.counting.rules.figure_definitions import Figure, report
 from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store import drill_down, tables
-from shared.figures.store.tables import Scope
+from shared.figures.store.tables import FigureScope
 from shared.reports.store import frozen_reports
 from shared.reports.store.frozen_reports import Freeze
 from shared.search.store.filters import Selection
-from shared.search.store.pages import Mark
+from shared.search.store.pages import PageKey
 from shared.vocabulary.errors import InvalidInput, NotFound
 from shared.vocabulary.events import AgencyCode, Channel
 from shared.vocabulary.local_time import local_date
@@ -53,9 +52,9 @@ _JSON: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _DEFAULT_LIMIT: Final = 50
 _MOST: Final = 500
 
-Admin = Annotated[Caller, Depends(requires(Right.ADMIN))]
-StatsReader = Annotated[Caller, Depends(requires(Right.STATS_READ))]
-DossierReader = Annotated[Caller, Depends(requires(Right.DOSSIERS_READ))]
+Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
+StatsReader = Annotated[Caller, Depends(requires(Permission.STATS_READ))]
+DossierReader = Annotated[Caller, Depends(requires(Permission.DOSSIERS_READ))]
 FreezeId = Annotated[
     str,
     Path(pattern=r"^[0-9a-z]{1,64}$", description="Its id (mã bản chốt).", examples=["6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"]),
@@ -210,7 +209,7 @@ async def freeze_difference(
         found = await frozen_reports.differences(connection, frozen, same, until=position, after=after, limit=asked.limit)
         mine = Access.of(view.now.catalogue, caller.agency, view.now.today)
         seen = [one for one in found.items if mine.sees(one.agency)]
-        following = None if found.next_after is None else Mark(None, found.next_after)
+        following = None if found.next_after is None else PageKey(None, found.next_after)
         was = frozen_figures(frozen)
         return {
             "freeze": freeze_item(frozen),
@@ -257,7 +256,7 @@ async def catalogue_dossiers(
     return await listed_then(request, context, holder, select=select, as_of=None, asked=asked)
 
 
-def _present_scope(view: View, same: Scope, frozen: Freeze) -> Scope:
+def _present_scope(view: View, same: FigureScope, frozen: Freeze) -> FigureScope:
     """What was frozen, by the catalogues of now."""
     return replace(
         same,
@@ -267,12 +266,12 @@ def _present_scope(view: View, same: Scope, frozen: Freeze) -> Scope:
     )
 
 
-async def _same_scope(context: Context, connection: DriverConnection, view: View, frozen: Freeze) -> Scope:
+async def _same_scope(context: Context, connection: DriverConnection, view: View, frozen: Freeze) -> FigureScope:
     """What was frozen, asked today: by the agencies and procedures as they were known then."""
     known = with_seen(await context.pasts.known_at(connection, frozen.tenant, frozen.as_of), view.then.catalogue.seen)
     root = None if frozen.root is None else AgencyCode(frozen.root)
     access = Access.of(known, root, local_date(frozen.as_of))
-    return Scope(
+    return FigureScope(
         access=access,
         period=Period(frozen.from_on, frozen.to_on),
         tree_on=frozen.tree_on,

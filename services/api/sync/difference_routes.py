@@ -14,7 +14,7 @@ from services.api.sync.routes import DEFAULT_LIMIT, Manager
 from services.api.sync.schemas import DifferenceList
 from shared.access.store.visibility import any_of
 from shared.database.engine import driver_session
-from shared.search.store.pages import Mark
+from shared.search.store.pages import PageKey
 from shared.sync.rules.reconciliation import DifferenceKind
 from shared.sync.store import differences
 
@@ -69,7 +69,7 @@ async def sync_differences(
             limit=asked.limit + 1,
         )
     page = rows[: asked.limit]
-    mark = Mark(None, page[-1]["dossier_code"]) if len(rows) > asked.limit else None
+    mark = PageKey(None, page[-1]["dossier_code"]) if len(rows) > asked.limit else None
     answer = {
         "job": job_id,
         "items": [

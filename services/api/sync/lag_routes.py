@@ -16,7 +16,7 @@ from services.api.sync.routes import DEFAULT_LIMIT, Manager, SyncQuestion
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.figures.store.agency_rows import AgencyRows
-from shared.search.store.pages import Mark
+from shared.search.store.pages import PageKey
 from shared.sync.store import step_times
 from shared.sync.store.step_times import Cause, Span
 from shared.vocabulary.events import AgencyCode
@@ -152,6 +152,6 @@ async def late_dossiers(context: RequestContext, caller: Manager, asked: Annotat
             limit=asked.limit + 1,
         )
     page = rows[: asked.limit]
-    mark = Mark(None, page[-1]["code"]) if len(rows) > asked.limit else None
+    mark = PageKey(None, page[-1]["code"]) if len(rows) > asked.limit else None
     items = [{"dossier": row["code"], **{name: value for name, value in row.items() if name != "code"}} for row in page]
     return _json({"items": items, "next_cursor": cursors.written(mark, digest)})

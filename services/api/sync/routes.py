@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.dossiers.routes import Code, access_of, visible
 from services.api.figures.schemas import link_answer
 from services.api.http import cursors
-from services.api.http.auth import Caller, Scope, requires
+from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import LocalDate, read_known_at
@@ -24,12 +24,12 @@ from shared.database.engine import driver_session
 from shared.doorbell import Topic
 from shared.dossiers.rules.dossier import fold
 from shared.events.store import event_log
-from shared.figures.store.tables import Scope as ScopeAsked
+from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import NATIONAL_RECEIVED, formula_on
 from shared.index766.store.sync_rate import sync_rate
 from shared.jobs.store import queue
 from shared.jobs.store.queue import JobKind
-from shared.search.store.pages import Mark
+from shared.search.store.pages import PageKey
 from shared.settings import Settings
 from shared.sync.rules.alarm_rules import AlarmLimits, alarms
 from shared.sync.rules.circuit import CircuitState
@@ -45,7 +45,7 @@ from shared.vocabulary.periods import read_period
 
 router = APIRouter(tags=["portal sync"])
 
-Manager = Annotated[Caller, Depends(requires(Scope.SYNC_MANAGE))]
+Manager = Annotated[Caller, Depends(requires(Permission.SYNC_MANAGE))]
 
 DEFAULT_LIMIT: Final = 100
 _LEDGER_FIELDS: Final = (
@@ -111,7 +111,7 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
     given = (asked.period, asked.from_, asked.to) != (None, None, None)
     covered = read_period(asked.period, asked.from_, asked.to) if given else read_period(str(access.today.year), None, None)
     period = covered.until(access.today)
-    scope = ScopeAsked(access=access, period=period, tree_on=period.to_on)
+    scope = FigureScope(access=access, period=period, tree_on=period.to_on)
     async with (
         driver_session(context.engine) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -186,7 +186,7 @@ async def sync_dossiers(context: RequestContext, caller: Manager, asked: Annotat
             limit=asked.limit + 1,
         )
     page = rows[: asked.limit]
-    mark = Mark(None, page[-1]["dossier_code"]) if len(rows) > asked.limit else None
+    mark = PageKey(None, page[-1]["dossier_code"]) if len(rows) > asked.limit else None
     return _json({"items": [_item(row) for row in page], "next_cursor": cursors.written(mark, digest)})
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.figures.routes import wait_until_counted
-from services.api.http.auth import Caller, Scope, requires
+from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from shared.access.store.visibility import Access
@@ -28,7 +28,7 @@ router = APIRouter(tags=["catalogues"])
 
 _MOST: Final = 10_000
 
-Admin = Annotated[Caller, Depends(requires(Scope.ADMIN))]
+Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
 
 
 class TransferIn(BaseModel):

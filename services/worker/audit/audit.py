@@ -48,7 +48,7 @@ DRAWN_DOSSIERS: Final = 200
 MOST_TRIES: Final = 5
 
 
-class Outrun(Exception):  # noqa: N818 - named for what happened
+class ConcurrentCorrection(Exception):  # noqa: N818 - named for what happened
     """The sums were corrected by somebody else since the comparison, time and again."""
 
 
@@ -184,7 +184,7 @@ class Audits:
             self._faults.passed("before-audit-repair")
             if await self._repair(connection, tenant, look, alarm_id):
                 return first
-        raise Outrun(alarm_id)
+        raise ConcurrentCorrection(alarm_id)
 
     async def _do_branches(
         self, connection: DriverConnection, tenant: Tenant, audit: Audit, part: Part, alarm_id: str
@@ -211,7 +211,7 @@ class Audits:
             self._faults.passed("before-audit-repair")
             if await branches.repair(connection, tenant, cursor, alarm_id, self._faults):
                 return first
-        raise Outrun(alarm_id)
+        raise ConcurrentCorrection(alarm_id)
 
     async def _look(self, connection: DriverConnection, tenant: Tenant, audit: Audit, part: Part) -> _Look:
         async with connection.transaction(isolation="repeatable_read"):
@@ -301,9 +301,9 @@ class Audits:
         histories = await event_log.histories(connection, tenant, codes, position)
         reckoned = await fold_page(connection, tenant, histories, position, self._faults)
         await dossier_rows.write(connection, tenant, reckoned.rows, [code for code in codes if code not in histories])
-        await projections.set_aside(connection, tenant, reckoned.failures)
+        await projections.record_failures(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)
-        await ledger.want(connection, tenant, reckoned.wants)
+        await ledger.request_sync(connection, tenant, reckoned.wants)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from services.worker.projection.dossier_reading import fold_page
-from services.worker.projection.fold_batch import Reckoned
+from services.worker.projection.fold_batch import FoldedBatch
 from services.worker.runtime.fail_points import FailPoints
 from shared.audit.store import checksum, range_comparison, rebuild_statements
 from shared.audit.store.range_comparison import Codes
@@ -21,7 +21,7 @@ from shared.dossiers.rules.voids import Identity
 from shared.events.store import event_log
 from shared.projection.store import dossier_rows
 from shared.projection.store.dossier_rows import DossierRow
-from shared.projection.store.sql_rows import Courses
+from shared.projection.store.sql_rows import PathOutcomes
 from shared.vocabulary.events import DossierCode, Tenant
 
 
@@ -60,7 +60,7 @@ class Compared:
         return cls(**told)
 
 
-def differences(reckoned: Reckoned, stored: Mapping[DossierCode, DossierRow], known: Known) -> list[DossierCode]:
+def differences(reckoned: FoldedBatch, stored: Mapping[DossierCode, DossierRow], known: Known) -> list[DossierCode]:
     """Which dossiers of a range to repair: pure, from the reckoned and the stored rows of the same dossiers.
 
     A dossier that cannot be folded keeps what it has; one that was set aside and can be folded is repaired.
@@ -84,12 +84,12 @@ class Comparer:
     position: int
     faults: FailPoints
     known: Known
-    courses: Courses
+    courses: PathOutcomes
 
     @classmethod
     async def begin(cls, connection: DriverConnection, tenant: Tenant, position: int, faults: FailPoints) -> "Comparer":
         """With what the snapshot knows of all dossiers."""
-        return cls(connection, tenant, position, faults, await Known.read(connection, tenant), Courses())
+        return cls(connection, tenant, position, faults, await Known.read(connection, tenant), PathOutcomes())
 
     async def compare(self, codes: Codes) -> Compared:
         """Compare the dossiers of a range."""

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.audit.comparison_process import Assignment, compare_in_process
 from services.worker.audit.pace import Pace
 from services.worker.audit.range_comparison import Compared, Comparer
-from services.worker.projection.dossier_reading import fold_page, reckon_by_fold
+from services.worker.projection.dossier_reading import fold_all, fold_page
 from services.worker.runtime.fail_points import NO_FAULTS, FailPoints
 from services.worker.runtime.job_runner import Report
 from shared.audit.store import checksum, rebuild_statements
@@ -54,7 +54,7 @@ LONG_LOG: Final = 100_000
 """Below so many events the processes would take longer to start than to compare."""
 
 
-class Outrun(Exception):  # noqa: N818 - named for what happened
+class ConcurrentCorrection(Exception):  # noqa: N818 - named for what happened
     """The sums were corrected by somebody else since the comparison: it is void."""
 
 
@@ -108,13 +108,13 @@ class Rebuild:
                     findings = await self._compare(connection, job.tenant, report)
                     self._faults.passed("before-swap")
                     applied_at = await self._correct(connection, job.tenant, findings)
-                except Outrun:
+                except ConcurrentCorrection:
                     continue
                 finally:
                     if not connection.is_closed():
                         await rebuild_statements.drop(connection)
             return findings.result(applied_at, time.monotonic() - started)
-        raise Outrun(job.tenant)
+        raise ConcurrentCorrection(job.tenant)
 
     async def _compare(self, connection: DriverConnection, tenant: Tenant, report: Report) -> Findings:
         async with connection.transaction(isolation="repeatable_read"):
@@ -230,7 +230,7 @@ class Rebuild:
         """Keep which dossiers are wrong, and what their right rows count for beside the stored ones."""
         for start in range(0, len(wrong), REPAIR_PAGE):
             codes = wrong[start : start + REPAIR_PAGE]
-            reckoned = await reckon_by_fold(connection, tenant, codes, position, self._faults)
+            reckoned = await fold_all(connection, tenant, codes, position, self._faults)
             await rebuild_statements.note_wrong(connection, tenant, codes, reckoned.rows)
 
     async def _correct(self, connection: DriverConnection, tenant: Tenant, findings: Findings) -> int:
@@ -238,7 +238,7 @@ class Rebuild:
             await rebuild_statements.bound_waits(connection, SNAPSHOT_SECONDS)
             cursor = await projections.lock(connection, tenant)
             if cursor.corrections != findings.corrections:
-                raise Outrun(tenant)
+                raise ConcurrentCorrection(tenant)
             is_mended = await code_numbers.mend(connection, tenant)
             if findings.sums_differing:
                 await rebuild_statements.correct_sums(connection, tenant)
@@ -259,9 +259,9 @@ class Rebuild:
         reckoned = await fold_page(connection, tenant, histories, position, self._faults)
         bogus = [code for code in codes if code not in histories]
         await dossier_rows.write(connection, tenant, reckoned.rows, bogus)
-        await projections.set_aside(connection, tenant, reckoned.failures)
+        await projections.record_failures(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)
-        await ledger.want(connection, tenant, reckoned.wants)
+        await ledger.request_sync(connection, tenant, reckoned.wants)
 
 
 async def _when_quiet(pace: Pace, compared: asyncio.Event, comparing: Coroutine[Any, Any, None]) -> None:

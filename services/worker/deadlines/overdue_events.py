@@ -11,7 +11,7 @@ from shared.vocabulary.events import Tenant
 from shared.vocabulary.local_time import local_date, start_of_day
 
 
-class OverdueTeller:
+class OverdueEvents:
     """Looks at every open dossier once after the day of its due date."""
 
     def __init__(self, examiner: Examiner) -> None:

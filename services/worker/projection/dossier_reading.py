@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.worker.projection.fold_batch import Histories, Reckoned, named_elsewhere, reckon
+from services.worker.projection.fold_batch import FoldedBatch, Histories, fold_histories, named_elsewhere
 from services.worker.runtime.fail_points import FailPoints
 from shared.database.engine import DriverConnection
 from shared.events.store import event_log
 from shared.projection.store import cursor, sql_rows
-from shared.projection.store.sql_rows import Courses
+from shared.projection.store.sql_rows import PathOutcomes
 from shared.vocabulary.events import DossierCode, Tenant
 
 SLICE: Final = 200
@@ -18,22 +18,22 @@ SLICE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Shortly:
+class FastPathResult:
     """What the short way found, and the dossiers that it leaves to the fold."""
 
-    reckoned: Reckoned
+    reckoned: FoldedBatch
     others: list[DossierCode]
 
 
-async def reckon_plain(
+async def fold_on_fast_path(
     connection: DriverConnection,
     tenant: Tenant,
     codes: Sequence[DossierCode],
     up_to: int,
     *,
-    courses: Courses,
+    courses: PathOutcomes,
     faults: FailPoints,
-) -> Shortly:
+) -> FastPathResult:
     """Reckon those of the dossiers that have a plain history.
 
     Raises:
@@ -41,15 +41,15 @@ async def reckon_plain(
     """
     poisoned = [code for code in codes if faults.poisons(code)]
     plain = await sql_rows.read(connection, tenant, [code for code in codes if code not in poisoned], up_to, courses)
-    reckoned = Reckoned()
+    reckoned = FoldedBatch()
     for row, recorded_at in plain.rows:
         reckoned.take(row, recorded_at)
-    return Shortly(reckoned, [*plain.others, *poisoned])
+    return FastPathResult(reckoned, [*plain.others, *poisoned])
 
 
-async def reckon_by_fold(
+async def fold_all(
     connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], up_to: int, faults: FailPoints
-) -> Reckoned:
+) -> FoldedBatch:
     """Reckon dossiers from all of their events up to a position."""
     histories = await event_log.histories(connection, tenant, codes, up_to)
     return await fold_page(connection, tenant, histories, up_to, faults)
@@ -57,12 +57,12 @@ async def reckon_by_fold(
 
 async def fold_page(
     connection: DriverConnection, tenant: Tenant, histories: Histories, up_to: int, faults: FailPoints
-) -> Reckoned:
+) -> FoldedBatch:
     """Reckon dossiers from these events, all of them up to a position, giving other tasks their turns."""
     present = await cursor.present(connection, tenant, named_elsewhere(histories), up_to)
-    reckoned = Reckoned()
+    reckoned = FoldedBatch()
     items = list(histories.items())
     for start in range(0, len(items), SLICE):
-        reckoned.add(reckon(dict(items[start : start + SLICE]), present, faults.folded))
+        reckoned.add(fold_histories(dict(items[start : start + SLICE]), present, faults.folded))
         await asyncio.sleep(0)
     return reckoned

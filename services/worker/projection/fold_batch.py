@@ -12,7 +12,7 @@ from shared.dossiers.rules.voids import Identity, absent_void_targets, void_prob
 from shared.events.store.event_log import Recorded, event_of_record
 from shared.projection.store.cursor import Failure, WaitingVoid
 from shared.projection.store.dossier_rows import DossierRow, row_of
-from shared.sync.rules.priorities import Want, want_of
+from shared.sync.rules.priorities import SyncRequest, sync_request
 from shared.vocabulary.events import DossierCode, Event, EventName
 
 Histories = Mapping[DossierCode, Sequence[Recorded]]
@@ -23,15 +23,15 @@ _VOIDED: Final = EventName.VOIDED.value
 
 
 @dataclass(slots=True)
-class Reckoned:
+class FoldedBatch:
     """What some dossiers are after their events: rows to store, wants of the portal, voids that wait, dossiers set aside."""
 
     rows: list[DossierRow] = field(default_factory=list)
-    wants: list[Want] = field(default_factory=list)
+    wants: list[SyncRequest] = field(default_factory=list)
     voids: list[WaitingVoid] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
-    def add(self, other: "Reckoned") -> None:
+    def add(self, other: "FoldedBatch") -> None:
         """Take in what ``other`` found of further dossiers."""
         self.rows += other.rows
         self.wants += other.wants
@@ -41,11 +41,11 @@ class Reckoned:
     def take(self, row: DossierRow, recorded_at: datetime) -> None:
         """Take in a dossier that no void concerns, whose last event was recorded at ``recorded_at``."""
         self.rows.append(row)
-        self.wants.append(want_of(row, recorded_at))
+        self.wants.append(sync_request(row, recorded_at))
 
-    def only(self, codes: Collection[str]) -> "Reckoned":
+    def only(self, codes: Collection[str]) -> "FoldedBatch":
         """The part of the dossiers in ``codes``."""
-        return Reckoned(
+        return FoldedBatch(
             [row for row in self.rows if row.code in codes],
             [want for want in self.wants if want.dossier_code in codes],
             [void for void in self.voids if void.dossier_code in codes],
@@ -65,17 +65,17 @@ def named_elsewhere(histories: Histories) -> frozenset[Identity]:
     return frozenset(identities)
 
 
-def reckon(
+def fold_histories(
     histories: Histories,
     present_elsewhere: Collection[Identity],
     folded: Callable[[str], None] = lambda _: None,
-) -> Reckoned:
+) -> FoldedBatch:
     """Fold every dossier of ``histories`` (all of its events up to one position of the log).
 
     ``present_elsewhere``: those of `named_elsewhere` that the log holds at that position. ``folded`` is called with each
     code before its fold and may raise, for tests.
     """
-    found = Reckoned()
+    found = FoldedBatch()
     for code, recorded in histories.items():
         try:
             folded(code)
@@ -92,7 +92,7 @@ def failure_of_dossier(code: DossierCode, position: int, error: BaseException) -
 
 
 def _fold(
-    found: Reckoned, code: DossierCode, events: Sequence[Event], present_elsewhere: Collection[Identity]
+    found: FoldedBatch, code: DossierCode, events: Sequence[Event], present_elsewhere: Collection[Identity]
 ) -> DossierRow:
     dossier = fold(code, events)
     problems = void_problems(events, present_elsewhere) if _has_void(events) else ()

@@ -15,14 +15,14 @@ from typing import Final
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.worker.projection.dossier_reading import reckon_by_fold, reckon_plain
-from services.worker.projection.fold_batch import Reckoned, failure_of_dossier
+from services.worker.projection.dossier_reading import fold_all, fold_on_fast_path
+from services.worker.projection.fold_batch import FoldedBatch, failure_of_dossier
 from services.worker.runtime.fail_points import NO_FAULTS, FailPoints
 from shared.database.engine import DriverConnection, driver_session
 from shared.observability import get_logger
 from shared.projection.store import cursor as projections
 from shared.projection.store import dossier_rows
-from shared.projection.store.sql_rows import Courses
+from shared.projection.store.sql_rows import PathOutcomes
 from shared.sync.store import ledger
 from shared.vocabulary.events import DossierCode, Tenant
 
@@ -57,7 +57,7 @@ class Batch:
     until: int
     limit: int
     codes: frozenset[DossierCode]
-    reckoned: Reckoned
+    reckoned: FoldedBatch
 
     @property
     def is_empty(self) -> bool:
@@ -94,7 +94,7 @@ class Projector:
         self._ahead: dict[Tenant, asyncio.Task[Batch]] = {}
         self._limits: dict[Tenant, int] = {}
         self._moved_to: dict[Tenant, int] = {}
-        self._courses = Courses()
+        self._courses = PathOutcomes()
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant for which there is something to do."""
@@ -180,18 +180,20 @@ class Projector:
         up_to: int,
         *,
         careful: bool = False,
-    ) -> Reckoned:
+    ) -> FoldedBatch:
         """``careful``: every dossier by the fold, which a value that PostgreSQL cannot read stops for that dossier only."""
-        reckoned = Reckoned()
+        reckoned = FoldedBatch()
         ordered = list(codes)
         for start in range(0, len(ordered), PAGE):
             page = ordered[start : start + PAGE]
             if not careful:
-                shortly = await reckon_plain(connection, tenant, page, up_to, courses=self._courses, faults=self._faults)
+                shortly = await fold_on_fast_path(
+                    connection, tenant, page, up_to, courses=self._courses, faults=self._faults
+                )
                 reckoned.add(shortly.reckoned)
                 page = shortly.others
             if page:
-                reckoned.add(await reckon_by_fold(connection, tenant, page, up_to, self._faults))
+                reckoned.add(await fold_all(connection, tenant, page, up_to, self._faults))
         return reckoned
 
     async def _count(
@@ -215,15 +217,15 @@ class Projector:
         if careful:
             reckoned = await self._storable(connection, tenant, reckoned)
         await dossier_rows.write(connection, tenant, reckoned.rows)
-        await projections.set_aside(connection, tenant, reckoned.failures)
+        await projections.record_failures(connection, tenant, reckoned.failures)
         await projections.await_targets(connection, tenant, reckoned.voids)
-        await ledger.want(connection, tenant, reckoned.wants)
+        await ledger.request_sync(connection, tenant, reckoned.wants)
         self._faults.passed("between-state-and-cursor")
         if not batch.is_empty:
             await projections.move(connection, tenant, batch.until)
         self._faults.passed("before-commit")
 
-    async def _storable(self, connection: DriverConnection, tenant: Tenant, reckoned: Reckoned) -> Reckoned:
+    async def _storable(self, connection: DriverConnection, tenant: Tenant, reckoned: FoldedBatch) -> FoldedBatch:
         """The same, with every dossier whose row cannot be stored set aside: found by halves, each tried and taken back."""
         unstorable = [
             failure_of_dossier(row.code, row.position, error)

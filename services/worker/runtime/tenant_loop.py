@@ -36,7 +36,7 @@ def pause_seconds(failures: int, jitter: float) -> float:
     return longest * (1 - jitter / 2)
 
 
-class Pump:
+class TenantLoop:
     """Rung with `ring`, running in `run`, ended with `stop`.
 
     ``lanes`` bounds for how many tenants it works at once.

@@ -30,7 +30,7 @@ from shared.sync.portal.outcomes import (
     Unavailable,
 )
 from shared.sync.rules import circuit as rules
-from shared.sync.rules.circuit import Circuit, CircuitState, Go, Lane, Pace
+from shared.sync.rules.circuit import Circuit, CircuitState, Go, Lane, RateLimit
 from shared.sync.rules.retry import TRANSIENT
 from shared.sync.store import ledger, stored_circuit, stored_sessions
 from shared.vocabulary.events import Tenant
@@ -76,10 +76,10 @@ class Admission:
     probe: bool
 
 
-class Gate:
+class CallLimiter:
     """One for a tenant and process."""
 
-    def __init__(self, engine: AsyncEngine, tenant: Tenant, pace: Pace, clock: DatabaseClock) -> None:
+    def __init__(self, engine: AsyncEngine, tenant: Tenant, pace: RateLimit, clock: DatabaseClock) -> None:
         self._engine = engine
         self._tenant = tenant
         self._pace = pace
@@ -89,7 +89,7 @@ class Gate:
     async def wait_seconds(self, lane: Lane) -> float:
         """How long until a call of ``lane`` could start; 0: now. To be asked before anything is claimed."""
         circuit, _, now = await self._recent()
-        _, answer = rules.admit(circuit, lane, now, self._pace)
+        _, answer = rules.acquire(circuit, lane, now, self._pace)
         at = answer.at if isinstance(answer, Go) else answer.until
         return max((at - now).total_seconds(), 0.0)
 
@@ -112,7 +112,7 @@ class Gate:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             known, version, now = await self._recent(connection)
-            circuit, answer = rules.admit(known, lane, now, self._pace)
+            circuit, answer = rules.acquire(known, lane, now, self._pace)
             if isinstance(answer, Go):
                 if answer.probe and not probing:
                     return None
@@ -181,7 +181,7 @@ class Gate:
             case CircuitState.CLOSED:
                 log.info("portal_circuit_closed", tenant=self._tenant, open_since=before.opened_at)
                 async with driver_session(self._engine) as connection:
-                    await ledger.hasten(connection, self._tenant, TRANSIENT, self._clock.now())
+                    await ledger.retry_now(connection, self._tenant, TRANSIENT, self._clock.now())
             case CircuitState.OPEN | CircuitState.HALF_OPEN:
                 pass
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from services.worker.sync.call_limits import DatabaseClock
-from services.worker.sync.senders import Post
+from services.worker.sync.senders import TenantChannel
 from shared.sync.portal.outcomes import Failure, Found, Garbled, Listed, Throttled
 from shared.sync.rules.circuit import Lane
 
@@ -40,7 +40,7 @@ class Turns:
         self._apart = apart
         self._next: datetime | None = None
 
-    async def ask(self, post: Post, call: Callable[[], Awaitable[T | Throttled | Failure]]) -> T:
+    async def ask(self, post: TenantChannel, call: Callable[[], Awaitable[T | Throttled | Failure]]) -> T:
         """The answer to a question, asked until there is one, a bounded number of times.
 
         Of what else comes back the circuit learns only that the portal asks for a pause: a look-up that fails says nothing

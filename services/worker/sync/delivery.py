@@ -14,10 +14,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from services.worker.sync.call_limits import Admission, DatabaseClock, Gate
+from services.worker.sync.call_limits import Admission, CallLimiter, DatabaseClock
 from services.worker.sync.names import PortalNames
-from services.worker.sync.outbound import Letter, StepPage, next_dossier_call, next_step_call, unreadable, write_letter
-from services.worker.sync.outcome_recorder import Notebook
+from services.worker.sync.outbound import (
+    OutboundDossier,
+    StepPage,
+    next_dossier_call,
+    next_step_call,
+    prepare_dossier,
+    unreadable,
+)
+from services.worker.sync.outcome_recorder import OutcomeRecorder
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.applicant import NOBODY
 from shared.dossiers.rules.dossier import Dossier, fold
@@ -52,7 +59,7 @@ MOST_TURNS: Final = 2
 
 
 @dataclass(slots=True)
-class Tally:
+class DeliveryCount:
     """What a delivery did, for its log line."""
 
     calls: int = 0
@@ -72,7 +79,7 @@ class _Part:
 
 
 class Delivery:
-    """One for a set of claims. `run` ends with every claim recorded, or raises with some left (see `Notebook`)."""
+    """One for a set of claims. `run` ends with every claim recorded, or raises with some left (see `OutcomeRecorder`)."""
 
     def __init__(
         self,
@@ -81,10 +88,10 @@ class Delivery:
         lane: Lane,
         *,
         client: PortalClient,
-        gate: Gate,
+        gate: CallLimiter,
         names: PortalNames,
         clock: DatabaseClock,
-        notebook: Notebook,
+        notebook: OutcomeRecorder,
     ) -> None:
         self._connection = connection
         self._tenant = tenant
@@ -96,7 +103,7 @@ class Delivery:
         self._book = notebook
         self._claims_kept = False
         """Whether the disk has been waited for since the claim."""
-        self.tally = Tally()
+        self.tally = DeliveryCount()
 
     async def run(self, claims: Sequence[Claim]) -> None:
         """Deliver ``claims``: those that never failed first, so that none of them waits for a call that may hang again."""
@@ -107,7 +114,7 @@ class Delivery:
                 await self._book.release(letters)  # also the part that did not have its turn
                 return
 
-    async def _deliver(self, letters: Sequence[Letter]) -> bool:
+    async def _deliver(self, letters: Sequence[OutboundDossier]) -> bool:
         """First the dossiers, then their steps; whether the gate let all calls go."""
         waiting = [letter for letter in letters if letter.needs_dossier]
         settled = [letter for letter in letters if not letter.needs_dossier]
@@ -133,7 +140,7 @@ class Delivery:
             await self._send_steps(paged, admission, stepping)
         return True
 
-    async def _admit(self, letters: Iterable[Letter], *, lazily: bool) -> Admission | None:
+    async def _admit(self, letters: Iterable[OutboundDossier], *, lazily: bool) -> Admission | None:
         admission = await self._gate.admit(self._lane, self._connection, lazily=lazily)
         if admission is None:
             await self._book.release(letters)
@@ -143,7 +150,7 @@ class Delivery:
 
     # Writing
 
-    async def _write_letters(self, claims: Sequence[Claim]) -> list[Letter]:
+    async def _write_letters(self, claims: Sequence[Claim]) -> list[OutboundDossier]:
         histories = await event_log.of_dossiers(self._connection, self._tenant, [claim.dossier_code for claim in claims])
         dossiers: dict[str, Dossier | Unsendable] = {}
         for number, claim in enumerate(claims, 1):
@@ -160,19 +167,19 @@ class Delivery:
         names = await self._names.for_procedures(
             (dossier.procedure_code for dossier in folded if dossier.procedure_code is not None), self._lane
         )
-        letters: list[Letter] = []
+        letters: list[OutboundDossier] = []
         now = self._clock.now()
         for number, claim in enumerate(claims, 1):
             if number % SLICE == 0:
                 await asyncio.sleep(0)
             code = claim.dossier_code
             dossier = dossiers[code]
-            letter: Letter | Unsendable
+            letter: OutboundDossier | Unsendable
             try:
                 letter = (
                     dossier
                     if isinstance(dossier, Unsendable)
-                    else write_letter(
+                    else prepare_dossier(
                         claim,
                         dossier,
                         applicant=people.get(code, NOBODY),
@@ -193,7 +200,9 @@ class Delivery:
 
     # First step of the protocol
 
-    async def _send_dossiers(self, call: list[Letter], admission: Admission) -> tuple[list[Letter], list[Letter]]:
+    async def _send_dossiers(
+        self, call: list[OutboundDossier], admission: Admission
+    ) -> tuple[list[OutboundDossier], list[OutboundDossier]]:
         """One ``DongBoHoSoMC``; answers the letters that need another one, and those that are through."""
         started_at = self._clock.now()
         outcome = await self._client.put_dossiers([letter.body for letter in call], updating=call[0].updating)
@@ -208,8 +217,8 @@ class Delivery:
                 return call, []  # the gate makes everybody wait, or gives the leases back
             await self._fail_call(call, outcome, admission, _Part("dossier", operation, started_at))
             return [], []
-        again: list[Letter] = []
-        accepted: list[Letter] = []
+        again: list[OutboundDossier] = []
+        accepted: list[OutboundDossier] = []
         for letter in call:
             refusals = outcome.refused.get(letter.code)
             if refusals:
@@ -225,7 +234,7 @@ class Delivery:
         self.tally.dossiers += len(accepted)
         return again, await self._book.record_accepted(accepted)
 
-    def _turned(self, letter: Letter, refusal: ItemRefusal) -> bool:
+    def _turned(self, letter: OutboundDossier, refusal: ItemRefusal) -> bool:
         """Take a refusal of a dossier; whether it is to be sent again the other way, at once."""
         match refusal.kind:
             case ItemKind.ALREADY_THERE | ItemKind.UNKNOWN_THERE:
@@ -245,7 +254,7 @@ class Delivery:
     # Second step of the protocol
 
     async def _send_steps(
-        self, call: list[tuple[Letter, list[StepPage]]], admission: Admission, stepping: Sequence[Letter]
+        self, call: list[tuple[OutboundDossier, list[StepPage]]], admission: Admission, stepping: Sequence[OutboundDossier]
     ) -> None:
         """One ``CapNhatTienDoHoSoMC``, of ``stepping``, which have steps to send."""
         started_at = self._clock.now()
@@ -278,7 +287,7 @@ class Delivery:
         await self._book.record_steps(taken, [letter for letter in through if not letter.refused_steps], more=more)
 
     def _steps_refused(
-        self, letter: Letter, pages: list[StepPage], refusals: Sequence[ItemRefusal], taken: list[StepPage]
+        self, letter: OutboundDossier, pages: list[StepPage], refusals: Sequence[ItemRefusal], taken: list[StepPage]
     ) -> ItemKind:
         """Take the refusals of some of a dossier's steps; the answer does not name which, so they go apart if need be."""
         kind = refusals[0].kind
@@ -301,14 +310,16 @@ class Delivery:
 
     # Failures of whole calls
 
-    async def _report(self, outcome: Answered | Throttled | Failure, admission: Admission, call: list[Letter]) -> None:
+    async def _report(
+        self, outcome: Answered | Throttled | Failure, admission: Admission, call: list[OutboundDossier]
+    ) -> None:
         self.tally.calls += 1
         if not isinstance(outcome, Answered):
             self.tally.failed_calls += 1
             self.tally.kinds.add(type(outcome).__name__)
         await self._gate.report(outcome, admission, suspect=all(letter.suspect for letter in call))
 
-    async def _fail_call(self, call: list[Letter], outcome: Failure, admission: Admission, part: "_Part") -> None:
+    async def _fail_call(self, call: list[OutboundDossier], outcome: Failure, admission: Admission, part: "_Part") -> None:
         kind = failure_kind(outcome)
         for letter in call:
             self._book.note(letter, part.step, part.operation, part.started_at, outcome=kind, detail=outcome.reason)

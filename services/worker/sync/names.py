@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from services.worker.sync.call_limits import Gate
+from services.worker.sync.call_limits import CallLimiter
 from shared.catalogue.rules.agency_tree import AgencyTree
 from shared.catalogue.store.cache import CatalogueCache
 from shared.catalogue.store.catalogues import Catalogue
@@ -47,7 +47,7 @@ class KnownNames:
 class PortalNames:
     """One for a tenant and process."""
 
-    def __init__(self, cache: CatalogueCache, tenant: Tenant, client: PortalClient, gate: Gate) -> None:
+    def __init__(self, cache: CatalogueCache, tenant: Tenant, client: PortalClient, gate: CallLimiter) -> None:
         self._cache = cache
         self._tenant = tenant
         self._client = client

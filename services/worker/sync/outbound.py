@@ -26,7 +26,7 @@ class StepPage(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Letter:
+class OutboundDossier:
     """A claimed dossier on its way: what is still to be sent of it. Lives for one delivery."""
 
     claim: Claim
@@ -80,7 +80,7 @@ class Letter:
         return message
 
 
-def write_letter(
+def prepare_dossier(
     claim: Claim,
     dossier: Dossier,
     *,
@@ -88,7 +88,7 @@ def write_letter(
     names: Names,
     sent: Mapping[StepKey, SentStep],
     now: datetime,
-) -> Letter | Unsendable:
+) -> OutboundDossier | Unsendable:
     """Put a dossier in the portal's words."""
     reason = wire.unsendable(dossier)
     if reason is not None:
@@ -107,7 +107,7 @@ def write_letter(
         pages.append(page)
         if before is None or not before.acknowledged:
             unsent.append(page)
-    return Letter(
+    return OutboundDossier(
         claim=claim,
         # what was wanted when it was claimed is in the log that was read since
         version=max(dossier.last_position, claim.wanted_position),
@@ -129,16 +129,16 @@ def unreadable(error: Exception) -> Unsendable:
     return Unsendable(ErrorClass.UNREADABLE, f"{type(error).__name__}{where}")
 
 
-def next_dossier_call(waiting: list[Letter]) -> list[Letter]:
+def next_dossier_call(waiting: list[OutboundDossier]) -> list[OutboundDossier]:
     """Take the next call's letters off ``waiting``: those that go the same way and may share a call with the first."""
     first = waiting[0]
     return _take(waiting, [letter for letter in waiting if _alike(letter, first) and letter.updating is first.updating])
 
 
-def next_step_call(waiting: Sequence[Letter]) -> list[tuple[Letter, list[StepPage]]]:
+def next_step_call(waiting: Sequence[OutboundDossier]) -> list[tuple[OutboundDossier, list[StepPage]]]:
     """The next call's steps: at most 100, at most 10 of a dossier, each dossier's in their order."""
     first = waiting[0]
-    call: list[tuple[Letter, list[StepPage]]] = []
+    call: list[tuple[OutboundDossier, list[StepPage]]] = []
     room = STEPS_PER_CALL
     for letter in waiting:
         if not _alike(letter, first):
@@ -151,11 +151,11 @@ def next_step_call(waiting: Sequence[Letter]) -> list[tuple[Letter, list[StepPag
     return call
 
 
-def _alike(letter: Letter, first: Letter) -> bool:
+def _alike(letter: OutboundDossier, first: OutboundDossier) -> bool:
     return letter.size == first.size
 
 
-def _take(waiting: list[Letter], fitting: Iterable[Letter]) -> list[Letter]:
+def _take(waiting: list[OutboundDossier], fitting: Iterable[OutboundDossier]) -> list[OutboundDossier]:
     call = list(fitting)[: waiting[0].size]
     taken = {id(letter) for letter in call}
     waiting[:] = [letter for letter in waiting if id(letter) not in taken]

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.sync.call_limits import DatabaseClock, held_session
-from services.worker.sync.outbound import Letter, StepPage
+from services.worker.sync.outbound import OutboundDossier, StepPage
 from shared.database.engine import DriverConnection, driver_session
 from shared.observability import get_logger
 from shared.sync.portal.wire import Unsendable
@@ -29,7 +29,7 @@ LEASE_SECONDS: Final = 20.0
 LONGEST_DETAIL: Final = 500
 
 
-class Notebook:
+class OutcomeRecorder:
     """One for a delivery. ``open`` are the claims whose lease it holds and whose outcome is not yet recorded."""
 
     def __init__(
@@ -52,9 +52,9 @@ class Notebook:
         self._finished: dict[str, Finished] = {}
         self._attempts: list[Attempt] = []
         self._forgotten: set[str] = set()
-        self._letters: dict[str, Letter] = {}
+        self._letters: dict[str, OutboundDossier] = {}
 
-    def is_open(self, letter: Letter) -> bool:
+    def is_open(self, letter: OutboundDossier) -> bool:
         """Whether the letter still has something to send, under our lease."""
         return letter.code in self.open and letter.code not in self._finished
 
@@ -73,7 +73,7 @@ class Notebook:
             if claim.dossier_code not in held and self.open.get(claim.dossier_code) is claim:
                 await self._lost({claim.dossier_code})
 
-    async def still_held(self, call: list[Letter]) -> list[Letter]:
+    async def still_held(self, call: list[OutboundDossier]) -> list[OutboundDossier]:
         """Write down, lazily, that these versions go on the wire; the letters whose lease still holds, only they may go."""
         call = [letter for letter in call if letter.code in self.open]
         if not call:
@@ -83,7 +83,7 @@ class Notebook:
         await self._lost({letter.code for letter in call} - held)
         return [letter for letter in call if letter.code in held]
 
-    async def release(self, letters: Iterable[Letter]) -> None:
+    async def release(self, letters: Iterable[OutboundDossier]) -> None:
         """Give back what was not tried: nothing counts."""
         for letter in letters:
             if self.is_open(letter):
@@ -114,7 +114,14 @@ class Notebook:
     # What happened
 
     def note(
-        self, letter: Letter, step: str, operation: str, started_at: datetime, *, outcome: str, detail: str | None = None
+        self,
+        letter: OutboundDossier,
+        step: str,
+        operation: str,
+        started_at: datetime,
+        *,
+        outcome: str,
+        detail: str | None = None,
     ) -> None:
         """An attempt, to be written with the next outcomes."""
         self._attempts.append(
@@ -132,7 +139,7 @@ class Notebook:
             )
         )
 
-    def failed(self, letter: Letter, kind: ErrorClass, detail: str, *, counted: bool = True) -> None:
+    def failed(self, letter: OutboundDossier, kind: ErrorClass, detail: str, *, counted: bool = True) -> None:
         """The letter's delivery ends with a failure: again later, or parked."""
         claim, now = letter.claim, self._clock.now()
         if counted:
@@ -157,7 +164,7 @@ class Notebook:
                 "dossier_parked", tenant=self._tenant, dossier=letter.code, kind=kind.value, position=letter.version
             )
 
-    def lost_there(self, letter: Letter, detail: str) -> None:
+    def lost_there(self, letter: OutboundDossier, detail: str) -> None:
         """The portal took the dossier and does not know it: create it anew, with all its steps."""
         self.failed(letter, ErrorClass.CONTRADICTION, detail)
         self._finished[letter.code] = replace(self._finished[letter.code], known_there=False)
@@ -185,7 +192,7 @@ class Notebook:
         """Write down the dossiers that cannot be sent."""
         await self.flush()
 
-    async def record_accepted(self, letters: Sequence[Letter]) -> list[Letter]:
+    async def record_accepted(self, letters: Sequence[OutboundDossier]) -> list[OutboundDossier]:
         """The portal acknowledged these dossiers; the letters that are still ours, for their steps."""
         accepted = [
             DossierAccepted(letter.claim.dossier_code, letter.claim.fence, letter.version, letter.body_hash)
@@ -206,12 +213,14 @@ class Notebook:
             async with held_session(self._engine, self._connection) as connection:
                 await ledger_steps.record_intended(connection, self._tenant, steps, self._clock.now())
 
-    async def record_steps(self, taken: Sequence[StepPage], through: Sequence[Letter], *, more: bool = False) -> None:
+    async def record_steps(
+        self, taken: Sequence[StepPage], through: Sequence[OutboundDossier], *, more: bool = False
+    ) -> None:
         """The portal took these steps; ``through`` have no more of them. ``more``: others of this delivery follow."""
         self._deliver(through)
         await self._write(taken=taken, lazily=more)
 
-    async def finish_delivered(self, letters: Iterable[Letter]) -> None:
+    async def finish_delivered(self, letters: Iterable[OutboundDossier]) -> None:
         """These need no step: all of them is there."""
         self._deliver(letters)
         await self.flush()
@@ -221,7 +230,7 @@ class Notebook:
         if self._finished or self._attempts:
             await self._write()
 
-    def _deliver(self, letters: Iterable[Letter]) -> None:
+    def _deliver(self, letters: Iterable[OutboundDossier]) -> None:
         now = self._clock.now()
         for letter in letters:
             self._letters[letter.code] = letter
@@ -269,4 +278,4 @@ class Notebook:
             self._finished.pop(code, None)
         get_logger().warning("lease_lost", tenant=self._tenant, dossiers=len(lost))
         async with driver_session(self._engine) as connection:
-            await ledger.distrust(connection, self._tenant, lost, await ledger.clock(connection))
+            await ledger.mark_in_doubt(connection, self._tenant, lost, await ledger.clock(connection))

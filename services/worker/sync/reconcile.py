@@ -26,8 +26,8 @@ from shared.sync.portal.outcomes import Held, Listed
 from shared.sync.portal.wire import Body, ProcedureNames
 from shared.sync.rules.reconciliation import DifferenceKind, spacing
 from shared.sync.store import comparison, differences, ledger, lists
-from shared.sync.store.comparison import Discrepancy, Scope, Settled
-from shared.sync.store.differences import EXAMPLES_KEPT, Told
+from shared.sync.store.comparison import ComparisonScope, Discrepancy, Settled
+from shared.sync.store.differences import EXAMPLES_KEPT, ReportedDifferences
 from shared.sync.store.steps import StepKey
 from shared.vocabulary.codes import is_dossier_code, tenant_of_dossier
 from shared.vocabulary.events import DossierCode, Event
@@ -114,19 +114,19 @@ class _Comparison:
         reached = Reached.of_progress(self._job.progress or await self._left_over(scope))
         if reached.listed_after is None:
             reached = await self._look_all_up(scope, reached)
-        if list_path is not None and scope == Scope():
+        if list_path is not None and scope == ComparisonScope():
             await self._read_list(list_path, reached)
         return await self._result(reached)
 
-    async def _left_over(self, scope: Scope) -> Mapping[str, Any]:
+    async def _left_over(self, scope: ComparisonScope) -> Mapping[str, Any]:
         """Where the comparison of everything before this one had come to, if it failed; none that came nowhere."""
-        if scope != Scope():
+        if scope != ComparisonScope():
             return {}
         async with driver_session(self._engine) as connection:
             failed = Reached.of_progress(await comparison.left_over(connection, self._job.tenant))
         return asdict(replace(failed, began_after=failed.after)) if failed.after > failed.began_after else {}
 
-    async def _look_all_up(self, scope: Scope, reached: Reached) -> Reached:
+    async def _look_all_up(self, scope: ComparisonScope, reached: Reached) -> Reached:
         tenant = self._job.tenant
         pages = 0
         while True:
@@ -262,7 +262,9 @@ class _Comparison:
                 await differences.keep(connection, job.tenant, job.job_id, kept, await ledger.clock(connection))
         return await self._reopen(lacking)
 
-    async def _contents(self, items: Sequence[Held], told: Mapping[DossierCode, Told | None]) -> dict[str, list[str]]:
+    async def _contents(
+        self, items: Sequence[Held], told: Mapping[DossierCode, ReportedDifferences | None]
+    ) -> dict[str, list[str]]:
         """The dossiers of a page of which the portal holds another body than it acknowledged, with the fields."""
         rows: dict[DossierCode, Mapping[str, Any]] = {}
         page: list[Settled] = []
@@ -313,9 +315,9 @@ class _Comparison:
         }
 
 
-def scope_of(asked: Mapping[str, Any]) -> Scope:
+def scope_of(asked: Mapping[str, Any]) -> ComparisonScope:
     """What a job is to compare."""
-    return Scope(
+    return ComparisonScope(
         codes=asked.get("dossiers"),
         error=asked.get("error"),
         first_at=_instant(asked.get("from")),
@@ -327,7 +329,7 @@ def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _steps_between(ours: Told, theirs: frozenset[tuple[str, str, str]]) -> tuple[list[StepKey], int]:
+def _steps_between(ours: ReportedDifferences, theirs: frozenset[tuple[str, str, str]]) -> tuple[list[StepKey], int]:
     """The steps of ours that the portal's list lacks, and how many it has beyond ours."""
     told = {wire.step_key(key[0], key[1], officer): key for key, officer in ours.steps.items()}
     return [key for words, key in told.items() if words not in theirs], len(theirs - told.keys())

@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.runtime.metrics import WorkerMetrics
 from services.worker.runtime.tenant_loop import pause_seconds
 from services.worker.sync.accounts import Accounts
-from services.worker.sync.call_limits import PATIENCE_SECONDS, DatabaseClock, Gate, SharedSessions
-from services.worker.sync.delivery import Delivery, Tally
+from services.worker.sync.call_limits import PATIENCE_SECONDS, CallLimiter, DatabaseClock, SharedSessions
+from services.worker.sync.delivery import Delivery, DeliveryCount
 from services.worker.sync.names import PortalNames
-from services.worker.sync.outcome_recorder import LEASE_SECONDS, Notebook
+from services.worker.sync.outcome_recorder import LEASE_SECONDS, OutcomeRecorder
 from shared.catalogue.store.cache import CatalogueCache
 from shared.database.engine import DriverConnection, driver_session
 from shared.database.kill_points import Passed
@@ -32,7 +32,7 @@ from shared.observability import failure_of, get_logger
 from shared.settings import Settings
 from shared.sync.portal import wire
 from shared.sync.portal.client import Deadlines, PortalClient
-from shared.sync.rules.circuit import Lane, Pace
+from shared.sync.rules.circuit import Lane, RateLimit
 from shared.sync.rules.retry import SUSPECT_TRIES, ErrorClass
 from shared.sync.store import ledger
 from shared.sync.store.ledger import Claim
@@ -64,7 +64,7 @@ HEARTBEAT_SECONDS: Final = LEASE_SECONDS / 4
 
 
 @dataclass(slots=True)
-class Post:
+class TenantChannel:
     """What the senders of one tenant share in this process.
 
     ``live_looked_at`` and ``live_began_at``: when a live sender last looked, and last found something, by the loop's clock;
@@ -73,7 +73,7 @@ class Post:
 
     tenant: Tenant
     client: PortalClient
-    gate: Gate
+    gate: CallLimiter
     names: PortalNames
     live_looked_at: float = -math.inf
     live_began_at: float = -math.inf
@@ -111,7 +111,7 @@ class PortalSync:
         self._passed = passed
         self._metrics = metrics or WorkerMetrics(CollectorRegistry())
         self._clock = DatabaseClock()
-        self._posts: dict[Tenant, Post] = {}
+        self._posts: dict[Tenant, TenantChannel] = {}
         self._senders: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
         self._rung: set[tuple[Tenant, Lane]] = set()
         self._places = {lane: asyncio.Semaphore(MOST_ROUNDS) for lane in Lane}
@@ -164,7 +164,7 @@ class PortalSync:
                 rounds += 1
         return rounds
 
-    def post(self, tenant: Tenant) -> Post:
+    def post(self, tenant: Tenant) -> TenantChannel:
         """The tenant's client, gate and names, for jobs that talk to the portal too."""
         return self._post(tenant)
 
@@ -177,12 +177,12 @@ class PortalSync:
         """The database's clock as seen from here."""
         return self._clock
 
-    def _post(self, tenant: Tenant) -> Post:
+    def _post(self, tenant: Tenant) -> TenantChannel:
         post = self._posts.get(tenant)
         if post is None:
             account = self._accounts.for_tenant(tenant)
-            pace = Pace(account.calls_per_minute, self._time_scale)
-            gate = Gate(self._engine, tenant, pace, self._clock)
+            pace = RateLimit(account.calls_per_minute, self._time_scale)
+            gate = CallLimiter(self._engine, tenant, pace, self._clock)
             client = PortalClient(
                 account.access,
                 SharedSessions(self._engine, tenant),
@@ -190,7 +190,7 @@ class PortalSync:
                 self._passed,
                 self._metrics.of_calls(tenant),
             )
-            post = Post(tenant, client, gate, PortalNames(self._cache, tenant, client, gate))
+            post = TenantChannel(tenant, client, gate, PortalNames(self._cache, tenant, client, gate))
             self._posts[tenant] = post
         return post
 
@@ -226,7 +226,7 @@ class PortalSync:
             if not claimed and key not in self._rung:
                 return
 
-    async def _wait_for_turn(self, post: Post, lane: Lane) -> None:
+    async def _wait_for_turn(self, post: TenantChannel, lane: Lane) -> None:
         """Wait, holding nothing, until a call may start."""
         while not self._stopping.is_set():
             seconds = await post.gate.wait_seconds(lane)
@@ -249,7 +249,7 @@ class PortalSync:
             else:
                 self._about_to_claim[key].discard(task)
 
-    async def _round(self, post: Post, lane: Lane) -> int:
+    async def _round(self, post: TenantChannel, lane: Lane) -> int:
         """Claim and deliver once; the number of dossiers claimed.
 
         One connection for all of it, in no transaction while a call is under way.
@@ -270,7 +270,9 @@ class PortalSync:
                 post.live_began_at = looked_at
             if len(claims) == CLAIM_LIMITS[lane] or _may_hang(claims):
                 self._start_sender(post.tenant, lane)  # there is more than one sender's work
-            notebook = Notebook(self._engine, connection, post.tenant, claims, self._clock, time_scale=self._time_scale)
+            notebook = OutcomeRecorder(
+                self._engine, connection, post.tenant, claims, self._clock, time_scale=self._time_scale
+            )
             delivery = Delivery(
                 connection,
                 post.tenant,
@@ -304,7 +306,7 @@ class PortalSync:
         # its call may hang again until the deadline: no other one waits behind it
         return await claim(limit=limit, but_not=ErrorClass.AMBIGUOUS) or await claim(limit=1)
 
-    def _tell(self, tenant: Tenant, lane: Lane, claimed: int, tally: Tally) -> None:
+    def _tell(self, tenant: Tenant, lane: Lane, claimed: int, tally: DeliveryCount) -> None:
         self._metrics.delivered(tenant, lane.value, tally.dossiers, tally.steps)
         get_logger().info(
             "portal_round_ended",
@@ -318,7 +320,7 @@ class PortalSync:
             failures=sorted(tally.kinds),
         )
 
-    async def _beat(self, notebook: Notebook) -> None:
+    async def _beat(self, notebook: OutcomeRecorder) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
@@ -326,7 +328,7 @@ class PortalSync:
             except Exception as error:  # noqa: BLE001 - the next beat, or the fence, tells
                 self._complain("lease_renewal_failed", error)
 
-    async def _give_back(self, notebook: Notebook) -> None:
+    async def _give_back(self, notebook: OutcomeRecorder) -> None:
         # what cannot be given back, because PostgreSQL is away, comes back when its lease ends
         with suppress(Exception):
             await notebook.release_all()

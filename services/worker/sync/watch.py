@@ -75,7 +75,7 @@ class Tidy:
             before = now - self._kept
             attempts = await steps.prune_attempts(connection, tenant, before=before, limit=PRUNED_AT_ONCE)
             differences = await ledger_differences.prune(connection, tenant, before=before, limit=PRUNED_AT_ONCE)
-            ranked = await ledger.rank_anew(connection, tenant, now, limit=RANKED_AT_ONCE)
+            ranked = await ledger.reprioritise(connection, tenant, now, limit=RANKED_AT_ONCE)
         if attempts or differences or ranked:
             get_logger().info(
                 "sync_tidied", tenant=tenant, attempts=attempts, differences=differences, dossiers_ranked=ranked

@@ -27,7 +27,7 @@ _SECRET_BYTES: Final = 24
 _LONGEST: Final = 200
 
 
-class Scope(StrEnum):
+class Permission(StrEnum):
     """What a key may do; ``admin`` implies the others."""
 
     EVENTS_WRITE = "events:write"
@@ -45,7 +45,7 @@ class ApiKey:
     tenant: Tenant
     key_id: str
     label: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[Permission]
     agency: AgencyCode | None
     created_at: datetime
     revoked_at: datetime | None
@@ -63,14 +63,14 @@ def _parse(token: str) -> tuple[str, str] | None:
 
 
 async def create(
-    connection: DriverConnection, tenant: Tenant, scopes: Iterable[Scope], *, agency: str | None = None, label: str = ""
+    connection: DriverConnection, tenant: Tenant, scopes: Iterable[Permission], *, agency: str | None = None, label: str = ""
 ) -> str:
     """Make a key and answer it: the only moment at which it is known.
 
     Raises:
         InvalidInput: the agency is not one of the tenant, or the tenant does not exist, or no scope is named.
     """
-    granted = sorted({Scope(scope) for scope in scopes})
+    granted = sorted({Permission(scope) for scope in scopes})
     if not granted:
         raise InvalidInput.of("/scopes", "missing", "at least one scope")
     root = None
@@ -138,7 +138,7 @@ async def revoke(connection: DriverConnection, tenant: Tenant, key_id: str) -> b
 
 
 def _key_of(row: asyncpg.Record) -> ApiKey:
-    scopes = frozenset(Scope(scope) for scope in row["scopes"])
+    scopes = frozenset(Permission(scope) for scope in row["scopes"])
     return ApiKey(
         Tenant(row["tenant"]), row["key_id"], row["label"], scopes, row["agency"], row["created_at"], row["revoked_at"]
     )

@@ -48,7 +48,7 @@ _NUMBERS: Final[Mapping[Measure, int]] = {Measure(name): number for number, name
 
 
 @dataclass(frozen=True, slots=True)
-class PastDossier:
+class DossierThen:
     """A dossier at a position: its row as it would be stored, and what it counts for."""
 
     row: DossierRow
@@ -56,7 +56,7 @@ class PastDossier:
 
 
 @dataclass(slots=True)
-class Past:
+class PointInTime:
     """The dossiers reckoned at ``prefix``. ``whole``: all that had an event by then; else those that may differ from now.
 
     ``low`` and ``high`` are the positions between which every event's dossier is among them.
@@ -66,7 +66,7 @@ class Past:
     whole: bool
     low: int
     high: int
-    dossiers: dict[DossierCode, PastDossier] = field(default_factory=dict)
+    dossiers: dict[DossierCode, DossierThen] = field(default_factory=dict)
     reckoned: set[DossierCode] = field(default_factory=set)
     failed: set[DossierCode] = field(default_factory=set)
     cells: Cells = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Past:
         """Whose dossiers they are."""
         return self.prefix.tenant
 
-    def at(self, prefix: Prefix) -> "Past":
+    def at(self, prefix: Prefix) -> "PointInTime":
         """The same dossiers, asked about at another instant of the same position; what is reckoned is shared."""
         return replace(self, prefix=prefix)
 
@@ -94,14 +94,14 @@ _CHANGED: Final = """
 SELECT DISTINCT dossier_code FROM event_log WHERE tenant = $1 AND position > $2 AND position <= $3 LIMIT $4"""
 
 
-async def begin(connection: DriverConnection, prefix: Prefix, pace: Pace | None = None) -> Past:
+async def begin(connection: DriverConnection, prefix: Prefix, pace: Pace | None = None) -> PointInTime:
     """A past of which nothing is reckoned yet; ``pace``: shared with all others that reckon in this process."""
     head = (await event_log.head(connection, prefix.tenant)).position
     whole = prefix.position < head - prefix.position
-    return Past(prefix, whole, prefix.position, prefix.position, pace=pace or Pace())
+    return PointInTime(prefix, whole, prefix.position, prefix.position, pace=pace or Pace())
 
 
-async def missing(connection: DriverConnection, past: Past, most: int) -> set[DossierCode]:
+async def missing(connection: DriverConnection, past: PointInTime, most: int) -> set[DossierCode]:
     """The dossiers that are still to be reckoned, as the present snapshot sees the projection.
 
     Raises:
@@ -123,7 +123,7 @@ async def missing(connection: DriverConnection, past: Past, most: int) -> set[Do
     return wanted - past.reckoned
 
 
-async def _between(connection: DriverConnection, past: Past, after: int, until: int, most: int) -> set[DossierCode]:
+async def _between(connection: DriverConnection, past: PointInTime, after: int, until: int, most: int) -> set[DossierCode]:
     rows = await connection.fetch(_CHANGED, past.tenant, after, until, most + 1)
     found = {DossierCode(row[0]) for row in rows}
     if len(found | past.reckoned) > most:
@@ -133,7 +133,7 @@ async def _between(connection: DriverConnection, past: Past, after: int, until: 
 
 
 async def reckon(
-    connection: DriverConnection, past: Past, codes: Collection[DossierCode], deadline: float | None = None
+    connection: DriverConnection, past: PointInTime, codes: Collection[DossierCode], deadline: float | None = None
 ) -> None:
     """Reckon ``codes`` at the position. The log up to there never changes, so any snapshot will do.
 
@@ -153,7 +153,7 @@ async def reckon(
 
 async def in_snapshot(
     connection: DriverConnection,
-    past: Past,
+    past: PointInTime,
     answer: Callable[[], Awaitable[_T]],
     *,
     most: int,
@@ -175,7 +175,7 @@ async def in_snapshot(
         await reckon(connection, past, pending, deadline)
 
 
-async def _reached(connection: DriverConnection, past: Past) -> None:
+async def _reached(connection: DriverConnection, past: PointInTime) -> None:
     """All that `missing` named in this snapshot is reckoned: the next look need not begin anew."""
     if past.whole:
         past.complete = True
@@ -186,20 +186,20 @@ async def _reached(connection: DriverConnection, past: Past) -> None:
 
 async def at_position(
     connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], position: int, pace: Pace
-) -> dict[DossierCode, PastDossier | None]:
+) -> dict[DossierCode, DossierThen | None]:
     """The dossiers at a position; None: it cannot be folded. Those that had no event by then are left out."""
     histories = await event_log.of_dossiers(connection, tenant, codes, position)
     voided = [events for events in histories.values() if _has_void(events)]
     targets = {target for events in voided for target in absent_void_targets(events)}
     elsewhere = await cursor.present(connection, tenant, targets, position)
-    found: dict[DossierCode, PastDossier | None] = {}
+    found: dict[DossierCode, DossierThen | None] = {}
     work = pace.begin()
     for number, (code, events) in enumerate(histories.items(), start=1):
         try:
             dossier = fold(code, events)
             problems = void_problems(events, elsewhere) if _has_void(events) else ()
             counted = contributions(dossier)
-            found[code] = PastDossier(row_of(dossier, counted, problems), counted)
+            found[code] = DossierThen(row_of(dossier, counted, problems), counted)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one dossier, the others are answered
             get_logger().error("dossier_not_reckoned", tenant=tenant, dossier=code, position=position, **failure_of(error))
             found[code] = None
@@ -208,7 +208,7 @@ async def at_position(
     return found
 
 
-def _take(past: Past, codes: Sequence[DossierCode], found: Mapping[DossierCode, PastDossier | None]) -> None:
+def _take(past: PointInTime, codes: Sequence[DossierCode], found: Mapping[DossierCode, DossierThen | None]) -> None:
     """Without an await: another question of the same past sees all of it or nothing."""
     fresh = [code for code in codes if code not in past.reckoned]
     past.reckoned.update(fresh)
@@ -223,7 +223,7 @@ def _take(past: Past, codes: Sequence[DossierCode], found: Mapping[DossierCode, 
             past.failed.add(code)
 
 
-def add_counts(cells: Cells, dossier: PastDossier) -> None:
+def add_counts(cells: Cells, dossier: DossierThen) -> None:
     """Add what a dossier counts for."""
     row = dossier.row
     head = (row.agency or "", row.procedure or "", row.channel or "")

@@ -12,7 +12,7 @@ from typing import Final
 
 import asyncpg
 
-from shared.as_of.store.dossiers import Cells, Past, PastDossier, add_counts
+from shared.as_of.store.dossiers import Cells, DossierThen, PointInTime, add_counts
 from shared.counting.rules.question import Key, Question
 from shared.counting.store.answers import TOTAL, Answer, Counts, Stamp, answer_of, counted
 from shared.counting.store.statement import SUMMED
@@ -46,7 +46,7 @@ SELECT code, position, agency FROM dossier WHERE tenant = $1 AND code = ANY($2::
 
 
 async def ask(
-    connection: DriverConnection, past: Past, question: Question, visible: Collection[str] | None = None
+    connection: DriverConnection, past: PointInTime, question: Question, visible: Collection[str] | None = None
 ) -> Answer:
     """Answer a question as of the past's position.
 
@@ -71,14 +71,14 @@ async def ask(
     return answer_of(_stamp(past, state), by_label)
 
 
-async def stamp_of(connection: DriverConnection, past: Past) -> Stamp:
+async def stamp_of(connection: DriverConnection, past: PointInTime) -> Stamp:
     """The point of the log that a past stands for."""
     state = await connection.fetchrow(_STATE, past.tenant, DOSSIERS)
     assert state is not None
     return _stamp(past, state)
 
 
-def _stamp(past: Past, state: asyncpg.Record) -> Stamp:
+def _stamp(past: PointInTime, state: asyncpg.Record) -> Stamp:
     prefix = past.prefix
     waiting_since = prefix.recorded_at if past.failed else None
     return Stamp(
@@ -86,19 +86,21 @@ def _stamp(past: Past, state: asyncpg.Record) -> Stamp:
     )
 
 
-def stored_elsewhere(past: Past) -> list[DossierCode]:
+def stored_elsewhere(past: PointInTime) -> list[DossierCode]:
     """The dossiers whose stored row does not stand for them: they are reckoned."""
     return list(past.reckoned - past.failed)
 
 
-async def visible_dossiers(connection: DriverConnection, past: Past, visible: Collection[str] | None) -> list[PastDossier]:
+async def visible_dossiers(
+    connection: DriverConnection, past: PointInTime, visible: Collection[str] | None
+) -> list[DossierThen]:
     """The reckoned dossiers that have an agency of ``visible`` now; None: all."""
     reckoned = dict(past.dossiers)
     if visible is None:
         return list(reckoned.values())
     rows = await connection.fetch(_PRESENT_AGENCIES, past.tenant, list(reckoned))
     stored = {row["code"]: row for row in rows}
-    found: list[PastDossier] = []
+    found: list[DossierThen] = []
     work = past.pace.begin()
     for number, (code, dossier) in enumerate(reckoned.items(), start=1):
         if number % SLICE == 0:
@@ -111,13 +113,13 @@ async def visible_dossiers(connection: DriverConnection, past: Past, visible: Co
     return found
 
 
-def counted_by(question: Question) -> Callable[[PastDossier], bool]:
+def counted_by(question: Question) -> Callable[[DossierThen], bool]:
     """Whether the question counts a dossier, if any of its figures does."""
     agencies = None if question.agencies is None else frozenset(question.agencies)
     procedures = None if question.procedures is None else frozenset(question.procedures)
     others = frozenset(question.other_procedures or ())
 
-    def is_counted(dossier: PastDossier) -> bool:
+    def is_counted(dossier: DossierThen) -> bool:
         row = dossier.row
         return (
             (agencies is None or row.agency in agencies)
@@ -137,7 +139,7 @@ def _now(question: Question, visible: Collection[str] | None) -> Question:
     return replace(question, agencies=sorted(agencies), cover=None)
 
 
-async def _visible_cells(connection: DriverConnection, past: Past, visible: Collection[str]) -> Cells:
+async def _visible_cells(connection: DriverConnection, past: PointInTime, visible: Collection[str]) -> Cells:
     cells: Cells = {}
     found = await visible_dossiers(connection, past, visible)
     work = past.pace.begin()
@@ -149,7 +151,7 @@ async def _visible_cells(connection: DriverConnection, past: Past, visible: Coll
 
 
 async def _stored_cells(
-    connection: DriverConnection, past: Past, codes: Sequence[DossierCode], state: tuple[object, ...]
+    connection: DriverConnection, past: PointInTime, codes: Sequence[DossierCode], state: tuple[object, ...]
 ) -> Cells:
     """What the stored rows of ``codes`` count for, negative; remembered until the projection moves."""
     at = (*state, len(codes))  # dossiers are only ever added
@@ -159,7 +161,7 @@ async def _stored_cells(
     return past.stored[1]
 
 
-async def _add(past: Past, by_label: Sequence[Counts], question: Question, cells: Cells) -> None:
+async def _add(past: PointInTime, by_label: Sequence[Counts], question: Question, cells: Cells) -> None:
     """Add the cells that the question counts, each to its piece and key."""
     begins = [piece.from_on for piece in question.pieces]
     last: date = question.pieces[-1].to_on

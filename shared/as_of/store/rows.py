@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from shared.as_of.store.dossiers import Past, PastDossier, reckon
+from shared.as_of.store.dossiers import DossierThen, PointInTime, reckon
 from shared.as_of.store.figures import SLICE, stored_elsewhere, visible_dossiers
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import AnomalyCode
@@ -67,9 +67,9 @@ class PastRows:
 
 async def rows_then(
     connection: DriverConnection,
-    past: Past,
+    past: PointInTime,
     visible: frozenset[str] | None,
-    may_count: Callable[[PastDossier], bool] | None = None,
+    may_count: Callable[[DossierThen], bool] | None = None,
 ) -> PastRows:
     """The rows as of a past, in a transaction of one snapshot for which it is reckoned.
 
@@ -107,7 +107,7 @@ async def fetch(connection: DriverConnection, rows: PastRows | None, statement: 
     return list(await prepared.fetch(*parameters))
 
 
-async def reckon_told_by_others(connection: DriverConnection, past: Past) -> None:
+async def reckon_told_by_others(connection: DriverConnection, past: PointInTime) -> None:
     """Reckon the dossiers whose anomalies may have been others though nothing was recorded of them since."""
     if past.whole:
         return

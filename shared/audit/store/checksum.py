@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.counting.rules.slot_numbers import SCALE, Cut
+from shared.counting.rules.slot_numbers import SCALE, Rollup
 from shared.counting.store.slots import digits_of, month_of, year_of
 from shared.counting.store.sums import COUNTED_COLUMNS, counts, named_sums
 from shared.database.engine import DriverConnection
@@ -22,8 +22,8 @@ from shared.vocabulary.events import Tenant
 _TIMES: Final = {"day": "{0}", "month": month_of("{0}"), "year": year_of("{0}")}
 """SQL: the digits of each grain, of the digits of a day."""
 _STANDS_IN: Final = {
-    ("month", "year"): (Cut.AGENCY, Cut.PROCEDURE, Cut.CELL),
-    ("day",): (Cut.PROCEDURE, Cut.CELL),
+    ("month", "year"): (Rollup.AGENCY, Rollup.PROCEDURE, Rollup.CELL),
+    ("day",): (Rollup.PROCEDURE, Rollup.CELL),
 }
 """In which cuts a count stands in which grains (`shared.counting.store.sums.rolled_up`)."""
 _SEED: Final = 23
@@ -94,9 +94,9 @@ def of_rows(relation: str) -> str:
     """SQL: the checksum of all sums that rows with the columns that are counted (of ``dossier``) add up to."""
     agency, procedure, channel = (f"coalesce(r.{column}, '')" for column in ("agency", "procedure", "channel"))
     scopes = {
-        Cut.AGENCY: _of_scope(str(Cut.AGENCY.value), agency, "''", channel),
-        Cut.PROCEDURE: _of_scope(str(Cut.PROCEDURE.value), "''", procedure, channel),
-        Cut.CELL: _of_scope(str(Cut.CELL.value), agency, procedure, channel),
+        Rollup.AGENCY: _of_scope(str(Rollup.AGENCY.value), agency, "''", channel),
+        Rollup.PROCEDURE: _of_scope(str(Rollup.PROCEDURE.value), "''", procedure, channel),
+        Rollup.CELL: _of_scope(str(Rollup.CELL.value), agency, procedure, channel),
     }
     digits = ", ".join(f"{digits_of(day)} AS {name}_digits" for name, day in _ENDS.items())
     hashes = [f"{hashed} AS {cut.label}_scope" for cut, hashed in scopes.items()]

@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.database.engine import DriverConnection
 from shared.projection.store.dossier_rows import DossierRow
-from shared.projection.store.sql_rows import Courses, courses_given, histories, reckoned
+from shared.projection.store.sql_rows import PathOutcomes, given_path_outcomes_sql, histories, reckoned
 from shared.vocabulary.events import DossierCode, Tenant
 
 
@@ -46,7 +46,7 @@ def _of(relation: str) -> str:
 
 
 _COMPARE: Final = f"""
-WITH known AS MATERIALIZED ({histories(_EVENTS)}), course AS MATERIALIZED ({courses_given(6)}),
+WITH known AS MATERIALIZED ({histories(_EVENTS)}), course AS MATERIALIZED ({given_path_outcomes_sql(6)}),
 met AS MATERIALIZED (
     SELECT coalesce(r.code, d.code) AS code, r.events, r.path, r.code IS NULL AS is_bogus,
            r.code IS NOT NULL AND (NOT r.is_plain OR r.code = ANY($5::text[])) AS is_other,
@@ -70,7 +70,7 @@ async def compare(
     codes: Codes,
     position: int,
     *,
-    courses: Courses,
+    courses: PathOutcomes,
     to_fold: Collection[DossierCode] = (),
 ) -> Found:
     """Compare a range by its events up to ``position``. Those of ``to_fold`` are left to the fold whatever they are.

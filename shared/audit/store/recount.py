@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, Final
 
 from shared.audit.rules.plan import Part
-from shared.counting.rules.slot_numbers import Cut, Slot, digits_of_span, read_slot
+from shared.counting.rules.slot_numbers import Rollup, Slot, digits_of_span, read_slot
 from shared.counting.store import branch_sums, code_numbers
 from shared.counting.store.code_numbers import numbered
 from shared.counting.store.slots import FINER_FIRST, KEY, NAMES, first_digits, is_cut, last_digits
@@ -71,8 +71,8 @@ _DRAWN: Final = f"SELECT code FROM {_CODES} ORDER BY {HASH.format('code', '$4::b
 
 # the sums that a part answers for: agencies have the cuts by agency and by cell, procedures that by procedure
 _IN_SCOPE: Final = (
-    f"((NOT {is_cut('slot', Cut.PROCEDURE)} AND agency = ANY({{0}}::text[]))"
-    f" OR ({is_cut('slot', Cut.PROCEDURE)} AND procedure = ANY({{1}}::text[])))"
+    f"((NOT {is_cut('slot', Rollup.PROCEDURE)} AND agency = ANY({{0}}::text[]))"
+    f" OR ({is_cut('slot', Rollup.PROCEDURE)} AND procedure = ANY({{1}}::text[])))"
 )
 
 _FILL: Final = f"""
@@ -246,8 +246,8 @@ async def _difference(connection: DriverConnection, tenant: Tenant, row: Any) ->
         _BEHIND,
         tenant,
         row["channel"],
-        None if slot.cut == Cut.PROCEDURE.label else row["agency"],
-        None if slot.cut == Cut.AGENCY.label else row["procedure"],
+        None if slot.cut == Rollup.PROCEDURE.label else row["agency"],
+        None if slot.cut == Rollup.AGENCY.label else row["procedure"],
         [m for m in MEASURES if row[m] != row[f"{m}_recounted"]],
         slot.starts_on,
         slot.ends_on,

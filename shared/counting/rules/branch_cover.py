@@ -16,7 +16,7 @@ Row: TypeAlias = str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
+class RollupChoice:
     """Sums by kind (agency or branch) and code, each with its row, that together count every agency asked for once."""
 
     kinds: list[CodeKind]
@@ -31,7 +31,7 @@ class _Mixed:
 _MIXED: Final = _Mixed()
 
 
-def cover_of(rows: Mapping[str, Row], seen: Collection[str]) -> Cover:
+def choose_rollups(rows: Mapping[str, Row], seen: Collection[str]) -> RollupChoice:
     """The fewest sums for the agencies in ``rows``; ``seen``: every code that some dossier has had."""
     of_branch: dict[str, Row | _Mixed] = {}
     for code in {*seen, *rows}:
@@ -52,4 +52,4 @@ def cover_of(rows: Mapping[str, Row], seen: Collection[str]) -> Cover:
         kinds.append(CodeKind.AGENCY if widest is None else CodeKind.BRANCH)
         codes.append(code if widest is None else widest)
         told.append(row)
-    return Cover(kinds, codes, told)
+    return RollupChoice(kinds, codes, told)

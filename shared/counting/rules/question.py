@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from shared.counting.rules.branch_cover import Cover, Row
+from shared.counting.rules.branch_cover import RollupChoice, Row
 from shared.counting.rules.branches import CodeKind
-from shared.counting.rules.slot_numbers import SCALE, Cut
+from shared.counting.rules.slot_numbers import SCALE, Rollup
 from shared.vocabulary.events import Channel
 from shared.vocabulary.periods import Period
 
@@ -38,7 +38,7 @@ class Question:
     key: Key | None = None
     rows: Mapping[str, str] | None = None
     other_row: str | None = None
-    cover: Cover | None = None
+    cover: RollupChoice | None = None
 
     def row_of(self, key: str) -> str:
         """What a key is gathered in."""
@@ -58,19 +58,19 @@ class Question:
 class Cuts(NamedTuple):
     """Where the sums of one agency (or of all together) are, and those of a branch: in months and years, and in days."""
 
-    coarse: Cut
-    day: Cut
-    branch_coarse: Cut | None = None
-    branch_day: Cut | None = None
+    coarse: Rollup
+    day: Rollup
+    branch_coarse: Rollup | None = None
+    branch_day: Rollup | None = None
 
 
 def cuts_of(question: Question) -> Cuts:
     """The cuts that can answer: the coarsest that keep apart what is asked for."""
     if question.is_by_agency and question.is_by_procedure:
-        return Cuts(Cut.CELL, Cut.CELL, Cut.BRANCH_CELL)
+        return Cuts(Rollup.CELL, Rollup.CELL, Rollup.BRANCH_CELL)
     if question.is_by_agency:
-        return Cuts(Cut.AGENCY, Cut.CELL, Cut.BRANCH, Cut.BRANCH)
-    whole = Cut.PROCEDURE if question.is_by_procedure else Cut.BRANCH
+        return Cuts(Rollup.AGENCY, Rollup.CELL, Rollup.BRANCH, Rollup.BRANCH)
+    whole = Rollup.PROCEDURE if question.is_by_procedure else Rollup.BRANCH
     return Cuts(whole, whole)
 
 

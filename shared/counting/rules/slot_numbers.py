@@ -13,7 +13,7 @@ SCALE: Final = 100_000_000
 _MONTHS: Final = 12
 
 
-class Cut(IntEnum):
+class Rollup(IntEnum):
     """Which codes are kept apart. A branch is every agency whose code begins with that of the branch and a dot."""
 
     AGENCY = 1
@@ -49,7 +49,7 @@ def digits_of_span(grain: str, starts_on: date) -> int:
     return month if grain == "month" else month + starts_on.day
 
 
-def slot_of(cut: Cut, grain: str, starts_on: date) -> int:
+def slot_of(cut: Rollup, grain: str, starts_on: date) -> int:
     """The number of a cut and a span of days."""
     return cut * SCALE + digits_of_span(grain, starts_on)
 
@@ -57,7 +57,7 @@ def slot_of(cut: Cut, grain: str, starts_on: date) -> int:
 def read_slot(slot: int) -> Slot:
     """What a number stands for."""
     cut, digits = divmod(slot, SCALE)
-    label = Cut(cut).label if cut in {known.value for known in Cut} else UNKNOWN
+    label = Rollup(cut).label if cut in {known.value for known in Rollup} else UNKNOWN
     year, month, day = digits // 10_000, digits // 100 % 100, digits % 100
     try:
         starts_on = date(year, month or 1, day or 1)

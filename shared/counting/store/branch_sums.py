@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from shared.counting.rules.branches import CodeKind
-from shared.counting.rules.slot_numbers import SCALE, Cut
+from shared.counting.rules.slot_numbers import SCALE, Rollup
 from shared.counting.store.slots import ANY, FINER_FIRST, KEY, NAMES, is_cut, is_day
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
@@ -21,7 +21,7 @@ _ADDED_UP: Final = ", ".join(f"sum({measure}) AS {measure}" for measure in MEASU
 WHOLE: Final = 0
 """The number of the branch that every agency is in, and dossiers without one."""
 
-_IS_AGENCY: Final = is_cut("slot", Cut.AGENCY)
+_IS_AGENCY: Final = is_cut("slot", Rollup.AGENCY)
 _IS_DAY: Final = is_day("slot")
 
 
@@ -29,16 +29,16 @@ def of_branches(exact: str) -> str:
     """SQL: what the rows of relation ``exact`` (columns of ``figure_sum``) add up to in branches."""
     return f"""
 WITH own AS MATERIALIZED (
-    SELECT {KEY}, {NAMES} FROM {exact} WHERE {is_cut("slot", Cut.AGENCY, Cut.CELL)}
+    SELECT {KEY}, {NAMES} FROM {exact} WHERE {is_cut("slot", Rollup.AGENCY, Rollup.CELL)}
 ), chain AS MATERIALIZED (
     SELECT DISTINCT agency, {WHOLE} AS branch FROM own
     UNION ALL
     SELECT k.number, b.branch FROM figure_code k CROSS JOIN unnest(k.branches) AS b(branch)
     WHERE k.tenant = $1 AND k.kind = '{CodeKind.AGENCY}' AND k.number IN (SELECT agency FROM own)
 )
-SELECT slot + CASE WHEN {_IS_AGENCY} THEN {(Cut.BRANCH - Cut.AGENCY) * SCALE}
-                   WHEN {_IS_DAY} THEN {(Cut.BRANCH - Cut.CELL) * SCALE}
-                   ELSE {(Cut.BRANCH_CELL - Cut.CELL) * SCALE} END AS slot,
+SELECT slot + CASE WHEN {_IS_AGENCY} THEN {(Rollup.BRANCH - Rollup.AGENCY) * SCALE}
+                   WHEN {_IS_DAY} THEN {(Rollup.BRANCH - Rollup.CELL) * SCALE}
+                   ELSE {(Rollup.BRANCH_CELL - Rollup.CELL) * SCALE} END AS slot,
        branch AS agency, CASE WHEN {_IS_DAY} THEN 0 ELSE procedure END AS procedure, channel, {_ADDED_UP}
 FROM own JOIN chain USING (agency)
 -- by procedure for the whole tenant is a cut of its own
@@ -62,9 +62,9 @@ def _stored(condition: str) -> str:
 _COMPARED: Final = f"""
 SELECT {KEY}, stored.is_stored IS NOT NULL AS is_stored,
        {", ".join(f"coalesce(stored.{m}, 0) AS {m}, coalesce(added_up.{m}, 0)::bigint AS {m}_recounted" for m in MEASURES)}
-FROM ({of_branches(_stored(is_cut("slot", Cut.AGENCY, Cut.CELL)) + " AS own_sums")}) AS added_up
+FROM ({of_branches(_stored(is_cut("slot", Rollup.AGENCY, Rollup.CELL)) + " AS own_sums")}) AS added_up
 FULL JOIN (
-    SELECT *, true AS is_stored FROM {_stored(is_cut("slot", Cut.BRANCH, Cut.BRANCH_CELL))} AS of_branches
+    SELECT *, true AS is_stored FROM {_stored(is_cut("slot", Rollup.BRANCH, Rollup.BRANCH_CELL))} AS of_branches
 ) AS stored USING ({KEY})
 WHERE {" OR ".join(f"coalesce(added_up.{m}, 0) <> coalesce(stored.{m}, 0)" for m in MEASURES)}"""
 

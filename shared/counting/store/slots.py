@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.counting.rules.slot_numbers import SCALE, Cut
+from shared.counting.rules.slot_numbers import SCALE, Rollup
 from shared.database.tables import MEASURES
 
 NAMES: Final = ", ".join(MEASURES)
@@ -34,7 +34,7 @@ def year_of(slot: str) -> str:
     return f"({slot} / 10000 * 10000)"
 
 
-def is_cut(slot: str, *cuts: Cut) -> str:
+def is_cut(slot: str, *cuts: Rollup) -> str:
     """SQL: whether a slot is of one of these cuts."""
     return f"{slot} / {SCALE} IN ({', '.join(str(cut.value) for cut in cuts)})"
 

@@ -9,7 +9,7 @@ all zero may stay: they count as absent in every comparison.
 
 from typing import Final
 
-from shared.counting.rules.slot_numbers import SCALE, Cut
+from shared.counting.rules.slot_numbers import SCALE, Rollup
 from shared.counting.store.branch_sums import with_branches
 from shared.counting.store.code_numbers import named
 from shared.counting.store.slots import ANY, KEY, NAMES, SUMS, digits_of, is_cut, month_of, year_of
@@ -64,13 +64,13 @@ def rolled_up(cells: str, none: str = "''") -> str:
 WITH dated AS MATERIALIZED (
     SELECT {digits_of("day")} AS day, agency, procedure, channel, {NAMES} FROM {cells}
 ), days AS MATERIALIZED (
-    SELECT {Cut.CELL * SCALE} + day AS slot, agency, procedure, channel, {NAMES} FROM dated
+    SELECT {Rollup.CELL * SCALE} + day AS slot, agency, procedure, channel, {NAMES} FROM dated
     UNION ALL
-    SELECT {Cut.PROCEDURE * SCALE} + day, {none}, procedure, channel, {SUMS} FROM dated GROUP BY day, procedure, channel
+    SELECT {Rollup.PROCEDURE * SCALE} + day, {none}, procedure, channel, {SUMS} FROM dated GROUP BY day, procedure, channel
 ), months AS MATERIALIZED (
     SELECT {month_of("slot")} AS slot, agency, procedure, channel, {SUMS} FROM days GROUP BY 1, 2, 3, 4
     UNION ALL
-    SELECT {Cut.AGENCY * SCALE} + {month_of("day")}, agency, {none}, channel, {SUMS} FROM dated GROUP BY 1, 2, 3, 4
+    SELECT {Rollup.AGENCY * SCALE} + {month_of("day")}, agency, {none}, channel, {SUMS} FROM dated GROUP BY 1, 2, 3, 4
 ), years AS MATERIALIZED (
     SELECT {year_of("slot")} AS slot, agency, procedure, channel, {SUMS} FROM months GROUP BY 1, 2, 3, 4
 )
@@ -105,7 +105,7 @@ DO UPDATE SET {", ".join(f"{measure} = f.{measure} + excluded.{measure}" for mea
 
 def named_sums() -> str:
     """SQL: the stored sums of tenant ``$1`` with codes for numbers, without those of branches."""
-    own = f"(SELECT * FROM figure_sum WHERE tenant = $1 AND NOT {is_cut('slot', Cut.BRANCH, Cut.BRANCH_CELL)})"
+    own = f"(SELECT * FROM figure_sum WHERE tenant = $1 AND NOT {is_cut('slot', Rollup.BRANCH, Rollup.BRANCH_CELL)})"
     return named(own, f"slot, channel, {NAMES}")
 
 

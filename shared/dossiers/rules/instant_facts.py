@@ -26,7 +26,7 @@ _BY_THE_FOLD: Final = frozenset({EndKind.PROCESSED, EndKind.RETURNED})
 ONLINE_GATEWAYS: Final = frozenset({"national", "local"})
 
 
-class Mark(IntFlag):
+class Trait(IntFlag):
     """What else is counted of a dossier. The numbers are stored: they never change."""
 
     VNEID_VERIFIED = 1
@@ -59,7 +59,7 @@ class IndexFacts:
     promised_from: datetime | None
     late: tuple[InstantSpan, ...]
     waits: tuple[InstantSpan, ...]
-    marks: Mark
+    marks: Trait
 
 
 def microseconds(instant: datetime) -> int:
@@ -171,25 +171,25 @@ def _span(pause: Pause) -> InstantSpan:
     return microseconds(pause.begun_at), None if pause.until is None else microseconds(pause.until)
 
 
-def _marks(dossier: Dossier) -> Mark:
+def _marks(dossier: Dossier) -> Trait:
     flags = dossier.flags
     present = (
-        (flags.vneid_verified, Mark.VNEID_VERIFIED),
-        (flags.components_digitised, Mark.COMPONENTS_DIGITISED),
-        (flags.components_reused, Mark.COMPONENTS_REUSED),
-        (flags.from_national_store, Mark.FROM_NATIONAL_STORE),
-        (any(result.url for result in dossier.results), Mark.RESULT_LINK),
-        (_any_fee(dossier.fees), Mark.FEE),
-        (bool(dossier.fees) and not _any_fee(dossier.fees), Mark.FEES_ALL_ZERO),
-        (dossier.payment is not None and dossier.payment.gateway in ONLINE_GATEWAYS, Mark.PAID_ONLINE),
-        (dossier.satisfied is False, Mark.DISLIKED),
-        (dossier.satisfied is not None, Mark.RATED),
+        (flags.vneid_verified, Trait.VNEID_VERIFIED),
+        (flags.components_digitised, Trait.COMPONENTS_DIGITISED),
+        (flags.components_reused, Trait.COMPONENTS_REUSED),
+        (flags.from_national_store, Trait.FROM_NATIONAL_STORE),
+        (any(result.url for result in dossier.results), Trait.RESULT_LINK),
+        (_any_fee(dossier.fees), Trait.FEE),
+        (bool(dossier.fees) and not _any_fee(dossier.fees), Trait.FEES_ALL_ZERO),
+        (dossier.payment is not None and dossier.payment.gateway in ONLINE_GATEWAYS, Trait.PAID_ONLINE),
+        (dossier.satisfied is False, Trait.DISLIKED),
+        (dossier.satisfied is not None, Trait.RATED),
     )
     marks = 0
     for holds, mark in present:
         if holds:
             marks |= mark.value
-    return Mark(marks)
+    return Trait(marks)
 
 
 def _any_fee(fees: Iterable[Fee]) -> bool:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from shared.events.cloudevents.data import Data
-from shared.events.cloudevents.fast_decoding import ESCAPED_NUL, Doubt, Plain, plain
+from shared.events.cloudevents.fast_decoding import ESCAPED_NUL, NotRegular, Plain, plain
 from shared.events.cloudevents.models import MODELS, TOLD_EVENT, Envelope
 from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
 from shared.vocabulary.codes import tenant_of_agency, tenant_of_dossier
@@ -59,7 +59,7 @@ def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> Inv
     return InvalidEventError([{"type": type_, "loc": location, "ctx": context}])
 
 
-class Told(msgspec.Struct, frozen=True, gc=False):
+class ValidatedEvent(msgspec.Struct, frozen=True, gc=False):
     """A validated event on its way into the log, with the agency that it names, as told."""
 
     event: NewEvent
@@ -75,7 +75,7 @@ def parsed(raw: bytes) -> Any:
     return from_json(raw)
 
 
-def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
+def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
     """Validate one CloudEvent in JSON that a caller of ``tenant`` tells.
 
     Raises:
@@ -86,20 +86,20 @@ def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
     return plain_event(raw, tenant, content_key) or _read_by_schema(raw, tenant, content_key)
 
 
-def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> Told | None:
+def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent | None:
     """An event in JSON that is certainly valid; None: `read_event` must tell."""
     try:
         event = plain(raw, tenant)
-    except Doubt:
+    except NotRegular:
         return None
     personal: dict[str, str] | None = None
     if event.applicant is not None:
         personal = {field: text for field in APPLICANT_FIELDS if (text := getattr(event.applicant, field)) is not None}
         event.data.applicant = _kept(event.applicant, event.applicant.kind, event.dossier_code, content_key)
-    return Told(_recorded(event, personal), event.agency_code)
+    return ValidatedEvent(_recorded(event, personal), event.agency_code)
 
 
-def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
+def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
     try:
         event = TOLD_EVENT.validate_json(raw)
     except ValidationError as error:
@@ -115,7 +115,7 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Told:
     agency_code = getattr(event.data, "agency_code", None)
     if agency_code is not None and tenant_of_agency(agency_code) != tenant:
         raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
-    return Told(_recorded_by_schema(event, event.type, content_key), agency_code)
+    return ValidatedEvent(_recorded_by_schema(event, event.type, content_key), agency_code)
 
 
 def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:

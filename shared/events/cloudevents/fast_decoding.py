@@ -27,10 +27,10 @@ from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, EventName, Tena
 _CODES_REMEMBERED: Final = 4096
 
 Finish = Callable[[Any], Any]
-"""Answers a decoded value as it is recorded; raises `Doubt`, or what pydantic would say of an instant."""
+"""Answers a decoded value as it is recorded; raises `NotRegular`, or what pydantic would say of an instant."""
 
 
-class Doubt(Exception):  # noqa: N818 - no error: pydantic will say
+class NotRegular(Exception):  # noqa: N818 - no error: pydantic will say
     """Not certainly a valid value."""
 
 
@@ -44,13 +44,13 @@ class _Form(NamedTuple):
 def _printable(text: str) -> str:
     # no control character is printable, and of the blanks only U+0020 is: so this is narrower than the models
     if not text.isprintable():
-        raise Doubt
+        raise NotRegular
     return text
 
 
 def _without_blanks(text: str) -> str:
     if " " in text or not text.isprintable():
-        raise Doubt
+        raise NotRegular
     return text
 
 
@@ -64,7 +64,7 @@ def _code(pattern: str) -> _Form:
     @functools.lru_cache(_CODES_REMEMBERED)  # the same ones come again and again
     def check(text: str) -> str:
         if not matches(text):
-            raise Doubt
+            raise NotRegular
         return text
 
     return _Form(str, check)
@@ -211,14 +211,14 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         Doubt: it may be valid or not.
     """
     if b"\\" in raw and ESCAPED_NUL in raw:
-        raise Doubt
+        raise NotRegular
     try:
         event = _decode(raw)
         name, finish, names_agency, names_applicant = _KIND_OF[type(event)]
         # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
         subject = event.subject
         if not subject.startswith(tenant) or not _is_dossier(subject) or _without_blanks(event.source) == SYSTEM_SOURCE:
-            raise Doubt
+            raise NotRegular
         data = event.data
         agency_code = applicant = None
         if data is not None:
@@ -227,7 +227,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
             if names_agency:
                 agency_code = data.agency_code
                 if agency_code is not None and not agency_code.startswith(tenant):
-                    raise Doubt
+                    raise NotRegular
             if names_applicant:
                 applicant = data.applicant
         return Plain(
@@ -241,4 +241,4 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
             applicant,
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, PydanticCustomError):
-        raise Doubt from None
+        raise NotRegular from None

@@ -19,7 +19,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DossierStatus:
     """A dossier of the log. ``agency`` is that of the projected row, right if ``is_current``: no later event exists."""
 
     agency: str | None
@@ -53,7 +53,7 @@ async def latest_time(connection: DriverConnection) -> datetime:
 
 async def standings(
     connection: DriverConnection, tenant: Tenant, codes: Iterable[DossierCode]
-) -> dict[DossierCode, Standing]:
+) -> dict[DossierCode, DossierStatus]:
     """Those of the dossiers that have an event in the log."""
     rows = await connection.fetch(
         """
@@ -66,4 +66,4 @@ async def standings(
         tenant,
         list(codes),
     )
-    return {DossierCode(row["code"]): Standing(row["agency"], row["is_current"]) for row in rows}
+    return {DossierCode(row["code"]): DossierStatus(row["agency"], row["is_current"]) for row in rows}

@@ -6,16 +6,16 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from shared.catalogue.store.catalogues import Catalogue
-from shared.counting.rules.branch_cover import Cover, cover_of
+from shared.counting.rules.branch_cover import RollupChoice, choose_rollups
 from shared.vocabulary.events import AgencyCode
 
 _MOST_KEPT: Final = 512
-_kept: Final[WeakKeyDictionary[Catalogue, dict[tuple[frozenset[str] | None, AgencyCode | None, date], Cover]]] = (
+_kept: Final[WeakKeyDictionary[Catalogue, dict[tuple[frozenset[str] | None, AgencyCode | None, date], RollupChoice]]] = (
     WeakKeyDictionary()
 )
 
 
-def cover_in(catalogue: Catalogue, codes: frozenset[str] | None, table_of: AgencyCode | None, on: date) -> Cover:
+def cover_in(catalogue: Catalogue, codes: frozenset[str] | None, table_of: AgencyCode | None, on: date) -> RollupChoice:
     """The sums that count the seen ones of ``codes`` (None: all, and no agency), each once.
 
     ``table_of``: gathered in the rows of a table of the direct children of that agency, on the tree of ``on``.
@@ -29,7 +29,7 @@ def cover_in(catalogue: Catalogue, codes: frozenset[str] | None, table_of: Agenc
     return found
 
 
-def _cover(catalogue: Catalogue, codes: frozenset[str] | None, table_of: AgencyCode | None, on: date) -> Cover:
+def _cover(catalogue: Catalogue, codes: frozenset[str] | None, table_of: AgencyCode | None, on: date) -> RollupChoice:
     branches: Mapping[str, str] = {} if table_of is None else catalogue.branches(table_of, on)
     rows = {code: None if table_of is None else branches.get(code, code) for code in catalogue.seen_among(codes)}
-    return cover_of(rows, catalogue.seen)
+    return choose_rollups(rows, catalogue.seen)

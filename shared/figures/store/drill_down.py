@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Final
 
-from shared.as_of.store.dossiers import PastDossier
+from shared.as_of.store.dossiers import DossierThen
 from shared.as_of.store.figures import counted_by
 from shared.as_of.store.rows import fetch, rows_then
 from shared.counting.rules.figure_definitions import AnyFigure, figures_in
@@ -15,12 +15,12 @@ from shared.counting.rules.places import places
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.figures.store.agency_rows import AgencyRows
-from shared.figures.store.tables import UNKNOWN, Scope
+from shared.figures.store.tables import UNKNOWN, FigureScope
 from shared.projection.store.dossier_rows import NO_SPANS
-from shared.search.store.filters import Conditions, Selection
+from shared.search.store.filters import RowFilterSql, Selection
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import Channel
-from shared.vocabulary.periods import Cut, cut
+from shared.vocabulary.periods import TimeGrain, cut
 
 PAGE: Final = 1_000
 
@@ -30,7 +30,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNKNOWN_KINDS: Final = (AnomalyCode.UNKNOWN_PROCEDURE, AnomalyCode.UNKNOWN_AGENCY)
 
 
-def selection_of(scope: Scope, now: datetime, figure: AnyFigure | None) -> Selection:
+def selection_of(scope: FigureScope, now: datetime, figure: AnyFigure | None) -> Selection:
     """The dossiers of a scope: those that one figure of its period counts, or all (None).
 
     ``now``: of a scope as of an earlier instant that instant; `as_then` then adds the dossiers as they stood.
@@ -47,7 +47,7 @@ def selection_of(scope: Scope, now: datetime, figure: AnyFigure | None) -> Selec
     )
 
 
-async def as_then(connection: DriverConnection, scope: Scope, selection: Selection) -> Selection:
+async def as_then(connection: DriverConnection, scope: FigureScope, selection: Selection) -> Selection:
     """``selection``, a part of ``scope``, over the dossiers as they stood in the scope's past; without a past the same.
 
     In a transaction of one snapshot for which the past is reckoned.
@@ -56,7 +56,7 @@ async def as_then(connection: DriverConnection, scope: Scope, selection: Selecti
         return selection
     is_counted, counted_in = counted_by(scope.question()), selection.figure
 
-    def may_count(dossier: PastDossier) -> bool:
+    def may_count(dossier: DossierThen) -> bool:
         if counted_in is None:
             return is_counted(dossier)
         figure, period = counted_in
@@ -67,7 +67,7 @@ async def as_then(connection: DriverConnection, scope: Scope, selection: Selecti
     return replace(selection, rows=await rows_then(connection, scope.past, scope.visible, may_count))
 
 
-def outside(selection: Selection, scope: Scope) -> Selection:
+def outside(selection: Selection, scope: FigureScope) -> Selection:
     """The part of ``selection`` that ``scope`` does not count: by its agencies, those visible in it, and its procedures."""
     question = scope.question()
     codes = question.agencies if scope.visible is None else scope.visible
@@ -90,7 +90,7 @@ def within(selection: Selection, agencies: Collection[str]) -> Selection:
     return replace(selection, more=[*selection.more, ("agency = ANY({}::text[])", [sorted(agencies)])])
 
 
-class Strange(StrEnum):
+class AnomalyFilter(StrEnum):
     """What is asked of anomalies beside one kind of them."""
 
     ANY = "any"
@@ -99,18 +99,18 @@ class Strange(StrEnum):
     """With an anomaly or without."""
 
 
-def with_anomaly(selection: Selection, anomaly: AnomalyCode | Strange) -> Selection:
+def with_anomaly(selection: Selection, anomaly: AnomalyCode | AnomalyFilter) -> Selection:
     """The part of ``selection`` with this anomaly."""
     match anomaly:
-        case Strange.ALL:
+        case AnomalyFilter.ALL:
             return selection
-        case Strange.ANY:
+        case AnomalyFilter.ANY:
             return replace(selection, any_anomaly=True)
         case _:
             return replace(selection, anomaly=anomaly)
 
 
-def of_row(selection: Selection, scope: Scope, by: str, key: str) -> Selection:
+def of_row(selection: Selection, scope: FigureScope, by: str, key: str) -> Selection:
     """The part of ``selection`` that stands in the row ``key`` of the scope's table by something.
 
     Raises:
@@ -128,10 +128,10 @@ def of_row(selection: Selection, scope: Scope, by: str, key: str) -> Selection:
         case "channel":
             return _of_channel(selection, scope, key)
         case _:
-            return _of_time(selection, scope, Cut(by), key)
+            return _of_time(selection, scope, TimeGrain(by), key)
 
 
-def _of_agency(selection: Selection, scope: Scope, key: str) -> Selection:
+def _of_agency(selection: Selection, scope: FigureScope, key: str) -> Selection:
     rows = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
     if key not in rows.keys:
         raise _no_row(key)
@@ -140,14 +140,14 @@ def _of_agency(selection: Selection, scope: Scope, key: str) -> Selection:
     return replace(selection, agencies=codes, or_no_agency=key == UNKNOWN and selection.agencies is None)
 
 
-def _of_field(selection: Selection, scope: Scope, key: str) -> Selection:
+def _of_field(selection: Selection, scope: FigureScope, key: str) -> Selection:
     if key != UNKNOWN:
         return _narrowed(selection, scope.access.catalogue.procedures_of(key))
     known = {str(code) for code, one in scope.access.catalogue.procedures.items() if one.field is not None}
     return replace(selection, other_procedures=sorted(known | set(selection.other_procedures or ())))
 
 
-def _of_channel(selection: Selection, scope: Scope, key: str) -> Selection:
+def _of_channel(selection: Selection, scope: FigureScope, key: str) -> Selection:
     if key == UNKNOWN and scope.channel is None:
         return replace(selection, no_channel=True)
     if key not in set(Channel) or scope.channel not in (None, key):
@@ -155,7 +155,7 @@ def _of_channel(selection: Selection, scope: Scope, key: str) -> Selection:
     return replace(selection, channel=Channel(key))
 
 
-def _of_time(selection: Selection, scope: Scope, by: Cut, key: str) -> Selection:
+def _of_time(selection: Selection, scope: FigureScope, by: TimeGrain, key: str) -> Selection:
     bucket = next((one for one in cut(scope.period, by) if one.key == key), None)
     if bucket is None or selection.figure is None:
         raise _no_row(key)
@@ -187,7 +187,7 @@ class Resolved:
 
 async def resolved(connection: DriverConnection, selection: Selection, after: str) -> list[Resolved]:
     """Up to `PAGE` of the selected dossiers, which have all ended, by code from ``after`` on."""
-    where = Conditions(selection)
+    where = RowFilterSql(selection)
     where.add("ended_at IS NOT NULL")
     where.add("code > {}::text", after)
     rows = await fetch(
@@ -266,9 +266,9 @@ class AnomalyCounts:
 
 async def anomaly_counts(connection: DriverConnection, selection: Selection) -> dict[str | None, AnomalyCounts]:
     """The anomalies of the selected dossiers by agency code as events tell it; a dossier counts once for a kind."""
-    dossiers = await _by_agency(connection, Conditions(selection))
+    dossiers = await _by_agency(connection, RowFilterSql(selection))
     kinds: dict[str | None, dict[str, int]] = {}
-    where = Conditions(selection)
+    where = RowFilterSql(selection)
     rows = await fetch(
         connection,
         where.rows,
@@ -280,16 +280,16 @@ async def anomaly_counts(connection: DriverConnection, selection: Selection) -> 
     for row in rows:
         kinds.setdefault(row["agency"], {})[row["kind"]] = row["dossiers"]
     for kind in _UNKNOWN_KINDS:
-        unknown = Conditions(replace(selection, anomaly=kind))
+        unknown = RowFilterSql(replace(selection, anomaly=kind))
         for agency, number in (await _by_agency(connection, unknown)).items():
             kinds.setdefault(agency, {})[kind.value] = number
-    strange = await _by_agency(connection, Conditions(replace(selection, any_anomaly=True)))
+    strange = await _by_agency(connection, RowFilterSql(replace(selection, any_anomaly=True)))
     return {
         agency: AnomalyCounts(number, strange.get(agency, 0), kinds.get(agency, {})) for agency, number in dossiers.items()
     }
 
 
-async def _by_agency(connection: DriverConnection, where: Conditions) -> dict[str | None, int]:
+async def _by_agency(connection: DriverConnection, where: RowFilterSql) -> dict[str | None, int]:
     rows = await fetch(
         connection,
         where.rows,

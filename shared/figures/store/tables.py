@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.access.store.visibility import Access
 from shared.as_of.store import figures
-from shared.as_of.store.dossiers import Past
+from shared.as_of.store.dossiers import PointInTime
 from shared.counting.rules.figure_definitions import Check, Sums, opens_next, sum_of_children
 from shared.counting.rules.question import Key, Question
 from shared.counting.store import answers
@@ -17,7 +17,7 @@ from shared.database.engine import DriverConnection
 from shared.figures.store.covers import cover_in
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import AgencyCode, Channel
-from shared.vocabulary.periods import Bucket, Cut, Period, cut
+from shared.vocabulary.periods import Bucket, Period, TimeGrain, cut
 
 UNKNOWN: Final = "unknown"
 """The row of dossiers whose agency, field or channel no catalogue knows."""
@@ -26,7 +26,7 @@ MAX_PIECES: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class FigureScope:
     """What is asked about. ``period`` is the effective one; ``agency`` None: all that the caller sees.
 
     With a ``past`` it is asked as of then: ``access`` holds the catalogue as known then, the agencies are those that the
@@ -40,7 +40,7 @@ class Scope:
     field: str | None = None
     procedure: str | None = None
     channel: Channel | None = None
-    past: Past | None = None
+    past: PointInTime | None = None
     visible: frozenset[str] | None = None
 
     @property
@@ -113,7 +113,7 @@ class Table:
     checks: Sequence[Check] = field(default=())
 
 
-async def _ask(connection: DriverConnection, scope: Scope, question: Question) -> Answer:
+async def _ask(connection: DriverConnection, scope: FigureScope, question: Question) -> Answer:
     if scope.past is None:
         answer = await answers.ask(connection, scope.access.tenant, question)
         if question.cover is None or answer.stamp.seen_agencies == len(scope.access.catalogue.seen):
@@ -124,13 +124,13 @@ async def _ask(connection: DriverConnection, scope: Scope, question: Question) -
     return await figures.ask(connection, scope.past, question, scope.visible)
 
 
-async def summary(connection: DriverConnection, scope: Scope) -> Table:
+async def summary(connection: DriverConnection, scope: FigureScope) -> Table:
     """The figures of the whole scope: a table without rows."""
     answer = await _ask(connection, scope, scope.question())
     return Table(answer.stamp, (), answer.whole[TOTAL])
 
 
-async def by_agency(connection: DriverConnection, scope: Scope) -> Table:
+async def by_agency(connection: DriverConnection, scope: FigureScope) -> Table:
     """The direct children with their subtrees, the top agency's own dossiers under its own key, and the unknown ones.
 
     Unknown: the agency is in no catalogue and hangs right under the top one, or there is none.
@@ -152,14 +152,14 @@ async def by_agency(connection: DriverConnection, scope: Scope) -> Table:
     return _table(answer, [row for row in rows if row.key in stay or row.sums != _NOTHING])
 
 
-async def by_procedure(connection: DriverConnection, scope: Scope) -> Table:
+async def by_procedure(connection: DriverConnection, scope: FigureScope) -> Table:
     """Every procedure with something to count; one that the catalogue does not know has no name."""
     answer = await _ask(connection, scope, scope.question(Key.PROCEDURE))
     known = {str(code): procedure.name for code, procedure in scope.access.catalogue.procedures.items()}
     return _table(answer, _named(_by_key(answer), lambda code: code or UNKNOWN, known))
 
 
-async def by_field(connection: DriverConnection, scope: Scope) -> Table:
+async def by_field(connection: DriverConnection, scope: FigureScope) -> Table:
     """Every field (lĩnh vực) with something to count, by the present catalogue of procedures."""
     procedures = scope.access.catalogue.procedures
     field_of = {str(code): known.field for code, known in procedures.items() if known.field}
@@ -168,7 +168,7 @@ async def by_field(connection: DriverConnection, scope: Scope) -> Table:
     return _table(answer, _named(_by_key(answer), lambda field: field, names))
 
 
-async def by_channel(connection: DriverConnection, scope: Scope) -> Table:
+async def by_channel(connection: DriverConnection, scope: FigureScope) -> Table:
     """The three channels, all of them always, unless the scope has one."""
     answer = await _ask(connection, scope, scope.question(Key.CHANNEL))
     channels = tuple(Channel) if scope.channel is None else (scope.channel,)
@@ -178,7 +178,7 @@ async def by_channel(connection: DriverConnection, scope: Scope) -> Table:
     return _table(answer, [Row(key, _CHANNEL_NAMES.get(key), row_sums) for key, row_sums in sums.items()])
 
 
-def pieces_of(period: Period, by: Cut) -> list[Bucket]:
+def pieces_of(period: Period, by: TimeGrain) -> list[Bucket]:
     """The period cut by time.
 
     Raises:
@@ -189,7 +189,7 @@ def pieces_of(period: Period, by: Cut) -> list[Bucket]:
     return cut(period, by)
 
 
-async def by_time(connection: DriverConnection, scope: Scope, by: Cut) -> Table:
+async def by_time(connection: DriverConnection, scope: FigureScope, by: TimeGrain) -> Table:
     """The period cut into days, ISO weeks, months or quarters, clipped to it; the whole is that of the period.
 
     Raises:
@@ -209,7 +209,12 @@ _CHANNEL_NAMES: Final = {
     Channel.DIRECT.value: "Trực tiếp",
     Channel.POSTAL.value: "Bưu chính công ích",
 }
-_SHORTEST_DAYS: Final[Mapping[Cut, int]] = {Cut.DAY: 1, Cut.WEEK: 7, Cut.MONTH: 28, Cut.QUARTER: 90}
+_SHORTEST_DAYS: Final[Mapping[TimeGrain, int]] = {
+    TimeGrain.DAY: 1,
+    TimeGrain.WEEK: 7,
+    TimeGrain.MONTH: 28,
+    TimeGrain.QUARTER: 90,
+}
 
 
 _NOTHING: Final = Sums()

@@ -180,7 +180,7 @@ def two_decimals(value: Fraction) -> str:
     return written
 
 
-class Standing(StrEnum):
+class FigureOrigin(StrEnum):
     """Where a figure comes from, or that there is none."""
 
     COMPUTED = "computed"
@@ -194,7 +194,7 @@ class Scored:
 
     rule: Rule
     max_points: int
-    standing: Standing
+    standing: FigureOrigin
     share: Share | None
     points: Fraction | None
 
@@ -204,16 +204,16 @@ def scored(on: date, online: Mapping[str, int], computed: Mapping[str, Share], g
     answer: list[Scored] = []
     for rule in rules_on(on):
         share = computed.get(rule.id) if rule.feed is not Feed.GIVEN else None
-        standing = Standing.NO_DATA if rule.feed is Feed.GIVEN else Standing.COMPUTED
+        standing = FigureOrigin.NO_DATA if rule.feed is Feed.GIVEN else FigureOrigin.COMPUTED
         if rule.feed is not Feed.DOSSIERS and rule.id in given:
-            share, standing = given[rule.id], Standing.GIVEN
+            share, standing = given[rule.id], FigureOrigin.GIVEN
         most = online[rule.id] if rule.max_points is None else rule.max_points
         answer.append(Scored(rule, most, standing, share, None if share is None else points(rule, share, most)))
     return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class IndicatorCounts:
     """Counts of the dossiers of one procedure; all but the last three of those received in the period."""
 
     received: int = 0
@@ -239,11 +239,11 @@ class Tally:
     late: int = 0
     late_or_disliked: int = 0
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(**{name: getattr(self, name) + getattr(other, name) for name in TALLY_NAMES})
+    def __add__(self, other: "IndicatorCounts") -> "IndicatorCounts":
+        return IndicatorCounts(**{name: getattr(self, name) + getattr(other, name) for name in COUNT_NAMES})
 
 
-TALLY_NAMES: Final = tuple(field.name for field in fields(Tally))
+COUNT_NAMES: Final = tuple(field.name for field in fields(IndicatorCounts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,7 @@ class Traits:
 
 
 def measured(
-    tallies: Mapping[str | None, Tally], traits: Mapping[str, Traits], sync_denominator: int | None = None
+    tallies: Mapping[str | None, IndicatorCounts], traits: Mapping[str, Traits], sync_denominator: int | None = None
 ) -> dict[str, Share]:
     """The indicators that dossiers feed, but 2.2.
 
@@ -310,5 +310,5 @@ def _part_of_year(period: Period) -> Fraction:
     return Fraction(period.days, year_before(period).days)
 
 
-def _sum(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, Tally())
+def _sum(tallies: Iterable[IndicatorCounts]) -> IndicatorCounts:
+    return sum(tallies, IndicatorCounts())

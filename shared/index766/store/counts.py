@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from shared.as_of.store.dossiers import PastDossier
+from shared.as_of.store.dossiers import DossierThen
 from shared.as_of.store.figures import counted_by, stamp_of
 from shared.as_of.store.rows import PastRows, fetch, rows_then
 from shared.calendar.rules.almanac import Almanac
@@ -22,9 +22,17 @@ from shared.catalogue.rules.terms import Term, TermUnit
 from shared.catalogue.store.catalogues import Procedure
 from shared.counting.store.answers import Stamp, read_stamp
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.instant_facts import Mark, microseconds, waited
-from shared.figures.store.tables import Scope
-from shared.index766.rules.indicators import NATIONAL_RECEIVED, Share, Tally, Traits, measured, sync_denominator, year_before
+from shared.dossiers.rules.instant_facts import Trait, microseconds, waited
+from shared.figures.store.tables import FigureScope
+from shared.index766.rules.indicators import (
+    NATIONAL_RECEIVED,
+    IndicatorCounts,
+    Share,
+    Traits,
+    measured,
+    sync_denominator,
+    year_before,
+)
 from shared.index766.store.given_figures import Given, given_for
 from shared.index766.store.mean_times import MeanTime, mean_times
 from shared.vocabulary.local_time import end_of_day, start_of_day
@@ -43,7 +51,7 @@ class Reading:
     """Dossiers received in the period: the denominator of 1.4, unless it is larger elsewhere or empty here."""
 
 
-def _marked(mark: Mark) -> str:
+def _marked(mark: Trait) -> str:
     return f"marks & {mark.value} <> 0"
 
 
@@ -61,17 +69,17 @@ SYNCED_THEN: Final = f"""(({SYNCED} AND l.acknowledged_at <= {{0}}::timestamptz)
 COUNTED: Final = {
     "received": "true",
     "online": "channel = 'online'",
-    "linked": _marked(Mark.RESULT_LINK),
-    "online_linked": f"channel = 'online' AND {_marked(Mark.RESULT_LINK)}",
-    "digitised": _marked(Mark.COMPONENTS_DIGITISED),
-    "digitised_linked": f"{_marked(Mark.COMPONENTS_DIGITISED)} AND {_marked(Mark.RESULT_LINK)}",
-    "reused": _marked(Mark.COMPONENTS_REUSED),
-    "from_store": _marked(Mark.FROM_NATIONAL_STORE),
-    "verified": _marked(Mark.VNEID_VERIFIED),
-    "charged": _marked(Mark.FEE),
-    "uncharged": _marked(Mark.FEES_ALL_ZERO),
-    "paid_online": _marked(Mark.PAID_ONLINE),
-    "paid_online_charged": f"{_marked(Mark.PAID_ONLINE)} AND NOT {_marked(Mark.FEES_ALL_ZERO)}",
+    "linked": _marked(Trait.RESULT_LINK),
+    "online_linked": f"channel = 'online' AND {_marked(Trait.RESULT_LINK)}",
+    "digitised": _marked(Trait.COMPONENTS_DIGITISED),
+    "digitised_linked": f"{_marked(Trait.COMPONENTS_DIGITISED)} AND {_marked(Trait.RESULT_LINK)}",
+    "reused": _marked(Trait.COMPONENTS_REUSED),
+    "from_store": _marked(Trait.FROM_NATIONAL_STORE),
+    "verified": _marked(Trait.VNEID_VERIFIED),
+    "charged": _marked(Trait.FEE),
+    "uncharged": _marked(Trait.FEES_ALL_ZERO),
+    "paid_online": _marked(Trait.PAID_ONLINE),
+    "paid_online_charged": f"{_marked(Trait.PAID_ONLINE)} AND NOT {_marked(Trait.FEES_ALL_ZERO)}",
 }
 """What is counted of the dossiers received in a period, as conditions on their rows."""
 
@@ -83,7 +91,7 @@ FROM dossier d LEFT JOIN sync_ledger l ON l.tenant = d.tenant AND l.dossier_code
 WHERE d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3"""
 
 _LATE: Final = "late_instants @> $4::bigint"
-DISLIKED: Final = _marked(Mark.DISLIKED)
+DISLIKED: Final = _marked(Trait.DISLIKED)
 _IN_HAND: Final = f"""
 SELECT d.procedure, count(*) AS in_hand, count(*) FILTER (WHERE {_LATE}) AS late,
        count(*) FILTER (WHERE {_LATE} OR {DISLIKED}) AS late_or_disliked
@@ -105,7 +113,7 @@ SELECT count(*) FROM dossier d WHERE d.tenant = $1 AND d.received_at >= $2 AND d
 class Conditions:
     """The scope of a question as conditions on ``dossier d``, after the ``first`` parameters of a statement."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: FigureScope) -> None:
         question = scope.question()
         self._given: list[tuple[str, Any]] = [
             (condition, value)
@@ -146,7 +154,7 @@ class Window:
 class Looking:
     """A question to the index: the scope, its dossiers as of then (None: now), the calendar, the window of its period."""
 
-    scope: Scope
+    scope: FigureScope
     rows: PastRows | None
     almanac: Almanac
     window: Window
@@ -165,7 +173,7 @@ class Looking:
         return await fetch(connection, self.rows, text, self.scope.access.tenant, *values, *where.values)
 
 
-async def look(connection: DriverConnection, scope: Scope, now: datetime) -> Looking:
+async def look(connection: DriverConnection, scope: FigureScope, now: datetime) -> Looking:
     """Begin a question; ``now`` is the instant that is asked about. In the caller's transaction: one snapshot."""
     rows = None
     if scope.past is not None:
@@ -175,12 +183,12 @@ async def look(connection: DriverConnection, scope: Scope, now: datetime) -> Loo
     return Looking(scope, rows, almanac, Window.of(scope.period, now))
 
 
-def _may_count(scope: Scope, now: datetime) -> Callable[[PastDossier], bool]:
+def _may_count(scope: FigureScope, now: datetime) -> Callable[[DossierThen], bool]:
     """Whether the index may count a dossier: received since last year began or in hand, and in the scope."""
     is_counted = counted_by(scope.question())
     window, last_year = Window.of(scope.period, now), _begin(year_before(scope.period))
 
-    def may_count(dossier: PastDossier) -> bool:
+    def may_count(dossier: DossierThen) -> bool:
         row = dossier.row
         if row.received_at is None or row.received_at >= window.until or not is_counted(dossier):
             return False
@@ -189,7 +197,7 @@ def _may_count(scope: Scope, now: datetime) -> Callable[[PastDossier], bool]:
     return may_count
 
 
-async def read(connection: DriverConnection, scope: Scope, covered: Period) -> Reading:
+async def read(connection: DriverConnection, scope: FigureScope, covered: Period) -> Reading:
     """Read the index of a scope, in the caller's transaction: one snapshot.
 
     ``covered`` is the period as it was asked, before today cut it: what given figures are of.
@@ -198,16 +206,16 @@ async def read(connection: DriverConnection, scope: Scope, covered: Period) -> R
     stamp = await (read_stamp(connection, tenant) if past is None else stamp_of(connection, past))
     looking = await look(connection, scope, stamp.answered_at if past is None else past.prefix.as_of)
     window = looking.window
-    tallies: dict[str | None, Tally] = {}
+    tallies: dict[str | None, IndicatorCounts] = {}
     # the instant is ours, not a caller's text
     synced = SYNCED if past is None else SYNCED_THEN.format("$4")
     instants = (window.begin, window.until) if past is None else (window.begin, window.until, past.prefix.as_of)
     for row in await looking.fetch(connection, _RECEIVED.format(synced=synced), *instants, end=" GROUP BY d.procedure"):
-        tallies[row["procedure"]] = Tally(**{name: row[name] for name in (*COUNTED, "synced")})
+        tallies[row["procedure"]] = IndicatorCounts(**{name: row[name] for name in (*COUNTED, "synced")})
     hand = (window.begin, window.at, microseconds(window.at))
     for row in await looking.fetch(connection, _IN_HAND, *hand, end=" GROUP BY d.procedure"):
-        counts = Tally(in_hand=row["in_hand"], late=row["late"], late_or_disliked=row["late_or_disliked"])
-        tallies[row["procedure"]] = tallies.get(row["procedure"], Tally()) + counts
+        counts = IndicatorCounts(in_hand=row["in_hand"], late=row["late"], late_or_disliked=row["late_or_disliked"])
+        tallies[row["procedure"]] = tallies.get(row["procedure"], IndicatorCounts()) + counts
     for row in await beyond_term(connection, looking):
         tally = tallies[row["procedure"]]
         tallies[row["procedure"]] = replace(
@@ -247,7 +255,7 @@ async def beyond_term(connection: DriverConnection, looking: Looking) -> "list[a
     return [row for row in rows if _beyond_term(row, terms[row["procedure"]], looking.almanac, window.at)]
 
 
-async def _given(connection: DriverConnection, scope: Scope, covered: Period) -> dict[str, Given]:
+async def _given(connection: DriverConnection, scope: FigureScope, covered: Period) -> dict[str, Given]:
     """What is given of the very agency and period; nobody gives a figure of a field, a procedure or a channel."""
     if (scope.field, scope.procedure, scope.channel) != (None, None, None):
         return {}
@@ -260,7 +268,7 @@ def _begin(period: Period) -> datetime:
     return start_of_day(period.from_on) if period.from_on > date.min else datetime.min.replace(tzinfo=UTC)
 
 
-def procedures_of(scope: Scope) -> dict[str, Procedure]:
+def procedures_of(scope: FigureScope) -> dict[str, Procedure]:
     """The procedures of the catalogue that the scope is about."""
     question = scope.question()
     chosen, others = question.procedures, question.other_procedures

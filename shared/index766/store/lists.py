@@ -14,9 +14,9 @@ from shared.catalogue.rules.terms import TermUnit
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.instant_facts import microseconds
 from shared.figures.store.drill_down import known_times, selection_of
-from shared.figures.store.tables import Scope
+from shared.figures.store.tables import FigureScope
 from shared.index766.store.counts import COUNTED, DISLIKED, SYNCED, SYNCED_THEN, Looking, beyond_term, look, procedures_of
-from shared.search.store.filters import Conditions, Selection
+from shared.search.store.filters import RowFilterSql, Selection
 from shared.vocabulary.errors import InvalidInput
 
 NO_UNIT: Final = "none"
@@ -117,7 +117,7 @@ class PartOf:
     unit: str | None = None
 
 
-async def selection(connection: DriverConnection, scope: Scope, now: datetime, asked: PartOf) -> Selection:
+async def selection(connection: DriverConnection, scope: FigureScope, now: datetime, asked: PartOf) -> Selection:
     """The dossiers behind a part, in the caller's transaction.
 
     Raises:
@@ -135,7 +135,7 @@ async def selection(connection: DriverConnection, scope: Scope, now: datetime, a
     return await _selected(connection, await look(connection, scope, now), now, behind)
 
 
-async def procedures(connection: DriverConnection, scope: Scope, now: datetime, asked: PartOf) -> list[OfProcedure]:
+async def procedures(connection: DriverConnection, scope: FigureScope, now: datetime, asked: PartOf) -> list[OfProcedure]:
     """The procedures that a part counts, by code: exactly as many.
 
     Raises:
@@ -145,7 +145,7 @@ async def procedures(connection: DriverConnection, scope: Scope, now: datetime, 
     if behind is None or not behind.of_procedures:
         raise InvalidInput.of("/part", "no_part", "a part of 3.5, 3.5b or 4.5a: they count procedures")
     looking = await look(connection, scope, now)
-    where = Conditions(await _selected(connection, looking, now, behind))
+    where = RowFilterSql(await _selected(connection, looking, now, behind))
     rows = await fetch(
         connection,
         looking.rows,
@@ -160,7 +160,7 @@ async def procedures(connection: DriverConnection, scope: Scope, now: datetime, 
     return [OfProcedure(code, names.get(code), number) for code, number in sorted(counts.items())]
 
 
-def _with_trait(scope: Scope, trait: Trait) -> list[str]:
+def _with_trait(scope: FigureScope, trait: Trait) -> list[str]:
     chosen = procedures_of(scope)
     if trait is Trait.HAS_FEE:
         return [code for code, known in chosen.items() if known.has_fee]

@@ -15,7 +15,7 @@ from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.working_time import OfficeHours, WorkingTime
 from shared.catalogue.rules.terms import TermUnit
 from shared.database.engine import DriverConnection
-from shared.figures.store.tables import Scope
+from shared.figures.store.tables import FigureScope
 
 _HOUR: Final = 3_600_000_000
 _DAY: Final = 24 * _HOUR
@@ -151,7 +151,7 @@ _HOURS_FROM: Final = 14
 
 async def mean_times(
     connection: DriverConnection,
-    scope: Scope,
+    scope: FigureScope,
     almanac: Almanac,
     limits: Limits,
     received: tuple[datetime, datetime],

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.database.engine import DriverConnection
-from shared.figures.store.tables import Scope
+from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import Share
 from shared.index766.store.counts import SYNCED, Conditions, Window, denominator_of
 from shared.index766.store.given_figures import given_for
@@ -16,7 +16,7 @@ FROM dossier d LEFT JOIN sync_ledger l ON l.tenant = d.tenant AND l.dossier_code
 WHERE d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3"""
 
 
-async def sync_rate(connection: DriverConnection, scope: Scope, covered: Period, now: "datetime") -> Share:
+async def sync_rate(connection: DriverConnection, scope: FigureScope, covered: Period, now: "datetime") -> Share:
     """The share of a scope that the index gives for 1.4; ``covered`` is the period as it was asked."""
     tenant = scope.access.tenant
     where = Conditions(scope)

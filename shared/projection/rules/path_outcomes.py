@@ -21,7 +21,7 @@ LONGEST_PATH: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class PathOutcome:
     """What a plain path comes to: the status, and what ended the dossier (None: it is open)."""
 
     status: Status
@@ -32,7 +32,7 @@ _PAID_FAILED: Final = "failed"
 _PAID: Final = {PAID_SUCCEEDED: "e", _PAID_FAILED: "f"}
 """Letters of ``paid`` by its outcome: only one that succeeded bears a status."""
 
-LETTERS: Final[Mapping[EventName, str]] = {
+STEP_SYMBOLS: Final[Mapping[EventName, str]] = {
     EventName.SUBMITTED: "a",
     EventName.RECEIVED: "b",
     EventName.DUE_SET: "c",
@@ -51,25 +51,25 @@ LETTERS: Final[Mapping[EventName, str]] = {
 }
 """The letter of each step that may be plain, but for ``paid``; the alphabet orders them as the fold does."""
 
-PAID_LETTERS: Final[Mapping[str, str]] = _PAID
+PAID_STEP_SYMBOLS: Final[Mapping[str, str]] = _PAID
 
 OTHER: Final = "z"
 """The letter of whatever is never plain: rejections, voids, what cannot be read."""
 
-ENDS: Final = tuple(LETTERS[name] for name in (EventName.WITHDRAWN, EventName.STOPPED, EventName.PROCESSED))
+ENDS: Final = tuple(STEP_SYMBOLS[name] for name in (EventName.WITHDRAWN, EventName.STOPPED, EventName.PROCESSED))
 """The letters of the steps that end a plain dossier; it takes one of them at most."""
 
 SETTINGS: Final = tuple(
-    LETTERS[name] for name in (EventName.RECEIVED, EventName.DUE_SET, EventName.SUPPLEMENTED, EventName.EXTENDED)
+    STEP_SYMBOLS[name] for name in (EventName.RECEIVED, EventName.DUE_SET, EventName.SUPPLEMENTED, EventName.EXTENDED)
 )
 """The letters of the steps that may set a date."""
 
 # Any number of these may come: from all but due_set nothing is read but that they came; whoever reads the dates of several
 # due_sets must see to it that no two are of one instant.
 _REPEATABLE: Final = frozenset(
-    {LETTERS[name] for name in (EventName.ASSIGNED, EventName.OVERDUE, EventName.DUE_SET)} | {_PAID[_PAID_FAILED]}
+    {STEP_SYMBOLS[name] for name in (EventName.ASSIGNED, EventName.OVERDUE, EventName.DUE_SET)} | {_PAID[_PAID_FAILED]}
 )
-_NAMES: Final = {letter: name for name, letter in LETTERS.items()} | dict.fromkeys(_PAID.values(), EventName.PAID)
+_NAMES: Final = {letter: name for name, letter in STEP_SYMBOLS.items()} | dict.fromkeys(_PAID.values(), EventName.PAID)
 
 _CODE: Final = DossierCode("H51.01-200101-0001")
 _BEGIN: Final = datetime(2020, 1, 1, 1, tzinfo=UTC)
@@ -92,13 +92,13 @@ _TOLD: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def course_of(path: str) -> Course | None:
+def path_outcome(path: str) -> PathOutcome | None:
     """What dossiers with this path come to, whatever their dates; None: the dates, or more than the steps, decide.
 
     A plain dossier was received once; all of its dates were set from then until its end; it waited once at most for the
     applicant, after its reception; it ended once and nothing reopened it; no step is an anomaly.
     """
-    received, requested = LETTERS[EventName.RECEIVED], LETTERS[EventName.SUPPLEMENT_REQUESTED]
+    received, requested = STEP_SYMBOLS[EventName.RECEIVED], STEP_SYMBOLS[EventName.SUPPLEMENT_REQUESTED]
     if len(path) > LONGEST_PATH or received not in path or not set(path) <= _NAMES.keys():
         return None
     if any(path.count(letter) > 1 for letter in set(path) - _REPEATABLE):
@@ -112,7 +112,7 @@ def course_of(path: str) -> Course | None:
     dossier = fold(_CODE, [_event(place, letter) for place, letter in enumerate(path)])
     if dossier.anomalies or dossier.ended_at != (_instant(ends[0]) if ends else None) or dossier.status is None:
         return None
-    return Course(dossier.status, dossier.end_kind)
+    return PathOutcome(dossier.status, dossier.end_kind)
 
 
 def _event(place: int, letter: str) -> Event:

@@ -113,11 +113,13 @@ async def position(connection: DriverConnection, tenant: Tenant) -> int:
 
 async def failures(connection: DriverConnection, tenant: Tenant, limit: int = 1000) -> list[Failure]:
     """The dossiers set aside, by code."""
-    return [Failure(one.dossier_code, one.position, one.reason) for one in await set_asides(connection, tenant, None, limit)]
+    return [
+        Failure(one.dossier_code, one.position, one.reason) for one in await failed_dossiers(connection, tenant, None, limit)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class FailedDossier:
     """A dossier that cannot be projected, with all tries at it: the last at ``failed_at``, for ``reason``.
 
     ``position``: its newest event then. ``next_try_at`` None: with its next event, or when somebody asks.
@@ -131,7 +133,9 @@ class SetAside:
     next_try_at: datetime | None
 
 
-async def set_asides(connection: DriverConnection, tenant: Tenant, after: str | None, limit: int) -> list[SetAside]:
+async def failed_dossiers(
+    connection: DriverConnection, tenant: Tenant, after: str | None, limit: int
+) -> list[FailedDossier]:
     """The dossiers set aside after the code ``after`` (None: from the first), by code."""
     rows = await connection.fetch(
         """
@@ -142,7 +146,7 @@ async def set_asides(connection: DriverConnection, tenant: Tenant, after: str | 
         after or "",
         limit,
     )
-    return [SetAside(*row) for row in rows]
+    return [FailedDossier(*row) for row in rows]
 
 
 async def tenants_with_work(connection: DriverConnection) -> list[Tenant]:
@@ -219,7 +223,7 @@ async def corrected(connection: DriverConnection, tenant: Tenant) -> None:
     )
 
 
-async def set_aside(connection: DriverConnection, tenant: Tenant, failed: Sequence[Failure]) -> None:
+async def record_failures(connection: DriverConnection, tenant: Tenant, failed: Sequence[Failure]) -> None:
     """Note dossiers that could not be projected; a failure with no new event counts as one more attempt."""
     if not failed:
         return

@@ -30,7 +30,7 @@ ORDER BY h.tenant"""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TenantHealth:
     """One tenant. ``silent_seconds``: since a worker last moved the projection or found nothing to move; None: never.
 
     ``alarms``: of audits, not acknowledged; ``audit_age_seconds``: since the last audit ended, None: there was none.
@@ -50,9 +50,9 @@ class Standing:
     audit_age_seconds: float | None
 
 
-async def standings(connection: DriverConnection) -> list[Standing]:
+async def standings(connection: DriverConnection) -> list[TenantHealth]:
     """Every tenant's standing, from one snapshot."""
-    return [Standing(*row) for row in await connection.fetch(_STANDING, DOSSIERS)]
+    return [TenantHealth(*row) for row in await connection.fetch(_STANDING, DOSSIERS)]
 
 
 async def schema_version(connection: DriverConnection) -> str | None:

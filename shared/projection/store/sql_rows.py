@@ -13,40 +13,40 @@ from datetime import datetime
 from typing import Final
 
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.instant_facts import ONLINE_GATEWAYS, Mark
+from shared.dossiers.rules.instant_facts import ONLINE_GATEWAYS, Trait
 from shared.projection.rules.path_outcomes import (
     ENDS,
-    LETTERS,
     LONGEST_PATH,
     OTHER,
-    PAID_LETTERS,
+    PAID_STEP_SYMBOLS,
     SETTINGS,
-    Course,
-    course_of,
+    STEP_SYMBOLS,
+    PathOutcome,
+    path_outcome,
 )
 from shared.projection.store.dossier_rows import DossierRow, travelling_form
 from shared.vocabulary.events import SYSTEM_SOURCE, Channel, DossierCode, EventName, Tenant
 
-MOST_COURSES: Final = 2_000
+MOST_PATH_OUTCOMES: Final = 2_000
 """So many plain paths are known at most; further ones are left to the fold."""
 MOST_OTHERS: Final = 10_000
 """So many paths are remembered as not plain."""
 
 
 def _letter(name: EventName) -> str:
-    return f"'{LETTERS[name]}'"
+    return f"'{STEP_SYMBOLS[name]}'"
 
 
 def _texts(values: Iterable[str]) -> str:
     return ", ".join(f"'{value}'" for value in values)
 
 
-_PAID_OK: Final = f"'{PAID_LETTERS['succeeded']}'"
+_PAID_OK: Final = f"'{PAID_STEP_SYMBOLS['succeeded']}'"
 _STEP: Final = (
     "CASE name "
-    + " ".join(f"WHEN '{name.value}' THEN '{letter}'" for name, letter in LETTERS.items())
+    + " ".join(f"WHEN '{name.value}' THEN '{letter}'" for name, letter in STEP_SYMBOLS.items())
     + f" WHEN '{EventName.PAID.value}' THEN CASE data->>'outcome' "
-    + " ".join(f"WHEN '{outcome}' THEN '{letter}'" for outcome, letter in PAID_LETTERS.items())
+    + " ".join(f"WHEN '{outcome}' THEN '{letter}'" for outcome, letter in PAID_STEP_SYMBOLS.items())
     + f" ELSE '{OTHER}' END ELSE '{OTHER}' END"
 )
 
@@ -145,25 +145,25 @@ CASE length(split_part(code, '-', 2)) WHEN 0 THEN true
      WHEN 8 THEN split_part(code, '-', 2) <= to_char(received_on, 'YYYYMMDD') ELSE false END"""
 
 
-def _mark(condition: str, mark: Mark) -> str:
+def _mark(condition: str, mark: Trait) -> str:
     return f"CASE WHEN {condition} THEN {mark.value} ELSE 0 END"
 
 
 _FLAGS: Final = " + ".join(
     _mark(f"received->'flags'->'{mark.name.lower()}' = 'true'", mark)
-    for mark in (Mark.VNEID_VERIFIED, Mark.COMPONENTS_DIGITISED, Mark.COMPONENTS_REUSED, Mark.FROM_NATIONAL_STORE)
+    for mark in (Trait.VNEID_VERIFIED, Trait.COMPONENTS_DIGITISED, Trait.COMPONENTS_REUSED, Trait.FROM_NATIONAL_STORE)
     if mark.name is not None
 )
 _HAS_LINK: Final = "processed->'results' IS NOT NULL AND jsonb_path_exists(processed, '$.results[*].url ? (@ != \"\")')"
 _MARKS: Final = f"""
 CASE WHEN received->'flags' IS NULL THEN 0 ELSE {_FLAGS} END
-+ {_mark(_HAS_LINK, Mark.RESULT_LINK)}
++ {_mark(_HAS_LINK, Trait.RESULT_LINK)}
 + CASE WHEN fees IS NULL OR jsonb_array_length(fees->'fees') = 0 THEN 0
-       WHEN jsonb_path_exists(fees, '$.fees[*] ? (@.amount_vnd > 0)') THEN {Mark.FEE.value}
-       ELSE {Mark.FEES_ALL_ZERO.value} END
-+ {_mark(f"paid->>'gateway' IN ({_texts(sorted(ONLINE_GATEWAYS))})", Mark.PAID_ONLINE)}
-+ CASE WHEN rated IS NULL THEN 0 WHEN rated->'satisfied' = 'false' THEN {(Mark.RATED | Mark.DISLIKED).value}
-       ELSE {Mark.RATED.value} END"""
+       WHEN jsonb_path_exists(fees, '$.fees[*] ? (@.amount_vnd > 0)') THEN {Trait.FEE.value}
+       ELSE {Trait.FEES_ALL_ZERO.value} END
++ {_mark(f"paid->>'gateway' IN ({_texts(sorted(ONLINE_GATEWAYS))})", Trait.PAID_ONLINE)}
++ CASE WHEN rated IS NULL THEN 0 WHEN rated->'satisfied' = 'false' THEN {(Trait.RATED | Trait.DISLIKED).value}
+       ELSE {Trait.RATED.value} END"""
 
 
 def _microseconds(instant: str) -> str:
@@ -249,7 +249,7 @@ FROM (
 ) AS whole"""
 
 
-def courses_given(first: int) -> str:
+def given_path_outcomes_sql(first: int) -> str:
     """SQL: the plain paths that a statement is given, in its arguments from ``$first`` on (`Courses.arguments`)."""
     return (
         f"SELECT * FROM unnest(${first}::text[], ${first + 1}::smallint[], ${first + 2}::text[])"
@@ -258,14 +258,14 @@ def courses_given(first: int) -> str:
 
 
 @dataclass(slots=True)
-class Courses:
+class PathOutcomes:
     """The plain paths that this process has met. What is new is learnt for the next statement."""
 
-    _plain: dict[str, Course] = field(default_factory=dict)
+    _plain: dict[str, PathOutcome] = field(default_factory=dict)
     _others: set[str] = field(default_factory=set)
 
     def arguments(self) -> tuple[list[str], list[int], list[str | None]]:
-        """For `courses_given`."""
+        """For `given_path_outcomes_sql`."""
         return (
             list(self._plain),
             [course.status.value for course in self._plain.values()],
@@ -278,12 +278,12 @@ class Courses:
         for path in paths:
             if len(path) > LONGEST_PATH or path in self._others or path in self._plain:
                 continue
-            course = course_of(path)
+            course = path_outcome(path)
             if course is None:
                 if len(self._others) >= MOST_OTHERS:
                     self._others.clear()  # there is no end of them; what is common is soon known again
                 self._others.add(path)
-            elif len(self._plain) < MOST_COURSES:
+            elif len(self._plain) < MOST_PATH_OUTCOMES:
                 self._plain[path] = course
         return len(self._plain) > known
 
@@ -296,14 +296,14 @@ SELECT e.* FROM unnest($2::text[]) AS wanted(code) CROSS JOIN LATERAL (
 ) AS e"""
 
 _READ: Final = f"""
-WITH known AS MATERIALIZED ({histories(_OF_DOSSIERS)}), course AS MATERIALIZED ({courses_given(4)})
+WITH known AS MATERIALIZED ({histories(_OF_DOSSIERS)}), course AS MATERIALIZED ({given_path_outcomes_sql(4)})
 SELECT is_plain, path, {", ".join(travelling_form(column, "row_of") for column in DossierRow._fields)}, recorded_at
 FROM ({reckoned("known", "course")}) AS row_of
 """
 
 
 @dataclass(frozen=True, slots=True)
-class PlainRows:
+class RegularRows:
     """The plain ones of some dossiers, with the instant at which the last event of each was recorded; and the others."""
 
     rows: list[tuple[DossierRow, "datetime"]]
@@ -311,8 +311,8 @@ class PlainRows:
 
 
 async def read(
-    connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], up_to: int, courses: Courses
-) -> PlainRows:
+    connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], up_to: int, courses: PathOutcomes
+) -> RegularRows:
     """What dossiers with a plain history are after their events up to position ``up_to``; the others are left to the fold.
 
     Raises:
@@ -324,4 +324,4 @@ async def read(
             break
     rows = [(DossierRow(*row[2:-1]), row[-1]) for row in found if row[0]]
     plain_ones = {row.code for row, _ in rows}
-    return PlainRows(rows, [code for code in codes if code not in plain_ones])
+    return RegularRows(rows, [code for code in codes if code not in plain_ones])

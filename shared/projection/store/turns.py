@@ -9,7 +9,7 @@ from shared.vocabulary.projections import DOSSIERS
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProjectionStatus:
     """All events up to ``position`` are counted, of ``head`` in the log."""
 
     position: int
@@ -28,10 +28,10 @@ WHERE h.tenant = $1
 """
 
 
-async def standing(connection: DriverConnection, tenant: Tenant) -> Standing:
+async def standing(connection: DriverConnection, tenant: Tenant) -> ProjectionStatus:
     """How far the tenant's projection is; nobody waits for it."""
     row = await connection.fetchrow(_STANDING, tenant, DOSSIERS)
-    return Standing(0, 0) if row is None else Standing(row["position"], row["head"])
+    return ProjectionStatus(0, 0) if row is None else ProjectionStatus(row["position"], row["head"])
 
 
 # to lock a row is a write: its end need not wait for the disk

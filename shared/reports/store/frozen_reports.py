@@ -10,14 +10,14 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Final
 
-from shared.as_of.store.dossiers import PAGE_DOSSIERS, PastDossier, at_position
+from shared.as_of.store.dossiers import PAGE_DOSSIERS, DossierThen, at_position
 from shared.as_of.store.figures import counted_by
 from shared.counting.rules.figure_definitions import Figure
 from shared.counting.rules.places import places
 from shared.database.engine import DriverConnection
 from shared.database.pace import Pace
 from shared.events.store import event_log
-from shared.figures.store.tables import Scope
+from shared.figures.store.tables import FigureScope
 from shared.vocabulary.events import DossierCode, Event, Tenant
 
 MOST_LOOKED_AT: Final = 5_000
@@ -116,7 +116,7 @@ WHERE tenant = $1 AND position > $2 AND position <= $3 AND dossier_code > $4 ORD
 
 
 async def differences(
-    connection: DriverConnection, freeze: Freeze, scope: Scope, *, until: int, after: str, limit: int
+    connection: DriverConnection, freeze: Freeze, scope: FigureScope, *, until: int, after: str, limit: int
 ) -> Differences:
     """The dossiers after ``after`` that count otherwise at position ``until`` than at the freeze, for the same ``scope``."""
     rows = await connection.fetch(_TOUCHED, freeze.tenant, freeze.position, until, after, MOST_LOOKED_AT)
@@ -131,7 +131,7 @@ async def differences(
 
 
 async def _compared(
-    connection: DriverConnection, freeze: Freeze, scope: Scope, until: int, codes: Sequence[DossierCode]
+    connection: DriverConnection, freeze: Freeze, scope: FigureScope, until: int, codes: Sequence[DossierCode]
 ) -> list[Difference]:
     histories = await event_log.of_dossiers(connection, freeze.tenant, codes, until)
     pace = Pace() if scope.past is None else scope.past.pace
@@ -139,7 +139,7 @@ async def _compared(
     after = await at_position(connection, freeze.tenant, codes, until, pace)
     is_counted = counted_by(scope.question())
 
-    def figures_of(dossier: PastDossier | None) -> frozenset[Figure]:
+    def figures_of(dossier: DossierThen | None) -> frozenset[Figure]:
         if dossier is None or not is_counted(dossier):
             return frozenset()
         if scope.visible is not None and dossier.row.agency not in scope.visible:

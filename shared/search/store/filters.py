@@ -123,7 +123,7 @@ async def resolved(connection: DriverConnection, selection: Selection) -> Select
     return replace(selection, procedures=procedures, anomaly=None)
 
 
-class Conditions:
+class RowFilterSql:
     """The WHERE of a statement and its parameters; $1 is the tenant, $2 the local date of today."""
 
     def __init__(self, selection: Selection) -> None:

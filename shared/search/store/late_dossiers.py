@@ -12,7 +12,7 @@ from shared.database.pace import Pace
 from shared.deadlines.rules.apology import Apology, apology, late_reason
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.events.store import event_log
-from shared.search.store.filters import Conditions, Selection
+from shared.search.store.filters import RowFilterSql, Selection
 from shared.vocabulary.events import DossierCode, EventName
 from shared.vocabulary.local_time import start_of_day
 from shared.vocabulary.periods import Period
@@ -70,7 +70,7 @@ async def _pages(
 ) -> AsyncGenerator[list[LateDossier], None]:
     tenant = selection.access.tenant
     while True:
-        where = Conditions(selection)
+        where = RowFilterSql(selection)
         where.add("received_on IS NOT NULL")
         where.add(condition[0], *condition[1])
         where.add("code > {}::text", after)

@@ -11,7 +11,7 @@ from shared.access.store.visibility import Access
 from shared.as_of.store.rows import fetch
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import AnomalyCode
-from shared.search.store.filters import Conditions, Selection, resolved
+from shared.search.store.filters import RowFilterSql, Selection, resolved
 from shared.search.store.order_spans import OrderSpan, order_spans
 
 PAGE_OF_STREAM: Final = 250
@@ -34,7 +34,7 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class PageKey:
     """The last dossier of a page: the next one begins after it. ``value`` is null for those without one, and for codes."""
 
     value: datetime | None
@@ -69,8 +69,8 @@ _COLUMNS: Final = (
 
 
 async def page(
-    connection: DriverConnection, selection: Selection, sort: Sort, after: Mark | None, limit: int
-) -> tuple[list[ListedDossier], Mark | None]:
+    connection: DriverConnection, selection: Selection, sort: Sort, after: PageKey | None, limit: int
+) -> tuple[list[ListedDossier], PageKey | None]:
     """Up to ``limit`` dossiers after ``after`` (None: from the first), and the mark to go on from; None: that was all."""
     selection = await resolved(connection, selection)
     wanted = limit + 1
@@ -85,7 +85,7 @@ async def page(
     if len(rows) < wanted:
         return listed, None
     last = rows[limit - 1]
-    return listed, Mark(None if sort.key is SortKey.CODE else last[sort.key.value], last["code"])
+    return listed, PageKey(None if sort.key is SortKey.CODE else last[sort.key.value], last["code"])
 
 
 def _never_null(selection: Selection, key: SortKey) -> bool:
@@ -94,10 +94,10 @@ def _never_null(selection: Selection, key: SortKey) -> bool:
 
 
 async def _fetch(
-    connection: DriverConnection, selection: Selection, sort: Sort, after: Mark | None, limit: int, *more: str
+    connection: DriverConnection, selection: Selection, sort: Sort, after: PageKey | None, limit: int, *more: str
 ) -> list[Any]:
     """Up to ``limit`` rows in an order, after a mark; ``more``: further conditions."""
-    where = Conditions(selection)
+    where = RowFilterSql(selection)
     for text in more:
         where.add(text)
     direction, beyond = ("DESC", "<") if sort.descending else ("ASC", ">")
@@ -133,7 +133,7 @@ async def _fetch(
     return await fetch(connection, where.rows, statement, *where.values)
 
 
-def _outside(spans: Sequence[OrderSpan], sort: Sort, where: Conditions, following: str, order: str) -> str:
+def _outside(spans: Sequence[OrderSpan], sort: Sort, where: RowFilterSql, following: str, order: str) -> str:
     """The statement for what lies outside the last of these spans and in all others, without its end."""
     *others, span = spans
     # By their own index, however many the planner takes them for: only in its order, or all of them together, are they
@@ -146,7 +146,7 @@ def _outside(spans: Sequence[OrderSpan], sort: Sort, where: Conditions, followin
 
 async def count(connection: DriverConnection, selection: Selection) -> int:
     """How many dossiers are selected, exactly."""
-    where = Conditions(await resolved(connection, selection))
+    where = RowFilterSql(await resolved(connection, selection))
     # names $2 even where no condition does
     statement = f"SELECT count(*) FROM dossier WHERE {where} AND $2::date IS NOT NULL"
     return int((await fetch(connection, where.rows, statement, *where.values))[0][0])
@@ -156,7 +156,7 @@ async def stream(
     session: Callable[[], AbstractAsyncContextManager[DriverConnection]],
     selection: Selection,
     sort: Sort,
-    after: Mark | None,
+    after: PageKey | None,
     limit: int | None,
 ) -> AsyncGenerator[list[ListedDossier], None]:
     """All selected dossiers, or ``limit`` of them, page by page, each in a session of its own: a slow reader holds none."""

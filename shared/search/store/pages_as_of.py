@@ -2,31 +2,31 @@
 
 from collections.abc import Sequence
 
-from shared.as_of.store.dossiers import Past, at_position
+from shared.as_of.store.dossiers import PointInTime, at_position
 from shared.as_of.store.rows import BY_OTHERS
 from shared.database.engine import DriverConnection
 from shared.search.store import pages
 from shared.search.store.filters import Selection
-from shared.search.store.pages import ListedDossier, Mark, Sort
+from shared.search.store.pages import ListedDossier, PageKey, Sort
 from shared.vocabulary.events import DossierCode
 
 
 async def page(
     connection: DriverConnection,
-    past: Past,
+    past: PointInTime,
     selection: Selection,
     *,
     sort: Sort,
-    after: Mark | None,
+    after: PageKey | None,
     limit: int,
-) -> tuple[list[ListedDossier], Mark | None]:
+) -> tuple[list[ListedDossier], PageKey | None]:
     """A page of a selection over the rows of ``past``, as `shared.search.store.pages.page`."""
     listed, mark = await pages.page(connection, selection, sort, after, limit)
     return await _with_anomalies_then(connection, past, listed), mark
 
 
 async def _with_anomalies_then(
-    connection: DriverConnection, past: Past, listed: Sequence[ListedDossier]
+    connection: DriverConnection, past: PointInTime, listed: Sequence[ListedDossier]
 ) -> list[ListedDossier]:
     """The same, with the anomalies of a stored dossier that events of other dossiers have changed since."""
     changed = [DossierCode(one.code) for one in listed if BY_OTHERS & set(one.anomalies) and one.code not in past.dossiers]

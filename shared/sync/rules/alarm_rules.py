@@ -21,7 +21,7 @@ class SyncAlarm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SyncStanding:
+class SyncHealth:
     """How a tenant's sync stands; each number is what its alarm is about."""
 
     parked: int = 0
@@ -47,7 +47,7 @@ class Raised:
     limit: float
 
 
-def alarms(standing: SyncStanding, limits: AlarmLimits) -> tuple[Raised, ...]:
+def alarms(standing: SyncHealth, limits: AlarmLimits) -> tuple[Raised, ...]:
     """The alarms that are on."""
     looked_at = (
         Raised(SyncAlarm.PARKED, standing.parked, 0),

@@ -99,7 +99,7 @@ class Circuit:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimit:
     """The portal's limit, and by what retry delays are divided (``MOTCUA_TIME_SCALE``)."""
 
     calls_per_minute: float
@@ -125,7 +125,7 @@ class Wait:
     until: datetime
 
 
-def admit(circuit: Circuit, lane: Lane, now: datetime, pace: Pace) -> tuple[Circuit, Go | Wait]:
+def acquire(circuit: Circuit, lane: Lane, now: datetime, pace: RateLimit) -> tuple[Circuit, Go | Wait]:
     """Ask for one call. The new circuit must be kept before the call starts."""
     if circuit.state is not CircuitState.CLOSED:
         if circuit.retry_at is not None and circuit.retry_at > now:
@@ -164,7 +164,7 @@ def succeeded(circuit: Circuit, now: datetime, *, probe: bool) -> Circuit:
     return _closed(circuit, now)
 
 
-def failed(circuit: Circuit, now: datetime, luck: float, pace: Pace, *, probe: bool, reason: str) -> Circuit:
+def failed(circuit: Circuit, now: datetime, luck: float, pace: RateLimit, *, probe: bool, reason: str) -> Circuit:
     """A call met a portal that is not there; the answers of calls begun before the circuit opened change nothing."""
     if circuit.state is CircuitState.CLOSED:
         if circuit.failures + 1 < BREAK_AFTER:
@@ -177,14 +177,14 @@ def failed(circuit: Circuit, now: datetime, luck: float, pace: Pace, *, probe: b
     return _opened(circuit, now, wait, reason, openings=openings)
 
 
-def closed_for(circuit: Circuit, now: datetime, seconds: float, pace: Pace, *, probe: bool, reason: str) -> Circuit:
+def closed_for(circuit: Circuit, now: datetime, seconds: float, pace: RateLimit, *, probe: bool, reason: str) -> Circuit:
     """The portal says that it is closed, and for how long (503 with Retry-After)."""
     if circuit.state is not CircuitState.CLOSED and not probe:
         return circuit
     return _opened(circuit, now, timedelta(seconds=_believed(seconds, pace)), reason, openings=circuit.openings + 1)
 
 
-def refused(circuit: Circuit, now: datetime, pace: Pace, *, probe: bool, reason: str) -> Circuit:
+def refused(circuit: Circuit, now: datetime, pace: RateLimit, *, probe: bool, reason: str) -> Circuit:
     """Login, route or service was refused: nothing can be sent until somebody changes something."""
     if circuit.state is not CircuitState.CLOSED and not probe:
         return circuit
@@ -192,7 +192,7 @@ def refused(circuit: Circuit, now: datetime, pace: Pace, *, probe: bool, reason:
     return _opened(circuit, now, pace.wait(_step(REFUSED_SECONDS, openings)), reason, openings=openings)
 
 
-def throttled(circuit: Circuit, now: datetime, retry_after_seconds: float, pace: Pace, *, probe: bool) -> Circuit:
+def throttled(circuit: Circuit, now: datetime, retry_after_seconds: float, pace: RateLimit, *, probe: bool) -> Circuit:
     """The portal is there and asks everybody to slow down."""
     if circuit.state is not CircuitState.CLOSED:
         if not probe:
@@ -214,7 +214,7 @@ def _closed(circuit: Circuit, now: datetime) -> Circuit:
     return Circuit(ramp_share=FIRST_SHARE, ramp_from=now, paced_until=circuit.paced_until)
 
 
-def _believed(seconds: float, pace: Pace) -> float:
+def _believed(seconds: float, pace: RateLimit) -> float:
     """A Retry-After: the portal's own time, so not scaled, but not believed beyond the (scaled) most."""
     return min(max(seconds, 0.1), MOST_RETRY_AFTER_SECONDS / pace.time_scale)
 

@@ -28,7 +28,7 @@ MOST_LIVE_WAITING: Final = 200
 """While so many wait in the live lane, no new dossier told late joins them: an import event by event cannot flood it."""
 
 
-class Standing(Protocol):
+class SyncStatus(Protocol):
     """What the order asks of a dossier: its fold knows it, and so does its stored row."""
 
     @property
@@ -68,7 +68,7 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class SyncRequest:
     """The portal should hold ``dossier_code`` as of log position ``position``, recorded at ``recorded_at``.
 
     ``live_until``: before this instant it goes before the whole backlog (None: backlog from the start).
@@ -81,7 +81,7 @@ class Want:
     live_until: datetime | None = None
 
 
-def priority_of(dossier: Standing, now: datetime, *, followed: bool = False) -> Priority:
+def priority_of(dossier: SyncStatus, now: datetime, *, followed: bool = False) -> Priority:
     """The backlog rank of a dossier at ``now``; ``followed``: the portal holds an older version of it."""
     if dossier.ended_at is not None and not followed:
         return Priority.RECENTLY_ENDED if now - dossier.ended_at <= RECENTLY_ENDED else Priority.LONG_ENDED
@@ -90,10 +90,10 @@ def priority_of(dossier: Standing, now: datetime, *, followed: bool = False) -> 
     return Priority.OPEN
 
 
-def want_of(dossier: Standing, recorded_at: datetime) -> Want:
+def sync_request(dossier: SyncStatus, recorded_at: datetime) -> SyncRequest:
     """What the ledger is told after new events of a dossier, the last of them recorded at ``recorded_at``."""
     live = dossier.last_event_at is not None and recorded_at - dossier.last_event_at <= LIVE_AGE
-    return Want(
+    return SyncRequest(
         dossier_code=dossier.code,
         position=dossier.last_position,
         recorded_at=recorded_at,
@@ -102,7 +102,7 @@ def want_of(dossier: Standing, recorded_at: datetime) -> Want:
     )
 
 
-def in_lanes(wants: Iterable[Want], followed: Collection[str], live_waiting: int) -> list[Want]:
+def in_lanes(wants: Iterable[SyncRequest], followed: Collection[str], live_waiting: int) -> list[SyncRequest]:
     """Give a batch of wants their lanes: events told late go live too, unless there are so many that it is an import.
 
     ``followed``: the codes that the portal holds some version of. Whatever their lane, they never wait behind first syncs

@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from shared.database.engine import DriverConnection
-from shared.sync.rules.alarm_rules import SyncAlarm, SyncStanding
+from shared.sync.rules.alarm_rules import SyncAlarm, SyncHealth
 from shared.vocabulary.events import Tenant
 
 # The counts are bounded by indexes: of the ledger only what is not sent is looked at. Differences are those of the newest
@@ -39,19 +39,19 @@ ORDER BY t.tenant
 _COLUMNS: Final = ("parked", "lag_seconds", "circuit_open_seconds", "differences")
 
 
-def _standing(row: asyncpg.Record) -> SyncStanding:
-    return SyncStanding(**{name: row[name] for name in _COLUMNS})
+def _standing(row: asyncpg.Record) -> SyncHealth:
+    return SyncHealth(**{name: row[name] for name in _COLUMNS})
 
 
-async def standings(connection: DriverConnection) -> dict[Tenant, SyncStanding]:
+async def standings(connection: DriverConnection) -> dict[Tenant, SyncHealth]:
     """Every tenant's standing. Reads across tenants."""
     return {Tenant(row["tenant"]): _standing(row) for row in await connection.fetch(_STANDINGS, None, None)}
 
 
-async def standing(connection: DriverConnection, tenant: Tenant, agencies: Sequence[str] | None = None) -> SyncStanding:
+async def standing(connection: DriverConnection, tenant: Tenant, agencies: Sequence[str] | None = None) -> SyncHealth:
     """One tenant's; ``agencies``: of dossiers that one of these has now (None: all), the portal being everybody's."""
     row = await connection.fetchrow(_STANDINGS, tenant, agencies)
-    return SyncStanding() if row is None else _standing(row)
+    return SyncHealth() if row is None else _standing(row)
 
 
 async def told(connection: DriverConnection, tenant: Tenant) -> dict[SyncAlarm, datetime]:

@@ -34,7 +34,7 @@ class Discrepancy:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ComparisonScope:
     """What to compare: these dossiers, all that failed with ``error``, or all changed in [first_at, before); else all.
 
     Parked dossiers are compared when they are named or their error is; what is pending is on its way anyhow.
@@ -62,14 +62,16 @@ SELECT dossier_code, fence, CASE WHEN state = 'sent' THEN dossier_position ELSE 
 _COUNT: Final = f"SELECT count(*) {_IN_SCOPE}"
 
 
-async def settled_page(connection: DriverConnection, tenant: Tenant, scope: Scope, after: str, limit: int) -> list[Settled]:
+async def settled_page(
+    connection: DriverConnection, tenant: Tenant, scope: ComparisonScope, after: str, limit: int
+) -> list[Settled]:
     """The next dossiers of ``scope``, by code, of which nothing is under way."""
     asked = (scope.codes, scope.error, scope.first_at, scope.before)
     rows = await connection.fetch(_PAGE, tenant, after, *asked, limit)
     return [Settled(row["dossier_code"], row["position"], row["fence"]) for row in rows]
 
 
-async def settled_count(connection: DriverConnection, tenant: Tenant, scope: Scope, after: str) -> int:
+async def settled_count(connection: DriverConnection, tenant: Tenant, scope: ComparisonScope, after: str) -> int:
     """How many dossiers of ``scope``, of codes above ``after``, have nothing under way."""
     asked = (scope.codes, scope.error, scope.first_at, scope.before)
     found: int = await connection.fetchval(_COUNT, tenant, after, *asked)

@@ -16,7 +16,7 @@ EXAMPLES_KEPT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedDifferences:
     """A dossier of which nothing is under way, with the steps that the portal acknowledged: by key, the officer's text.
 
     ``body_hash``: of the body that it acknowledged; None: not known for certain.
@@ -43,16 +43,18 @@ GROUP BY l.tenant, l.dossier_code
 
 async def told_of(
     connection: DriverConnection, tenant: Tenant, codes: Sequence[str], before: datetime
-) -> dict[DossierCode, Told | None]:
+) -> dict[DossierCode, ReportedDifferences | None]:
     """What we told the portal of ``codes`` before an instant; None for one that is under way, no entry: not known here."""
-    found: dict[DossierCode, Told | None] = {}
+    found: dict[DossierCode, ReportedDifferences | None] = {}
     for row in await connection.fetch(_TOLD, tenant, codes, before):
         steps = {
             (datetime.fromisoformat(happened_at), status, staff): officer
             for happened_at, status, staff, officer in row["steps"]
         }
         settled = Settled(row["dossier_code"], row["position"], row["fence"])
-        found[row["dossier_code"]] = Told(settled, steps, row["dossier_body_hash"]) if row["settled"] else None
+        found[row["dossier_code"]] = (
+            ReportedDifferences(settled, steps, row["dossier_body_hash"]) if row["settled"] else None
+        )
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from shared.database.engine import DriverConnection
 from shared.sync.rules.circuit import Lane
-from shared.sync.rules.priorities import MOST_LIVE_WAITING, NEAR_DUE, Priority, Want, in_lanes
+from shared.sync.rules.priorities import MOST_LIVE_WAITING, NEAR_DUE, Priority, SyncRequest, in_lanes
 from shared.sync.rules.retry import ErrorClass
 from shared.vocabulary.events import DossierCode, Tenant
 
@@ -79,14 +79,14 @@ SELECT count(*) FROM (SELECT FROM sync_ledger WHERE tenant = $1 AND state = 'pen
 """
 
 
-async def want(connection: DriverConnection, tenant: Tenant, wants: Iterable[Want]) -> None:
+async def request_sync(connection: DriverConnection, tenant: Tenant, wants: Iterable[SyncRequest]) -> None:
     """Tell the ledger, in the caller's transaction, which versions the portal should hold from now on.
 
     Each becomes pending at once, a parked one too. A position that is not above the known one changes nothing, so that a
     rebuild may tell everything again. ``wants`` names each dossier once, and is a whole batch: its size tells an import
     from events told late (`in_lanes`).
     """
-    rows = sorted(wants, key=lambda want: want.dossier_code)
+    rows = sorted(wants, key=lambda request_sync: request_sync.dossier_code)
     if not rows:
         return
     followed = await connection.fetch(_FOLLOWED, tenant, [row.dossier_code for row in rows])
@@ -255,7 +255,7 @@ WHERE tenant = $1 AND state = 'pending' AND next_try_at > $2 AND error_class = A
 """
 
 
-async def hasten(connection: DriverConnection, tenant: Tenant, kinds: Iterable[ErrorClass], now: datetime) -> None:
+async def retry_now(connection: DriverConnection, tenant: Tenant, kinds: Iterable[ErrorClass], now: datetime) -> None:
     """The portal is back: let what waits because of it go at once."""
     await connection.execute(_HASTEN, tenant, now, sorted(kinds))
 
@@ -275,7 +275,7 @@ WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM due)
 """
 
 
-async def rank_anew(connection: DriverConnection, tenant: Tenant, now: datetime, *, limit: int) -> int:
+async def reprioritise(connection: DriverConnection, tenant: Tenant, now: datetime, *, limit: int) -> int:
     """Put open dossiers that wait and are near their due date by now, or past it, at the front; how many it were."""
     tag = await connection.execute(_RANK_ANEW, tenant, now + NEAR_DUE, Priority.DUE, limit)
     return int(tag.rpartition(" ")[2])
@@ -294,7 +294,7 @@ WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM held
 """
 
 
-async def distrust(connection: DriverConnection, tenant: Tenant, codes: Iterable[str], now: datetime) -> None:
+async def mark_in_doubt(connection: DriverConnection, tenant: Tenant, codes: Iterable[str], now: datetime) -> None:
     """What the portal holds of these is in doubt: a call of an expired lease may have reached it after a newer one.
 
     Their newest version is sent once more, after the send that is under way.

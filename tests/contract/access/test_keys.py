@@ -12,7 +12,7 @@ import pytest
 
 from services.api.http.messages import Language, preferred_language
 from shared.access.store import keys
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.vocabulary.errors import InvalidInput
 from tests.support.api import H51, Served, served
@@ -28,7 +28,7 @@ async def api(database_url: str) -> AsyncIterator[Served]:
 
 
 async def test_whoami(api: Served) -> None:
-    client = await api.key(Scope.EVENTS_WRITE, Scope.STATS_READ, agency="000.00.12.H51")
+    client = await api.key(Permission.EVENTS_WRITE, Permission.STATS_READ, agency="000.00.12.H51")
     answer = await client.get("/v1/whoami")
     body = answer.json()
     assert answer.status_code == 200
@@ -59,15 +59,15 @@ async def test_no_key(api: Served, header: str | None) -> None:
 
 async def test_a_secret_of_another_key_does_not_fit(api: Served) -> None:
     async with driver_session(api.engine) as connection:
-        one = await keys.create(connection, H51, [Scope.ADMIN])
-        two = await keys.create(connection, H51, [Scope.ADMIN])
+        one = await keys.create(connection, H51, [Permission.ADMIN])
+        two = await keys.create(connection, H51, [Permission.ADMIN])
     mixed = "_".join([*one.split("_")[:3], two.split("_")[3]])
     assert (await api.client(mixed).get("/v1/whoami")).status_code == 401
 
 
 async def test_at_rest_there_is_no_key(api: Served) -> None:
     async with driver_session(api.engine) as connection:
-        token = await keys.create(connection, H51, [Scope.ADMIN])
+        token = await keys.create(connection, H51, [Permission.ADMIN])
         rows = await connection.fetchval("SELECT string_agg(k::text, ' ') FROM api_key k")
     assert token.rpartition("_")[2] not in rows
     assert token.encode().hex() not in rows
@@ -75,7 +75,7 @@ async def test_at_rest_there_is_no_key(api: Served) -> None:
 
 async def test_a_revoked_key_ends_within_a_second(api: Served) -> None:
     async with driver_session(api.engine) as connection:
-        token = await keys.create(connection, H51, [Scope.ADMIN])
+        token = await keys.create(connection, H51, [Permission.ADMIN])
         client = api.client(token)
         assert (await client.get("/v1/whoami")).status_code == 200
         assert await keys.revoke(connection, H51, token.split("_")[2])

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from shared.counting.rules.slot_numbers import Cut, slot_of
+from shared.counting.rules.slot_numbers import Rollup, slot_of
 from shared.counting.store.slots import is_cut
 from tests.faults import oracle
 from tests.faults.campaign import Run, scenario
@@ -30,17 +30,17 @@ JOB_SECONDS = 60.0
 _DEPARTMENT = "agency IN (SELECT number FROM figure_code WHERE tenant = $1 AND kind = 'agency' AND code LIKE 'H51.__')"
 EDITS = {
     "a sum raised": "UPDATE figure_sum SET received = received + 1 WHERE ctid = (SELECT ctid FROM figure_sum"
-    f" WHERE tenant = $1 AND {is_cut('slot', Cut.AGENCY)} AND slot % 10000 = 0 AND received > 0 AND {_DEPARTMENT}"
+    f" WHERE tenant = $1 AND {is_cut('slot', Rollup.AGENCY)} AND slot % 10000 = 0 AND received > 0 AND {_DEPARTMENT}"
     " ORDER BY slot, agency, channel LIMIT 1)",
     "a branch raised": "UPDATE figure_sum SET received = received + 1 WHERE ctid = (SELECT ctid FROM figure_sum"
-    f" WHERE tenant = $1 AND {is_cut('slot', Cut.BRANCH)} AND slot % 10000 = 0 AND received > 0 AND agency <> 0"
+    f" WHERE tenant = $1 AND {is_cut('slot', Rollup.BRANCH)} AND slot % 10000 = 0 AND received > 0 AND agency <> 0"
     " ORDER BY slot, agency, channel LIMIT 1)",
     "a sum deleted": "DELETE FROM figure_sum WHERE ctid = (SELECT ctid FROM figure_sum WHERE tenant = $1"
-    f" AND {is_cut('slot', Cut.PROCEDURE)} AND slot % 10000 <> 0 AND slot % 100 = 0 AND received > 0"
+    f" AND {is_cut('slot', Rollup.PROCEDURE)} AND slot % 10000 <> 0 AND slot % 100 = 0 AND received > 0"
     " ORDER BY slot, procedure, channel LIMIT 1)",
     "a sum invented": "INSERT INTO figure_sum (tenant, slot, agency, procedure, channel, received)"
-    f" SELECT tenant, {slot_of(Cut.AGENCY, 'month', date(2019, 2, 1))}, agency, procedure, channel, 7 FROM figure_sum"
-    f" WHERE tenant = $1 AND {is_cut('slot', Cut.AGENCY)} AND {_DEPARTMENT} ORDER BY slot, agency, channel LIMIT 1",
+    f" SELECT tenant, {slot_of(Rollup.AGENCY, 'month', date(2019, 2, 1))}, agency, procedure, channel, 7 FROM figure_sum"
+    f" WHERE tenant = $1 AND {is_cut('slot', Rollup.AGENCY)} AND {_DEPARTMENT} ORDER BY slot, agency, channel LIMIT 1",
     "a dossier edited": "UPDATE dossier SET status = 10, ended_on = NULL, agency = 'H51.03', anomalies = '{}'"
     " WHERE tenant = $1 AND code = (SELECT code FROM dossier WHERE tenant = $1 AND status = 4 ORDER BY code LIMIT 1)",
     "a dossier deleted": "DELETE FROM dossier WHERE tenant = $1"

@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.api.main import create_app
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.jobs.store import queue
 from shared.jobs.store.queue import JobKind
@@ -181,8 +181,8 @@ async def test_a_frozen_report_is_of_the_subtree(province: Province) -> None:
 
 async def test_a_job_is_answered_to_whoever_may_begin_such_a_job(province: Province) -> None:
     api: Served = province.api
-    manager, other = await api.key(Scope.SYNC_MANAGE), await api.key(Scope.SYNC_MANAGE, agency="H51.12")
-    reader = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    manager, other = await api.key(Permission.SYNC_MANAGE), await api.key(Permission.SYNC_MANAGE, agency="H51.12")
+    reader = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     selection = {"dossiers": [OWN_DOSSIER]}
     rebuild = (await province.whole.post("/v1/stats/rebuild")).json()["id"]
     audit = (await province.whole.post("/v1/audits")).json()["id"]

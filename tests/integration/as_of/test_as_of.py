@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 
 from services.worker.projection import projector as projector_module
-from shared.access.store.keys import Scope as Right
+from shared.access.store.keys import Permission
 from shared.as_of.store import dossiers as past_module
 from shared.as_of.store import rows as past_rows
 from shared.database.engine import driver_session
@@ -173,7 +173,7 @@ async def test_any_prefix_is_answered_exactly(api: Served, case: int, monkeypatc
         judge = PastJudge(stack, prefix, f"{case} {number}", as_of, now)
         await judge.all(len(prefix))
         root = chance.choice(agencies)
-        client = await stack.key(Right.STATS_READ, Right.DOSSIERS_READ, agency=root)
+        client = await stack.key(Permission.STATS_READ, Permission.DOSSIERS_READ, agency=root)
         await judge.all(len(prefix), client=client, root=root)
         if chance.random() < 0.3:
             await stack.projector.work(stack.tenant)

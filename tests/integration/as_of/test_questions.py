@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.oracle.histories import PROCEDURES, seeded_tenant
 from tests.support.api import Served, served
@@ -121,7 +121,7 @@ def same(value: Any) -> Any:
 @pytest.mark.parametrize("seed", range(2))
 async def test_what_was_answered_is_answered_again(api: Served, seed: int) -> None:
     chance = random.Random(f"questions {seed}")
-    admin, client = await api.key(), await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    admin, client = await api.key(), await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     told: dict[tuple[str, str], Any] = {}
     for posted in seeded_tenant(f"questions {seed}", 60, longest=9):
         told.setdefault((posted["source"], posted["id"]), posted)

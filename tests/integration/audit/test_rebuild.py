@@ -11,7 +11,7 @@ from services.worker.audit.comparison_process import RecounterEnded
 from services.worker.audit.rebuild import Rebuild
 from services.worker.runtime.fail_points import FailPoints, Injected
 from services.worker.runtime.job_runner import JobRunner
-from services.worker.runtime.tenant_loop import Pump
+from services.worker.runtime.tenant_loop import TenantLoop
 from shared.audit.store import rebuild_statements
 from shared.counting.store.sums import day_cells
 from shared.database.engine import driver_session
@@ -278,7 +278,7 @@ async def test_a_worker_that_stops_gives_its_job_back(loaded):
 
     await queued(loaded)
     runner = JobRunner(loaded, {JobKind.REBUILD: endless})
-    pump = Pump("jobs", find=runner.tenants, work=runner.work, sweep_seconds=0.05)
+    pump = TenantLoop("jobs", find=runner.tenants, work=runner.work, sweep_seconds=0.05)
     run = asyncio.create_task(pump.run())
     await asyncio.wait_for(begun.wait(), 5)
     await pump.stop(0)

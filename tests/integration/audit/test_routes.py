@@ -2,7 +2,7 @@
 
 from services.worker.audit.audit import Audits
 from services.worker.runtime.job_runner import JobRunner
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.jobs.store.queue import JobKind
 from tests.support.api import served
@@ -16,7 +16,7 @@ async def done(api) -> None:
 
 async def test_an_audit_from_the_question_to_the_acknowledgement(database_url, redis_url):
     async with served(database_url, redis_url) as api:
-        admin = await api.key(Scope.ADMIN)
+        admin = await api.key(Permission.ADMIN)
         await append(api.engine, messy("audit routes", 30))
         await project(api.engine)
         async with driver_session(api.engine) as link:
@@ -82,7 +82,7 @@ async def test_an_audit_from_the_question_to_the_acknowledgement(database_url, r
 
 async def test_a_sample_can_be_drawn_again_by_its_seed(database_url, redis_url):
     async with served(database_url, redis_url) as api:
-        admin = await api.key(Scope.ADMIN)
+        admin = await api.key(Permission.ADMIN)
         await append(api.engine, messy("audit seed", 20))
         await project(api.engine)
         parts = []
@@ -97,8 +97,8 @@ async def test_a_sample_can_be_drawn_again_by_its_seed(database_url, redis_url):
 
 async def test_only_whole_keys_that_administer(database_url, redis_url):
     async with served(database_url, redis_url) as api:
-        below = await api.key(Scope.ADMIN, agency="H51.12")
-        reader = await api.key(Scope.STATS_READ)
+        below = await api.key(Permission.ADMIN, agency="H51.12")
+        reader = await api.key(Permission.STATS_READ)
         for key in (below, reader):
             assert (await key.post("/v1/audits", json={})).status_code == 403
             for path in ("/v1/audits", "/v1/audits/x1", "/v1/alarms", "/v1/alarms/x1p0"):
@@ -108,7 +108,7 @@ async def test_only_whole_keys_that_administer(database_url, redis_url):
 
 async def test_what_makes_no_sense_is_refused(database_url, redis_url):
     async with served(database_url, redis_url) as api:
-        admin = await api.key(Scope.ADMIN)
+        admin = await api.key(Permission.ADMIN)
         for body, pointer in (
             ({"period": "2018-13"}, "/period"),
             ({"from": "2018-01-01"}, "/to"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.calendar.store.stored_almanacs import read_almanac
 from shared.catalogue.rules.terms import Term, TermUnit
 from shared.database.engine import driver_session
@@ -27,7 +27,7 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
 
 
 async def test_told_listed_as_known_at_any_time_and_taken_back(api: Served) -> None:
-    admin, reader = await api.key(), await api.key(Scope.EVENTS_WRITE, agency="H51.12")
+    admin, reader = await api.key(), await api.key(Permission.EVENTS_WRITE, agency="H51.12")
     assert (await reader.get("/v1/office-hours")).json() == {
         "items": [],
         "usual": {"hours": "07:30-11:30,13:30-17:00", "weekdays": DEFAULT_WEEK},
@@ -109,4 +109,4 @@ async def test_what_makes_no_office_hours_is_refused_where_it_stands(api: Served
     refused = await admin.put("/v1/office-hours", content=sheet, headers=CSV)
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/3/hours"]
     assert (await admin.get("/v1/office-hours")).json()["items"] == []
-    assert (await (await api.key(Scope.STATS_READ)).put("/v1/office-hours", json=[DAILY])).status_code == 403
+    assert (await (await api.key(Permission.STATS_READ)).put("/v1/office-hours", json=[DAILY])).status_code == 403

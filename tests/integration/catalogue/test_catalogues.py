@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.support.api import Served, served
 
@@ -216,9 +216,9 @@ async def test_calendar(api: Served) -> None:
 
 async def test_rights_and_tenants(api: Served) -> None:
     await put(await api.key(), "/v1/agencies", PROVINCE)
-    reader = await api.key(Scope.EVENTS_WRITE, agency="H51.12")
+    reader = await api.key(Permission.EVENTS_WRITE, agency="H51.12")
     assert await codes(reader, "/v1/agencies") == ["H51", "H51.12", "H51.12.01"]
-    stranger = await api.key(Scope.ADMIN, tenant="G09")  # type: ignore[arg-type]
+    stranger = await api.key(Permission.ADMIN, tenant="G09")  # type: ignore[arg-type]
     assert await codes(stranger, "/v1/agencies") == []
     for path in ("/v1/agencies", "/v1/procedures", "/v1/calendar", "/v1/office-hours"):
         assert (await reader.put(path, json=[])).status_code == 403

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.store.keys import Scope as Right
+from shared.access.store.keys import Permission
 from tests.integration.as_of.test_as_of import clock
 from tests.oracle.figures import PATHS
 from tests.oracle.stack import Stack, stack_of, stacked
@@ -114,7 +114,7 @@ async def test_open_dossiers_pass_on_once(api: Served) -> None:
     ):
         refused = await transfer(code, to)
         assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer), code
-    narrow = await stack.key(Right.ADMIN, agency="H51.201")
+    narrow = await stack.key(Permission.ADMIN, agency="H51.201")
     assert (await transfer("H51.31", client=narrow)).status_code == 403
     done = asyncio.Event()
 

@@ -14,7 +14,7 @@ import pytest
 
 from services.worker.audit.rebuild import Rebuild
 from services.worker.runtime.job_runner import JobRunner
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.tables import metadata
 from shared.jobs.store.queue import JobKind
 from tests.oracle.histories import seeded_tenant
@@ -101,7 +101,7 @@ LINES = {"content-type": "application/x-ndjson"}
 async def _everything(api: Served, said: Said) -> dict[str, int]:
     """Use the product; how many statements each request said, by its name."""
     admin = await api.key()
-    unit = await api.key(Scope.DOSSIERS_READ, Scope.STATS_READ, Scope.EVENTS_WRITE, agency="H51.12")
+    unit = await api.key(Permission.DOSSIERS_READ, Permission.STATS_READ, Permission.EVENTS_WRITE, agency="H51.12")
     tree = [{"code": "H51", "name": "Tỉnh"}, {"code": "H51.12", "name": "Sở", "parent": "H51"}]
     assert (await admin.put("/v1/agencies", json={"items": tree})).status_code == 200
     events = seeded_tenant(5, 40)

@@ -9,7 +9,7 @@ import pytest
 
 from services.worker.deadlines import due_date_clock as clock_module
 from services.worker.deadlines.due_date_clock import Examiner
-from services.worker.deadlines.overdue_events import OverdueTeller
+from services.worker.deadlines.overdue_events import OverdueEvents
 from services.worker.runtime.fail_points import FailPoints, Injected
 from shared.calendar.store.stored_almanacs import read_almanac
 from shared.database.engine import driver_session
@@ -31,7 +31,7 @@ async def owner(migration_database_url):
 
 
 async def tell(engine, examiner: Examiner | None = None) -> None:
-    teller = OverdueTeller(examiner or Examiner(engine))
+    teller = OverdueEvents(examiner or Examiner(engine))
     while await teller.work(TENANT):
         pass
 
@@ -65,14 +65,14 @@ async def test_told_once_at_the_midnight_that_ends_the_day(engine, owner, monkey
     with pytest.raises(Injected):
         await tell(engine, Examiner(engine, faults=faults))
     async with driver_session(engine) as link:
-        assert await OverdueTeller(Examiner(engine)).tenants() == [TENANT]
+        assert await OverdueEvents(Examiner(engine)).tenants() == [TENANT]
     await asyncio.gather(*(tell(engine, Examiner(engine)) for _ in range(3)))
     written = await system_events(engine, "overdue")
     assert sorted(dossier for dossier, *_ in written) == [code(number) for number in range(2, 10)]
     assert {time for _, _, time, _ in written} == {end_of_day(local_date(due))}
     assert {id_ for _, id_, _, _ in written} == {f"overdue-{code(n)}-{local_date(due)}" for n in range(2, 10)}
     assert all(data == {} for *_, data in written)
-    assert await OverdueTeller(Examiner(engine)).tenants() == []
+    assert await OverdueEvents(Examiner(engine)).tenants() == []
     async with driver_session(engine) as link:
         assert (await progress.passed(link, TENANT)).due_at == start_of_day(TODAY)
     # again from the beginning, and with news of a dossier

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.calendar.rules.calendar import DayKind, WorkingCalendar
 from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours
 from shared.database.engine import driver_session
@@ -66,7 +66,7 @@ async def put_calendar(api: Served, today: date) -> WorkingCalendar:
 
 
 async def test_ageing_and_coming_due(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     today = date.fromisoformat((await asked(client, "/v1/overdue"))["today"])
     calendar = await put_calendar(api, today)
     random = Random(4)
@@ -112,7 +112,7 @@ async def test_ageing_and_coming_due(api: Served) -> None:
 
 
 async def test_agencies_with_a_week_of_their_own_are_late_by_their_own_days(api: Served) -> None:
-    client = await api.key(Scope.ADMIN)
+    client = await api.key(Permission.ADMIN)
     today = date.fromisoformat((await asked(client, "/v1/overdue"))["today"])
     calendar = await put_calendar(api, today)
     weeks = {"H51.12": list(range(1, 8)), "H51.13": [today.isoweekday() % 7 + 1]}
@@ -145,8 +145,8 @@ async def test_agencies_with_a_week_of_their_own_are_late_by_their_own_days(api:
 
 
 async def test_an_agency_seen_a_moment_ago_is_in_every_list(api: Served) -> None:
-    whole = await api.key(Scope.ADMIN)
-    below = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ, agency="H51.12")
+    whole = await api.key(Permission.ADMIN)
+    below = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ, agency="H51.12")
     today = date.fromisoformat((await asked(below, "/v1/overdue"))["today"])
     paths = (
         "/v1/overdue",
@@ -199,7 +199,7 @@ async def test_an_agency_seen_a_moment_ago_is_in_every_list(api: Served) -> None
 
 
 async def test_a_year_without_a_confirmed_calendar_says_so(api: Served) -> None:
-    whole = await asked(await api.key(Scope.STATS_READ), "/v1/overdue")
+    whole = await asked(await api.key(Permission.STATS_READ), "/v1/overdue")
     assert date.fromisoformat(whole["today"]).year in whole["unconfirmed_years"]
 
 
@@ -249,7 +249,7 @@ async def loaded(api: Served, today: date, number: int) -> list[tuple[Dossier, l
 
 async def test_letters_and_reasons(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.search.store.late_dossiers.PAGE", 40)
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     today = date.fromisoformat((await asked(client, "/v1/overdue"))["today"])
     dossiers = await loaded(api, today, 300)
     begin, end = today - timedelta(days=8), today - timedelta(days=2)
@@ -299,8 +299,8 @@ def is_late(dossier: Dossier, today: date) -> bool:
 
 
 async def test_rights(api: Served) -> None:
-    stats, reader = await api.key(Scope.STATS_READ), await api.key(Scope.DOSSIERS_READ)
-    restricted = await api.key(Scope.STATS_READ, agency="H51.12")
+    stats, reader = await api.key(Permission.STATS_READ), await api.key(Permission.DOSSIERS_READ)
+    restricted = await api.key(Permission.STATS_READ, agency="H51.12")
     for path in ("/v1/overdue", "/v1/overdue/apologies", "/v1/overdue/reasons"):
         assert (await stats.get(path)).status_code == 200
         assert (await reader.get(path)).status_code == 403

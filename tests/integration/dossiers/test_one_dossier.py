@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.support.api import Served
 from tests.support.dossier import APPLICANT, CODE, HISTORY, SOURCE, tell, told
@@ -13,7 +13,7 @@ __all__ = ["api"]  # fixtures
 
 async def test_a_dossier_tells_everything_at_once(api: Served) -> None:
     await tell(api, HISTORY)
-    answer = await page(await api.key(Scope.DOSSIERS_READ, agency="H51.12"), f"/v1/dossiers/{CODE}")
+    answer = await page(await api.key(Permission.DOSSIERS_READ, agency="H51.12"), f"/v1/dossiers/{CODE}")
     assert (answer["status"], answer["status_name"], answer["agency_name"]) == (4, "Đang xử lý", "Sở A")
     assert (answer["procedure_name"], answer["field"], answer["channel"]) == ("Khai sinh", "Hộ tịch", "online")
     assert answer["received_at"] == "2026-05-12T01:30:00Z"
@@ -33,7 +33,7 @@ async def test_a_dossier_tells_everything_at_once(api: Served) -> None:
 
 async def test_nothing_personal_is_shown_without_the_right(api: Served) -> None:
     await tell(api, HISTORY)
-    response = await (await api.key(Scope.DOSSIERS_READ)).get(f"/v1/dossiers/{CODE}")
+    response = await (await api.key(Permission.DOSSIERS_READ)).get(f"/v1/dossiers/{CODE}")
     assert response.json()["applicant"] == {
         "kind": "citizen",
         "name": "N.V.A.",
@@ -48,11 +48,11 @@ async def test_nothing_personal_is_shown_without_the_right(api: Served) -> None:
 async def test_reading_an_applicant_needs_right_and_purpose_and_leaves_a_trace(api: Served) -> None:
     await tell(api, HISTORY)
     path = f"/v1/dossiers/{CODE}/applicant"
-    reader = await api.key(Scope.APPLICANTS_READ)
-    assert (await (await api.key(Scope.DOSSIERS_READ)).get(path, params={"purpose": "xem hồ sơ"})).status_code == 403
+    reader = await api.key(Permission.APPLICANTS_READ)
+    assert (await (await api.key(Permission.DOSSIERS_READ)).get(path, params={"purpose": "xem hồ sơ"})).status_code == 403
     assert (await reader.get(path)).status_code == 422
     assert (await reader.get(path, params={"purpose": "   "})).status_code == 422
-    elsewhere = await api.key(Scope.APPLICANTS_READ, agency="H51.13")
+    elsewhere = await api.key(Permission.APPLICANTS_READ, agency="H51.13")
     assert (await elsewhere.get(path, params={"purpose": "xem hồ sơ"})).status_code == 404
     response = await reader.get(path, params={"purpose": "Gọi điện"}, headers={"x-request-id": "request-1"})
     assert response.json() == {"dossier": CODE} | APPLICANT
@@ -64,11 +64,11 @@ async def test_reading_an_applicant_needs_right_and_purpose_and_leaves_a_trace(a
 async def test_what_cannot_be_seen_is_not_there(api: Served) -> None:
     await tell(api, HISTORY)
     for client, code in (
-        (await api.key(Scope.DOSSIERS_READ, agency="H51.13"), CODE),
-        (await api.key(Scope.DOSSIERS_READ, tenant="G09"), CODE),  # type: ignore[arg-type]
-        (await api.key(Scope.DOSSIERS_READ), "H51.12-260512-0004"),
-        (await api.key(Scope.DOSSIERS_READ), "nonsense"),
-        (await api.key(Scope.DOSSIERS_READ), "%00"),
+        (await api.key(Permission.DOSSIERS_READ, agency="H51.13"), CODE),
+        (await api.key(Permission.DOSSIERS_READ, tenant="G09"), CODE),  # type: ignore[arg-type]
+        (await api.key(Permission.DOSSIERS_READ), "H51.12-260512-0004"),
+        (await api.key(Permission.DOSSIERS_READ), "nonsense"),
+        (await api.key(Permission.DOSSIERS_READ), "%00"),
     ):
         response = await client.get(f"/v1/dossiers/{code}")
         assert response.status_code == 404, code
@@ -83,7 +83,7 @@ async def test_anomalies_name_their_events(api: Served) -> None:
             told(2, "voided", "2026-05-13T08:30:00+07:00", event_id="77", event_source=SOURCE, reason="x"),
         ],
     )
-    answer = await page(await api.key(Scope.DOSSIERS_READ), f"/v1/dossiers/{CODE}")
+    answer = await page(await api.key(Permission.DOSSIERS_READ), f"/v1/dossiers/{CODE}")
     assert {(one["code"], one["id"]) for one in answer["anomalies"]} == {
         ("no_due_date", "1"),
         ("unknown_procedure", "1"),

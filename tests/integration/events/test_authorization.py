@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.projection.store.dossier_rows import DossierRow
 from shared.vocabulary.events import DossierCode
 from tests.support.api import Served, served
@@ -34,12 +34,12 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def whole(api: Served) -> httpx.AsyncClient:
-    return await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ)
+    return await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
 
 
 @pytest.fixture
 async def bounded(api: Served) -> httpx.AsyncClient:
-    return await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ, agency="H51.12")
+    return await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ, agency="H51.12")
 
 
 def received(code: str, agency: str, **changes: Any) -> dict[str, Any]:
@@ -138,7 +138,7 @@ async def test_the_feed_shows_own_dossiers_only(whole: httpx.AsyncClient, bounde
 
 
 async def test_a_key_on_the_root_sees_all(api: Served, whole: httpx.AsyncClient) -> None:
-    root = await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ, agency="H51")
+    root = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ, agency="H51")
     assert await statuses(root, received(THEIRS, "H51.13"), event("assigned", subject="H51.99-180102-00002")) == [
         "accepted",
         "accepted",

@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.support.api import Served, served
 
@@ -75,7 +75,7 @@ async def test_both_ways_answer_alike(api: Served, case: str) -> None:
 
 
 async def test_both_ways_demand_the_scope(api: Served) -> None:
-    reader = await api.key(Scope.DOSSIERS_READ)
+    reader = await api.key(Permission.DOSSIERS_READ)
     short, framework = [await reader.post(f"/v1/events{query}", json=EVENT) for query in ("", "?dry_run=false")]
     assert told(short) == told(framework)
     assert short.status_code == 403

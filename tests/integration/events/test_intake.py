@@ -10,7 +10,7 @@ import pytest
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.vocabulary.events import Tenant
 from tests.support.api import Served
@@ -180,9 +180,9 @@ async def test_rights(api: Served, teller: httpx.AsyncClient) -> None:
     refused = await nobody.post("/v1/events", json=event())
     assert (refused.status_code, refused.headers["www-authenticate"]) == (401, 'Bearer realm="motcua"')
     assert (await api.client("mc_H51_0_0").post("/v1/events", json=event())).status_code == 401
-    reader = await api.key(Scope.DOSSIERS_READ)
+    reader = await api.key(Permission.DOSSIERS_READ)
     assert (await reader.post("/v1/events", json=event())).status_code == 403
-    writer = await api.key(Scope.EVENTS_WRITE)
+    writer = await api.key(Permission.EVENTS_WRITE)
     assert (await writer.get("/v1/events")).status_code == 403
     foreign = event(subject="G09.20-20260609-0092637")
     answer = await teller.post("/v1/events", json=foreign)

@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.calendar.rules.calendar import WorkingCalendar
 from shared.calendar.rules.durations import durations
 from shared.calendar.rules.working_time import WorkingTime
 from shared.counting.rules.figure_definitions import Figure, percent
 from shared.database.engine import driver_session
 from shared.projection.store.dossier_rows import DossierRow
-from shared.vocabulary.periods import Cut, Period, cut
+from shared.vocabulary.periods import Period, TimeGrain, cut
 from tests.integration.figures.test_summary import BRANCH, CATALOGUE, FIELDS, in_agency, load, row_of
 from tests.support.api import FIRST_DAY, Days, Served, count, figure, served
 
@@ -55,7 +55,7 @@ async def number_of(client: httpx.AsyncClient, path: str, **parameters: Any) -> 
 @pytest.mark.parametrize("by", ["agency", "procedure", "field", "channel", "quarter", "month"])
 async def test_every_figure_of_every_row_opens(api: Served, by: str, agency: str | None) -> None:
     await load(api, 250, 2)
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     table = await asked(client, f"/v1/stats/by/{by}", agency=agency, **PERIOD)
     random = Random(by)
     opened = 0
@@ -84,7 +84,7 @@ def kinds_of(one: Days) -> set[str]:
 @pytest.mark.parametrize("period", [True, False])
 async def test_anomalies_by_kind_and_agency(api: Served, agency: str | None, period: bool) -> None:
     days = await load(api, 400, 6)
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     scope = {"agency": agency} | (PERIOD if period else {})
     mine = [one for one in days if in_agency(agency, one.row.agency)]
     if period:
@@ -118,7 +118,7 @@ async def test_working_time(api: Served, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("shared.figures.store.drill_down.PAGE", 70)
     days = await load(api, 400, 8)
     waits_of = await waiting(api, days)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     calendar = {"days": [], "confirmed_years": [2024, 2025]}
     assert (await (await api.key()).put("/v1/calendar", json=calendar)).status_code == 200
     office = WorkingTime(WorkingCalendar({}, frozenset({2024, 2025})))
@@ -157,7 +157,7 @@ async def test_working_time(api: Served, monkeypatch: pytest.MonkeyPatch) -> Non
             assert {name: row[name] for name in whole["total"]} == took(chosen), (by, row["key"])
         assert bool(whole["rows"]) == (by is not None)
 
-    for by in Cut:
+    for by in TimeGrain:
         whole = await asked(client, "/v1/stats/working-time", **{"from": begin, "to": END, "by": by.value})
         assert whole["total"] == took(mine)
         buckets = cut(Period(begin, END), by)
@@ -207,8 +207,8 @@ def moment(instant: datetime | None) -> datetime:
 
 async def test_rights(api: Served) -> None:
     await load(api, 50, 2)
-    stats, reader = await api.key(Scope.STATS_READ), await api.key(Scope.DOSSIERS_READ)
-    restricted = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ, agency="H51.13")
+    stats, reader = await api.key(Permission.STATS_READ), await api.key(Permission.DOSSIERS_READ)
+    restricted = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ, agency="H51.13")
     lists = {"/v1/stats/by/agency/dossiers": {"row": "H51.12", "figure": "open.total"}}
     lists["/v1/stats/anomalies/dossiers"] = {"anomaly": "extended_twice"}
     for path in ("/v1/stats/anomalies", "/v1/stats/working-time"):

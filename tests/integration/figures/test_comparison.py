@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.counting.rules.figure_definitions import percent
 from tests.integration.figures.test_summary import CATALOGUE, FIELDS, load, row_of
 from tests.support.api import Days, Served, count, counted, figure, served
@@ -49,7 +49,7 @@ def check(found: dict[str, Any], days: list[Days], present: tuple[date, date], c
 @pytest.mark.parametrize("by", [None, "agency", "procedure", "field", "channel"])
 async def test_both_periods_equal_a_count_by_hand(api: Served, by: str | None) -> None:
     days = await load(api, 300, 12)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     present = (date(2025, 1, 15), date(2025, 2, 14))
     for compare, compared in (
         ("previous", (date(2024, 12, 15), date(2025, 1, 14))),
@@ -65,7 +65,7 @@ async def test_both_periods_equal_a_count_by_hand(api: Served, by: str | None) -
 
 async def test_time_cuts_stand_beside_each_other_in_turn(api: Served) -> None:
     days = await load(api, 300, 14)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     found = await asked(client, "/v1/stats/comparison", period="2025-Q1", compare="previous", by="month")
     keys = [(row["key"], row["compared_key"]) for row in found["rows"]]
     assert keys == [("2025-01", "2024-10"), ("2025-02", "2024-11"), ("2025-03", "2024-12")]
@@ -81,7 +81,7 @@ async def test_time_cuts_stand_beside_each_other_in_turn(api: Served) -> None:
 
 
 async def test_a_period_that_has_not_ended(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     found = await asked(client, "/v1/stats/comparison", **{"from": "2026-01-01", "to": "2098-12-31"}, compare="previous")
     first, last = (date.fromisoformat(found["period"][end]) for end in ("from", "to"))
     begin, end = (date.fromisoformat(found["compared_period"][end]) for end in ("from", "to"))
@@ -91,7 +91,7 @@ async def test_a_period_that_has_not_ended(api: Served) -> None:
 
 async def test_pooled_and_mean_of_units(api: Served) -> None:
     days = await load(api, 400, 13)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     begin, end = date(2025, 1, 1), date(2025, 12, 31)
     for by in ("agency", "procedure", "field"):
         found = await asked(client, "/v1/stats/averages", period="2025", by=by)
@@ -110,7 +110,7 @@ async def test_pooled_and_mean_of_units(api: Served) -> None:
 
 
 async def test_rights_and_bad_parameters(api: Served) -> None:
-    stats, reader = await api.key(Scope.STATS_READ, agency="H51.12"), await api.key(Scope.DOSSIERS_READ)
+    stats, reader = await api.key(Permission.STATS_READ, agency="H51.12"), await api.key(Permission.DOSSIERS_READ)
     for path, more in (("/v1/stats/comparison", {"compare": "previous"}), ("/v1/stats/averages", {})):
         question = {"period": "2025", **more}
         assert (await stats.get(path, params=question)).json()["scope"]["agency"] == "H51.12"

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.counting.rules.figure_definitions import Figure
 from tests.integration.figures.test_summary import CATALOGUE, FIELDS, load
 from tests.support.api import Served, figure, served
@@ -55,7 +55,7 @@ async def asked(client: httpx.AsyncClient, path: str, parameters: dict[str, str]
 @pytest.mark.parametrize("scope", SCOPES)
 async def test_links_of_summaries_and_tables(api: Served, scope: dict[str, str], root: str | None) -> None:
     await load(api, 250, 21)
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ, agency=root)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ, agency=root)
     whole = await asked(client, "/v1/stats/summary", scope)
     for path in Figure:
         assert await opened(client, whole["dossiers"].format(figure=path)) == figure(whole, path), path
@@ -71,7 +71,7 @@ async def test_links_of_summaries_and_tables(api: Served, scope: dict[str, str],
 
 async def test_links_of_the_report(api: Served) -> None:
     await load(api, 250, 22)
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     form = await asked(client, "/v1/reports/II.06", {"period": "2025", "by": "procedure"})
     for column in form["columns"]:
         for row in form["rows"][:2]:
@@ -80,7 +80,7 @@ async def test_links_of_the_report(api: Served) -> None:
 
 
 async def test_links_of_an_earlier_instant_ask_of_that_instant(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     then = {"period": "2024", "as_of": "2025-03-01"}
     whole = await asked(client, "/v1/stats/summary", then)
     assert await opened(client, whole["dossiers"].format(figure="open.total")) == whole["open"]["total"] == 0

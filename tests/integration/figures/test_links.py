@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.integration.as_of.test_questions import acknowledge, agency, put
 from tests.oracle.histories import PROCEDURES, seeded_tenant
@@ -142,7 +142,7 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
 
 
 async def test_every_number_opens(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     async with driver_session(api.engine) as link:
         instant = (await link.fetchval("SELECT clock_timestamp()")).isoformat()
     chance = random.Random("which links")
@@ -165,7 +165,7 @@ async def test_every_number_opens(api: Served) -> None:
 
 
 async def test_rows_add_up_and_those_of_nothing_known_open(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     for by in ("agency", "procedure", "field", "channel"):
         table = (await client.get(f"/v1/stats/by/{by}", params=PERIOD)).json()
         for path, total in numbers(table["total"]):
@@ -196,7 +196,7 @@ async def test_the_national_count_is_not_of_our_dossiers(api: Served) -> None:
 
 
 async def test_wrong_parts_are_refused(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     wrong: list[tuple[str, dict[str, str]]] = [
         ("dossiers", {"indicator": "5.2", "part": "numerator"}),
         ("dossiers", {"indicator": "2.1", "part": "mean"}),
@@ -208,6 +208,6 @@ async def test_wrong_parts_are_refused(api: Served) -> None:
     for what, asked in wrong:
         answer = await client.get(f"/v1/indices/766/{what}", params={**PERIOD, **asked})
         assert answer.status_code == 422, asked
-    reader = await api.key(Scope.STATS_READ)
+    reader = await api.key(Permission.STATS_READ)
     asked = {"indicator": PROCEDURES[0], "part": "numerator"}
     assert (await reader.get("/v1/indices/766/dossiers", params={**PERIOD, **asked})).status_code == 403

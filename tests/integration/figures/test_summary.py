@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.access.store.visibility import Access
 from shared.catalogue.store.catalogues import Catalogue, read_catalogue
 from shared.counting.rules.question import Key
@@ -18,7 +18,7 @@ from shared.database.engine import driver_session
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
 from shared.figures.store import tables as figures_of
-from shared.vocabulary.periods import Cut, Period, cut
+from shared.vocabulary.periods import Period, TimeGrain, cut
 from tests.support.api import FIRST_DAY, H51, LAST_DAY, Days, Served, at, count, counted, random_row, served
 
 AGENCIES: list[str | None] = [
@@ -91,7 +91,7 @@ def in_agency(scope: str | None, agency: str | None) -> bool:
 async def test_every_cut_equals_a_count_by_hand(api: Served, seed: int) -> None:
     days = await load(api, 400, seed)
     random = Random(seed)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     for _ in range(12):
         begin = FIRST_DAY + timedelta(days=random.randrange(1000))
         end = min(begin + timedelta(days=random.choice([0, 6, 30, 200, 800])), LAST_DAY)
@@ -120,8 +120,8 @@ async def test_every_cut_equals_a_count_by_hand(api: Served, seed: int) -> None:
             assert counted(table["total"], expected) == expected, (by, scope)
             for check in (*table["total"]["checks"], *(c for row in table["rows"] for c in row["checks"])):
                 assert check["holds"], (by, scope, check)
-            if by in list(Cut):
-                buckets = cut(Period(begin, end), Cut(by))
+            if by in list(TimeGrain):
+                buckets = cut(Period(begin, end), TimeGrain(by))
                 assert [row["key"] for row in table["rows"]] == [bucket.key for bucket in buckets]
                 for row, bucket in zip(table["rows"], buckets, strict=True):
                     hand = count(chosen, bucket.period.from_on, bucket.period.to_on)
@@ -149,7 +149,7 @@ def row_of(by: str, scope: str | None, one: Days) -> str:
 
 async def test_direct_children_stand_in_the_table_even_if_empty(api: Served) -> None:
     await load(api, 60, 1)
-    table = await answer(await api.key(Scope.STATS_READ), "/v1/stats/by/agency", period="2025")
+    table = await answer(await api.key(Permission.STATS_READ), "/v1/stats/by/agency", period="2025")
     assert [row["key"] for row in table["rows"]] == ["H51", "H51.12", "H51.13", "H51.14", "unknown"]
     assert [row["name"] for row in table["rows"]] == ["UBND tỉnh", "Sở A", "Sở B", "Sở C", None]
     assert table["scope"]["agency"] == "H51"
@@ -157,7 +157,7 @@ async def test_direct_children_stand_in_the_table_even_if_empty(api: Served) -> 
 
 async def test_a_restricted_key_counts_its_subtree_only(api: Served) -> None:
     days = await load(api, 300, 7)
-    client = await api.key(Scope.STATS_READ, agency="H51.12")
+    client = await api.key(Permission.STATS_READ, agency="H51.12")
     begin, end = date(2024, 5, 3), date(2025, 8, 19)
     own = [one for one in days if in_agency("H51.12", one.row.agency)]
     expected = count(own, begin, end)
@@ -172,7 +172,7 @@ async def test_a_restricted_key_counts_its_subtree_only(api: Served) -> None:
 
 
 async def test_an_agency_seen_a_moment_ago_is_counted_at_once(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ, agency="H51.12")
+    client = await api.key(Permission.STATS_READ, agency="H51.12")
     await load(api, 50, 1)
     before = await answer(client, "/v1/stats/summary", period="2025")
     random = Random(5)
@@ -182,7 +182,7 @@ async def test_an_agency_seen_a_moment_ago_is_counted_at_once(api: Served) -> No
     assert row.received_on is not None
     after = await answer(client, "/v1/stats/summary", from_=row.received_on, to=row.received_on)
     expected = await answer(
-        await api.key(Scope.STATS_READ), "/v1/stats/summary", from_=row.received_on, to=row.received_on, agency="H51.12"
+        await api.key(Permission.STATS_READ), "/v1/stats/summary", from_=row.received_on, to=row.received_on, agency="H51.12"
     )
     assert after["received"] == expected["received"]
     assert after["received"]["new"]["total"] >= 1
@@ -196,7 +196,7 @@ async def test_a_table_comes_gathered_and_counts_what_its_catalogue_has_not_seen
         read_before = Catalogue(catalogue.agencies, catalogue.procedures, ["H51.13"])
         period = Period(FIRST_DAY, LAST_DAY)
         now, before = (
-            figures_of.Scope(access=Access.of(known, None, LAST_DAY), period=period, tree_on=LAST_DAY)
+            figures_of.FigureScope(access=Access.of(known, None, LAST_DAY), period=period, tree_on=LAST_DAY)
             for known in (catalogue, read_before)
         )
         table = await figures_of.by_agency(connection, now)
@@ -212,7 +212,7 @@ async def test_a_table_comes_gathered_and_counts_what_its_catalogue_has_not_seen
 
 async def test_another_tenant_sees_nothing_of_it(api: Served) -> None:
     await load(api, 100, 1)
-    other = await api.key(Scope.STATS_READ, tenant="G09")  # type: ignore[arg-type]
+    other = await api.key(Permission.STATS_READ, tenant="G09")  # type: ignore[arg-type]
     whole = await answer(other, "/v1/stats/summary", from_=FIRST_DAY, to=LAST_DAY)
     assert whole["received"]["total"] == whole["open"]["total"] == 0
     table = await answer(other, "/v1/stats/by/agency", from_=FIRST_DAY, to=LAST_DAY)
@@ -242,7 +242,7 @@ async def test_another_tenant_sees_nothing_of_it(api: Served) -> None:
     ],
 )
 async def test_a_bad_parameter_is_named(api: Served, parameters: dict[str, str], pointer: str) -> None:
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     for path in ("/v1/stats/summary", "/v1/stats/by/month"):
         response = await client.get(path, params=parameters)
         assert response.status_code == 422, response.text
@@ -250,7 +250,7 @@ async def test_a_bad_parameter_is_named(api: Served, parameters: dict[str, str],
 
 
 async def test_too_many_pieces_and_unknown_cuts_are_refused(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     response = await client.get("/v1/stats/by/day", params={"from": "1950-01-01", "to": "2020-01-01"})
     assert response.status_code == 422
     assert (await client.get("/v1/stats/by/officer", params={"period": "2025"})).status_code == 422
@@ -259,12 +259,12 @@ async def test_too_many_pieces_and_unknown_cuts_are_refused(api: Served) -> None
 
 async def test_rights(api: Served) -> None:
     assert (await api.client(None).get("/v1/stats/summary", params={"period": "2025"})).status_code == 401
-    reader = await api.key(Scope.DOSSIERS_READ)
+    reader = await api.key(Permission.DOSSIERS_READ)
     assert (await reader.get("/v1/stats/summary", params={"period": "2025"})).status_code == 403
 
 
 async def test_the_stamp_tells_what_is_counted(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     empty = await answer(client, "/v1/stats/summary", period="2025")
     assert empty["as_of"] == {"position": 0, "recorded_at": None, "lag_seconds": 0.0}
     async with driver_session(api.engine) as connection:
@@ -284,14 +284,14 @@ async def test_the_stamp_tells_what_is_counted(api: Served) -> None:
 
 async def test_waiting_for_a_position_is_bounded(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.api.figures.routes.WAIT_SECONDS", 0.1)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     response = await client.get("/v1/stats/summary", params={"period": "2025", "min_position": 5})
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) >= 1
 
 
 async def test_a_period_that_has_not_ended_ends_today(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     whole = await answer(client, "/v1/stats/summary", from_="2020-01-01", to="2099-12-31")
     today = date.fromisoformat(whole["period"]["to"])
     assert abs(today - date.today()) <= timedelta(days=1)

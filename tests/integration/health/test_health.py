@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.conftest import Database
 from tests.support.api import Served, served
@@ -95,7 +95,7 @@ async def test_without_postgres_it_is_alive_and_not_ready(database_url: str, red
 
 
 async def test_metrics_speak_of_counts_only(api: Served) -> None:
-    writer = await api.key(Scope.EVENTS_WRITE)
+    writer = await api.key(Permission.EVENTS_WRITE)
     told = {**RECEIVED, "data": {**RECEIVED["data"], "applicant": {"kind": "citizen", "name": "Nguyễn Văn An"}}}  # type: ignore[dict-item]
     assert (await writer.post("/v1/events", json=told)).status_code == 202
     text = (await api.client(None).get("/metrics")).text
@@ -116,8 +116,8 @@ async def test_a_rebuild_is_a_job_and_there_is_one_at_a_time(api: Served) -> Non
     assert (await admin.get(response.headers["location"])).json() == job
     again = await admin.post("/v1/stats/rebuild")
     assert again.status_code == 409
-    assert (await (await api.key(Scope.STATS_READ)).post("/v1/stats/rebuild")).status_code == 403
-    stranger = await api.key(Scope.ADMIN, tenant="G09")  # type: ignore[arg-type]
-    restricted = await api.key(Scope.STATS_READ, agency="H51.12")
+    assert (await (await api.key(Permission.STATS_READ)).post("/v1/stats/rebuild")).status_code == 403
+    stranger = await api.key(Permission.ADMIN, tenant="G09")  # type: ignore[arg-type]
+    restricted = await api.key(Permission.STATS_READ, agency="H51.12")
     for client, path in ((stranger, job["id"]), (restricted, job["id"]), (admin, "nothing"), (admin, "%00")):
         assert (await client.get(f"/v1/jobs/{path}")).status_code == 404

@@ -15,7 +15,7 @@ import pytest
 from services.api.http.reads import limits
 from services.api.http.reads.watcher import Watchers
 from shared.access.store import keys
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.events.store.log_prefix import recorded_by
 from shared.search.store import pages as dossiers
@@ -67,18 +67,18 @@ class Paused:
 async def test_posts_reads_and_health_go_on_while_heavy_questions_have_all_places(
     api: Served, monkeypatch: pytest.MonkeyPatch, tasks: list[asyncio.Task[Any]]
 ) -> None:
-    teller = await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ)
+    teller = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
     told = event()
     assert (await teller.post("/v1/events", json=told)).status_code == 202
     paused = Paused(monkeypatch)
-    askers = [await api.key(Scope.STATS_READ) for _ in range(3)]
+    askers = [await api.key(Permission.STATS_READ) for _ in range(3)]
     asked = "/v1/stats/summary?period=2018&as_of=2020-01-01"
     asking = [asyncio.create_task(askers[number % 3].get(asked)) for number in range(15)]
     tasks += asking
     await until(lambda: paused.begun >= limits.HEAVY_CONNECTIONS)
 
-    restricted = await api.key(Scope.EVENTS_WRITE, agency="H51.12")
-    fresh = await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ, Scope.STATS_READ)
+    restricted = await api.key(Permission.EVENTS_WRITE, agency="H51.12")
+    fresh = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ, Permission.STATS_READ)
     health = (await api.client(None).get("/readyz")).json()["dependencies"]
     assert health[0] == {"name": "postgres", "ready": True, "detail": None}
     assert (await fresh.post("/v1/events", json=event())).status_code == 202
@@ -99,7 +99,7 @@ async def test_who_asks_too_much_at_once_is_told_so_and_others_are_answered(
 ) -> None:
     monkeypatch.setattr(api.app.state.context.heavy.places, "patience_seconds", 0.2)
     paused = Paused(monkeypatch)
-    greedy, other = await api.key(Scope.STATS_READ), await api.key(Scope.STATS_READ)
+    greedy, other = await api.key(Permission.STATS_READ), await api.key(Permission.STATS_READ)
     asked = "/v1/stats/summary?period=2018&as_of=2020-01-01"
     tasks += [asyncio.create_task(greedy.get(asked)) for _ in range(limits.HEAVY_BY_KEY)]
     await until(lambda: paused.begun == limits.HEAVY_BY_KEY)
@@ -109,7 +109,7 @@ async def test_who_asks_too_much_at_once_is_told_so_and_others_are_answered(
     assert (refused.json()["type"], refused.json()["title"]) == ("urn:motcua:problem:too_many", "Quá nhiều yêu cầu cùng lúc")
     tasks.append(asyncio.create_task(other.get(asked)))
     await until(lambda: paused.begun == limits.HEAVY_CONNECTIONS)
-    third = await (await api.key(Scope.STATS_READ)).get(asked)
+    third = await (await api.key(Permission.STATS_READ)).get(asked)
     assert (third.status_code, third.headers["retry-after"]) == (503, str(limits.RETRY_AFTER_SECONDS))
     assert third.json()["type"] == "urn:motcua:problem:unavailable"
     paused.go.set()
@@ -176,14 +176,14 @@ async def test_every_export_needs_a_place(api: Served, path: str, monkeypatch: p
     assert exports.taken == 0
 
 
-async def new_key(api: Served, *scopes: Scope) -> str:
+async def new_key(api: Served, *scopes: Permission) -> str:
     async with driver_session(api.engine) as connection:
-        return await keys.create(connection, H51, scopes or (Scope.ADMIN,))
+        return await keys.create(connection, H51, scopes or (Permission.ADMIN,))
 
 
 async def test_an_export_goes_on_while_ordinary_questions_have_all_connections(api: Served) -> None:
     await rows(api, 1_200)
-    reader = await api.key(Scope.DOSSIERS_READ)
+    reader = await api.key(Permission.DOSSIERS_READ)
     async with AsyncExitStack() as stack:
         for _ in range(api.engine.pool.size()):
             await stack.enter_async_context(driver_session(api.engine))
@@ -207,7 +207,7 @@ async def test_a_cut_export_is_an_error_that_the_client_sees(
         return await page(*arguments)
 
     monkeypatch.setattr(dossiers, "page", failing)
-    token = await new_key(api, Scope.DOSSIERS_READ)
+    token = await new_key(api, Permission.DOSSIERS_READ)
     async with listening(api) as port, httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as client:
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await client.get(f"http://127.0.0.1:{port}/v1/dossiers?format=csv")
@@ -238,7 +238,7 @@ async def test_an_export_that_nobody_reads_loses_its_place(api: Served, monkeypa
         return await dossiers.page(connection, selection, sort, None, 500)
 
     monkeypatch.setattr(dossiers, "stream", endless)
-    token = await new_key(api, Scope.DOSSIERS_READ)
+    token = await new_key(api, Permission.DOSSIERS_READ)
     async with listening(api) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
         writer.write(b"GET /v1/dossiers?format=csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n" % token.encode())
@@ -250,8 +250,8 @@ async def test_an_export_that_nobody_reads_loses_its_place(api: Served, monkeypa
 async def said_while(api: Served, number: int) -> int:
     """Statements while so many polls and as many streams wait for two seconds."""
     context = api.app.state.context
-    client = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ)
-    part = await api.key(Scope.STATS_READ, Scope.DOSSIERS_READ, agency="H51.12")
+    client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
+    part = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ, agency="H51.12")
     engines = (context.engine, context.door_engine, context.health_engine, context.heavy.engine)
     with written_down(*engines) as said:
         answers = await asyncio.gather(
@@ -270,7 +270,7 @@ async def test_what_waits_costs_as_many_statements_for_one_as_for_many(api: Serv
 
 
 async def test_feeds_ask_when_there_is_something_for_them(api: Served) -> None:
-    teller = await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ)
+    teller = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
     waiting = [asyncio.create_task(feed(teller, after=0, wait=25)) for _ in range(20)]
     context = api.app.state.context
     await until(lambda: context.polls.taken == 20)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.access.store import tenants
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.support.api import Served
 from tests.support.index766.tenant import api
@@ -94,13 +94,13 @@ async def test_access(api: Served) -> None:
         await tenants.create(link, TENANT)
     item = {"indicator": "5.2", "numerator": 1, "denominator": 2, "from": "2026-01-01", "to": "2026-03-31"}
     item |= {"source": "12", "source_on": "2026-04-10"}
-    reader = await api.key(Scope.STATS_READ)
+    reader = await api.key(Permission.STATS_READ)
     assert (await reader.put("/v1/indices/766/inputs", json=[item])).status_code == 403
-    below = await api.key(Scope.ADMIN, agency="H51.12")
+    below = await api.key(Permission.ADMIN, agency="H51.12")
     assert (await below.put("/v1/indices/766/inputs", json=[{**item, "agency": "H51"}])).status_code == 403
     assert (await below.put("/v1/indices/766/inputs", json=[item])).status_code == 200
     assert (await below.get("/v1/indices/766/inputs")).json()["items"][0]["agency"] == "H51.12"
-    above = await api.key(Scope.ADMIN)
+    above = await api.key(Permission.ADMIN)
     assert (await above.put("/v1/indices/766/inputs", json=[item])).status_code == 200
     assert len((await below.get("/v1/indices/766/inputs")).json()["items"]) == 1
     assert (await below.get("/v1/indices/766", params={"period": "2026", "agency": "H51.13"})).status_code == 403

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.calendar.store.stored_almanacs import read_almanac
 from shared.database.engine import driver_session
 from shared.dossiers.rules.dossier import Dossier, fold
@@ -58,7 +58,7 @@ async def test_any_history_period_and_scope(api: Served, seed: int) -> None:
     await acknowledge(api, sorted(synced))
     async with driver_session(api.engine) as link:
         almanac = await read_almanac(link, TENANT)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     days = sorted({(d.received_at + LOCAL).date() for d in dossiers.values() if d.received_at})
     for _ in range(25):
         first = random.choice(days) - timedelta(days=random.choice([0, 1, 40]))

@@ -12,7 +12,7 @@ import pytest
 from services.api.events import intake, receipts
 from services.api.intake import fairness as turnstile_module
 from services.api.intake.fairness import EVENTS_AT_ONCE
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from tests.support.api import Served, served
 from tests.support.events import LINES, event, head, lines
 
@@ -57,7 +57,7 @@ def counting(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> 
 
 @pytest.mark.parametrize("content", ["json", "lines"])
 async def test_many_bulks_are_read_in_pieces(api: Served, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
-    client = await api.key(Scope.EVENTS_WRITE)
+    client = await api.key(Permission.EVENTS_WRITE)
     rounds = counting(monkeypatch, intake, "read_event")
     watching = asyncio.create_task(rounds.watch())
     bulks = [[event() for _ in range(EVENTS)] for _ in range(BATCHES)]
@@ -73,7 +73,7 @@ async def test_many_bulks_are_read_in_pieces(api: Served, monkeypatch: pytest.Mo
 
 
 async def test_many_batches_of_one_commit_are_answered_one_by_one(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = await api.key(Scope.EVENTS_WRITE)
+    client = await api.key(Permission.EVENTS_WRITE)
     written = counting(monkeypatch, receipts, "appended")
     watching = asyncio.create_task(written.watch())
     answers = await asyncio.gather(

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from services.api.intake import group_commit
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
@@ -31,7 +31,7 @@ async def api(database_url: str) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def teller(api: Served) -> httpx.AsyncClient:
-    return await api.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ)
+    return await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
 
 
 async def post(client: httpx.AsyncClient, told: Any) -> httpx.Response:
@@ -285,7 +285,7 @@ async def test_metrics_count_what_became_of_events(api: Served, teller: httpx.As
 
 async def test_two_processes_share_positions(api: Served, teller: httpx.AsyncClient, database_url: str) -> None:
     async with served(database_url, DEAD_REDIS) as other:
-        second = await other.key(Scope.EVENTS_WRITE, Scope.DOSSIERS_READ)
+        second = await other.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
         waiting = asyncio.create_task(feed(second, wait=10))
         told = [event() for _ in range(100)]
         answers = await asyncio.gather(*(post((teller, second)[turn % 2], one) for turn, one in enumerate(told)))

@@ -4,7 +4,7 @@ import pytest
 
 from services.worker.projection.projector import Projector
 from services.worker.runtime.fail_points import FailPoints
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.projection.store import cursor
 from tests.oracle.histories import event
 from tests.support.api import served
@@ -21,7 +21,7 @@ def received(code: str):
 async def test_listed_and_tried_again(database_url, redis_url, monkeypatch):
     monkeypatch.setattr(cursor, "RETRY_SECONDS", ())
     async with served(database_url, redis_url) as api:
-        admin = await api.key(Scope.ADMIN)
+        admin = await api.key(Permission.ADMIN)
         await append(api.engine, [received(code) for code in CODES])
         poison = FailPoints.from_environment({"MOTCUA_POISON_DOSSIER": ".*000[234]"})
         await project(api.engine, Projector(api.engine, faults=poison))
@@ -48,7 +48,7 @@ async def test_listed_and_tried_again(database_url, redis_url, monkeypatch):
 @pytest.mark.parametrize("body", [{"dossiers": []}, {"dossiers": "all"}, {"dossier": CODES[0]}, {"dossiers": [1]}])
 async def test_a_wrong_question_names_its_field(database_url, redis_url, body):
     async with served(database_url, redis_url) as api:
-        admin = await api.key(Scope.ADMIN)
+        admin = await api.key(Permission.ADMIN)
         refused = await admin.post("/v1/projection/retry", json=body)
         assert refused.status_code == 422
         assert next(iter(body)) in refused.json()["errors"][0]["pointer"]
@@ -56,6 +56,6 @@ async def test_a_wrong_question_names_its_field(database_url, redis_url, body):
 
 async def test_only_for_the_whole_province(database_url, redis_url):
     async with served(database_url, redis_url) as api:
-        for key in (await api.key(Scope.ADMIN, agency="H51.12"), await api.key(Scope.STATS_READ)):
+        for key in (await api.key(Permission.ADMIN, agency="H51.12"), await api.key(Permission.STATS_READ)):
             assert (await key.get("/v1/projection/failures")).status_code == 403
             assert (await key.post("/v1/projection/retry")).status_code == 403

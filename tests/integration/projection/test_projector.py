@@ -8,7 +8,7 @@ import pytest
 
 from services.worker.projection.projector import Projector
 from services.worker.runtime.fail_points import FailPoints, Injected
-from services.worker.runtime.tenant_loop import Pump
+from services.worker.runtime.tenant_loop import TenantLoop
 from shared.database.engine import create_engine, driver_session
 from shared.events.store import event_log
 from shared.jobs.store import queue
@@ -104,7 +104,7 @@ async def test_several_workers_count_once(engine, monkeypatch, workers):
     pumps = []
     for _ in range(workers):
         projector = Projector(engine)
-        pumps.append(Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02))
+        pumps.append(TenantLoop("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02))
     runs = [asyncio.create_task(pump.run()) for pump in pumps]
     for part in parts(events, 3):
         await append(engine, part)
@@ -148,7 +148,7 @@ async def test_a_batch_that_breaks_leaves_nothing(engine, monkeypatch, point):
 async def test_backends_that_are_terminated_lose_nothing(engine, database, monkeypatch):
     small_batches(monkeypatch, 5)
     projector = Projector(engine)
-    pump = Pump("p", find=projector.tenants, work=projector.work, sweep_seconds=0.05)
+    pump = TenantLoop("p", find=projector.tenants, work=projector.work, sweep_seconds=0.05)
     run = asyncio.create_task(pump.run())
     admin = await asyncpg.connect(database.admin_url)
     writer = create_engine(database.app_url, application="writer")

@@ -19,7 +19,7 @@ from shared.counting.rules.contributions import contributions
 from shared.dossiers.rules.dossier import fold
 from shared.projection.store import sql_rows
 from shared.projection.store.dossier_rows import DossierRow, row_of
-from shared.projection.store.sql_rows import Courses
+from shared.projection.store.sql_rows import PathOutcomes
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, Tenant
 from tests.support.histories.history import CODE, REQUIRED, told
 from tests.support.histories.random_history import histories
@@ -146,7 +146,7 @@ class Log:
     """A log that holds some dossiers for a moment, each at the position of its number."""
 
     link: asyncpg.Connection
-    courses: Courses = field(default_factory=Courses)
+    courses: PathOutcomes = field(default_factory=PathOutcomes)
 
     async def plain(self, lives: Lives) -> dict[str, DossierRow]:
         """The rows of the plain ones, by code, with the positions that they would have alone."""
@@ -234,7 +234,7 @@ def test_the_row_of_any_history_is_that_of_the_fold_or_none(runner, log):
 def test_no_number_of_paths_that_are_not_plain_keeps_a_plain_one_out(monkeypatch):
     monkeypatch.setattr(sql_rows, "MOST_COURSES", 3)
     monkeypatch.setattr(sql_rows, "MOST_OTHERS", 5)
-    courses = Courses()
+    courses = PathOutcomes()
     assert not courses.learn(["b" + "i" * number for number in range(40, 60)])  # longer than any that is looked at
     assert not courses.learn(["r" * number for number in range(1, 20)])
     assert courses.learn(["b", "r"])

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from services.api.reports.form_ii06 import period_name
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.catalogue.rules.collation import vietnamese_key
 from tests.integration.figures.test_summary import BRANCH, CATALOGUE, FIELDS, load
 from tests.support.api import Days, Served, count, served
@@ -68,7 +68,7 @@ async def test_json_csv_and_workbook_equal_a_count_by_hand(
     api: Served, by: str, period: str, begin: date, end: date
 ) -> None:
     days = await load(api, 400, 11)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     found = (await asked(client, period=period, by=by)).json()
     total = columns(days, begin, end)
     hand = {row["key"]: columns([one for one in days if key_of(by, one) == row["key"]], begin, end) for row in found["rows"]}
@@ -103,7 +103,7 @@ async def test_json_csv_and_workbook_equal_a_count_by_hand(
 
 async def test_the_workbook_looks_like_the_form(api: Served) -> None:
     await load(api, 50, 3)
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     response = await asked(client, period="ND09:2025-6M", by="field", format="xlsx", receiving_unit="Văn phòng Chính phủ")
     assert response.headers["content-type"] == XLSX
     assert 'filename="II.06_H51_2024-12-15_2025-06-14_field.xlsx"' in response.headers["content-disposition"]
@@ -142,7 +142,7 @@ async def test_the_workbook_looks_like_the_form(api: Served) -> None:
 
 
 async def test_the_header_accept_decides(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     for accept, kind in (
         ("text/csv", "text/csv; charset=utf-8"),
         (XLSX, XLSX),
@@ -169,13 +169,13 @@ async def test_a_name_is_never_a_formula(api: Served) -> None:
 
 async def test_a_restricted_key_reports_its_subtree(api: Served) -> None:
     days = await load(api, 300, 5)
-    client = await api.key(Scope.STATS_READ, agency="H51.12")
+    client = await api.key(Permission.STATS_READ, agency="H51.12")
     found = (await asked(client, period="2025")).json()
     own = [one for one in days if one.row.agency in ("H51.12", "H51.12.01", "000.00.12.H51", "H51.12.88")]
     assert list(found["total"]["columns"].values()) == columns(own, date(2025, 1, 1), date(2025, 12, 31))
     assert found["reporting_unit"] == {"code": "H51.12", "name": "Sở A"}
     assert (await client.get(PATH, params={"period": "2025", "agency": "H51"})).status_code == 403
-    reader = await api.key(Scope.DOSSIERS_READ)
+    reader = await api.key(Permission.DOSSIERS_READ)
     assert (await reader.get(PATH, params={"period": "2025"})).status_code == 403
 
 

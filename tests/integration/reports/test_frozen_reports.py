@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 
-from shared.access.store.keys import Scope as Right
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.oracle.figures import PATHS, places, scope
 from tests.oracle.histories import seeded_tenant
@@ -106,7 +106,7 @@ async def test_rights_and_the_report_as_it_is_kept(api: Served) -> None:
     told = unique(seeded_tenant("rights", 10, http=True))
     await stack.tell(told, random.Random(1))
     body: dict[str, Any] = {"period": "2018", "reason": "Chốt năm"}
-    reader = await stack.key(Right.STATS_READ, Right.DOSSIERS_READ, agency="H51.12")
+    reader = await stack.key(Permission.STATS_READ, Permission.DOSSIERS_READ, agency="H51.12")
     assert (await reader.post("/v1/freezes", json=body)).status_code == 403
     for wrong in ({"period": "2018"}, body | {"as_of": "2999-12-31"}, body | {"reason": "  "}, body | {"agency": "zzz"}):
         assert (await stack.client.post("/v1/freezes", json=wrong)).status_code == 422, wrong

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.counting.rules.figure_definitions import Figure
 from shared.projection.store.dossier_rows import DossierRow
 from tests.support.api import FIRST_DAY, LAST_DAY, Days, Served, figure, random_row
@@ -74,7 +74,7 @@ def key_of(sort: str) -> Callable[[dict[str, Any]], tuple[str, str]]:
 @pytest.mark.parametrize("sort", ["received_at", "-received_at", "due_at", "-due_at", "code", "-code"])
 async def test_pages_are_whole_and_in_order_for_every_filter(api: Served, sort: str) -> None:
     rows = await load(api, 300)
-    client = await api.key(Scope.DOSSIERS_READ)
+    client = await api.key(Permission.DOSSIERS_READ)
     for parameters, holds in FILTERS:
         items = await all_of(client, sort=sort, limit=41, **parameters)
         assert sorted(item["code"] for item in items) == sorted(row.code for row in rows if holds(row)), parameters
@@ -87,7 +87,7 @@ async def test_pages_are_whole_and_in_order_for_every_filter(api: Served, sort: 
 
 async def test_filters_combine(api: Served) -> None:
     rows = await load(api, 400)
-    client = await api.key(Scope.DOSSIERS_READ)
+    client = await api.key(Permission.DOSSIERS_READ)
     random = Random(3)
     for _ in range(60):
         chosen = random.sample(FILTERS, 3)
@@ -104,7 +104,7 @@ async def test_filters_combine(api: Served) -> None:
 @pytest.mark.parametrize("sort", ["received_at", "-received_at", "due_at", "-due_at", "code", "-code"])
 async def test_pages_neither_repeat_nor_lose_while_dossiers_come_in(api: Served, sort: str) -> None:
     rows = await load(api, 200)
-    client = await api.key(Scope.DOSSIERS_READ)
+    client = await api.key(Permission.DOSSIERS_READ)
     random = Random(8)
     seen: list[str] = []
     cursor: str | None = None
@@ -123,7 +123,7 @@ async def test_pages_neither_repeat_nor_lose_while_dossiers_come_in(api: Served,
 
 async def test_a_cursor_is_good_for_its_own_list_only(api: Served) -> None:
     await load(api, 100)
-    client = await api.key(Scope.DOSSIERS_READ)
+    client = await api.key(Permission.DOSSIERS_READ)
     cursor = (await page(client, limit=10, channel="online"))["next_cursor"]
     assert (await page(client, limit=20, channel="online", cursor=cursor))["items"]
     for parameters in (
@@ -138,7 +138,7 @@ async def test_a_cursor_is_good_for_its_own_list_only(api: Served) -> None:
         response = await client.get("/v1/dossiers", params=parameters)
         assert response.status_code == 422, parameters
         assert response.json()["errors"][0]["pointer"] == "/cursor"
-    other = await api.key(Scope.DOSSIERS_READ, agency="H51.12")
+    other = await api.key(Permission.DOSSIERS_READ, agency="H51.12")
     assert (await other.get("/v1/dossiers", params={"cursor": cursor, "channel": "online"})).status_code == 422
 
 
@@ -161,14 +161,14 @@ async def test_a_cursor_is_good_for_its_own_list_only(api: Served) -> None:
     ],
 )
 async def test_a_bad_parameter_is_named(api: Served, parameters: dict[str, Any], pointer: str) -> None:
-    response = await (await api.key(Scope.DOSSIERS_READ)).get("/v1/dossiers", params=parameters)
+    response = await (await api.key(Permission.DOSSIERS_READ)).get("/v1/dossiers", params=parameters)
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
 async def test_a_restricted_key_lists_its_subtree(api: Served) -> None:
     rows = await load(api, 300)
-    client = await api.key(Scope.DOSSIERS_READ, agency="H51.12")
+    client = await api.key(Permission.DOSSIERS_READ, agency="H51.12")
     own = {row.code for row in rows if row.agency in UNDER_12}
     assert {item["code"] for item in await all_of(client, limit=100)} == own
     assert (await page(client, limit=1, count="true"))["count"] == len(own)
@@ -180,14 +180,14 @@ async def test_a_restricted_key_lists_its_subtree(api: Served) -> None:
     assert {item["code"] for item in behind} <= own
     for outside in ("H51", "H51.13", "G09"):
         assert (await client.get("/v1/dossiers", params={"agency": outside})).status_code == 403
-    stranger = await api.key(Scope.DOSSIERS_READ, tenant="G09")  # type: ignore[arg-type]
+    stranger = await api.key(Permission.DOSSIERS_READ, tenant="G09")  # type: ignore[arg-type]
     assert (await page(stranger))["items"] == []
 
 
 async def test_csv_streams_all_of_it(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.search.store.pages.PAGE_OF_STREAM", 37)
     rows = await load(api, 200)
-    client = await api.key(Scope.DOSSIERS_READ)
+    client = await api.key(Permission.DOSSIERS_READ)
     response = await client.get("/v1/dossiers", headers={"accept": "text/csv"})
     assert response.headers["content-type"].startswith("text/csv")
     found = list(csv.DictReader(io.StringIO(response.text)))

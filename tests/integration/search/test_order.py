@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.projection.store.dossier_rows import DossierRow
 from tests.support.api import FIRST_DAY, Served, random_row
 from tests.support.lists import AGENCIES, PROCEDURES, all_of, api, load
@@ -22,7 +22,7 @@ async def test_dossiers_due_long_before_they_came_stand_in_their_place(api: Serv
     ]
     await api.write(odd)
     changed = {row.code: row for row in (*rows, *odd)}.values()
-    client = await api.key(Scope.DOSSIERS_READ)
+    client = await api.key(Permission.DOSSIERS_READ)
     begin, end = datetime(2024, 12, 31, 17, tzinfo=UTC), datetime(2025, 1, 31, 17, tzinfo=UTC)
     for sort in ("-received_at", "received_at"):
         due = [row for row in changed if row.due_at is not None and row.due_at < end]
@@ -49,7 +49,7 @@ async def test_dossiers_due_long_after_they_came_stand_in_their_place(api: Serve
     ]
     await api.write(odd)
     changed = {row.code: row for row in (*rows, *odd)}.values()
-    client = await api.key(Scope.DOSSIERS_READ)
+    client = await api.key(Permission.DOSSIERS_READ)
     begin, end = datetime(2024, 12, 31, 17, tzinfo=UTC), datetime(2025, 6, 30, 17, tzinfo=UTC)
     for dates in ({"received_to": "2025-06-30"}, {"received_from": "2025-01-01", "received_to": "2025-06-30"}):
         for sort in ("due_at", "-due_at"):
@@ -93,7 +93,7 @@ async def test_dossiers_with_a_code_of_another_time_stand_in_their_place(api: Se
     random = Random(7)
     made = [coded(random_row(random, n, AGENCIES, PROCEDURES), n) for n in range(1, 700)]
     await api.write(made)
-    client = await api.key(Scope.DOSSIERS_READ)
+    client = await api.key(Permission.DOSSIERS_READ)
     days = {f"{row.code.rpartition('-')[0]}-" for row in made}
     for prefix in (*PREFIXES, *MORE_PREFIXES, *sorted(days)[::23]):
         for sort in ("-received_at", "received_at"):

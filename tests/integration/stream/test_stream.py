@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from services.worker.projection.projector import Projector
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from tests.support.api import Served, served
 from tests.support.projection import project
 
@@ -41,13 +41,13 @@ def read(text: str) -> list[tuple[str, str | None, dict[str, Any]]]:
 
 
 async def tell(api: Served, **event: Any) -> None:
-    answer = await (await api.key(Scope.EVENTS_WRITE)).post("/v1/events", json=RECEIVED | event)
+    answer = await (await api.key(Permission.EVENTS_WRITE)).post("/v1/events", json=RECEIVED | event)
     assert answer.status_code == 202, answer.text
     await project(api.engine, Projector(api.engine))
 
 
 async def test_figures_are_pushed_when_they_change(api: Served) -> None:
-    client = await api.key(Scope.STATS_READ)
+    client = await api.key(Permission.STATS_READ)
     watching = asyncio.create_task(client.get("/v1/stream", params={"period": "2026", "seconds": 4}))
     await asyncio.sleep(1)
     await tell(api, id="1")
@@ -67,7 +67,7 @@ async def test_figures_are_pushed_when_they_change(api: Served) -> None:
 
 async def test_a_restricted_key_is_pushed_its_own_figures(api: Served) -> None:
     await tell(api, id="1")
-    elsewhere = await api.key(Scope.STATS_READ, agency="H51.13")
+    elsewhere = await api.key(Permission.STATS_READ, agency="H51.13")
     (figures,) = [data for event, _, data in read((await elsewhere.get("/v1/stream?seconds=0")).text) if event == "figures"]
     assert figures["received"]["total"] == 0
 
@@ -76,7 +76,7 @@ async def test_a_restricted_key_is_pushed_its_own_figures(api: Served) -> None:
     ("asked", "pointer"), [({"period": "2018-13"}, "/period"), ({"as_of": "2020-01-01"}, "/as_of"), ({"foo": "1"}, "/foo")]
 )
 async def test_what_cannot_be_watched_is_refused_at_once(api: Served, asked: dict[str, str], pointer: str) -> None:
-    answer = await (await api.key(Scope.STATS_READ)).get("/v1/stream", params=asked)
+    answer = await (await api.key(Permission.STATS_READ)).get("/v1/stream", params=asked)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
-    assert (await (await api.key(Scope.EVENTS_WRITE)).get("/v1/stream?seconds=0")).status_code == 403
+    assert (await (await api.key(Permission.EVENTS_WRITE)).get("/v1/stream?seconds=0")).status_code == 403

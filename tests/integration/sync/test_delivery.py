@@ -8,7 +8,7 @@ import orjson
 from shared.database.engine import driver_session
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
-from shared.sync.rules.priorities import Want
+from shared.sync.rules.priorities import SyncRequest
 from shared.sync.store import ledger
 from shared.vocabulary.events import DossierCode, EventName
 from tests.support.sync import AT, CODE, TENANT, Side, data, new_sync, portal_url, received, side
@@ -83,7 +83,7 @@ async def test_an_unreadable_dossier_is_parked_and_blocks_nobody(side: Side) -> 
         await event_log.append(
             connection, TENANT, [NewEvent("urn:x", "1", EventName.RECEIVED, DossierCode(broken), AT, '{"channel": 3}', b"")]
         )
-        await ledger.want(connection, TENANT, [Want(DossierCode(broken), 99, AT, 0)])
+        await ledger.request_sync(connection, TENANT, [SyncRequest(DossierCode(broken), 99, AT, 0)])
     assert await side.drain() == {"sent": 3, "parked": 1}
     row = await side.row(broken)
     assert (row["error_class"], row["error_detail"].split()[0]) == ("unreadable", "KeyError")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.integration.sync.test_routes import get, load
 from tests.support.api import Served, served
@@ -122,7 +122,7 @@ async def test_lag_and_causes_add_up_and_open_down_to_their_dossiers(
     await with_catalogue(api)
     drawn = [Drawn(Random(seed), seed) for seed in range(160)]
     await store(api, drawn)
-    client = await api.key(Scope.SYNC_MANAGE, agency=key)
+    client = await api.key(Permission.SYNC_MANAGE, agency=key)
     top = key or asked or "H51"
     own = [one for one in drawn if top == "H51" or (one.agency or "").startswith(top)]
     begin, end = FIRST - timedelta(hours=7), FIRST + timedelta(days=31, hours=-7)
@@ -182,16 +182,16 @@ async def test_what_has_not_passed_yet_is_not_late(api: Served) -> None:
     [soon] = [Drawn(Random(0), 1)]
     soon.promised_at, soon.handled_at = datetime.now(UTC) + timedelta(minutes=30), None
     await store(api, [soon])
-    client = await api.key(Scope.SYNC_MANAGE)
+    client = await api.key(Permission.SYNC_MANAGE)
     year = str((datetime.now(UTC) + timedelta(hours=7)).year)
     assert (await get(client, "/v1/sync/lag", period=year))["total"]["late"]["due"] == 0
 
 
 async def test_rights_and_wrong_questions(api: Served) -> None:
     await with_catalogue(api)
-    own = await api.key(Scope.SYNC_MANAGE, agency="H51.13")
+    own = await api.key(Permission.SYNC_MANAGE, agency="H51.13")
     assert (await own.get("/v1/sync/lag", params={"agency": "H51.12"})).status_code == 403
-    reader = await api.key(Scope.DOSSIERS_READ)
+    reader = await api.key(Permission.DOSSIERS_READ)
     for path in ("/v1/sync/lag", "/v1/sync/lag/dossiers?cause=by_us", "/v1/sync/differences"):
         assert (await reader.get(path)).status_code == 403
     assert (await own.get("/v1/sync/lag/dossiers")).status_code == 422
@@ -201,7 +201,7 @@ async def test_rights_and_wrong_questions(api: Served) -> None:
 async def test_1_4_is_the_one_of_the_index(api: Served) -> None:
     """The live indicator and the index's are one figure: also against a given national denominator, and of nothing."""
     await load(api)
-    client = await api.key(Scope.SYNC_MANAGE, Scope.STATS_READ, Scope.ADMIN)
+    client = await api.key(Permission.SYNC_MANAGE, Permission.STATS_READ, Permission.ADMIN)
 
     async def both(**period: str) -> tuple[dict[str, Any], dict[str, Any]]:
         live = (await get(client, "/v1/sync", **period))["indicator"]
@@ -229,14 +229,14 @@ async def test_1_4_is_the_one_of_the_index(api: Served) -> None:
 
 async def test_the_summary_tells_ranks_and_alarms_and_the_list_of_differences_opens(api: Served) -> None:
     standing = await load(api)
-    client = await api.key(Scope.SYNC_MANAGE)
+    client = await api.key(Permission.SYNC_MANAGE)
     answer = await get(client, "/v1/sync")
     assert sum(answer["backlog"].values()) == answer["counts"]["pending"]
     parked = answer["counts"]["parked"] + answer["counts"]["unsendable"]
     alarms = {one["alarm"]: one for one in answer["alarms"]}
     assert set(alarms) == {"parked", "lag"}
     assert alarms["parked"]["value"] == parked
-    own = await get(await api.key(Scope.SYNC_MANAGE, agency="H51.12"), "/v1/sync")
+    own = await get(await api.key(Permission.SYNC_MANAGE, agency="H51.12"), "/v1/sync")
     assert {one["alarm"]: one["value"] for one in own["alarms"]}["parked"] < parked
     metrics = (await client.get("/metrics")).text
     assert 'motcua_sync_alarm{alarm="parked",tenant="H51"} 1.0' in metrics
@@ -271,6 +271,6 @@ async def test_the_summary_tells_ranks_and_alarms_and_the_list_of_differences_op
         assert all(difference["repaired"] is repaired for difference in one["differences"])
     [extra] = (await get(client, "/v1/sync/differences", kind="missing_here"))["items"]
     assert (extra["dossier"], extra["state"]) == ("H51.99-260101-0001", "unknown")
-    restricted = await get(await api.key(Scope.SYNC_MANAGE, agency="H51.12"), "/v1/sync/differences")
+    restricted = await get(await api.key(Permission.SYNC_MANAGE, agency="H51.12"), "/v1/sync/differences")
     assert [one["dossier"] for one in restricted["items"]] == [code for code in codes if standing[code][0] == "H51.12"]
     assert date.fromisoformat(found[0]["found_at"][:10]) == FIRST.date()

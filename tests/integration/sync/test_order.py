@@ -9,7 +9,7 @@ import pytest
 
 from shared.database.engine import driver_session
 from shared.sync.rules.circuit import Lane
-from shared.sync.rules.priorities import MOST_LIVE_WAITING, Priority, Want
+from shared.sync.rules.priorities import MOST_LIVE_WAITING, Priority, SyncRequest
 from shared.sync.store import ledger
 from shared.vocabulary.events import DossierCode
 from tests.support.sync import AT, TENANT, Side, data, new_sync, portal_url, received, side
@@ -109,10 +109,12 @@ async def test_an_import_of_what_the_portal_follows_stays_backlog_before_the_fir
 
 
 async def test_an_import_event_by_event_does_not_flood_the_live_lane(side: Side) -> None:
-    wants = [Want(DossierCode(f"H51.12-180102-{n:05}"), n, datetime.now(UTC), Priority.LONG_ENDED) for n in range(1, 231)]
+    wants = [
+        SyncRequest(DossierCode(f"H51.12-180102-{n:05}"), n, datetime.now(UTC), Priority.LONG_ENDED) for n in range(1, 231)
+    ]
     async with driver_session(side.engine) as connection:
         for want in wants:
-            await ledger.want(connection, TENANT, [want])
+            await ledger.request_sync(connection, TENANT, [want])
     assert len(await claimed(side, Lane.LIVE)) == MOST_LIVE_WAITING
 
 

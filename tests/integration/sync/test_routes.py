@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.store.keys import Scope
+from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.support.api import Served, at, random_row, served
 from tests.support.dossier import CODE, HISTORY, tell
@@ -58,7 +58,7 @@ async def get(client: Any, path: str, **parameters: Any) -> dict[str, Any]:
 
 async def test_a_pause_that_the_portal_asked_for_is_told_as_the_reason(api: Served) -> None:
     await load(api)
-    client = await api.key(Scope.SYNC_MANAGE)
+    client = await api.key(Permission.SYNC_MANAGE)
     async with driver_session(api.engine) as connection:
         await connection.execute(
             "INSERT INTO portal_circuit (tenant, state, retry_at) VALUES ('H51', 'closed', now() + interval '1 hour')"
@@ -70,7 +70,7 @@ async def test_a_pause_that_the_portal_asked_for_is_told_as_the_reason(api: Serv
 @pytest.mark.parametrize("agency", [None, "H51.12"])
 async def test_counts_and_indicator(api: Served, agency: str | None) -> None:
     standing = await load(api)
-    client = await api.key(Scope.SYNC_MANAGE, agency=agency)
+    client = await api.key(Permission.SYNC_MANAGE, agency=agency)
     own = {code: state for code, (owner, state) in standing.items() if agency in (None, owner)}
     answer = await get(client, "/v1/sync", **{"from": "2020-01-01", "to": "2026-10-31"})
     assert answer["counts"] == {state: list(own.values()).count(state) for state in STATES}
@@ -83,7 +83,7 @@ async def test_counts_and_indicator(api: Served, agency: str | None) -> None:
     listed = await get(client, f"{answer['error_dossiers'].format(error='rejected')}&limit=500")
     assert len(listed["items"]) == answer["errors"]["rejected"]
     assert (await get(client, answer["differences"]))["items"] == []
-    reader = await api.key(Scope.DOSSIERS_READ, agency=agency)
+    reader = await api.key(Permission.DOSSIERS_READ, agency=agency)
     behind = await get(reader, f"{answer['indicator']['numerator_dossiers']}&count=true")
     assert behind["count"] == answer["indicator"]["numerator"]
 
@@ -91,7 +91,7 @@ async def test_counts_and_indicator(api: Served, agency: str | None) -> None:
 @pytest.mark.parametrize("agency", [None, "H51.12"])
 async def test_the_ledger_page_by_page(api: Served, agency: str | None) -> None:
     standing = await load(api)
-    client = await api.key(Scope.SYNC_MANAGE, agency=agency)
+    client = await api.key(Permission.SYNC_MANAGE, agency=agency)
     for parameters in ({}, {"state": "parked"}, {"error": "rejected"}, {"state": "sent", "error": "rejected"}):
         expected = {
             code
@@ -115,7 +115,7 @@ async def test_the_ledger_page_by_page(api: Served, agency: str | None) -> None:
 
 async def test_one_dossier(api: Served) -> None:
     await tell(api, HISTORY)
-    client = await api.key(Scope.SYNC_MANAGE, agency="H51.12")
+    client = await api.key(Permission.SYNC_MANAGE, agency="H51.12")
     assert (await client.get(f"/v1/sync/dossiers/{CODE}")).status_code == 404
     async with driver_session(api.engine) as connection:
         await connection.execute(
@@ -132,14 +132,16 @@ async def test_one_dossier(api: Served) -> None:
     assert (answer["state"], answer["body_hash"]) == ("sent", "0a0b")
     assert [(version["position"], version["body_hash"]) for version in answer["versions"]] == [(6, "0a0b")]
     assert answer["versions"][0]["attempts"][0]["outcome"] == "accepted"
-    assert (await (await api.key(Scope.SYNC_MANAGE, agency="H51.13")).get(f"/v1/sync/dossiers/{CODE}")).status_code == 404
-    dossier = await get(await api.key(Scope.DOSSIERS_READ), f"/v1/dossiers/{CODE}")
+    assert (
+        await (await api.key(Permission.SYNC_MANAGE, agency="H51.13")).get(f"/v1/sync/dossiers/{CODE}")
+    ).status_code == 404
+    dossier = await get(await api.key(Permission.DOSSIERS_READ), f"/v1/dossiers/{CODE}")
     assert dossier["sync"]["state"] == "sent"
 
 
 async def test_replay_answers_a_job(api: Served) -> None:
     await tell(api, HISTORY)
-    client = await api.key(Scope.SYNC_MANAGE)
+    client = await api.key(Permission.SYNC_MANAGE)
     for body in ({"dossiers": [CODE]}, {"error": "rejected"}, {"from": "2026-05-01", "to": "2026-05-31"}):
         response = await client.post("/v1/sync/replay", json=body)
         assert response.status_code == 202, response.text
@@ -169,14 +171,14 @@ async def test_replay_answers_a_job(api: Served) -> None:
     ],
 )
 async def test_a_replay_of_nothing_clear_is_refused(api: Served, body: Any, pointer: str) -> None:
-    response = await (await api.key(Scope.SYNC_MANAGE)).post("/v1/sync/replay", json=body)
+    response = await (await api.key(Permission.SYNC_MANAGE)).post("/v1/sync/replay", json=body)
     assert response.status_code == 422, response.text
     assert response.json()["errors"][0]["pointer"] == pointer
 
 
 async def test_reconcile_takes_the_same_bodies_and_without_one_compares_everything(api: Served) -> None:
     await tell(api, HISTORY)
-    client = await api.key(Scope.SYNC_MANAGE)
+    client = await api.key(Permission.SYNC_MANAGE)
     bodies = [{"dossiers": [CODE]}, {"error": "rejected"}, {"from": "2026-05-01", "to": "2026-05-31"}]
     for body in bodies:
         response = await client.post("/v1/sync/reconcile", json=body)
@@ -202,14 +204,14 @@ async def test_reconcile_takes_the_same_bodies_and_without_one_compares_everythi
     ],
 )
 async def test_a_comparison_of_nothing_clear_is_refused(api: Served, body: Any, pointer: str) -> None:
-    response = await (await api.key(Scope.SYNC_MANAGE)).post("/v1/sync/reconcile", json=body)
+    response = await (await api.key(Permission.SYNC_MANAGE)).post("/v1/sync/reconcile", json=body)
     assert response.status_code == 422, response.text
     assert response.json()["errors"][0]["pointer"] == pointer
 
 
 async def test_one_comparison_of_everything_at_a_time(api: Served) -> None:
     await tell(api, HISTORY)
-    client = await api.key(Scope.SYNC_MANAGE)
+    client = await api.key(Permission.SYNC_MANAGE)
     assert (await client.post("/v1/sync/reconcile", json={"dossiers": [CODE]})).status_code == 202
     answers = await asyncio.gather(*(client.post("/v1/sync/reconcile", json={}) for _ in range(6)))
     assert sorted(answer.status_code for answer in answers) == [202] + [409] * 5
@@ -222,7 +224,7 @@ async def test_one_comparison_of_everything_at_a_time(api: Served) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/sync/replay", "/v1/sync/reconcile"])
 async def test_both_bodies_have_examples(api: Served, path: str) -> None:
-    description = (await (await api.key(Scope.SYNC_MANAGE)).get("/openapi.json")).json()
+    description = (await (await api.key(Permission.SYNC_MANAGE)).get("/openapi.json")).json()
     body = description["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
     [name] = re.findall(r"#/components/schemas/(\w+)", str(body))
     examples = description["components"]["schemas"][name]["examples"]
@@ -235,14 +237,14 @@ async def test_both_bodies_have_examples(api: Served, path: str) -> None:
 
 async def test_rights(api: Served) -> None:
     await tell(api, HISTORY)
-    own = await api.key(Scope.SYNC_MANAGE, agency="H51.12")
-    foreign = await api.key(Scope.SYNC_MANAGE, agency="H51.13")
+    own = await api.key(Permission.SYNC_MANAGE, agency="H51.12")
+    foreign = await api.key(Permission.SYNC_MANAGE, agency="H51.13")
     assert (await own.post("/v1/sync/replay", json={"dossiers": [CODE]})).status_code == 202
     assert (await own.post("/v1/sync/replay", json={"error": "rejected"})).status_code == 403
     assert (await foreign.post("/v1/sync/replay", json={"dossiers": [CODE]})).status_code == 404
     assert (await own.post("/v1/sync/reconcile", json={"dossiers": [CODE]})).status_code == 202
     assert (await own.post("/v1/sync/reconcile")).status_code == 403
     assert (await foreign.post("/v1/sync/reconcile", json={"dossiers": [CODE]})).status_code == 404
-    reader = await api.key(Scope.DOSSIERS_READ)
+    reader = await api.key(Permission.DOSSIERS_READ)
     for path in ("/v1/sync", "/v1/sync/dossiers", f"/v1/sync/dossiers/{CODE}"):
         assert (await reader.get(path)).status_code == 403

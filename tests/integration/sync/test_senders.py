@@ -70,7 +70,7 @@ async def test_a_late_answer_of_an_expired_lease_overwrites_nothing_and_the_newe
         )
         assert held == set()
         assert await side.row(CODE) == before
-        await ledger.distrust(connection, TENANT, [CODE], now)
+        await ledger.mark_in_doubt(connection, TENANT, [CODE], now)
     assert await side.drain() == {"sent": 1}
     versions = (await side.held(CODE) or {})["versions"]
     assert [version["same_as_before"] for version in versions] == [False, True]

@@ -19,7 +19,7 @@ from services.worker.sync.watch import Tidy, Watch
 from shared.catalogue.store.cache import CatalogueCache
 from shared.database.engine import driver_session
 from shared.settings import Settings
-from shared.sync.rules.alarm_rules import AlarmLimits, SyncAlarm, SyncStanding, alarms
+from shared.sync.rules.alarm_rules import AlarmLimits, SyncAlarm, SyncHealth, alarms
 from shared.sync.rules.circuit import Lane
 from shared.sync.store import alarms as sync_alarms
 from shared.sync.store import ledger, lists
@@ -35,8 +35,8 @@ NO_LIMITS = AlarmLimits(1e9, 1e9)
 
 def test_each_alarm_is_on_beyond_its_limit_only() -> None:
     limits = AlarmLimits(lag_seconds=60, circuit_open_seconds=30)
-    assert alarms(SyncStanding(0, 60.0, 30.0, 0), limits) == ()
-    raised = alarms(SyncStanding(1, 60.5, 30.5, 2), limits)
+    assert alarms(SyncHealth(0, 60.0, 30.0, 0), limits) == ()
+    raised = alarms(SyncHealth(1, 60.5, 30.5, 2), limits)
     assert [(one.alarm, one.value, one.limit) for one in raised] == [
         (SyncAlarm.PARKED, 1, 0),
         (SyncAlarm.LAG, 60.5, 60),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from shared.dossiers.rules.dossier import Dossier, fold
-from shared.dossiers.rules.instant_facts import IndexFacts, Mark, index_facts, is_late, microseconds
+from shared.dossiers.rules.instant_facts import IndexFacts, Trait, index_facts, is_late, microseconds
 from shared.dossiers.rules.lifecycle import END_EVENTS, STATUS_BEARING
 from tests.support.histories.history import CODE, at, of, received, told
 from tests.support.histories.random_history import GRID, histories
@@ -121,25 +121,25 @@ def test_rework_takes_the_end_back():
 @pytest.mark.parametrize(
     ("events", "marks"),
     [
-        ([received(flags={"vneid_verified": True})], Mark.VNEID_VERIFIED),
+        ([received(flags={"vneid_verified": True})], Trait.VNEID_VERIFIED),
         (
             [received(flags={"components_digitised": True, "components_reused": True})],
-            Mark.COMPONENTS_DIGITISED | Mark.COMPONENTS_REUSED,
+            Trait.COMPONENTS_DIGITISED | Trait.COMPONENTS_REUSED,
         ),
-        ([received(flags={"from_national_store": True})], Mark.FROM_NATIONAL_STORE),
-        ([RECEIVED, told("processed", "14 10:00", results=[{"code": "KQ", "url": "https://kq.test/1"}])], Mark.RESULT_LINK),
-        ([RECEIVED, told("processed", "14 10:00", results=[{"code": "KQ"}])], Mark(0)),
-        ([RECEIVED, told("payment_requested", "14 10:00")], Mark.FEE),
+        ([received(flags={"from_national_store": True})], Trait.FROM_NATIONAL_STORE),
+        ([RECEIVED, told("processed", "14 10:00", results=[{"code": "KQ", "url": "https://kq.test/1"}])], Trait.RESULT_LINK),
+        ([RECEIVED, told("processed", "14 10:00", results=[{"code": "KQ"}])], Trait(0)),
+        ([RECEIVED, told("payment_requested", "14 10:00")], Trait.FEE),
         (
             [RECEIVED, told("payment_requested", "14 10:00", fees=[{"code": "L", "name": "L", "amount_vnd": 0}])],
-            Mark.FEES_ALL_ZERO,
+            Trait.FEES_ALL_ZERO,
         ),
-        ([RECEIVED, told("payment_requested", "14 10:00", fees=[])], Mark(0)),
-        ([RECEIVED, told("paid", "14 10:00", gateway="local")], Mark.PAID_ONLINE),
-        ([RECEIVED, told("paid", "14 10:00", gateway="counter")], Mark(0)),
-        ([RECEIVED, told("paid", "14 10:00", outcome="failed")], Mark(0)),
-        ([RECEIVED, told("rated", "14 10:00", satisfied=False), told("rated", "15 10:00", satisfied=True)], Mark.RATED),
-        ([RECEIVED, told("rated", "14 10:00", satisfied=False)], Mark.RATED | Mark.DISLIKED),
+        ([RECEIVED, told("payment_requested", "14 10:00", fees=[])], Trait(0)),
+        ([RECEIVED, told("paid", "14 10:00", gateway="local")], Trait.PAID_ONLINE),
+        ([RECEIVED, told("paid", "14 10:00", gateway="counter")], Trait(0)),
+        ([RECEIVED, told("paid", "14 10:00", outcome="failed")], Trait(0)),
+        ([RECEIVED, told("rated", "14 10:00", satisfied=False), told("rated", "15 10:00", satisfied=True)], Trait.RATED),
+        ([RECEIVED, told("rated", "14 10:00", satisfied=False)], Trait.RATED | Trait.DISLIKED),
     ],
 )
 def test_marks(events, marks):

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.events.cloudevents.decoding import Told, _read_by_schema, plain_event, read_event
+from shared.events.cloudevents.decoding import ValidatedEvent, _read_by_schema, plain_event, read_event
 from tests.unit.events.test_decoding import H51, KEY, example
 
 PERSON = {
@@ -82,7 +82,11 @@ RECORDED: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_an_event_is_recorded_as_it_always_was(case: str) -> None:
     event, content_hash, data = RECORDED[case]
     raw = orjson.dumps(event)
-    ways: list[Told | None] = [read_event(raw, H51, KEY), _read_by_schema(raw, H51, KEY), plain_event(raw, H51, KEY)]
+    ways: list[ValidatedEvent | None] = [
+        read_event(raw, H51, KEY),
+        _read_by_schema(raw, H51, KEY),
+        plain_event(raw, H51, KEY),
+    ]
     for told in ways:
         assert told is None or (told.event.content_hash.hex(), told.event.data) == (content_hash, data)
     assert case == "an extension" or ways[-1] is not None

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from services.api.http.field_errors import faults_of
 from services.api.http.messages import Language
-from shared.events.cloudevents.decoding import InvalidEventError, Told, cloudevent_of, read_event, system_event
+from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, cloudevent_of, read_event, system_event
 from shared.events.cloudevents.fields import instant_of
 from shared.events.cloudevents.models import MODELS
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
@@ -51,7 +51,7 @@ def example(name: str = "received", /, **changes: Any) -> dict[str, Any]:
     return event
 
 
-def read(event: Any) -> Told:
+def read(event: Any) -> ValidatedEvent:
     return read_event(event if isinstance(event, bytes) else orjson.dumps(event), H51, KEY)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.events.cloudevents.decoding import InvalidEventError, _read_by_schema, plain_event, read_event
-from shared.events.cloudevents.fast_decoding import Doubt, plain
+from shared.events.cloudevents.fast_decoding import NotRegular, plain
 from shared.events.cloudevents.models import MODELS
 from shared.vocabulary.events import EventName, Tenant
 from tests.oracle.histories import seeded_tenant
@@ -150,5 +150,5 @@ def test_of_names_told_twice_the_last_one_counts_either_way(told: bytes) -> None
 
 @pytest.mark.parametrize("event", [None, 1, "x", [], {}, {"specversion": "1.0"}, {"type": []}])
 def test_what_is_no_event_is_in_doubt(event: Any) -> None:
-    with pytest.raises(Doubt):
+    with pytest.raises(NotRegular):
         plain(orjson.dumps(event), H51)

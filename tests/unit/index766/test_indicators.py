@@ -12,10 +12,10 @@ from shared.index766.rules import indicators
 from shared.index766.rules.indicators import (
     GIVEN_INDICATORS,
     RULES,
+    FigureOrigin,
     Group,
+    IndicatorCounts,
     Share,
-    Standing,
-    Tally,
     Traits,
     measured,
     online_points,
@@ -85,19 +85,19 @@ def test_the_online_points_are_configuration():
 
 def test_no_data_until_given():
     found = {one.rule.id: one for one in scored(date(2026, 1, 1), ONLINE, {}, {"5.2": Share(182, 247), "2.1": Share(1, 1)})}
-    assert found["5.3"].standing is Standing.NO_DATA
+    assert found["5.3"].standing is FigureOrigin.NO_DATA
     assert found["5.3"].points is None
-    assert found["5.2"].standing is Standing.GIVEN
-    assert (found["2.1"].standing, found["2.1"].share) == (Standing.COMPUTED, None)
+    assert found["5.2"].standing is FigureOrigin.GIVEN
+    assert (found["2.1"].standing, found["2.1"].share) == (FigureOrigin.COMPUTED, None)
 
 
 def test_the_whole_of_5_4_goes_before_the_dossier_part():
     found = {one.rule.id: one for one in scored(date(2026, 1, 1), ONLINE, {"5.4": Share(9, 10)}, {})}["5.4"]
-    assert (found.standing, found.points) == (Standing.COMPUTED, 6)
+    assert (found.standing, found.points) == (FigureOrigin.COMPUTED, 6)
     found = {one.rule.id: one for one in scored(date(2026, 1, 1), ONLINE, {"5.4": Share(9, 10)}, {"5.4": Share(45, 100)})}[
         "5.4"
     ]
-    assert (found.standing, found.points) == (Standing.GIVEN, 3)
+    assert (found.standing, found.points) == (FigureOrigin.GIVEN, 3)
 
 
 def test_formulas_are_versioned_by_date():
@@ -121,9 +121,15 @@ def test_what_others_give():
 
 
 def test_one_dossier_makes_a_procedure_and_none_does_not():
-    assert set(asdict(Tally()).values()) == {0}
-    assert asdict(Tally(received=2, late=1) + Tally(received=3)) == asdict(Tally(received=5, late=1))
-    one = {FEE: Tally(received=1, charged=1, paid_online=1, verified=1), BOTH: Tally(), None: Tally(received=1)}
+    assert set(asdict(IndicatorCounts()).values()) == {0}
+    assert asdict(IndicatorCounts(received=2, late=1) + IndicatorCounts(received=3)) == asdict(
+        IndicatorCounts(received=5, late=1)
+    )
+    one = {
+        FEE: IndicatorCounts(received=1, charged=1, paid_online=1, verified=1),
+        BOTH: IndicatorCounts(),
+        None: IndicatorCounts(received=1),
+    }
     found = measured(one, TRAITS)
     shares = {key: (found[key].numerator, found[key].denominator) for key in ("3.5", "3.5b", "4.5a")}
     assert shares == {"3.5": (1, 2), "3.5b": (1, 1), "4.5a": (1, 1)}
@@ -147,8 +153,8 @@ TRAITS = {FEE: Traits(has_fee=True), PAPER: Traits(result_is_document=True), BOT
 def test_3_3_counts_online_with_an_electronic_result_where_that_is_a_document_times_the_sync_rate():
     found = measured(
         {
-            FEE: Tally(received=10, online=6, synced=5),
-            PAPER: Tally(received=10, online=8, online_linked=3, linked=4, synced=10),
+            FEE: IndicatorCounts(received=10, online=6, synced=5),
+            PAPER: IndicatorCounts(received=10, online=8, online_linked=3, linked=4, synced=10),
         },
         TRAITS,
     )["3.3"]
@@ -160,9 +166,9 @@ def test_3_3_counts_online_with_an_electronic_result_where_that_is_a_document_ti
 def test_payment():
     found = measured(
         {
-            FEE: Tally(received=10, charged=4, uncharged=3, paid_online=3, paid_online_charged=2),
-            BOTH: Tally(received=5),
-            NEITHER: Tally(received=7, charged=2, paid_online=2, paid_online_charged=2),
+            FEE: IndicatorCounts(received=10, charged=4, uncharged=3, paid_online=3, paid_online_charged=2),
+            BOTH: IndicatorCounts(received=5),
+            NEITHER: IndicatorCounts(received=7, charged=2, paid_online=2, paid_online_charged=2),
         },
         TRAITS,
     )
@@ -174,9 +180,9 @@ def test_payment():
 def test_digitisation():
     found = measured(
         {
-            FEE: Tally(received=10, digitised=5, reused=2, from_store=1, verified=3, linked=9),
-            PAPER: Tally(received=10, digitised=6, digitised_linked=4, linked=7),
-            None: Tally(received=5, verified=1),
+            FEE: IndicatorCounts(received=10, digitised=5, reused=2, from_store=1, verified=3, linked=9),
+            PAPER: IndicatorCounts(received=10, digitised=6, digitised_linked=4, linked=7),
+            None: IndicatorCounts(received=5, verified=1),
         },
         TRAITS,
     )
@@ -185,5 +191,5 @@ def test_digitisation():
 
 
 def test_progress_and_satisfaction():
-    found = measured({FEE: Tally(in_hand=99, late=13, late_or_disliked=20)}, TRAITS)
+    found = measured({FEE: IndicatorCounts(in_hand=99, late=13, late_or_disliked=20)}, TRAITS)
     assert (found["2.1"].percent, found["5.4"].numerator) == ("86.87", 79)

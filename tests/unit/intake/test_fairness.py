@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from services.api.intake import fairness as module
-from services.api.intake.fairness import Turnstile
+from services.api.intake.fairness import IngestFairness
 
 
-async def work(turnstile: Turnstile, name: str, pieces: int, done: list[str]) -> None:
+async def work(turnstile: IngestFairness, name: str, pieces: int, done: list[str]) -> None:
     for piece in range(pieces):
         await turnstile.turn(at_once=piece > 0)
         done.append(name)
@@ -29,14 +29,14 @@ async def most_in_a_round(done: list[str], working: asyncio.Future[list[None]]) 
 
 
 async def test_one_piece_in_a_round_and_one_caller_after_the_other() -> None:
-    turnstile, done = Turnstile(), list[str]()
+    turnstile, done = IngestFairness(), list[str]()
     working = asyncio.gather(*(work(turnstile, name, 4, done) for name in "abcdefgh"))
     assert await most_in_a_round(done, working) == 1
     assert "".join(done) == "".join(name * 4 for name in "abcdefgh")
 
 
 async def test_it_costs_no_round_where_nobody_else_is() -> None:
-    turnstile = Turnstile()
+    turnstile = IngestFairness()
     for _ in range(3):
         passing = asyncio.ensure_future(turnstile.turn())
         await asyncio.sleep(0)
@@ -45,7 +45,7 @@ async def test_it_costs_no_round_where_nobody_else_is() -> None:
 
 
 async def test_who_joins_the_line_again_lets_the_others_pass() -> None:
-    turnstile, done = Turnstile(), list[str]()
+    turnstile, done = IngestFairness(), list[str]()
 
     async def long_work() -> None:
         for _ in range(3):
@@ -57,7 +57,7 @@ async def test_who_joins_the_line_again_lets_the_others_pass() -> None:
 
 
 async def test_who_is_cancelled_takes_nobodys_turn() -> None:
-    turnstile, done = Turnstile(), list[str]()
+    turnstile, done = IngestFairness(), list[str]()
     tasks = {name: asyncio.create_task(work(turnstile, name, 2, done)) for name in "abcd"}
     await asyncio.sleep(0)
     tasks["b"].cancel()  # while it waits
@@ -76,7 +76,7 @@ async def rounds(count: int) -> None:
 
 async def test_pieces_wait_for_questions_and_go_on_when_the_last_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 3600.0)
-    gate, done = Turnstile(), list[str]()
+    gate, done = IngestFairness(), list[str]()
     first, second = gate.asked(), gate.asked()
     working = asyncio.gather(work(gate, "a", 2, done), work(gate, "b", 2, done))
     await rounds(20)
@@ -99,7 +99,7 @@ async def test_pieces_wait_for_questions_and_go_on_when_the_last_is_answered(mon
 
 async def test_a_question_that_comes_in_the_middle_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 3600.0)
-    gate, done = Turnstile(), list[str]()
+    gate, done = IngestFairness(), list[str]()
     working = asyncio.create_task(work(gate, "a", 50, done))
     await rounds(10)
     begun = len(done)
@@ -136,7 +136,7 @@ class Clocked:
 async def test_questions_without_end_hold_up_events_for_half_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     clocked = Clocked()
     monkeypatch.setattr(module, "asyncio", SimpleNamespace(get_running_loop=lambda: clocked))
-    gate, pieces = Turnstile(), 300
+    gate, pieces = IngestFairness(), 300
     for _ in range(pieces):
         gate.asked()
         await gate.turn()
@@ -148,7 +148,7 @@ async def test_questions_without_end_hold_up_events_for_half_of_the_time_at_most
 async def test_who_waits_for_something_itself_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 3600.0)
     monkeypatch.setattr(module, "LONGEST_QUESTION_SECONDS", 0.0)
-    gate, done = Turnstile(), list[str]()
+    gate, done = IngestFairness(), list[str]()
     gate.asked()
     await work(gate, "a", 3, done)
     assert len(done) == 3

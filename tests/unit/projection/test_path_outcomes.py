@@ -5,14 +5,21 @@ from __future__ import annotations
 import pytest
 
 from shared.dossiers.rules.lifecycle import EndKind
-from shared.projection.rules.path_outcomes import LETTERS, LONGEST_PATH, OTHER, PAID_LETTERS, Course, course_of
+from shared.projection.rules.path_outcomes import (
+    LONGEST_PATH,
+    OTHER,
+    PAID_STEP_SYMBOLS,
+    STEP_SYMBOLS,
+    PathOutcome,
+    path_outcome,
+)
 from shared.vocabulary.events import RANKS, EventName, Status
 
 
 def path(*names: str) -> str:
     """Names of events; a payment that failed is ``failed``."""
-    letters = {name.value: letter for name, letter in LETTERS.items()}
-    return "".join(letters.get(name) or PAID_LETTERS["failed" if name == "failed" else "succeeded"] for name in names)
+    letters = {name.value: letter for name, letter in STEP_SYMBOLS.items()}
+    return "".join(letters.get(name) or PAID_STEP_SYMBOLS["failed" if name == "failed" else "succeeded"] for name in names)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +39,7 @@ def path(*names: str) -> str:
     ],
 )
 def test_where_nothing_is_out_of_the_ordinary_the_steps_tell(names, status, end):
-    assert course_of(path(*names.split())) == Course(status, end)
+    assert path_outcome(path(*names.split())) == PathOutcome(status, end)
 
 
 @pytest.mark.parametrize(
@@ -55,20 +62,20 @@ def test_where_nothing_is_out_of_the_ordinary_the_steps_tell(names, status, end)
     ],
 )
 def test_what_is_not_plain_is_left_to_the_fold(names):
-    assert course_of(path(*names.split())) is None
+    assert path_outcome(path(*names.split())) is None
 
 
 def test_what_cannot_be_read_or_does_not_end_is_left_to_the_fold():
-    assert course_of("") is None
-    assert course_of(path("received") + OTHER) is None
-    assert course_of(path("received") + LETTERS[EventName.ASSIGNED] * (LONGEST_PATH - 1)) is not None
-    assert course_of(path("received") + LETTERS[EventName.ASSIGNED] * LONGEST_PATH) is None
+    assert path_outcome("") is None
+    assert path_outcome(path("received") + OTHER) is None
+    assert path_outcome(path("received") + STEP_SYMBOLS[EventName.ASSIGNED] * (LONGEST_PATH - 1)) is not None
+    assert path_outcome(path("received") + STEP_SYMBOLS[EventName.ASSIGNED] * LONGEST_PATH) is None
 
 
 def test_the_alphabet_orders_steps_as_the_fold_does():
-    letters = dict(LETTERS) | {EventName.PAID: PAID_LETTERS["succeeded"]}
+    letters = dict(STEP_SYMBOLS) | {EventName.PAID: PAID_STEP_SYMBOLS["succeeded"]}
     by_rank = sorted(letters, key=lambda name: RANKS[name])
     assert [letters[name] for name in by_rank] == sorted(letters.values())
-    assert len({*letters.values(), *PAID_LETTERS.values(), OTHER}) == len(letters) + 2
-    below, above = LETTERS[EventName.PAYMENT_REQUESTED], LETTERS[EventName.SUPPLEMENT_REQUESTED]
-    assert all(below < letter < above for letter in PAID_LETTERS.values())
+    assert len({*letters.values(), *PAID_STEP_SYMBOLS.values(), OTHER}) == len(letters) + 2
+    below, above = STEP_SYMBOLS[EventName.PAYMENT_REQUESTED], STEP_SYMBOLS[EventName.SUPPLEMENT_REQUESTED]
+    assert all(below < letter < above for letter in PAID_STEP_SYMBOLS.values())

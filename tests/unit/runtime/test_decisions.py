@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from services.worker.audit.range_comparison import Known, differences
-from services.worker.projection.fold_batch import named_elsewhere, reckon
+from services.worker.projection.fold_batch import fold_histories, named_elsewhere
 from services.worker.projection.projector import FIRST_LIMIT, LARGEST_LIMIT, LEAST_LIMIT, next_limit
 from services.worker.runtime import fail_points
 from services.worker.runtime.fail_points import FailPoints, Injected
@@ -96,7 +96,7 @@ def test_every_fail_point_of_the_worker_is_documented():
 def test_one_dossier_that_cannot_be_folded_harms_no_other():
     good, bad = DossierCode("H51-220512-0001"), DossierCode("H51-220512-0002")
     histories = {bad: [an_event(7, EventName.RECEIVED, bad)], good: [received(8)]}
-    reckoned = reckon(histories, ())
+    reckoned = fold_histories(histories, ())
     assert [row.code for row in reckoned.rows] == [good]
     assert [want.position for want in reckoned.wants] == [8]
     [failure] = reckoned.failures
@@ -109,10 +109,10 @@ def test_voids_that_wait_are_told_and_those_that_do_not_are_not():
     void = an_event(2, EventName.VOIDED, event_source="urn:t", event_id="elsewhere", reason="x")
     histories = {code: [received(1), void]}
     assert named_elsewhere(histories) == {("urn:t", "elsewhere")}
-    waiting = reckon(histories, ())
+    waiting = fold_histories(histories, ())
     assert waiting.voids == [WaitingVoid(("urn:t", "elsewhere"), code)]
     assert "void_waiting" in waiting.rows[0].anomalies
-    found = reckon(histories, {("urn:t", "elsewhere")})
+    found = fold_histories(histories, {("urn:t", "elsewhere")})
     assert found.voids == []
     assert "void_elsewhere" in found.rows[0].anomalies
 
@@ -120,7 +120,7 @@ def test_voids_that_wait_are_told_and_those_that_do_not_are_not():
 def test_a_rebuild_repairs_what_differs_and_leaves_what_cannot_be_folded():
     codes = [DossierCode(f"H51-220512-{n:04d}") for n in range(7)]
     same, other, missing, bogus, failed, mended, unnoted = codes
-    reckoned = reckon({code: [received(1, code)] for code in (same, other, missing, mended, unnoted)}, ())
+    reckoned = fold_histories({code: [received(1, code)] for code in (same, other, missing, mended, unnoted)}, ())
     rows = {row.code: row for row in reckoned.rows}
     reckoned.failures = [Failure(failed, 1, "x")]
     reckoned.voids = [WaitingVoid(("s", "i"), unnoted), WaitingVoid(("s", "j"), same)]

@@ -6,7 +6,7 @@ import time
 import pytest
 import structlog
 
-from services.worker.runtime.tenant_loop import LONGEST_PAUSE_SECONDS, Pump, pause_seconds
+from services.worker.runtime.tenant_loop import LONGEST_PAUSE_SECONDS, TenantLoop, pause_seconds
 from shared.vocabulary.events import Tenant
 
 ONE, OTHER = Tenant("H51"), Tenant("H52")
@@ -49,7 +49,7 @@ class Task:
 
 async def test_a_sweep_finds_the_work_that_nobody_rang_for():
     task = Task(H51=3, H52=2)
-    pump = Pump("p", find=task.find, work=task.work, sweep_seconds=0.01)
+    pump = TenantLoop("p", find=task.find, work=task.work, sweep_seconds=0.01)
     run = asyncio.create_task(pump.run())
     await task.finished()
     task.left[OTHER] = 4
@@ -72,7 +72,7 @@ async def test_a_ring_while_work_is_done_is_not_lost():
     async def nothing() -> list[Tenant]:
         return []
 
-    pump = Pump("p", find=nothing, work=work, sweep_seconds=60)
+    pump = TenantLoop("p", find=nothing, work=work, sweep_seconds=60)
     pump.ring(ONE)
     await asyncio.sleep(0.01)
     left = 1
@@ -86,7 +86,7 @@ async def test_a_ring_while_work_is_done_is_not_lost():
 async def test_errors_end_neither_the_sweep_nor_the_lane():
     task = Task(H51=2)
     task.errors = [ValueError("work"), OSError("work"), TimeoutError("sweep")]
-    pump = Pump("p", find=task.find, work=task.work, sweep_seconds=0.01)
+    pump = TenantLoop("p", find=task.find, work=task.work, sweep_seconds=0.01)
     run = asyncio.create_task(pump.run())
     await task.finished()
     assert not run.done()
@@ -106,7 +106,7 @@ async def test_a_slow_tenant_does_not_hold_others_up():
     async def both() -> list[Tenant]:
         return [ONE, OTHER]
 
-    pump = Pump("p", find=both, work=work, sweep_seconds=60, lanes=2)
+    pump = TenantLoop("p", find=both, work=work, sweep_seconds=60, lanes=2)
     run = asyncio.create_task(pump.run())
     await asyncio.sleep(0.05)
     assert done == [OTHER]
@@ -128,7 +128,7 @@ async def test_what_is_at_work_may_end_its_part():
     async def find() -> list[Tenant]:
         return [ONE]
 
-    pump = Pump("p", find=find, work=work, sweep_seconds=60)
+    pump = TenantLoop("p", find=find, work=work, sweep_seconds=60)
     run = asyncio.create_task(pump.run())
     await asyncio.sleep(0.01)
     await pump.stop(1)

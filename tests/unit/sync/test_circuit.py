@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.sync.rules import circuit as rules
-from shared.sync.rules.circuit import Circuit, CircuitState, Go, Lane, Pace, Wait, admit, slack_at
+from shared.sync.rules.circuit import Circuit, CircuitState, Go, Lane, RateLimit, Wait, acquire, slack_at
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PACE = Pace(600)
+PACE = RateLimit(600)
 
 
 def seconds(value: float) -> timedelta:
     return timedelta(seconds=value)
 
 
-def simulate(span: float, lanes: list[Lane], pace: Pace = PACE, circuit: Circuit | None = None) -> list[float]:
+def simulate(span: float, lanes: list[Lane], pace: RateLimit = PACE, circuit: Circuit | None = None) -> list[float]:
     """Senders of these lanes that call as often as they may; the instants of their calls."""
     circuit = circuit or Circuit()
     calls: list[float] = []
@@ -31,7 +31,7 @@ def simulate(span: float, lanes: list[Lane], pace: Pace = PACE, circuit: Circuit
         now = free[index]
         if now > NOW + seconds(span):
             return sorted(calls)
-        circuit, answer = admit(circuit, lanes[index], now, pace)
+        circuit, answer = acquire(circuit, lanes[index], now, pace)
         if isinstance(answer, Go):
             calls.append((answer.at - NOW).total_seconds())
             free[index] = answer.at + seconds(0.01)
@@ -59,7 +59,7 @@ def test_senders_that_are_not_ready_at_each_instant_lose_little(lanes: list[Lane
     circuit, calls, free = Circuit(), [], [NOW] * len(lanes)
     while (now := min(free)) < NOW + seconds(600):
         index = free.index(now)
-        circuit, answer = admit(circuit, lanes[index], now, PACE)
+        circuit, answer = acquire(circuit, lanes[index], now, PACE)
         if isinstance(answer, Go):
             calls.append((answer.at - NOW).total_seconds())
             free[index] = answer.at + seconds(luck.uniform(0.02, 0.6))
@@ -78,9 +78,9 @@ def test_senders_that_are_not_ready_at_each_instant_lose_little(lanes: list[Lane
 def test_live_work_runs_ahead_of_a_busy_backlog() -> None:
     circuit = Circuit()
     for _ in range(2):
-        circuit, _ = admit(circuit, Lane.BACKLOG, NOW, PACE)
-    _, backlog = admit(circuit, Lane.BACKLOG, NOW, PACE)
-    circuit, live = admit(circuit, Lane.LIVE, NOW, PACE)
+        circuit, _ = acquire(circuit, Lane.BACKLOG, NOW, PACE)
+    _, backlog = acquire(circuit, Lane.BACKLOG, NOW, PACE)
+    circuit, live = acquire(circuit, Lane.LIVE, NOW, PACE)
     assert isinstance(backlog, Wait)
     assert live == Go(NOW)
 
@@ -88,14 +88,14 @@ def test_live_work_runs_ahead_of_a_busy_backlog() -> None:
 def test_the_schedule_has_slack_when_nobody_wants_its_calls_and_none_before_a_busy_backlog() -> None:
     circuit, backlog = Circuit(), Lane.BACKLOG
     assert slack_at(circuit, NOW) == NOW
-    circuit, first = admit(circuit, backlog, NOW, PACE)
+    circuit, first = acquire(circuit, backlog, NOW, PACE)
     assert isinstance(first, Go)
     interval = 60 / (600 * rules.RATE_SHARE)
     assert slack_at(circuit, NOW) == NOW + seconds(interval)
     assert slack_at(circuit, NOW + seconds(1)) == NOW + seconds(1)
     now = NOW
     for _ in range(50):
-        circuit, answer = admit(circuit, backlog, now, PACE)
+        circuit, answer = acquire(circuit, backlog, now, PACE)
         at = slack_at(circuit, now)
         assert at is not None
         assert at > now
@@ -106,7 +106,7 @@ def test_the_schedule_has_slack_when_nobody_wants_its_calls_and_none_before_a_bu
 def test_a_dead_portal_gets_few_calls_and_its_return_is_noticed_soon() -> None:
     circuit, now, calls = Circuit(), NOW, []
     while now < NOW + seconds(3600):
-        circuit, answer = admit(circuit, Lane.BACKLOG, now, PACE)
+        circuit, answer = acquire(circuit, Lane.BACKLOG, now, PACE)
         if isinstance(answer, Wait):
             assert (answer.until - now).total_seconds() <= 60
             now = answer.until
@@ -117,7 +117,7 @@ def test_a_dead_portal_gets_few_calls_and_its_return_is_noticed_soon() -> None:
     for minute in range(60):
         assert len([at for at in calls if minute * 60 <= at < minute * 60 + 60]) < 10
     assert max(later - earlier for earlier, later in itertools.pairwise(calls)) <= 20
-    probing, answer = admit(circuit, Lane.LIVE, now + seconds(30), PACE)
+    probing, answer = acquire(circuit, Lane.LIVE, now + seconds(30), PACE)
     assert answer == Go(now + seconds(30), probe=True)
     closed = rules.succeeded(probing, now + seconds(31), probe=True)
     assert closed.state is CircuitState.CLOSED
@@ -129,12 +129,12 @@ def test_a_dead_portal_gets_few_calls_and_its_return_is_noticed_soon() -> None:
 
 def test_one_probe_at_a_time_and_a_lost_one_is_replaced() -> None:
     opened = Circuit(CircuitState.OPEN, openings=1, retry_at=NOW)
-    probing, first = admit(opened, Lane.BACKLOG, NOW, PACE)
+    probing, first = acquire(opened, Lane.BACKLOG, NOW, PACE)
     assert first == Go(NOW, probe=True)
-    same, second = admit(probing, Lane.LIVE, NOW + seconds(1), PACE)
+    same, second = acquire(probing, Lane.LIVE, NOW + seconds(1), PACE)
     assert isinstance(second, Wait)
     assert same == probing
-    assert admit(probing, Lane.LIVE, NOW + seconds(rules.PROBE_SECONDS), PACE)[1] == Go(NOW + seconds(60), probe=True)
+    assert acquire(probing, Lane.LIVE, NOW + seconds(rules.PROBE_SECONDS), PACE)[1] == Go(NOW + seconds(60), probe=True)
     # what was under way when it opened changes nothing
     assert rules.succeeded(opened, NOW, probe=False) == opened
     assert rules.failed(opened, NOW, 0.5, PACE, probe=False, reason="x") == opened
@@ -150,7 +150,7 @@ def test_closed_hours_refusals_and_throttling() -> None:
     assert slow.state is CircuitState.CLOSED
     assert (slow.told_reason(NOW), slow.told_reason(NOW + seconds(5))) == (rules.THROTTLED_REASON, None)
     assert refused.told_reason(NOW) == "-2"
-    assert admit(slow, Lane.LIVE, NOW, PACE)[1] == Wait(NOW + seconds(5))
+    assert acquire(slow, Lane.LIVE, NOW, PACE)[1] == Wait(NOW + seconds(5))
     assert rules.throttled(slow, NOW + seconds(1), 5, PACE, probe=False).ramp_share == slow.ramp_share == 0.5
 
 
@@ -161,7 +161,7 @@ def test_it_never_stays_shut_for_ever(course: list[str], luck: float) -> None:
         now += seconds(3)
         match event:
             case "go":
-                circuit, answer = admit(circuit, Lane.BACKLOG, now, PACE)
+                circuit, answer = acquire(circuit, Lane.BACKLOG, now, PACE)
                 probe = isinstance(answer, Go) and answer.probe
             case "fail":
                 circuit = rules.failed(circuit, now, luck, PACE, probe=probe, reason="x")
@@ -173,5 +173,5 @@ def test_it_never_stays_shut_for_ever(course: list[str], luck: float) -> None:
                 circuit = rules.refused(circuit, now, PACE, probe=probe, reason="x")
             case _:
                 circuit = rules.closed_for(circuit, now, 30, PACE, probe=probe, reason="x")
-    answer = admit(circuit, Lane.BACKLOG, now + seconds(1000), PACE)[1]
+    answer = acquire(circuit, Lane.BACKLOG, now + seconds(1000), PACE)[1]
     assert isinstance(answer, Go)

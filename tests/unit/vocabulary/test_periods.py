@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.vocabulary.errors import InvalidInput
-from shared.vocabulary.periods import Cut, Period, cut, parse_period, read_period
+from shared.vocabulary.periods import Period, TimeGrain, cut, parse_period, read_period
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,16 @@ def test_the_effective_end_is_today_at_most():
 
 def test_cuts_are_clipped_to_the_period():
     period = Period(date(2018, 1, 31), date(2018, 4, 2))
-    assert [bucket.key for bucket in cut(period, Cut.QUARTER)] == ["2018-Q1", "2018-Q2"]
-    months = cut(period, Cut.MONTH)
+    assert [bucket.key for bucket in cut(period, TimeGrain.QUARTER)] == ["2018-Q1", "2018-Q2"]
+    months = cut(period, TimeGrain.MONTH)
     assert [(b.key, b.period.days) for b in months] == [("2018-01", 1), ("2018-02", 28), ("2018-03", 31), ("2018-04", 2)]
-    weeks = cut(Period(date(2018, 12, 30), date(2019, 1, 8)), Cut.WEEK)
+    weeks = cut(Period(date(2018, 12, 30), date(2019, 1, 8)), TimeGrain.WEEK)
     assert [(b.key, b.period.days) for b in weeks] == [("2018-W52", 1), ("2019-W01", 7), ("2019-W02", 2)]
-    days = cut(Period(date(2018, 2, 28), date(2018, 3, 1)), Cut.DAY)
+    days = cut(Period(date(2018, 2, 28), date(2018, 3, 1)), TimeGrain.DAY)
     assert [b.key for b in days] == ["2018-02-28", "2018-03-01"]
 
 
-@given(st.dates(), st.integers(0, 900), st.sampled_from(Cut))
+@given(st.dates(), st.integers(0, 900), st.sampled_from(TimeGrain))
 def test_a_cut_leaves_no_day_out_and_takes_none_twice(from_on, more, by):
     to_on = from_on + min(timedelta(days=more), date.max - from_on)
     buckets = cut(Period(from_on, to_on), by)
