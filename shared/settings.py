@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     )
 
     as_of_dossiers: int = Field(
-        500_000, ge=1, description="So many dossiers an as-of question reckons anew at most, and the API remembers."
+        500_000, ge=1, description="So many dossiers an as-of question computes anew at most, and the API remembers."
     )
 
     # the sources do not say how they are shared: by default all are on 3.3, which is measured here (a choice)

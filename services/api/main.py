@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
             keys=KeyRing(door_engine, settings),
             catalogues=catalogues,
             almanacs=Almanacs(),
-            pasts=AsOfViews(heavy, catalogues, settings.as_of_dossiers),
+            as_of_views=AsOfViews(heavy, catalogues, settings.as_of_dossiers),
             intake=intake,
             stopping=stopping,
         )

@@ -30,7 +30,7 @@ class Metrics:
         )
         self.waiting_events = Gauge("motcua_waiting_events", "Events waiting to be appended.", registry=registry)
 
-    def count_told(self, tenant: str, outcome: str, count: int) -> None:
+    def count_received(self, tenant: str, outcome: str, count: int) -> None:
         """Count events by what became of them."""
         counter = self._told.get((tenant, outcome))
         if counter is None:  # looking a metric up by its labels costs more than counting

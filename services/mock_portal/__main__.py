@@ -1,4 +1,4 @@
-"""`python -m services.mock_portal`: the practice portal as a process of its own."""
+"""`python -m services.mock_portal`: the mock portal as a process of its own."""
 
 import signal
 import socket

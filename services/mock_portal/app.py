@@ -1,4 +1,4 @@
-"""The composition of the practice portal as an ASGI application."""
+"""The composition of the mock portal as an ASGI application."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from services.mock_portal.portal import Portal
 from services.mock_portal.protocol.mapi import mapi_routes
 
 _DESCRIPTION = """
-A practice portal: the dossier-sync protocol of the National Public Service Portal (Cổng Dịch vụ công quốc gia), as far
+A mock portal: the dossier-sync protocol of the National Public Service Portal (Cổng Dịch vụ công quốc gia), as far
 as public client code shows it, with choices of our own where it does not. It is not the real portal.
 """.strip()
 
@@ -28,7 +28,7 @@ def create_app(portal: Portal) -> FastAPI:
             await portal.close()
 
     app: FastAPI = FastAPIOffline(
-        title="Cổng thực hành · practice portal",
+        title="Cổng thực hành · mock portal",
         version="1",
         description=_DESCRIPTION,
         lifespan=lifespan,

@@ -1,4 +1,4 @@
-"""One practice portal: its parts, the limits in force and its clocks."""
+"""One mock portal: its parts, the limits in force and its clocks."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Settings of the practice portal, from the environment, and the limits that tests may switch at run time."""
+"""Settings of the mock portal, from the environment, and the limits that tests may switch at run time."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8090
     data_dir: Path = Field(default=Path("./var"), validation_alias="MOTCUA_DATA_DIR")
     username: str = "000.00.00.H51"
-    password: str = "practice"  # noqa: S105 - the practice portal's published default, not a secret
+    password: str = "practice"  # noqa: S105 - the mock portal's published default, not a secret
     dstcode: str = "VN:GOV:000.00.00.G22:dvcqg"
     madonvi: str = "000.00.00.H51"
     users: dict[str, str] = Field(

@@ -14,7 +14,7 @@ from shared.counting.rules.figure_definitions import percent
 
 SPLIT_NOTE: Final = (
     "only the totals are printed: which procedures are integrated, and so which dossiers the portal takes, is ours;"
-    " the practice portal refuses the others where it insists on its catalogue (PUT /_portal/limits)"
+    " the mock portal refuses the others where it insists on its catalogue (PUT /_portal/limits)"
 )
 
 Figure = int | Decimal

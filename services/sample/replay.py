@@ -45,7 +45,7 @@ def replay(client: httpx.Client, table: UnitTable, console: Console) -> list[Com
     _put(client, "/v1/agencies", catalogue.agencies(table))
     _put(client, "/v1/procedures", catalogue.procedures(table))
     _put(client, "/v1/calendar", catalogue.calendar())
-    with _progress(console) as progress, _told_in_lines(console, progress):
+    with _progress(console) as progress, _post_lines(console, progress):
         last_position = _send(client, table, progress)
         _wait_until_counted(client, table, last_position, progress)
     return compare(table, figures(client, table))
@@ -65,26 +65,26 @@ def _progress(console: Console) -> Iterator[Progress]:
 
 
 @contextmanager
-def _told_in_lines(console: Console, progress: Progress) -> Iterator[None]:
+def _post_lines(console: Console, progress: Progress) -> Iterator[None]:
     """Where there is no terminal to draw a bar on, say from time to time how far it is."""
     if console.is_terminal:
         yield
         return
     over = threading.Event()
 
-    def tell() -> None:
+    def feed() -> None:
         while not over.wait(LINE_EVERY_SECONDS):
             for task in progress.tasks:
                 if not task.finished:
                     console.print(f"{task.description}: {task.completed:.0f} of {task.total:.0f}", highlight=False)
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
     try:
         yield
     finally:
         over.set()
-        teller.join()
+        feeder.join()
 
 
 def deadline_seconds(count: int) -> float:
@@ -150,7 +150,7 @@ def wait_until_synced(client: httpx.Client, table: UnitTable, console: Console) 
     """
     patience = deadline_seconds(STEPS_A_DOSSIER * table.dossiers)
     deadline = time.monotonic() + patience
-    with _progress(console) as progress, _told_in_lines(console, progress):
+    with _progress(console) as progress, _post_lines(console, progress):
         task = progress.add_task("at portal", total=table.dossiers)
         while time.monotonic() < deadline:
             counts = sync(client, table)["counts"]

@@ -172,7 +172,7 @@ class ServerProtocol(HttpToolsProtocol):
         is_answered = _is_answered(self.cycle)
         if self._place == _BEGUN:
             self._place = _HEAD
-            self._head_bytes = self._told_bytes()
+            self._head_bytes = self._counted_bytes()
             self._unset_timer()
             self._timer = self.loop.call_later(self.limits.seconds, self._late)
         elif self._place == _HEAD:
@@ -194,7 +194,7 @@ class ServerProtocol(HttpToolsProtocol):
                 self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def _check_head(self) -> None:
-        refusal = self._excess(self._told_bytes())
+        refusal = self._excess(self._counted_bytes())
         if refusal is not None:
             self._fault = refusal
             raise _RefusedError
@@ -206,7 +206,7 @@ class ServerProtocol(HttpToolsProtocol):
             return HEAD_TOO_LARGE
         return None
 
-    def _told_bytes(self) -> int:
+    def _counted_bytes(self) -> int:
         """What the parser has told of the present head; a header that has not ended is not in it."""
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 

@@ -25,8 +25,8 @@ class Refusal:
 
     def response(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """The whole response, which is the last of its connection; ``headers`` are those that every response has."""
-        told = {"type": TYPE_PREFIX + self.code, "title": self.title, "status": int(self.status), "detail": self.detail}
-        body = orjson.dumps(told)
+        answer = {"type": TYPE_PREFIX + self.code, "title": self.title, "status": int(self.status), "detail": self.detail}
+        body = orjson.dumps(answer)
         lines = [b"HTTP/1.1 %d %s" % (self.status, self.status.phrase.encode())]
         lines += [b"%s: %s" % header for header in headers]
         lines += [

@@ -80,9 +80,11 @@ class Worker:
             failed=failed,
         )
         examiner = Examiner(engine, faults=faults, appended=self.events.ring)
-        clock, teller = Clock(examiner), OverdueEvents(examiner)
+        clock, overdue_writer = Clock(examiner), OverdueEvents(examiner)
         self.clock = TenantLoop("clock", find=clock.tenants, work=clock.work, sweep_seconds=sweep, failed=failed)
-        self.overdue = TenantLoop("overdue", find=teller.tenants, work=teller.work, sweep_seconds=sweep, failed=failed)
+        self.overdue = TenantLoop(
+            "overdue", find=overdue_writer.tenants, work=overdue_writer.work, sweep_seconds=sweep, failed=failed
+        )
         self.jobs = TenantLoop("jobs", find=runner.tenants, work=runner.work, sweep_seconds=sweep, lanes=2, failed=failed)
         # an audit takes minutes: beside other jobs, not before them
         auditing = JobRunner(engine, {JobKind.AUDIT: Audits(engine, nights=settings.audit_nights, faults=faults)})
@@ -112,7 +114,7 @@ class Worker:
         self._settings = settings
 
     @property
-    def pumps(self) -> dict[Worked, float]:
+    def loops(self) -> dict[Worked, float]:
         """All of them, each with the patience it deserves at the end: a job takes minutes and begins anew elsewhere."""
         return {
             self.events: PATIENCE_SECONDS,
@@ -149,12 +151,12 @@ class Worker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until ``stopping`` is set, then end gracefully."""
-        tasks = [asyncio.create_task(_for_ever(pump.run)) for pump in self.pumps]
+        tasks = [asyncio.create_task(_for_ever(tenant_loop.run)) for tenant_loop in self.loops]
         tasks.append(asyncio.create_task(_for_ever(lambda: run_worker(self._settings, self.ring))))
         try:
             await stopping.wait()
         finally:
-            await asyncio.gather(*(pump.stop(patience) for pump, patience in self.pumps.items()))
+            await asyncio.gather(*(tenant_loop.stop(patience) for tenant_loop, patience in self.loops.items()))
             await self.projector.aclose()
             for task in tasks:
                 task.cancel()

@@ -57,25 +57,25 @@ def counted_connection(passed: Passed) -> type["asyncpg.Connection[asyncpg.Recor
 
         async def execute(self, query: str, *args: Any, **options: Any) -> Any:
             """Tell, execute, tell."""
-            return await _told(self, query, super().execute(query, *args, **options))
+            return await _passed_by(self, query, super().execute(query, *args, **options))
 
         async def executemany(self, command: str, *args: Any, **options: Any) -> Any:
             """Tell, execute, tell."""
-            return await _told(self, command, super().executemany(command, *args, **options))
+            return await _passed_by(self, command, super().executemany(command, *args, **options))
 
         async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
             """Tell, execute, tell."""
-            return await _told(self, query, super().fetch(query, *args, **options))
+            return await _passed_by(self, query, super().fetch(query, *args, **options))
 
         async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
             """Tell, execute, tell."""
-            return await _told(self, query, super().fetchrow(query, *args, **options))
+            return await _passed_by(self, query, super().fetchrow(query, *args, **options))
 
         async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
             """Tell, execute, tell."""
-            return await _told(self, query, super().fetchval(query, *args, **options))
+            return await _passed_by(self, query, super().fetchval(query, *args, **options))
 
-    async def _told(connection: Counted, query: str, doing: Awaitable[T]) -> T:
+    async def _passed_by(connection: Counted, query: str, doing: Awaitable[T]) -> T:
         if not is_commit(query, in_transaction=connection.is_in_transaction()):
             return await doing
         passed("before-commit")

@@ -5,7 +5,7 @@ import time
 
 
 class Pace:
-    """Shared by all long work of a process: however many reckon at once, together they take half of the loop's time."""
+    """Shared by all long work of a process: however many compute at once, together they take half of the loop's time."""
 
     def __init__(self) -> None:
         self._free_at = 0.0
@@ -22,7 +22,7 @@ class Pace:
 
 
 class Work:
-    """One that reckons piece by piece; what it awaits is not its work."""
+    """One that computes piece by piece; what it awaits is not its work."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace

@@ -44,14 +44,14 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=BENCHMARKS, help="measure this only (may be repeated)")
     parser.add_argument("--setting", choices=SETTINGS, default=os.environ.get("MOTCUA_BENCH", "default"))
     parser.add_argument("--folder", type=Path, default=Path(os.environ.get("MOTCUA_BENCH_DIR", "var-bench")))
-    told = parser.parse_args()
-    folder = told.folder.expanduser().resolve()
-    report = Report(told.setting, SEED)
+    logged = parser.parse_args()
+    folder = logged.folder.expanduser().resolve()
+    report = Report(logged.setting, SEED)
     failed: list[str] = []
     with servers(folder / f"servers-{os.getpid()}") as stack:
-        bench = Bench(stack, SETTINGS[told.setting], report, SEED)
+        bench = Bench(stack, SETTINGS[logged.setting], report, SEED)
         for name, measure in BENCHMARKS.items():
-            if told.only and name not in told.only:
+            if logged.only and name not in logged.only:
                 continue
             begun = time.monotonic()
             print(f"{name} …", flush=True)

@@ -1,4 +1,4 @@
-"""How fast what is recorded becomes figures, and how fast all of them can be reckoned anew."""
+"""How fast what is recorded becomes figures, and how fast all of them can be computed anew."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def loaded(bench: Bench, name: str) -> tuple[Database, int, float]:
         while cursor(database) < count:
             time.sleep(0.02)
         seconds = time.perf_counter() - begun
-        told = call(api.port, database.key, f"/v1/stats/summary?{WHOLE}")
+        logged = call(api.port, database.key, f"/v1/stats/summary?{WHOLE}")
     file.unlink()
     received = value(
         database, "SELECT count(DISTINCT dossier_code) FROM event_log WHERE tenant = 'H51' AND name = 'received'"
     )
-    assert told["received"]["new"]["total"] == received, (told["received"], received)
-    assert all(check["holds"] for check in told["checks"])
+    assert logged["received"]["new"]["total"] == received, (logged["received"], received)
+    assert all(check["holds"] for check in logged["checks"])
     asyncio.run(_analyse(database))
     return database, count, seconds
 
@@ -139,7 +139,7 @@ def _asked(port: int, key: str, job_id: str) -> int:
 
 
 def rebuild(bench: Bench) -> None:
-    """All rows and sums reckoned anew, with reads and ingest going on, against a plain loop of the fold."""
+    """All rows and sums computed anew, with reads and ingest going on, against a plain loop of the fold."""
     database, count, _ = loaded(bench, BIG)
     alone = python("tests.bench.figures", {"url": database.url, "events": min(count, 200_000)})
     fold_rate = alone["rate"]

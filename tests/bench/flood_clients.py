@@ -83,8 +83,8 @@ async def _main() -> None:
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, Exception):
             failures[repr(result)[:100]] += 1
-    told: dict[str, Any] = {"floods": [asdict(one) for one in found], "failures": dict(islice(failures.items(), 5))}
-    print(json.dumps(told))
+    logged: dict[str, Any] = {"floods": [asdict(one) for one in found], "failures": dict(islice(failures.items(), 5))}
+    print(json.dumps(logged))
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def floods(bench: Bench) -> None:
                 flooding = _begin([flood])
                 time.sleep(3.0)  # all of them are there
                 posts, gets = _others(api, database.key, file, int(SECONDS * POSTS_A_SECOND) * number, paths)
-                told = _finish(flooding)
+                logged = _finish(flooding)
             _tell(bench, name, what, (idle_posts, posts), (idle_gets, gets))
             bench.report.add(
                 Row(
@@ -121,10 +121,12 @@ def floods(bench: Bench) -> None:
                     1.5,
                     4.0,
                     at_least=False,
-                    note=f"/readyz {ready.asked - len(ready.refused)} of {ready.asked}; the flood: {told}",
+                    note=f"/readyz {ready.asked - len(ready.refused)} of {ready.asked}; the flood: {logged}",
                 )
             )
-            bench.report.remark(f"{name}: {told}; /readyz refused {len(ready.refused)} of {ready.asked} {ready.refused[:1]}")
+            bench.report.remark(
+                f"{name}: {logged}; /readyz refused {len(ready.refused)} of {ready.asked} {ready.refused[:1]}"
+            )
             time.sleep(2.0)
 
 

@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 
 from shared.counting.rules.slot_numbers import Rollup
-from shared.counting.store.slots import is_cut
+from shared.counting.store.slots import is_rollup_sql
 from tests.bench import load
 from tests.bench.figures import cursor, value
 from tests.bench.ingest import BATCH, Bench
@@ -20,7 +20,7 @@ from tests.bench.report import Row
 from tests.bench.stack import Database
 
 
-async def _demand_correct(database: Database, told: int) -> None:
+async def _demand_correct(database: Database, logged: int) -> None:
     """Positions without gap, in the order of recording; every dossier counted once, every event looked at."""
     link = await asyncpg.connect(database.url)
     try:
@@ -28,7 +28,7 @@ async def _demand_correct(database: Database, told: int) -> None:
             "SELECT count(*) AS events, coalesce(max(position), 0) AS last, count(DISTINCT (source, id)) AS identities FROM event_log"
             " WHERE tenant = 'H51'"
         )
-        assert row["events"] == row["last"] == row["identities"] == told, (dict(row), told)
+        assert row["events"] == row["last"] == row["identities"] == logged, (dict(row), logged)
         falls = await link.fetchval(
             "SELECT count(*) FROM (SELECT recorded_at < lag(recorded_at) OVER (ORDER BY position) AS falls FROM event_log"
             " WHERE tenant = 'H51') AS l WHERE falls"
@@ -38,7 +38,7 @@ async def _demand_correct(database: Database, told: int) -> None:
             "SELECT count(DISTINCT dossier_code) FROM event_log WHERE tenant = 'H51' AND name = 'received'"
         )
         counted = await link.fetchval(
-            f"SELECT coalesce(sum(received), 0) FROM figure_sum WHERE tenant = 'H51' AND {is_cut('slot', Rollup.AGENCY)}"
+            f"SELECT coalesce(sum(received), 0) FROM figure_sum WHERE tenant = 'H51' AND {is_rollup_sql('slot', Rollup.AGENCY)}"
             " AND slot % 10000 = 0"
         )
         assert received == counted, (received, counted)
@@ -57,12 +57,12 @@ def processes(bench: Bench) -> None:
         with bench.stack.api(database, number) as api, bench.stack.workers(database, number):
             begun = time.perf_counter()
             plan = Plan(api.port, database.key, 16, seconds, ["/v1/events"], bodies=file, batch=BATCH)
-            told = load.run(plan).demand_only(202)
-            while cursor(database) < told.bodies_sent:
+            logged = load.run(plan).demand_only(202)
+            while cursor(database) < logged.bodies_sent:
                 time.sleep(0.02)
-            figures[number] = told.bodies_sent / (time.perf_counter() - begun)
-            rates[number] = told.per_second * BATCH
-        asyncio.run(_demand_correct(database, told.bodies_sent))
+            figures[number] = logged.bodies_sent / (time.perf_counter() - begun)
+            rates[number] = logged.per_second * BATCH
+        asyncio.run(_demand_correct(database, logged.bodies_sent))
         bench.report.add(
             Row(
                 f"processes_{number}",
@@ -168,11 +168,11 @@ def soak(bench: Bench) -> None:
             now = time.perf_counter() - begun
             samples.append((now, api.memory(), workers.memory(), practice.processes.memory()))
             time.sleep(0.5)
-        told = load.finish(writing).demand_only(202)
+        logged = load.finish(writing).demand_only(202)
         load.finish(reading).demand_only(200)
-        while cursor(database) < told.bodies_sent:
+        while cursor(database) < logged.bodies_sent:
             time.sleep(0.05)
-    asyncio.run(_demand_correct(database, told.bodies_sent))
+    asyncio.run(_demand_correct(database, logged.bodies_sent))
     for name, column in (("api", 1), ("worker", 2), ("portal", 3)):
         early = max(sample[column] for sample in samples if seconds * 0.2 <= sample[0] <= seconds * 0.4)
         late = max(sample[column] for sample in samples if sample[0] >= seconds * 0.8)

@@ -33,7 +33,7 @@ QUICK = {"MOTCUA_PORTAL_CALLS_PER_MINUTE": "60000"}
 
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """A practice portal that runs."""
+    """A mock portal that runs."""
 
     url: str
     processes: Processes
@@ -47,7 +47,7 @@ class Practice:
 
 @contextmanager
 def portal(bench: Bench, database: Database) -> Iterator[Practice]:
-    """The practice portal without a limit of calls."""
+    """The mock portal without a limit of calls."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -298,8 +298,8 @@ async def _replayed(url: str, wanted: int) -> float:
 
             async def send(waiting: Iterator[dict[str, Any]] = waiting) -> None:
                 for call in waiting:
-                    told = call["request"]
-                    body = (json.loads(told) if isinstance(told, str) else told) | {"session": session}
+                    logged = call["request"]
+                    body = (json.loads(logged) if isinstance(logged, str) else logged) | {"session": session}
                     answer = await client.post(call["path"], json=body)
                     assert answer.status_code == 200, answer.text
 

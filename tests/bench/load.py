@@ -288,8 +288,8 @@ def _upload(port: int, key: str, file: str) -> None:
         connection.request("POST", "/v1/events", lines, headers | {"Content-Length": str(Path(file).stat().st_size)})
         answer = connection.getresponse()
         last = b""
-        for told in answer:
-            last = told
+        for logged in answer:
+            last = logged
     assert answer.status == 200, (answer.status, last)
     print(last.decode())
 

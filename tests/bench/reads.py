@@ -167,12 +167,12 @@ def lists(bench: Bench) -> None:
                     break
                 cursor, page = following, page + 1
             pages = {"1": first} | ({str(page): f"{first}&cursor={quote(cursor)}"} if cursor else {})
-            worst, told = 0.0, []
+            worst, logged = 0.0, []
             figures = ("", "")
             for number, path in pages.items():
                 count = max(bench.sizes.reads // 4, 60)
                 p95, bare, ratio = _against_bare(api.port, key, [path], count, 1)
-                told.append(f"page {number}: {p95 * 1e3:.1f} ms")
+                logged.append(f"page {number}: {p95 * 1e3:.1f} ms")
                 if ratio >= worst:
                     worst, figures = ratio, (f"{p95 * 1e3:.1f} ms", f"{bare * 1e3:.1f} ms")
             bench.report.add(
@@ -184,7 +184,7 @@ def lists(bench: Bench) -> None:
                     6.0,
                     200.0,
                     at_least=False,
-                    note=", ".join(told),
+                    note=", ".join(logged),
                 )
             )
 
@@ -240,11 +240,11 @@ def under_ingest(bench: Bench) -> None:
         ingest = load.begin(plan)
         time.sleep(1.0)
         busy = load.run(reading).demand_only(200)
-        told = load.finish(ingest).demand_only(202)
+        logged = load.finish(ingest).demand_only(202)
     bench.report.add(
         Row(
             "reads_under_ingest",
-            f"reads, p99 with half the ingest load ({told.per_second * BATCH:,.0f} events/s, projection running) / idle p99",
+            f"reads, p99 with half the ingest load ({logged.per_second * BATCH:,.0f} events/s, projection running) / idle p99",
             f"{busy.p99 * 1e3:.1f} ms",
             f"{idle.p99 * 1e3:.1f} ms",
             busy.p99 / idle.p99,

@@ -27,7 +27,7 @@ PLAIN = httpx.create_ssl_context()
 class Book:
     """What every POST came to: acknowledged with a position, unknown, or refused."""
 
-    told: dict[Identity, Event] = field(default_factory=dict)
+    posted: dict[Identity, Event] = field(default_factory=dict)
     acked: dict[Identity, int] = field(default_factory=dict)
     acked_at: dict[Identity, float] = field(default_factory=dict)
     unknown: set[Identity] = field(default_factory=set)
@@ -45,7 +45,7 @@ class Book:
     """Acknowledgements that contradict each other."""
 
     def sent(self, event: Event) -> None:
-        self.told.setdefault(identity(event), event)
+        self.posted.setdefault(identity(event), event)
         if identity(event) not in self.acked:
             self.unknown.add(identity(event))
 
@@ -63,7 +63,7 @@ class Book:
 
     @property
     def codes(self) -> set[str]:
-        return {event["subject"] for event in self.told.values()}
+        return {event["subject"] for event in self.posted.values()}
 
 
 @dataclass
@@ -137,8 +137,8 @@ class Agencies:
         slowest = self.book.slowest_seconds
         slowest[url] = max(slowest.get(url, 0.0), time.monotonic() - begun)
         if answer.status_code == 202:
-            told = answer.json()
-            for event, receipt in zip(events, told.get("results", [told]), strict=True):
+            posted = answer.json()
+            for event, receipt in zip(events, posted.get("results", [posted]), strict=True):
                 self.book.receipt(event, receipt)
             return True
         if answer.status_code in COME_AGAIN:

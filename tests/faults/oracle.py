@@ -21,7 +21,7 @@ from tests.faults.proxy import Proxy
 from tests.faults.stack import Stack
 from tests.oracle.answers import Judge
 from tests.oracle.comparison import differences
-from tests.oracle.reckoning import Reckoning, reckon
+from tests.oracle.computation import Computation, compute
 from tests.oracle.stack import Identity, Reader, identity
 from tests.system.end_to_end import SYSTEM, TENANT, is_sendable, portal_differences, portal_time
 
@@ -154,7 +154,7 @@ def _judge_log(items: Sequence[Mapping[str, Any]], book: Book, verdict: Verdict)
     verdict.lost += len(lost)
     verdict.doubled += len(doubled)
     moved = {one: (said, at[one]) for one, said in book.acked.items() if one in at and at[one] != said}
-    foreign = [one for one in at if one[0] != SYSTEM and one not in book.told]
+    foreign = [one for one in at if one[0] != SYSTEM and one not in book.posted]
     refused = [one for one in book.refused if one in at and one not in book.acked]
     verdict.add(1, [f"acknowledged and not in the log: {one} at {book.acked[one]}" for one in lost])
     verdict.add(1, [f"{times[one]} times in the log: {one}" for one in doubled])
@@ -175,9 +175,9 @@ def _order(items: Sequence[Mapping[str, Any]], book: Book) -> list[str]:
     rows += [f"recorded_at falls at {n + 2}" for n, pair in enumerate(pairwise(recorded)) if pair[0] > pair[1]]
     at: dict[Identity, int] = {identity(item["event"]): item["position"] for item in items}
     for life in book.lives:
-        told = [at[one] for one in life if one in book.acked and one in at]
-        if told != sorted(told):
-            rows.append(f"one client told {life} in order, the log has {told}")
+        posted = [at[one] for one in life if one in book.acked and one in at]
+        if posted != sorted(posted):
+            rows.append(f"one client told {life} in order, the log has {posted}")
     return rows
 
 
@@ -260,7 +260,7 @@ async def _held(portal: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
 
 
 def _portal(
-    oracle: dict[str, Reckoning],
+    oracle: dict[str, Computation],
     items: Sequence[Mapping[str, Any]],
     held: dict[str, dict[str, Any]],
     tidy: set[str],
@@ -269,11 +269,11 @@ def _portal(
     rows = portal_differences(oracle, held, tidy=tidy)
     verdict.lost += sum("the portal does not hold it" in row or "the portal lacks" in row for row in rows)
     verdict.doubled += sum("a step is doubled" in row for row in rows)
-    told: dict[str, list[dict[str, Any]]] = {}
+    posted: dict[str, list[dict[str, Any]]] = {}
     for item in items:
-        told.setdefault(item["event"]["subject"], []).append(item["event"])
+        posted.setdefault(item["event"]["subject"], []).append(item["event"])
     for code, has in held.items():
-        rows += versions_backwards(code, told.get(code, []), has["versions"])
+        rows += versions_backwards(code, posted.get(code, []), has["versions"])
         again = sum(version["same_as_before"] for version in has["versions"])
         steps = [step["repeats"] for step in has["progress"]]
         verdict.repeated_versions += again
@@ -283,20 +283,20 @@ def _portal(
     return rows
 
 
-def _said(dossier: Reckoning | None) -> tuple[str, ...]:
-    """What the portal would be told of a dossier, in the fields that the oracle reckons."""
+def _said(dossier: Computation | None) -> tuple[str, ...]:
+    """What the portal would be told of a dossier, in the fields that the oracle computes."""
     if dossier is None or dossier.status is None:
         return ()
     dates = (dossier.received_at, dossier.promised_at, dossier.ended_at)
     return (str(dossier.status), str(dossier.procedure), *map(portal_time, dates))
 
 
-def versions_backwards(code: str, told: Sequence[dict[str, Any]], versions: Sequence[Mapping[str, Any]]) -> list[str]:
+def versions_backwards(code: str, posted: Sequence[dict[str, Any]], versions: Sequence[Mapping[str, Any]]) -> list[str]:
     """The accepted versions stand for prefixes of the dossier's log that never get shorter.
 
-    ``told``: the dossier's events in the order of their positions.
+    ``posted``: the dossier's events in the order of their positions.
     """
-    says = [_said(reckon(list(told[: n + 1])).get(code)) for n in range(len(told))]
+    says = [_said(compute(list(posted[: n + 1])).get(code)) for n in range(len(posted))]
     reached = 0
     for number, version in enumerate(versions, start=1):
         fields = ("TrangThaiHoSo", "MaTTHC", "NgayTiepNhan", "NgayHenTra", "NgayKetThucXuLy")

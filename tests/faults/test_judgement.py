@@ -9,8 +9,8 @@ from tests.faults.load import Book, flat
 from tests.faults.oracle import Verdict, _judge_log, _order, _portal, _said, calls_bounded, versions_backwards
 from tests.faults.proxy import Proxy
 from tests.faults.report import Outcome, Report
+from tests.oracle.computation import compute
 from tests.oracle.histories import Event
-from tests.oracle.reckoning import reckon
 from tests.oracle.stack import identity
 from tests.system.end_to_end import steps_of, tidy_lives
 
@@ -70,10 +70,10 @@ def held_by_portal(life: list[Event]) -> dict[str, Any]:
     """What a perfect portal holds of a dossier after it was told each state once."""
     code = life[0]["subject"]
     versions = [
-        dict(zip(FIELDS, _said(reckon(life[: n + 1])[code]), strict=True)) | {"same_as_before": False}
+        dict(zip(FIELDS, _said(compute(life[: n + 1])[code]), strict=True)) | {"same_as_before": False}
         for n in range(len(life))
     ]
-    whole = reckon(life)[code]
+    whole = compute(life)[code]
     returned = [event for event in whole.events if event.name == "returned"]
     steps = [
         {"ThoiDiemXuLy": at, "TrangThai": status, "NguoiXuLy": officer, "repeats": 0}
@@ -88,7 +88,7 @@ def held_by_portal(life: list[Event]) -> dict[str, Any]:
 def portal_rows(life: list[Event], held: dict[str, Any], ambiguous: int = 0) -> tuple[Verdict, list[str]]:
     verdict = Verdict(ambiguous=ambiguous)
     code = life[0]["subject"]
-    return verdict, _portal(reckon(life), logged(life), {code: held}, {code}, verdict)
+    return verdict, _portal(compute(life), logged(life), {code: held}, {code}, verdict)
 
 
 def long_life() -> list[Event]:

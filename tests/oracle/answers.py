@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.access.store.keys import Permission
 from tests.oracle.comparison import differences, figure_differences, moment
+from tests.oracle.computation import Computation, compute
 from tests.oracle.figures import (
     PATHS,
     Scope,
@@ -22,7 +23,6 @@ from tests.oracle.figures import (
 )
 from tests.oracle.histories import AGENCIES, CHANNELS, PROCEDURES, Event
 from tests.oracle.log import instant, local_date
-from tests.oracle.reckoning import Reckoning, reckon
 from tests.oracle.stack import FIELDS, KNOWN_AGENCIES, Reader, Stack, identity, of, unique
 
 UNKNOWN = "unknown"
@@ -42,11 +42,11 @@ def figure(answer: dict[str, Any], path: str) -> int:
 class Judge:
     """The oracle's side of one tenant, and the questions that are put to both."""
 
-    def __init__(self, reader: Reader, told: list[Event], seed: int | str) -> None:
+    def __init__(self, reader: Reader, logged: list[Event], seed: int | str) -> None:
         self.reader = reader
         self.tenant = reader.tenant
-        self.events = unique(told)
-        self.oracle = reckon(self.events)
+        self.events = unique(logged)
+        self.oracle = compute(self.events)
         self.dossiers = list(self.oracle.values())
         self.chance = random.Random(f"questions of {seed}")
         self.today = local_date(datetime.now(UTC))
@@ -79,7 +79,7 @@ class Judge:
 
     # ------------------------------------------------------------------------------------------- dossiers
 
-    def anomalies(self, dossier: Reckoning) -> list[str]:
+    def anomalies(self, dossier: Computation) -> list[str]:
         codes = dossier.anomalies + dossier.unknown(set(FIELDS), self.known_agencies)
         return sorted({code for code, _, _ in codes})
 
@@ -91,23 +91,23 @@ class Judge:
             found += self._more_differences(dossier, answer)
         assert not found, "\n".join(found[:20])
 
-    def _more_differences(self, dossier: Reckoning, answer: dict[str, Any]) -> list[str]:
+    def _more_differences(self, dossier: Computation, answer: dict[str, Any]) -> list[str]:
         code = dossier.code
         unknown = Counter(one["code"] for one in answer["anomalies"] if one["code"] in UNKNOWN_CODES)
         wanted = Counter(kind for kind, _, _ in dossier.unknown(set(FIELDS), self.known_agencies).elements())
         effective = [identity(entry) for entry in answer["timeline"] if entry["effective"]]
-        told = {identity(event) for event in self.events if event["subject"] == code}
+        logged = {identity(event) for event in self.events if event["subject"] == code}
         dates = answer["due_dates"]
         pairs = {
             "unknown": (wanted, unknown),
             "open": (dossier.is_open, answer["open"]),
             "original_due_at": (dossier.original_due_at, moment(answer["original_due_at"])),
             "overdue": (overdue_on(dossier, self.today), answer["overdue"]),
-            "timeline": (told, {identity(entry) for entry in answer["timeline"]}),
-            "effective": ([told.identity for told in dossier.events], effective),
+            "timeline": (logged, {identity(entry) for entry in answer["timeline"]}),
+            "effective": ([logged.identity for logged in dossier.events], effective),
             "dates set": ([when for _, when in dossier.setting], [moment(one["at"]) for one in dates["settings"]]),
             "postponements": (
-                [told.identity for told in dossier.postponements],
+                [logged.identity for logged in dossier.postponements],
                 [identity(one["set_by"]) for one in dates["postponements"]],
             ),
             "due date in force": (
@@ -182,8 +182,8 @@ class Judge:
     # ------------------------------------------------------------------------------------------- figures
 
     def _day(self) -> date:
-        told = self.chance.choice(self.events)
-        day = local_date(instant(told["time"])) + timedelta(days=self.chance.choice((0, 0, -1, 1, 5, -30, 400)))
+        logged = self.chance.choice(self.events)
+        day = local_date(instant(logged["time"])) + timedelta(days=self.chance.choice((0, 0, -1, 1, 5, -30, 400)))
         return min(day, self.today)
 
     def _period(self, longest: int = 4_000) -> tuple[date, date]:
@@ -259,12 +259,12 @@ class Judge:
     def _row_of(self, by: str, top: str) -> Any:
         below = [code for code in self.known_agencies if code.rpartition(".")[0] == top]
 
-        def agency_row(dossier: Reckoning) -> str:
+        def agency_row(dossier: Computation) -> str:
             if dossier.agency == top:
                 return top
             return next((child for child in below if in_subtree(child, dossier.agency, self.tenant)), UNKNOWN)
 
-        def field_row(dossier: Reckoning) -> str:
+        def field_row(dossier: Computation) -> str:
             return FIELDS.get(dossier.procedure or "") or UNKNOWN
 
         return {

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from tests.oracle.computation import Computation
 from tests.oracle.log import instant
-from tests.oracle.reckoning import Reckoning
 
 INSTANTS = ("received_at", "due_at", "promised_at", "ended_at")
 ITEM_FIELDS = (
@@ -56,10 +56,10 @@ def anomalies_of(answer: Iterable[Any]) -> Counter[tuple[str, str | None, str | 
             found.append((anomaly, None, None))
             continue
         if isinstance(anomaly, Mapping):
-            told = anomaly.get("event") or anomaly
+            logged = anomaly.get("event") or anomaly
             code = anomaly["code"]
-            source = told.get("source", told.get("event_source"))
-            identity = told.get("id", told.get("event_id"))
+            source = logged.get("source", logged.get("event_source"))
+            identity = logged.get("id", logged.get("event_id"))
         else:
             code, source, identity = anomaly
         found.append((code, None, None) if code in PER_DOSSIER else (code, source, identity))
@@ -67,7 +67,7 @@ def anomalies_of(answer: Iterable[Any]) -> Counter[tuple[str, str | None, str | 
 
 
 def differences(
-    oracle: Reckoning,
+    oracle: Computation,
     product: Mapping[str, Any],
     *,
     fields: Iterable[str] = ITEM_FIELDS,

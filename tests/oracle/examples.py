@@ -6,9 +6,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from tests.oracle.computation import Computation, compute
 from tests.oracle.histories import Event, event
 from tests.oracle.log import instant
-from tests.oracle.reckoning import Reckoning, reckon
 
 CODE = "H51.12-220512-0003"
 OTHER = "H51.12-220512-0004"
@@ -44,19 +44,19 @@ def may(day: int) -> date:
     return date(2022, 5, day)
 
 
-def told(name: str, when: str, identity: str = "", *, code: str = CODE, source: str = "s", **data: Any) -> Event:
+def logged(name: str, when: str, identity: str = "", *, code: str = CODE, source: str = "s", **data: Any) -> Event:
     for key in ("due_at", "new_due_at"):
         if key in data:
             data[key] = at(data[key])
     return event(name, code, at(when), source, identity or f"{name}@{when}", **(REQUIRED.get(name, {}) | data))
 
 
-def of(*events: Event) -> Reckoning:
-    return reckon(list(events))[CODE]
+def of(*events: Event) -> Computation:
+    return compute(list(events))[CODE]
 
 
-def codes(dossier: Reckoning) -> list[str]:
+def codes(dossier: Computation) -> list[str]:
     return sorted(code for code, _, _ in dossier.anomalies.elements())
 
 
-RECEIVED = told("received", "12 08:00", "r", due_at="16 17:00")
+RECEIVED = logged("received", "12 08:00", "r", due_at="16 17:00")

@@ -1,4 +1,4 @@
-"""The period figures and rates of docs/rules.md sections 6 and 7, dossier by dossier, from the oracle's reckonings."""
+"""The period figures and rates of docs/rules.md sections 6 and 7, dossier by dossier, from the oracle's computations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.oracle.reckoning import Reckoning, local_date
+from tests.oracle.computation import Computation, local_date
 
-Scope = Callable[[Reckoning], bool]
+Scope = Callable[[Computation], bool]
 
 PATHS = (
     "received.total",
@@ -48,7 +48,7 @@ def scope(
 ) -> Scope:
     wanted = None if procedures is None else set(procedures)
 
-    def belongs(dossier: Reckoning) -> bool:
+    def belongs(dossier: Computation) -> bool:
         return (
             (agency is None or in_subtree(agency, dossier.agency, tenant))
             and (wanted is None or dossier.procedure in wanted)
@@ -63,7 +63,7 @@ def effective_to(to: date, today: date) -> date:
     return min(to, today)
 
 
-def places(dossier: Reckoning, start: date, to: date) -> set[str]:
+def places(dossier: Computation, start: date, to: date) -> set[str]:
     """The columns of form II.06 where one dossier stands for [F, T], by their path in the answer."""
     if dossier.received_at is None:
         return set()  # "Without a received the dossier is in no period figure"
@@ -107,12 +107,12 @@ def places(dossier: Reckoning, start: date, to: date) -> set[str]:
     return found
 
 
-def overdue_on(dossier: Reckoning, day: date) -> bool:
+def overdue_on(dossier: Computation, day: date) -> bool:
     """'`overdue` is by date, as column 13'."""
     return "open.overdue" in places(dossier, day, day)
 
 
-def dossiers_behind(dossiers: Iterable[Reckoning], start: date, to: date, belongs: Scope) -> dict[str, set[str]]:
+def dossiers_behind(dossiers: Iterable[Computation], start: date, to: date, belongs: Scope) -> dict[str, set[str]]:
     """For each figure's path, the codes of the dossiers in it."""
     behind: dict[str, set[str]] = {path: set() for path in PATHS}
     for dossier in dossiers:
@@ -159,7 +159,9 @@ def identities(counts: dict[str, int]) -> dict[str, bool]:
     }
 
 
-def summary(dossiers: Iterable[Reckoning], start: date, to: date, belongs: Scope = lambda _dossier: True) -> dict[str, Any]:
+def summary(
+    dossiers: Iterable[Computation], start: date, to: date, belongs: Scope = lambda _dossier: True
+) -> dict[str, Any]:
     """The `stats/summary` answer in outline: figures nested as in the contract, rates, checks."""
     counts = {path: len(codes) for path, codes in dossiers_behind(dossiers, start, to, belongs).items()}
     answer: dict[str, Any] = {}

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from hypothesis import strategies as st
 
+from tests.oracle.computation import END_NAMES, EXPECTED
 from tests.oracle.log import RANK, instant
-from tests.oracle.reckoning import END_NAMES, EXPECTED
 
 Event = dict[str, Any]
 
@@ -272,15 +272,15 @@ def ends(dossier: Dossier, length: int) -> None:
 def system_dates(dossier: Dossier) -> None:
     """due_set events as the worker would append them, and some that it would not."""
     choose = dossier.choose
-    for told in list(dossier.events):
-        name = told["type"].split(".")[3]
+    for logged in list(dossier.events):
+        name = logged["type"].split(".")[3]
         cause = {"received": "received", "supplemented": "supplemented"}.get(name)
         if cause is None or not choose.chance(45):
             continue
-        when = instant(told["time"])
+        when = instant(logged["time"])
         if choose.chance(60 if dossier.dense else 30):
             cause, when = "calendar", choose.of(dossier.pool)
-        source, event_id = told["source"], told["id"]
+        source, event_id = logged["source"], logged["id"]
         if choose.chance(3):
             event_id = "missing-" + event_id
         dossier.events.append(

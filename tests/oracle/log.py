@@ -97,8 +97,8 @@ def listen(posted: list[dict[str, Any]]) -> dict[tuple[str, str], Told]:
         if kind is None:
             raise ValueError(f"not an event of a dossier: {item['type']}")
         data = {key: value for key, value in (item.get("data") or {}).items() if value is not None}
-        told = Told(kind[1], item["subject"], item["source"], item["id"], instant(item["time"]), data)
-        log[told.identity] = told
+        logged = Told(kind[1], item["subject"], item["source"], item["id"], instant(item["time"]), data)
+        log[logged.identity] = logged
     return log
 
 
@@ -114,25 +114,25 @@ def void_fault(void: Told, log: dict[tuple[str, str], Told]) -> str | None:
     return None
 
 
-def is_effective(told: Told, log: dict[tuple[str, str], Told], chain: tuple[Told, ...] = ()) -> bool:
+def is_effective(logged: Told, log: dict[tuple[str, str], Told], chain: tuple[Told, ...] = ()) -> bool:
     """'All but voided ones and those that a voided names. … A due_set counts only while the event that it follows
     is effective.'"""
-    if told.name == "voided" or told in chain:
+    if logged.name == "voided" or logged in chain:
         return False
     for other in log.values():
         if (
             other.name == "voided"
-            and other.dossier == told.dossier
-            and (other.data["event_source"], other.data["event_id"]) == told.identity
+            and other.dossier == logged.dossier
+            and (other.data["event_source"], other.data["event_id"]) == logged.identity
         ):
             return False
-    if told.name != "due_set":
+    if logged.name != "due_set":
         return True
-    follows = told.data["follows"]
+    follows = logged.data["follows"]
     followed = log.get((follows["source"], follows["id"]))
-    return followed is not None and followed.dossier == told.dossier and is_effective(followed, log, (*chain, told))
+    return followed is not None and followed.dossier == logged.dossier and is_effective(followed, log, (*chain, logged))
 
 
 def effective_events(code: str, log: dict[tuple[str, str], Told]) -> list[Told]:
-    own = {told.identity: told for told in log.values() if told.dossier == code}
-    return sorted((told for told in own.values() if is_effective(told, own)), key=lambda told: told.place)
+    own = {logged.identity: logged for logged in log.values() if logged.dossier == code}
+    return sorted((logged for logged in own.values() if is_effective(logged, own)), key=lambda logged: logged.place)

@@ -97,9 +97,9 @@ def shipments(events: Sequence[Event], chance: random.Random, most: int) -> list
         size = 1 if transport in ONE_AT_A_TIME else chance.randint(1, chance.choice((3, 10, most)))
         cut.append(Shipment(transport, events[start : start + size]))
         start += size
-    for told in list(cut):
+    for logged in list(cut):
         if chance.random() < 0.15:
-            again = [respelt(event, chance) for event in told.events]
+            again = [respelt(event, chance) for event in logged.events]
             transport = chance.choice(TRANSPORTS if len(again) == 1 else TRANSPORTS[3:])
             cut.insert(chance.randint(0, len(cut)), Shipment(transport, again))
     waves: list[list[Shipment]] = []

@@ -23,11 +23,11 @@ from shared.dossiers.rules.voids import absent_void_targets, void_problems
 from shared.vocabulary.events import DossierCode, EventName
 from shared.vocabulary.events import Event as Recorded
 from tests.oracle.comparison import ITEM_FIELDS, differences
-from tests.oracle.examples import RECEIVED, SYSTEM, told
+from tests.oracle.computation import Computation, compute
+from tests.oracle.examples import RECEIVED, SYSTEM, logged
 from tests.oracle.figures import dossiers_behind, places
 from tests.oracle.histories import Event, Seeded, arrival, seeded_tenant, tenants, written
 from tests.oracle.log import instant, local_date
-from tests.oracle.reckoning import Reckoning, reckon
 
 CASES = int(os.environ.get("MOTCUA_ORACLE_CASES") or os.environ.get("ORACLE_CASES") or "1500")
 CHUNK = 300
@@ -123,9 +123,9 @@ def product_places(dossier: Dossier, start: date, to: date) -> set[str]:
 # ----------------------------------------------------------------------------------------------- the comparison
 
 
-def days_of_interest(oracle: Reckoning) -> list[date]:
+def days_of_interest(oracle: Computation) -> list[date]:
     """Every local date the history names, and its neighbours."""
-    moments = [told.time for told in oracle.events] + [when for _, when in oracle.setting]
+    moments = [logged.time for logged in oracle.events] + [when for _, when in oracle.setting]
     days = {local_date(moment) + timedelta(days=shift) for moment in moments for shift in (-1, 0, 1)}
     return sorted(days)
 
@@ -140,12 +140,12 @@ def periods_of_interest(days: list[date]) -> list[tuple[date, date]]:
     return [*single, *ranges, *between, (days[0] - far, days[-1] + far), (days[-1] + far, days[-1] + far)]
 
 
-def disagreements(oracle: Reckoning, dossier: Dossier, problems: tuple[Any, ...]) -> list[str]:
+def disagreements(oracle: Computation, dossier: Dossier, problems: tuple[Any, ...]) -> list[str]:
     found = differences(oracle, as_answer(dossier, problems), fields=FIELDS)
-    told = [(event.source, event.id) for event in oracle.postponements]
+    logged = [(event.source, event.id) for event in oracle.postponements]
     got = [(setting.event.source, setting.event.id) for setting in dossier.postponements]
-    if told != got:
-        found.append(f"{oracle.code} postponements: oracle {told}, product {got}")
+    if logged != got:
+        found.append(f"{oracle.code} postponements: oracle {logged}, product {got}")
     for told_event in oracle.events:
         at = told_event.time
         if oracle.due_at_moment(at) != dossier.due_at_instant(at):
@@ -167,7 +167,7 @@ def disagreements(oracle: Reckoning, dossier: Dossier, problems: tuple[Any, ...]
 
 
 def all_disagreements(posted: list[Event]) -> dict[str, list[str]]:
-    oracle, product = reckon(posted), folded(posted)
+    oracle, product = compute(posted), folded(posted)
     assert oracle.keys() == product.keys()
     return {code: found for code in oracle if (found := disagreements(oracle[code], *product[code]))}
 
@@ -234,7 +234,7 @@ def test_drawn_histories(posted):
 @pytest.mark.parametrize("done_day", [16, 18, 19])
 @pytest.mark.parametrize("calendar_day", [13, 15, 17, 19, 21, 23])
 def test_a_calendar_change_near_two_pauses(request_day, done_day, calendar_day):
-    due = told(
+    due = logged(
         "due_set",
         f"{calendar_day} 08:00",
         source=SYSTEM,
@@ -243,10 +243,10 @@ def test_a_calendar_change_near_two_pauses(request_day, done_day, calendar_day):
         follows={"source": "s", "id": "done"},
     )
     pauses = [
-        told("supplement_requested", f"{request_day} 07:00"),
-        told("supplemented", f"{done_day} 08:00", "done"),
-        told("supplement_requested", "20 08:00"),
-        told("supplemented", "22 08:00"),
+        logged("supplement_requested", f"{request_day} 07:00"),
+        logged("supplemented", f"{done_day} 08:00", "done"),
+        logged("supplement_requested", "20 08:00"),
+        logged("supplemented", "22 08:00"),
     ]
     must_agree([RECEIVED, *pauses, due])
 
@@ -285,7 +285,7 @@ def test_every_prefix_of_a_log_agrees():
 def test_signed_counts_add_up_to_the_figures(seed):
     """Sums of dated counts over a tenant, as the product's counters hold them, against the oracle's columns."""
     posted = seeded_tenant(f"sums {seed}", CHUNK)
-    oracle, product = reckon(posted), folded(posted)
+    oracle, product = compute(posted), folded(posted)
     counts = [count for dossier, _ in product.values() for count in signed_counts(contributions(dossier))]
 
     def flow(measure: Measure, start: date, to: date) -> int:

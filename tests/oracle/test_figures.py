@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.oracle.comparison import figure_differences
-from tests.oracle.examples import RECEIVED, may, of, told
+from tests.oracle.computation import compute
+from tests.oracle.examples import RECEIVED, logged, may, of
 from tests.oracle.figures import (
     dossiers_behind,
     effective_to,
@@ -22,7 +23,6 @@ from tests.oracle.figures import (
     summary,
 )
 from tests.oracle.histories import seeded_tenant, tenants
-from tests.oracle.reckoning import reckon
 
 OPEN = {"open.total", "open.within"}
 LATE = {"open.total", "open.overdue"}
@@ -42,7 +42,7 @@ def test_an_open_dossier_is_new_then_carried_over_and_late_after_its_day():
 
 @pytest.mark.parametrize(("channel", "path"), [("online", "online"), ("direct", "direct"), ("postal", "postal")])
 def test_channels_apart(channel, path):
-    dossier = of(told("received", "12 08:00", channel=channel))
+    dossier = of(logged("received", "12 08:00", channel=channel))
     assert places(dossier, may(12), may(12)) == {"received.total", "received.new.total", f"received.new.{path}"} | OPEN
 
 
@@ -51,12 +51,12 @@ def test_channels_apart(channel, path):
     [("15 23:59", "early"), ("16 00:00", "on_time"), ("16 23:59", "on_time"), ("17 00:00", "late")],
 )
 def test_an_ended_dossier_is_classed_by_date(ended, kind):
-    dossier = of(RECEIVED, told("processed", ended))
+    dossier = of(RECEIVED, logged("processed", ended))
     assert places(dossier, may(1), may(31)) == NEW | {"resolved.total", f"resolved.{kind}"}
 
 
 def test_an_ended_dossier_on_both_sides_of_its_end():
-    dossier = of(RECEIVED, told("processed", "20 08:00"))
+    dossier = of(RECEIVED, logged("processed", "20 08:00"))
     assert places(dossier, may(12), may(15)) == NEW | OPEN
     assert places(dossier, may(18), may(19)) == CARRIED | LATE
     assert places(dossier, may(20), may(20)) == CARRIED | {"resolved.total", "resolved.late"}
@@ -64,20 +64,20 @@ def test_an_ended_dossier_on_both_sides_of_its_end():
 
 
 def test_no_due_date_is_on_time_and_within():
-    bare = told("received", "12 08:00")
+    bare = logged("received", "12 08:00")
     assert places(of(bare), may(12), may(31)) == NEW | OPEN
-    ended = of(bare, told("processed", "30 08:00"))
+    ended = of(bare, logged("processed", "30 08:00"))
     assert places(ended, may(13), may(31)) == CARRIED | {"resolved.total", "resolved.on_time"}
 
 
 @pytest.mark.parametrize("name", ["withdrawn", "stopped"])
 def test_withdrawn_and_stopped_are_classed_and_stand_beside(name):
-    dossier = of(RECEIVED, told(name, "17 08:00"))
+    dossier = of(RECEIVED, logged(name, "17 08:00"))
     assert places(dossier, may(17), may(17)) == CARRIED | {"resolved.total", "resolved.late", f"resolved.{name}"}
 
 
 def test_paused_is_within_whatever_the_date():
-    dossier = of(RECEIVED, told("supplement_requested", "17 08:00"), told("supplemented", "20 08:00"))
+    dossier = of(RECEIVED, logged("supplement_requested", "17 08:00"), logged("supplemented", "20 08:00"))
     assert places(dossier, may(16), may(16)) == CARRIED | OPEN
     assert places(dossier, may(17), may(17)) == CARRIED | OPEN | {"open.paused"}
     assert places(dossier, may(19), may(19)) == CARRIED | OPEN | {"open.paused"}
@@ -87,9 +87,9 @@ def test_paused_is_within_whatever_the_date():
 def test_the_date_at_the_end_of_the_period_counts_for_the_open():
     dossier = of(
         RECEIVED,
-        told("extended", "16 08:00", new_due_at="20 17:00"),
-        told("extended", "20 09:00", new_due_at="25 17:00"),
-        told("processed", "24 08:00"),
+        logged("extended", "16 08:00", new_due_at="20 17:00"),
+        logged("extended", "20 09:00", new_due_at="25 17:00"),
+        logged("processed", "24 08:00"),
     )
     assert places(dossier, may(1), may(15)) == NEW | OPEN  # due 16
     assert places(dossier, may(1), may(19)) == NEW | OPEN  # due 20
@@ -98,23 +98,23 @@ def test_the_date_at_the_end_of_the_period_counts_for_the_open():
 
 
 def test_a_rework_takes_the_first_end_back():
-    dossier = of(RECEIVED, told("processed", "13 08:00"), told("assigned", "14 08:00"), told("processed", "18 08:00"))
+    dossier = of(RECEIVED, logged("processed", "13 08:00"), logged("assigned", "14 08:00"), logged("processed", "18 08:00"))
     assert places(dossier, may(13), may(13)) == CARRIED | OPEN
     assert places(dossier, may(18), may(18)) == CARRIED | {"resolved.total", "resolved.late"}
 
 
 def test_a_date_set_after_the_end_changes_nothing():
-    dossier = of(RECEIVED, told("processed", "15 08:00"), told("extended", "15 09:00", new_due_at="15 17:00"))
+    dossier = of(RECEIVED, logged("processed", "15 08:00"), logged("extended", "15 09:00", new_due_at="15 17:00"))
     assert places(dossier, may(15), may(15)) == CARRIED | {"resolved.total", "resolved.early"}
 
 
 def test_never_received_is_in_no_figure():
-    dossier = of(told("submitted", "12 08:00"), told("processed", "13 08:00"))
+    dossier = of(logged("submitted", "12 08:00"), logged("processed", "13 08:00"))
     assert places(dossier, may(1), may(31)) == set()
 
 
 def test_the_local_day_counts_not_the_utc_one():
-    dossier = of(told("received", "12 00:00", due_at="16 00:00"), told("processed", "17 00:00"))
+    dossier = of(logged("received", "12 00:00", due_at="16 00:00"), logged("processed", "17 00:00"))
     assert places(dossier, may(12), may(12)) == NEW | OPEN
     assert "resolved.late" in places(dossier, may(17), may(17))
     assert "open.within" in places(dossier, may(16), may(16))
@@ -127,7 +127,7 @@ def small_tenant():
     for number, (name, agency, channel, ended) in enumerate(lines):
         code = f"H51-220512-000{number}"
         events.append(
-            told(
+            logged(
                 "received",
                 "12 08:00",
                 name,
@@ -139,8 +139,8 @@ def small_tenant():
             )
         )
         if ended:
-            events.append(told("processed", ended, f"{name}-", code=code))
-    return reckon(events)
+            events.append(logged("processed", ended, f"{name}-", code=code))
+    return compute(events)
 
 
 def test_a_summary_by_hand():
@@ -190,7 +190,7 @@ def test_a_period_that_has_not_ended_ends_today():
 
 
 def hold_identities(events, starts, lengths):
-    dossiers = reckon(events).values()
+    dossiers = compute(events).values()
     for start in starts:
         for length in lengths:
             to = start + timedelta(days=length)

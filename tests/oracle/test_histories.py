@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from tests.oracle.computation import STATUS, compute
 from tests.oracle.histories import SYSTEM, seeded_tenant
 from tests.oracle.log import instant
-from tests.oracle.reckoning import STATUS, reckon
 
 ANOMALIES = {
     "unexpected_step",
@@ -29,7 +29,7 @@ CODE = re.compile(r"^(?:\d{3}\.\d{2}\.\d{2}\.[A-Y]\d{2}|[A-Y]\d{2}(?:\.\d{2,3}){
 
 
 def test_every_status_end_and_anomaly_occurs():
-    dossiers = reckon(seeded_tenant("reach", 600)).values()
+    dossiers = compute(seeded_tenant("reach", 600)).values()
     anomalies = Counter(code for dossier in dossiers for code, _, _ in dossier.anomalies)
     assert {code for code in ANOMALIES if anomalies[code] < 5} == set()
     assert {dossier.status for dossier in dossiers} == {None, *STATUS.values()}

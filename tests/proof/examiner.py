@@ -12,10 +12,10 @@ from typing import Any
 
 from tests.oracle.answers import UNKNOWN, Judge, figure, pieces_of
 from tests.oracle.comparison import figure_differences
+from tests.oracle.computation import Computation
 from tests.oracle.figures import PATHS, Scope, dossiers_behind, effective_to, scope, summary
 from tests.oracle.histories import Event
 from tests.oracle.log import instant
-from tests.oracle.reckoning import Reckoning
 from tests.oracle.stack import FIELDS, Reader, of
 from tests.oracle.tree import OracleTree, Version, changes
 
@@ -78,7 +78,7 @@ class Examiner(Judge):
         rest = self._beside(others)
         places: dict[str | None, bool] = {}
 
-        def inside(dossier: Reckoning) -> bool:
+        def inside(dossier: Computation) -> bool:
             if dossier.agency not in places:
                 places[dossier.agency] = tree.holds(agency, dossier.agency)
             return places[dossier.agency] and rest(dossier)
@@ -148,7 +148,7 @@ class Examiner(Judge):
         self.compared["rates"] += len(expected["rates"])
         self.differences += [f"{self.tenant} {asked}: {found}" for found in figure_differences(expected, answer)]
 
-    def _of(self, question: Question, dossiers: Sequence[Reckoning] | None = None) -> dict[str, Any]:
+    def _of(self, question: Question, dossiers: Sequence[Computation] | None = None) -> dict[str, Any]:
         if dossiers is not None:
             return summary(dossiers, question.start, question.to)
         return summary(self.dossiers, question.start, question.to, question.belongs)
@@ -173,7 +173,7 @@ class Examiner(Judge):
             for key, begin, end in pieces:
                 self._same(summary(self.dossiers, begin, end, question.belongs), rows[key], f"{asked} row {key}")
             return
-        groups: dict[str, list[Reckoning]] = {}
+        groups: dict[str, list[Computation]] = {}
         row_of = self._key(by, question)
         for dossier in filter(question.belongs, self.dossiers):
             groups.setdefault(row_of(dossier), []).append(dossier)
@@ -232,11 +232,11 @@ class Question:
         self.belongs = belongs
 
 
-def _everything(_dossier: Reckoning) -> bool:
+def _everything(_dossier: Computation) -> bool:
     return True
 
 
-def messiness(events: Sequence[Event], dossiers: Sequence[Reckoning]) -> Counter[str]:
+def messiness(events: Sequence[Event], dossiers: Sequence[Computation]) -> Counter[str]:
     """How many dossiers have what; ``events`` in the order in which they were told, each once."""
     found: Counter[str] = Counter()
     last_told: dict[str, datetime] = {}
@@ -246,7 +246,7 @@ def messiness(events: Sequence[Event], dossiers: Sequence[Reckoning]) -> Counter
         if moment < last_told.setdefault(code, moment):
             disordered.add(code)
         last_told[code] = max(moment, last_told[code])
-    told_of: dict[str, int] = Counter(event["subject"] for event in events)
+    read_reported: dict[str, int] = Counter(event["subject"] for event in events)
     void_of: Counter[str] = Counter(event["subject"] for event in events if ".voided." in event["type"])
     for dossier in dossiers:
         names = Counter(told.name for told in dossier.events)
@@ -255,7 +255,7 @@ def messiness(events: Sequence[Event], dossiers: Sequence[Reckoning]) -> Counter
         dates = dossier.due_dates(dossier.setting)[1]
         traits = {
             "out of order": dossier.code in disordered,
-            "with an event voided": told_of[dossier.code] - void_of[dossier.code] > len(dossier.events),
+            "with an event voided": read_reported[dossier.code] - void_of[dossier.code] > len(dossier.events),
             "reworked after an end": reworked,
             "transferred": names["transferred"] > 0,
             "supplemented twice or more": names["supplemented"] > 1,

@@ -74,7 +74,7 @@ def measured(run: LocalRun, console: Console, *, rate: int, seconds: float) -> f
     """The 99th percentile, in seconds; raises if the figures are not exactly what was told."""
     found = asyncio.run(_measured(run, rate, seconds))
     told, acknowledged = found.ages(found.due), found.ages(found.acknowledged)
-    for name, ages in (("told", told), ("acknowledged", acknowledged)):
+    for name, ages in (("logged", told), ("acknowledged", acknowledged)):
         shown = ", ".join(f"p{share * 100:.0f} {percentile(ages, share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99))
         console.print(f"from {name} to counted: {shown}, worst {ages[-1] * 1000:.0f} ms", highlight=False)
     console.print(

@@ -1,6 +1,6 @@
 """The headline of 2022 at full size: 894,541 dossiers through the API, counted, and brought to a portal that refuses some.
 
-The practice portal insists on its catalogue, so it takes the dossiers of the procedures that it knows and refuses the rest
+The mock portal insists on its catalogue, so it takes the dossiers of the procedures that it knows and refuses the rest
 one by one (-5), which parks them with its reason. Nothing is told to the product but the events.
 """
 

@@ -124,14 +124,14 @@ async def _examine_tenant(
     log = await _log(stack)
     now = Examiner(stack, events, seed, versions)
     now._expect("log", [identity(event) for event in now.events], sorted_like(now.events, log), tenant)
-    pasts = [_past(now, log, seed, chance) for _ in range(PASTS)]
+    as_of_views = [_past(now, log, seed, chance) for _ in range(PASTS)]
     for kind in _kinds(chance, questions):
-        await (chance.choice(pasts) if kind == "as of" else now).ask(kind)
+        await (chance.choice(as_of_views) if kind == "as of" else now).ask(kind)
     tally.dossiers += len(now.dossiers)
     tally.events += len(now.events)
     tally.told += stack.sent
     tally.messy += messiness(unique(events), now.dossiers)
-    for examiner in (now, *pasts):
+    for examiner in (now, *as_of_views):
         tally.asked += examiner.asked
         tally.compared += examiner.compared
         tally.differences += examiner.differences

@@ -40,7 +40,7 @@ def z(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def told(name: str, number: int, when: datetime, id_: str | None = None, **data):
+def logged(name: str, number: int, when: datetime, id_: str | None = None, **data):
     if name == "received":
         data = {"procedure_code": "1.005129", "agency_code": "H51.12", "channel": "direct"} | data
     data = {key: z(value) if isinstance(value, datetime) else value for key, value in data.items()}

@@ -11,7 +11,7 @@ CODE = "H51.12-260512-0003"
 SOURCE = "urn:test"
 
 
-def told(number: int, name: str, time: str, **data: Any) -> dict[str, Any]:
+def logged(number: int, name: str, time: str, **data: Any) -> dict[str, Any]:
     return {
         "specversion": "1.0",
         "id": str(number),
@@ -33,7 +33,7 @@ APPLICANT = {
     "address": "12 Lê Lợi",
 }
 HISTORY = [
-    told(
+    logged(
         1,
         "received",
         "2026-05-12T08:30:00+07:00",
@@ -43,11 +43,11 @@ HISTORY = [
         due_at="2026-05-20T17:00:00+07:00",
         applicant=APPLICANT,
     ),
-    told(2, "assigned", "2026-05-12T09:00:00+07:00", department="Phòng A1"),
-    told(3, "supplement_requested", "2026-05-13T09:00:00+07:00", content="Bản sao"),
-    told(4, "supplemented", "2026-05-15T09:00:00+07:00", new_due_at="2026-05-25T17:00:00+07:00"),
-    told(5, "assigned", "2026-05-16T09:00:00+07:00"),
-    told(6, "voided", "2026-05-16T10:00:00+07:00", event_id="5", event_source=SOURCE, reason="nhầm"),
+    logged(2, "assigned", "2026-05-12T09:00:00+07:00", department="Phòng A1"),
+    logged(3, "supplement_requested", "2026-05-13T09:00:00+07:00", content="Bản sao"),
+    logged(4, "supplemented", "2026-05-15T09:00:00+07:00", new_due_at="2026-05-25T17:00:00+07:00"),
+    logged(5, "assigned", "2026-05-16T09:00:00+07:00"),
+    logged(6, "voided", "2026-05-16T10:00:00+07:00", event_id="5", event_source=SOURCE, reason="nhầm"),
 ]
 
 

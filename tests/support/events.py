@@ -23,8 +23,8 @@ JSON = {"content-type": "application/json"}
 
 
 def event(name: str = "received", /, **changes: Any) -> dict[str, Any]:
-    told = copy.deepcopy(MODELS[EventName(name).type].model_config["json_schema_extra"]["examples"][0])  # type: ignore[index,call-overload]
-    return told | {"id": f"e{next(SERIAL)}"} | changes
+    logged = copy.deepcopy(MODELS[EventName(name).type].model_config["json_schema_extra"]["examples"][0])  # type: ignore[index,call-overload]
+    return logged | {"id": f"e{next(SERIAL)}"} | changes
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
 
 
 @pytest.fixture
-async def teller(api: Served) -> httpx.AsyncClient:
+async def writer(api: Served) -> httpx.AsyncClient:
     return await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
 
 

@@ -1,4 +1,4 @@
-"""What the projection should hold, reckoned from the log in plain Python, and what it does hold."""
+"""What the projection should hold, computed from the log in plain Python, and what it does hold."""
 
 from __future__ import annotations
 

@@ -55,11 +55,11 @@ class Examined:
         rows, blocks = looked_at(plan), plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
         self.most_rows = max(self.most_rows, rows)
         whole = [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
-        told = f"{what}: {' '.join(query.split())[:3000]}"
+        logged = f"{what}: {' '.join(query.split())[:3000]}"
         if BIG.intersection(whole):
-            self.faults.append(f"reads {', '.join(BIG.intersection(whole))} whole: {told}")
+            self.faults.append(f"reads {', '.join(BIG.intersection(whole))} whole: {logged}")
         if rows > most or blocks > max(MOST_BLOCKS, most):
-            self.faults.append(f"looks at {rows:,} rows, {blocks:,} blocks: {told}: {json.dumps(plan)[:4000]}")
+            self.faults.append(f"looks at {rows:,} rows, {blocks:,} blocks: {logged}: {json.dumps(plan)[:4000]}")
 
 
 async def examine(examined: Examined, link: asyncpg.Connection, said: Said, what: str, most: int = MOST_ROWS) -> None:
@@ -70,10 +70,10 @@ async def examine(examined: Examined, link: asyncpg.Connection, said: Said, what
         change = link.transaction()
         await change.start()
         try:
-            told = await link.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON, TIMING off) {query}", *arguments)
+            logged = await link.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON, TIMING off) {query}", *arguments)
         finally:
             await change.rollback()
-        examined.note(what, query, json.loads(told)[0]["Plan"], most)
+        examined.note(what, query, json.loads(logged)[0]["Plan"], most)
 
 
 async def page_after(client: httpx.AsyncClient, query: str, dossiers: int) -> str:

@@ -30,8 +30,8 @@ class Said:
         said, self.all = self.all, []
         return said
 
-    def note(self, told: asyncpg.connection.LoggedQuery) -> None:
-        self.add(told.query, told.args)
+    def note(self, logged: asyncpg.connection.LoggedQuery) -> None:
+        self.add(logged.query, logged.args)
 
     def add(self, query: str, arguments: Sequence[Any] | None) -> None:
         text = " ".join(query.split())

@@ -59,8 +59,8 @@ class Province:
 
 def received(number: int, agency: str) -> dict[str, Any]:
     unit = ".".join(agency.split(".")[:2])
-    told = event("received", subject=f"{unit}-180102-{number:05}")
-    return told | {"data": {"procedure_code": "1.005129", "agency_code": agency, "channel": "direct"}}
+    logged = event("received", subject=f"{unit}-180102-{number:05}")
+    return logged | {"data": {"procedure_code": "1.005129", "agency_code": agency, "channel": "direct"}}
 
 
 async def province_of(api: Served) -> Province:

@@ -1,4 +1,4 @@
-"""Both sides of a sync for a test: our database with a log and ledger, and a practice portal of the test's own."""
+"""Both sides of a sync for a test: our database with a log and ledger, and a mock portal of the test's own."""
 
 import asyncio
 import contextlib
@@ -232,13 +232,13 @@ class Side:
             assert positions == sorted(positions), (code, positions)
             keys = [(step["ThoiDiemXuLy"], step["TrangThai"], step["NguoiXuLy"]) for step in held["progress"]]
             assert len(set(keys)) == len(keys)
-            told = await self.fetch(
+            logged = await self.fetch(
                 "SELECT happened_at, status, officer, acknowledged_at FROM sync_step WHERE dossier_code = $1", code
             )
-            assert all(step["acknowledged_at"] is not None for step in told)
+            assert all(step["acknowledged_at"] is not None for step in logged)
             assert sorted(keys) == sorted(
                 ((step["happened_at"] + timedelta(hours=7)).strftime("%Y%m%d%H%M%S"), str(step["status"]), step["officer"])
-                for step in told
+                for step in logged
             )
 
 

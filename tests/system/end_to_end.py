@@ -19,9 +19,9 @@ import httpx
 import orjson
 
 from tests.oracle.answers import Judge
+from tests.oracle.computation import Computation
 from tests.oracle.histories import AGENCIES, CHANNELS, PROCEDURES, Event, event, written
 from tests.oracle.log import LOCAL, local_date
-from tests.oracle.reckoning import Reckoning
 from tests.oracle.stack import KNOWN_AGENCIES, Identity, Reader, Shipment, identity, name_of, packed
 from tests.system.local_run import KEY, ROOT, LocalRun
 
@@ -251,7 +251,7 @@ class Product:
 
     # ---- the judgement
 
-    async def judged(self, agencies: Agencies, *, tidy: set[str], seed: int | str = 0) -> dict[str, Reckoning]:
+    async def judged(self, agencies: Agencies, *, tidy: set[str], seed: int | str = 0) -> dict[str, Computation]:
         """Log, states, figures and portal are what the oracle says; what was acknowledged is in the log, once."""
         items = await self.log()
         logged = {identity(item["event"]): item["position"] for item in items}
@@ -308,7 +308,7 @@ async def tell_terms(client: httpx.AsyncClient) -> None:
         assert answer.status_code == 200, answer.text
 
 
-def is_sendable(dossier: Reckoning) -> bool:
+def is_sendable(dossier: Computation) -> bool:
     """Portal protocol, 11.4: what cannot be absent. Statuses 1 and 3 need no reception."""
     if dossier.status is None or dossier.procedure is None:
         return False
@@ -319,21 +319,21 @@ def portal_time(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone(LOCAL).strftime("%Y%m%d%H%M%S")
 
 
-def officer_of(dossier: Reckoning, index: int) -> str:
+def officer_of(dossier: Computation, index: int) -> str:
     """The officer's code, else the name of the agency that had the dossier then."""
     told = dossier.events[index]
-    agency = Reckoning(dossier.code, dossier.events[: index + 1]).agency or TENANT
+    agency = Computation(dossier.code, dossier.events[: index + 1]).agency or TENANT
     return str(told.data.get("officer") or (name_of(agency) if agency in KNOWN_AGENCIES else agency))
 
 
-def steps_of(dossier: Reckoning) -> list[tuple[str, str, str]]:
+def steps_of(dossier: Computation) -> list[tuple[str, str, str]]:
     """'One for each effective status-bearing event, also for transferred and extended (status unchanged)', in fold order;
     each natural key once, none before there is a status."""
     found: list[tuple[str, str, str]] = []
     status: int | None = None
     for index, (told, role) in enumerate(zip(dossier.events, dossier.roles, strict=True)):
         if role is not None:
-            status = Reckoning(dossier.code, dossier.events[: index + 1]).status
+            status = Computation(dossier.code, dossier.events[: index + 1]).status
         if status is not None and (role is not None or told.name in STEP_NAMES):
             key = (portal_time(told.time), str(status), officer_of(dossier, index))
             if key not in found:
@@ -341,7 +341,7 @@ def steps_of(dossier: Reckoning) -> list[tuple[str, str, str]]:
     return found
 
 
-def portal_differences(oracle: dict[str, Reckoning], held: dict[str, dict[str, Any]], *, tidy: set[str]) -> list[str]:
+def portal_differences(oracle: dict[str, Computation], held: dict[str, dict[str, Any]], *, tidy: set[str]) -> list[str]:
     """What the portal holds against what the oracle says; of tidy dossiers the steps in their order and no other."""
     found = [f"{code}: the portal holds it, nobody told of it" for code in held.keys() - oracle.keys()]
     for code, dossier in oracle.items():

@@ -188,7 +188,7 @@ async def get_alarm(
     " counts in the metric `motcua_audit_alarms`. The first acknowledgement stays.",
     responses=error_answers(404),
 )
-async def acknowledge(context: RequestContext, caller: Auditor, alarm_id: Id, told: AcknowledgeIn) -> AlarmItem:
+async def acknowledge(context: RequestContext, caller: Auditor, alarm_id: Id, body: AcknowledgeIn) -> AlarmItem:
     """Keep it."""
     async with driver_session(context.engine) as connection:
         await alarms.acknowledge(
@@ -196,7 +196,7 @@ async def acknowledge(context: RequestContext, caller: Auditor, alarm_id: Id, to
             caller.tenant,
             alarm_id,
             key_id=caller.key_id,
-            note=told.note,
+            note=body.note,
             now=await queue.clock(connection),
         )
         found = await alarms.alarm(connection, caller.tenant, alarm_id)

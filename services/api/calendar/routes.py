@@ -71,7 +71,7 @@ stands elsewhere, and never with `replace`. Else 403 with the row, and nothing i
     responses=error_answers(400, 413, 415),
     openapi_extra=body_described(_ITEMS, _EXAMPLE, _CSV_EXAMPLE),
 )
-async def tell_office_hours(
+async def put_office_hours_of(
     request: Request,
     context: RequestContext,
     caller: Annotated[Caller, Depends(requires(Permission.ADMIN))],
@@ -79,22 +79,22 @@ async def tell_office_hours(
 ) -> Change:
     """Take office hours."""
     refuse_replacing(caller, replace=replace)
-    told = await read_body(request, items.SHEET)
-    found = await validated(_ITEMS, told, context.turnstile.turn, lambda item: item)
+    body = await read_body(request, items.SHEET)
+    found = await validated(_ITEMS, body, context.fairness.turn, lambda item: item)
     try:
-        hours = await _hours(found, caller.tenant, context.turnstile.turn)
+        hours = await _hours(found, caller.tenant, context.fairness.turn)
         async with driver_session(context.engine) as connection, connection.transaction():
             if caller.agency is None or caller.has_whole_province:
                 change = await put_office_hours(connection, caller.tenant, hours, replace=replace)
             else:
-                told_hours = list(hours.items())
-                change = await own_rows.put_own_office_hours(connection, caller.tenant, caller.agency, told_hours)
+                by_agency = list(hours.items())
+                change = await own_rows.put_own_office_hours(connection, caller.tenant, caller.agency, by_agency)
     except (InvalidInput, Forbidden) as error:
-        raise pointed(error, told) from error
+        raise pointed(error, body) from error
     return Change.model_validate(change, from_attributes=True)
 
 
-async def _hours(told: list[OfficeHoursItem], tenant: Tenant, turn: Turn) -> dict[AgencyCode, OfficeHours | None]:
+async def _hours(body: list[OfficeHoursItem], tenant: Tenant, turn: Turn) -> dict[AgencyCode, OfficeHours | None]:
     """By agency, in the order told: each comes once.
 
     Raises:
@@ -102,7 +102,7 @@ async def _hours(told: list[OfficeHoursItem], tenant: Tenant, turn: Turn) -> dic
     """
     hours: dict[AgencyCode, OfficeHours | None] = {}
     errors: list[FieldError] = []
-    for index, item in enumerate(told):
+    for index, item in enumerate(body):
         if index % _ITEMS_AT_ONCE == 0:
             await turn()
         if len(errors) >= MOST_FAULTS:
@@ -112,7 +112,7 @@ async def _hours(told: list[OfficeHoursItem], tenant: Tenant, turn: Turn) -> dic
         if tenant_of_agency(item.code) != tenant:
             errors.append(FieldError(f"/{index}/agency", "other_tenant", f"an agency of {tenant}"))
         try:
-            hours[item.code] = item.told()
+            hours[item.code] = item.to_domain()
         except ValueError:
             errors.append(FieldError(f"/{index}/hours", "office_hours", "spans in order, apart and not empty"))
     if errors:

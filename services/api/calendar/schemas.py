@@ -42,7 +42,7 @@ class OfficeHoursItem(BaseModel):
         """The agency's code in its present form."""
         return present_form(self.agency)
 
-    def told(self) -> OfficeHours | None:
+    def to_domain(self) -> OfficeHours | None:
         """The item as the domain knows it.
 
         Raises:

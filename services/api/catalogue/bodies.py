@@ -55,7 +55,7 @@ async def read_body(
         InvalidFields: no array, too many items, or one that is too long.
         InvalidInput: no CSV of this kind.
     """
-    turn = context_of(request).turnstile.turn
+    turn = context_of(request).fairness.turn
     body = b"".join([chunk async for chunk in request.stream()])
     if _is_of(request, "text/csv"):
         rows: list[bytes] = []
@@ -87,7 +87,7 @@ async def read_array(request: Request, most: int) -> CatalogueBody:
         raise Refused(messages.UNSUPPORTED_TYPE)
     if not body:
         raise InvalidFields.of("", "missing")
-    cutter = Cutter(body, context_of(request).turnstile.turn, LONGEST_ITEM)
+    cutter = Cutter(body, context_of(request).fairness.turn, LONGEST_ITEM)
     found = await _last(cutter, await cutter.items(most + 1))
     if len(found) > most:
         raise InvalidFields.of("", "too_long", max_length=most)
@@ -95,8 +95,8 @@ async def read_array(request: Request, most: int) -> CatalogueBody:
 
 
 def _is_of(request: Request, content_type: str) -> bool:
-    told = request.headers.get("content-type", "application/json").partition(";")[0]
-    return told.strip().lower() == content_type
+    body = request.headers.get("content-type", "application/json").partition(";")[0]
+    return body.strip().lower() == content_type
 
 
 async def _members(cutter: Cutter, within: str) -> CatalogueBody:
@@ -119,14 +119,14 @@ async def _members(cutter: Cutter, within: str) -> CatalogueBody:
     return CatalogueBody(found or [], place, from_csv=False, others=b"{%b}" % rest)
 
 
-async def _last(cutter: Cutter, told: _T) -> _T:
+async def _last(cutter: Cutter, body: _T) -> _T:
     """What was told, after which nothing comes."""
     await cutter.end()
-    return told
+    return body
 
 
 async def validated(
-    adapter: TypeAdapter[list[_M]], told: CatalogueBody, turn: Turn, convert: Callable[[_M], _T]
+    adapter: TypeAdapter[list[_M]], body: CatalogueBody, turn: Turn, convert: Callable[[_M], _T]
 ) -> list[_T]:
     """What the items of a body say, some at a time; pointers of a CSV name the row in the spreadsheet.
 
@@ -137,27 +137,27 @@ async def validated(
     found: list[_T] = []
     faults: list[Fault] = []
     start = 0
-    while start < len(told.items) and len(faults) < MOST_FAULTS:
+    while start < len(body.items) and len(faults) < MOST_FAULTS:
         await turn()
         end, size = start, 0
-        while end < len(told.items) and end - start < _ITEMS_AT_ONCE and (end == start or size < _BYTES_AT_ONCE):
-            size += len(told.items[end])
+        while end < len(body.items) and end - start < _ITEMS_AT_ONCE and (end == start or size < _BYTES_AT_ONCE):
+            size += len(body.items[end])
             end += 1
         try:
-            found += map(convert, adapter.validate_json(b"[%b]" % b",".join(told.items[start:end])))
+            found += map(convert, adapter.validate_json(b"[%b]" % b",".join(body.items[start:end])))
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
             if details[0]["type"] == "json_invalid":
                 raise Refused(messages.MALFORMED) from error
             moved = [{**detail, "loc": (start + int(detail["loc"][0]), *detail["loc"][1:])} for detail in details]
-            faults += faults_of(moved, prefix=told.where)
+            faults += faults_of(moved, prefix=body.where)
         start = end
     if faults:
-        raise InvalidFields(_pointed(faults[:MOST_FAULTS], told))
+        raise InvalidFields(_pointed(faults[:MOST_FAULTS], body))
     return found
 
 
-def validated_others(adapter: TypeAdapter[_T], told: CatalogueBody) -> _T:
+def validated_others(adapter: TypeAdapter[_T], body: CatalogueBody) -> _T:
     """The body without its items.
 
     Raises:
@@ -165,16 +165,16 @@ def validated_others(adapter: TypeAdapter[_T], told: CatalogueBody) -> _T:
         InvalidFields: something of it is wrong.
     """
     try:
-        return adapter.validate_json(told.others)
+        return adapter.validate_json(body.others)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
         if details[0]["type"] == "json_invalid":
             raise Refused(messages.MALFORMED) from error
-        raise InvalidFields(_pointed(faults_of(details), told)) from error
+        raise InvalidFields(_pointed(faults_of(details), body)) from error
 
 
-def _pointed(faults: list[Fault], told: CatalogueBody) -> list[Fault]:
-    return [Fault(_in_sheet(fault.pointer), fault.type, fault.values) for fault in faults] if told.from_csv else faults
+def _pointed(faults: list[Fault], body: CatalogueBody) -> list[Fault]:
+    return [Fault(_in_sheet(fault.pointer), fault.type, fault.values) for fault in faults] if body.from_csv else faults
 
 
 def _in_sheet(pointer: str) -> str:
@@ -185,9 +185,9 @@ def _in_sheet(pointer: str) -> str:
     return "/".join(parts)
 
 
-def pointed(error: InvalidInput | Forbidden, told: CatalogueBody) -> InvalidInput | Forbidden:
+def pointed(error: InvalidInput | Forbidden, body: CatalogueBody) -> InvalidInput | Forbidden:
     """The same error with pointers into the body as it was told."""
-    if not told.from_csv:
+    if not body.from_csv:
         return error
     errors = [FieldError(_in_sheet(one.pointer), one.code, one.detail) for one in error.errors]
     return Forbidden(str(error), errors) if isinstance(error, Forbidden) else InvalidInput(errors)

@@ -147,8 +147,8 @@ it is on every day. Else 403 with the row, and nothing is written.""",
 async def put_agencies(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
     """Take agencies."""
     refuse_replacing(caller, replace=replace)
-    told = await read_body(request, items.AGENCY_SHEET)
-    agencies = await validated(_AGENCIES, told, context.turnstile.turn, AgencyItem.told)
+    body = await read_body(request, items.AGENCY_SHEET)
+    agencies = await validated(_AGENCIES, body, context.fairness.turn, AgencyItem.to_domain)
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             if caller.agency is None or caller.has_whole_province:
@@ -156,7 +156,7 @@ async def put_agencies(request: Request, context: RequestContext, caller: Admin,
             else:
                 change = await own_rows.put_own_agencies(connection, caller.tenant, caller.agency, agencies)
     except (InvalidInput, Forbidden) as error:
-        raise pointed(error, told) from error
+        raise pointed(error, body) from error
     context.catalogues.forget(caller.tenant)
     return Change.model_validate(change, from_attributes=True)
 
@@ -213,13 +213,13 @@ async def get_procedure(
 )
 async def put_procedures(request: Request, context: RequestContext, caller: WholeAdmin, replace: Replace = False) -> Change:
     """Take procedures."""
-    told = await read_body(request, items.PROCEDURE_SHEET, items.nested_limit)
-    procedures = await validated(_PROCEDURES, told, context.turnstile.turn, ProcedureItem.told)
+    body = await read_body(request, items.PROCEDURE_SHEET, items.nested_limit)
+    procedures = await validated(_PROCEDURES, body, context.fairness.turn, ProcedureItem.to_domain)
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             change = await changes.put_procedures(connection, caller.tenant, procedures, replace=replace)
     except InvalidInput as error:
-        raise pointed(error, told) from error
+        raise pointed(error, body) from error
     context.catalogues.forget(caller.tenant)
     return Change.model_validate(change, from_attributes=True)
 
@@ -264,20 +264,20 @@ async def put_calendar(
     ] = None,
 ) -> Change:
     """Take days and years."""
-    told_years: set[str] = set()
-    told = await read_body(request, items.CALENDAR_SHEET, partial(_note_year, told_years), within="days")
-    if confirmed_years is not None and not told.from_csv:
+    years_given: set[str] = set()
+    body = await read_body(request, items.CALENDAR_SHEET, partial(_note_year, years_given), within="days")
+    if confirmed_years is not None and not body.from_csv:
         raise InvalidInput.of("/confirmed_years", "csv_only", "only with CSV: JSON names them in the body")
-    if told.from_csv:
-        years = told_years if confirmed_years is None else {year for year in confirmed_years.split(",") if year}
-        told = replace_part(told, others=orjson.dumps({"confirmed_years": sorted(int(year) for year in years)}))
-    calendar = validated_others(_CALENDAR, told)
-    days = await validated(_DAYS, told, context.turnstile.turn, DayItem.told)
+    if body.from_csv:
+        years = years_given if confirmed_years is None else {year for year in confirmed_years.split(",") if year}
+        body = replace_part(body, others=orjson.dumps({"confirmed_years": sorted(int(year) for year in years)}))
+    calendar = validated_others(_CALENDAR, body)
+    days = await validated(_DAYS, body, context.fairness.turn, DayItem.to_domain)
     try:
         async with driver_session(context.engine) as connection, connection.transaction():
             change = await changes.put_calendar(connection, caller.tenant, days, calendar.confirmed_years, replace=replace)
     except InvalidInput as error:
-        raise pointed(error, told) from error
+        raise pointed(error, body) from error
     return Change.model_validate(change, from_attributes=True)
 
 

@@ -56,7 +56,7 @@ class AgencyItem(_Item):
         [], max_length=100, description="Other codes that name it, such as the old form 000.00.12.H51."
     )
 
-    def told(self) -> AgencyVersion:
+    def to_domain(self) -> AgencyVersion:
         """The item as the domain knows it."""
         return AgencyVersion(
             code=AgencyCode(self.code),
@@ -137,7 +137,7 @@ class ProcedureItem(_Item):
         None, description="Online service level (dịch vụ công trực tuyến toàn trình, một phần, không)."
     )
 
-    def told(self) -> Procedure:
+    def to_domain(self) -> Procedure:
         """The item as the database knows it."""
         return Procedure(
             code=ProcedureCode(self.code),
@@ -166,7 +166,7 @@ class DayItem(_Item):
         "", description="The paper that says so (văn bản)."
     )
 
-    def told(self) -> CalendarDay:
+    def to_domain(self) -> CalendarDay:
         """The item as the database knows it."""
         return CalendarDay(self.date, self.kind, self.source)
 

@@ -105,9 +105,9 @@ def _unknown(dossier: Dossier, timeline: Sequence[TimelineEntry], access: Access
     found: list[Anomaly] = []
     if core is not None and dossier.procedure_code not in access.catalogue.procedures:
         found.append(Anomaly.of(AnomalyCode.UNKNOWN_PROCEDURE, core))
-    told = transferred or core
-    if told is not None and dossier.agency_code is not None and not _known(dossier, access):
-        found.append(Anomaly.of(AnomalyCode.UNKNOWN_AGENCY, told))
+    cause = transferred or core
+    if cause is not None and dossier.agency_code is not None and not _known(dossier, access):
+        found.append(Anomaly.of(AnomalyCode.UNKNOWN_AGENCY, cause))
     return found
 
 

@@ -62,10 +62,10 @@ async def listed_then(
             total = await pages.count(connection, selection) if with_count else None
             return _Page([item(one, view.then) for one in found], mark, view.prefix.as_of, total)
 
-        return await context.pasts.look(caller, as_of, answer, patient=patient)
+        return await context.as_of_views.read(caller, as_of, answer, patient=patient)
 
     async def lines() -> AsyncGenerator[str, None]:
-        # what takes too long to reckon is answered later, as for a page: nothing has been sent yet
+        # what takes too long to compute is answered later, as for a page: nothing has been sent yet
         first = current = await page(
             as_of, after, PAGE_OF_STREAM if asked.limit is None else min(PAGE_OF_STREAM, asked.limit)
         )

@@ -45,9 +45,9 @@ class _Place:
         self.refold()
 
 
-async def seen(connection: DriverConnection, access: Access, codes: Collection[DossierCode]) -> set[DossierCode]:
+async def visible_dossiers(connection: DriverConnection, access: Access, codes: Collection[DossierCode]) -> set[DossierCode]:
     """Those of recorded dossiers that the caller may see now; folded where the projected row is behind the log."""
-    standings = await lookups.standings(connection, access.tenant, codes)
+    standings = await lookups.statuses(connection, access.tenant, codes)
     agencies: dict[DossierCode, str | None] = {code: standing.agency for code, standing in standings.items()}
     behind = [code for code, standing in standings.items() if not standing.is_current]
     if behind:
@@ -57,11 +57,11 @@ async def seen(connection: DriverConnection, access: Access, codes: Collection[D
     return {code for code, agency in agencies.items() if visible[agency]}
 
 
-async def refused(connection: DriverConnection, access: Access, events: Sequence[ValidatedEvent]) -> set[int]:
+async def events_outside_scope(connection: DriverConnection, access: Access, events: Sequence[ValidatedEvent]) -> set[int]:
     """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it."""
     codes = Counter(new.event.dossier_code for new in events)
     moving = {new.event.dossier_code for new in events if new.event.name in _MOVING}
-    standings = await lookups.standings(connection, access.tenant, codes)
+    standings = await lookups.statuses(connection, access.tenant, codes)
     unfolded = [
         code for code, standing in standings.items() if not standing.is_current or (codes[code] > 1 and code in moving)
     ]

@@ -39,9 +39,9 @@ _ANYTHING: Final = {"description": "Whatever is no event is answered in a receip
 
 
 def _post_body() -> dict[str, Any]:
-    told = [model for type_, model in MODELS.items() if type_ != EventName.DUE_SET.type]
+    posted_models = [model for type_, model in MODELS.items() if type_ != EventName.DUE_SET.type]
     event_examples = {}
-    for model in told:
+    for model in posted_models:
         example = schema_of(model)["examples"][0]
         summary = (model.__doc__ or "").strip().splitlines()[0].removesuffix(".")
         event_examples[example["type"].split(".")[-2]] = {"summary": summary, "value": example}

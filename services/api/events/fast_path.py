@@ -54,15 +54,15 @@ class EventFastPathMiddleware:
         try:
             caller = await admitted(request, bearer_token(scope), Permission.EVENTS_WRITE)
             context = context_of(request)
-            told = None if body is None else await take_event(context, caller, scope["headers"], body)
-            if told is None:
+            receipt = None if body is None else await take_event(context, caller, scope["headers"], body)
+            if receipt is None:
                 response = await take_events(request, context, caller, dry_run=False)
                 await response(scope, receive, send_once)
             else:
                 # what a response of the framework's comes down to
-                headers = [(b"content-length", b"%d" % len(told)), (b"content-type", b"application/json")]
+                headers = [(b"content-length", b"%d" % len(receipt)), (b"content-type", b"application/json")]
                 await send_once({"type": "http.response.start", "status": 202, "headers": headers})
-                await send_once({"type": "http.response.body", "body": told})
+                await send_once({"type": "http.response.body", "body": receipt})
         except MotcuaError as error:
             if begun:
                 raise

@@ -103,5 +103,5 @@ async def _visible(connection: DriverConnection, access: Access | None, events: 
     """Those of dossiers whose present agency the caller may see."""
     if access is None:
         return events
-    seen = await authorization.seen(connection, access, {event.dossier_code for event in events})
+    seen = await authorization.visible_dossiers(connection, access, {event.dossier_code for event in events})
     return [event for event in events if event.dossier_code in seen]

@@ -50,7 +50,7 @@ class EventIntake:
         answers: list[ValidatedEvent | Receipt] = []
         for start in range(0, len(raws), EVENTS_AT_ONCE):
             if len(raws) > 1:
-                await self.context.turnstile.turn(at_once=start % EVENTS_IN_A_ROW != 0)
+                await self.context.fairness.turn(at_once=start % EVENTS_IN_A_ROW != 0)
             piece = raws[start : start + EVENTS_AT_ONCE]
             if sum(map(len, piece)) <= BYTES_AT_ONCE:
                 answers += [self._read_one(raw, key) for raw in piece]
@@ -62,7 +62,7 @@ class EventIntake:
         """Events that take as long as many others do, each in a turn of its own."""
         answers: list[ValidatedEvent | Receipt] = []
         for raw in piece:
-            await self.context.turnstile.turn(at_once=True)
+            await self.context.fairness.turn(at_once=True)
             answers.append(self._read_one(raw, key))
         return answers
 
@@ -84,12 +84,12 @@ class EventIntake:
         Raises:
             Overloaded: try again later; giving the same again is safe.
         """
-        told = self._all_told(read)
-        if told is not None:
-            results = await self._append([item.event for item in told])
-            if len(told) > EVENTS_AT_ONCE:  # one commit answers many
-                await self.context.turnstile.turn()
-            return self._counted([receipts.appended(item, result) for item, result in zip(told, results, strict=True)])
+        validated = self._all_valid(read)
+        if validated is not None:
+            results = await self._append([item.event for item in validated])
+            if len(validated) > EVENTS_AT_ONCE:  # one commit answers many
+                await self.context.fairness.turn()
+            return self._counted([receipts.appended(item, result) for item, result in zip(validated, results, strict=True)])
         answers: dict[int, Receipt] = {index: item for index, item in enumerate(read) if isinstance(item, Receipt)}
         allowed = [(index, item) for index, item in enumerate(read) if isinstance(item, ValidatedEvent)]
         bounds: _Bounds | None = None
@@ -114,27 +114,27 @@ class EventIntake:
         Raises:
             Overloaded: try again later; giving the same again is safe.
         """
-        told = self._all_told(read)
-        if told is None:
+        validated = self._all_valid(read)
+        if validated is None:
             found = await self.record(read)
             others = [(index, receipt) for index, receipt in enumerate(found) if receipt.status != receipts.ACCEPTED]
             accepted = [receipt.position for receipt in found if receipt.status == receipts.ACCEPTED and receipt.position]
             return Recorded(len(found) - len(others), max(accepted, default=None), others)
-        results = await self._append([item.event for item in told])
+        results = await self._append([item.event for item in validated])
         others = []
         last: int | None = None
         for index, result in enumerate(results):
             if isinstance(result, Appended) and result.outcome is Outcome.ACCEPTED:
                 last = result.position
             else:
-                others.append((index, receipts.appended(told[index], result)))
+                others.append((index, receipts.appended(validated[index], result)))
         self._counted([receipt for _, receipt in others])
         accepted_count = len(results) - len(others)
         if accepted_count:
-            self.context.metrics.count_told(self.caller.tenant, receipts.ACCEPTED, accepted_count)
+            self.context.metrics.count_received(self.caller.tenant, receipts.ACCEPTED, accepted_count)
         return Recorded(accepted_count, last, others)
 
-    def _all_told(self, read: Sequence[ValidatedEvent | Receipt]) -> Sequence[ValidatedEvent] | None:
+    def _all_valid(self, read: Sequence[ValidatedEvent | Receipt]) -> Sequence[ValidatedEvent] | None:
         """What was read, if all of it may be appended as it is."""
         if self.caller.agency is not None or self.dry_run or any(isinstance(item, Receipt) for item in read):
             return None
@@ -143,7 +143,7 @@ class EventIntake:
     def _counted(self, found: list[Receipt]) -> list[Receipt]:
         statuses = [receipt.status for receipt in found]
         for status in set(statuses):
-            self.context.metrics.count_told(self.caller.tenant, status, statuses.count(status))
+            self.context.metrics.count_received(self.caller.tenant, status, statuses.count(status))
         return found
 
     async def _append(self, events: Sequence[NewEvent]) -> list[AppendResult]:
@@ -163,9 +163,9 @@ class EventIntake:
                 for number, new in enumerate(events)
                 if identities[number] not in first or first[identities[number]].content_hash != new.event.content_hash
             ]
-            outside = await authorization.refused(connection, access, [events[number] for number in fresh])
+            outside = await authorization.events_outside_scope(connection, access, [events[number] for number in fresh])
             recorded = {identities[number] for number in fresh} & first.keys()
-            visible = await authorization.seen(connection, access, {first[one].dossier_code for one in recorded})
+            visible = await authorization.visible_dossiers(connection, access, {first[one].dossier_code for one in recorded})
         refused = {fresh[number] for number in outside}
         passed: set[tuple[tuple[str, str], bytes]] = set()
         for number, new in enumerate(events):

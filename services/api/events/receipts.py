@@ -30,7 +30,7 @@ class Rejection:
 
     def body(self, language: Language) -> dict[str, Any]:
         """The problem in a receipt."""
-        return problem_body(self.kind, language, field_errors=[fault.told(language) for fault in self.faults])
+        return problem_body(self.kind, language, field_errors=[fault.as_field_error(language) for fault in self.faults])
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -49,7 +49,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
             return REJECTED
         return DUPLICATE if self.duplicate else ACCEPTED
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The receipt of an event that was not rejected."""
         return {"id": self.id, "source": self.source, "status": self.status, "position": self.position}
 
@@ -93,9 +93,9 @@ def _short_text(value: Any, longest: int) -> str | None:
     return value if isinstance(value, str) and len(value) <= longest else None
 
 
-def appended(told: ValidatedEvent, result: AppendResult, *, sees_first: bool = True) -> Receipt:
+def appended(as_field_error: ValidatedEvent, result: AppendResult, *, sees_first: bool = True) -> Receipt:
     """The receipt of an event that was given to the log. ``sees_first``: the caller may see what has its identity."""
-    event = told.event
+    event = as_field_error.event
     if isinstance(result, Exception):
         return Receipt(event.id, event.source, rejection=Rejection(messages.UNEXPECTED))
     if result.outcome is Outcome.ACCEPTED:
@@ -109,9 +109,9 @@ def appended(told: ValidatedEvent, result: AppendResult, *, sees_first: bool = T
     return Receipt(event.id, event.source, rejection=Rejection(messages.INVALID, (Fault("/time", "future", {}),)))
 
 
-def outside(told: ValidatedEvent) -> Receipt:
+def outside(as_field_error: ValidatedEvent) -> Receipt:
     """The receipt of an event that the caller may not tell."""
-    return Receipt(told.event.id, told.event.source, rejection=OUTSIDE)
+    return Receipt(as_field_error.event.id, as_field_error.event.source, rejection=OUTSIDE)
 
 
 def sums_of(receipts: Iterable[Receipt]) -> dict[str, int]:

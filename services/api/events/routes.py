@@ -12,7 +12,7 @@ from services.api.events.intake import EventIntake
 from services.api.events.schemas import FeedPage
 from services.api.events.uploads import take_lines
 from services.api.http.auth import Caller, Permission, requires
-from services.api.http.bodies.kinds import BodyKind, kind_of, plain_kind
+from services.api.http.bodies.kinds import BodyKind, kind_by_headers, kind_of
 from services.api.http.bodies.limits import LONGEST_EVENT, too_large
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
@@ -52,7 +52,7 @@ def _json(content: Any, status: int = 200) -> Response:
     openapi_extra={"requestBody": POST_BODY},
     responses={**POST_ANSWERS, **error_answers(400, 409, 413, 415)},
 )
-async def tell_events(
+async def post_events(
     request: Request,
     context: RequestContext,
     caller: Writer,
@@ -65,21 +65,21 @@ async def tell_events(
 
 
 async def take_events(request: Request, context: Context, caller: Caller, *, dry_run: bool) -> Response:
-    """What `tell_events` does, for whoever has found the caller.
+    """What `post_events` does, for whoever has found the caller.
 
     Raises:
         MotcuaError: refused as a whole.
     """
     kind = kind_of(request)
-    teller = EventIntake(context, caller, dry_run)
+    event_intake = EventIntake(context, caller, dry_run)
     if kind is BodyKind.LINES:
-        return await take_lines(request, teller, language_of(request))
+        return await take_lines(request, event_intake, language_of(request))
     body = await bodies.whole(request)
     if kind is BodyKind.BATCH or (kind is BodyKind.JSON and body.lstrip()[:1] == b"["):
-        return await _take_array(request, teller, body)
+        return await _answer_array(request, event_intake, body)
     if len(body) > LONGEST_EVENT:
         raise too_large(LONGEST_EVENT)
-    return await _take_one(teller, bodies.from_headers(request, body) if kind is BodyKind.BINARY else body)
+    return await _answer_one(event_intake, bodies.from_headers(request, body) if kind is BodyKind.BINARY else body)
 
 
 async def take_event(context: Context, caller: Caller, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes | None:
@@ -88,26 +88,26 @@ async def take_event(context: Context, caller: Caller, headers: Iterable[tuple[b
     Raises:
         MotcuaError: refused.
     """
-    if plain_kind(headers) is not BodyKind.JSON or body[:1] != b"{" or len(body) > LONGEST_EVENT:
+    if kind_by_headers(headers) is not BodyKind.JSON or body[:1] != b"{" or len(body) > LONGEST_EVENT:
         return None
-    return _written(await _told_one(EventIntake(context, caller, dry_run=False), body))
+    return _written(await _record_one(EventIntake(context, caller, dry_run=False), body))
 
 
-async def _take_one(teller: EventIntake, raw: bytes) -> Response:
-    return _json(await _told_one(teller, raw), 202)
+async def _answer_one(event_intake: EventIntake, raw: bytes) -> Response:
+    return _json(await _record_one(event_intake, raw), 202)
 
 
-async def _told_one(teller: EventIntake, raw: bytes) -> dict[str, Any]:
-    receipt = (await teller.record(await teller.read((raw,))))[0]
+async def _record_one(event_intake: EventIntake, raw: bytes) -> dict[str, Any]:
+    receipt = (await event_intake.record(await event_intake.read((raw,))))[0]
     if receipt.rejection is not None:
         raise Refused(receipt.rejection.kind, receipt.rejection.faults)
     note(position=receipt.position, outcome=receipt.status)
-    return receipt.told()
+    return receipt.as_json()
 
 
-async def _take_array(request: Request, teller: EventIntake, body: bytes) -> Response:
-    turn = teller.context.turnstile.turn
-    found = await teller.record(await teller.read(await bodies.cut_into_items(body, MOST_EVENTS, turn)))
+async def _answer_array(request: Request, event_intake: EventIntake, body: bytes) -> Response:
+    turn = event_intake.context.fairness.turn
+    found = await event_intake.record(await event_intake.read(await bodies.cut_into_items(body, MOST_EVENTS, turn)))
     sums = receipts.sums_of(found)
     note(**sums)
     language = language_of(request)
@@ -116,8 +116,10 @@ async def _take_array(request: Request, teller: EventIntake, body: bytes) -> Res
         if start:
             await turn(at_once=True)
         piece = found[start : start + _RECEIPTS_AT_ONCE]
-        told = [receipt.body(language) for receipt in piece] if sums["rejected"] else [receipt.told() for receipt in piece]
-        pieces.append(_written(told)[1:-1])
+        receipts_as_json = (
+            [receipt.body(language) for receipt in piece] if sums["rejected"] else [receipt.as_json() for receipt in piece]
+        )
+        pieces.append(_written(receipts_as_json)[1:-1])
     # as one piece of JSON would be: many receipts at once would hold up everybody
     content = b'%b,"results":[%b]}' % (_written(sums)[:-1], b",".join(pieces))
     return Response(content, 202, media_type="application/json")

@@ -45,8 +45,8 @@ _TOO_LONG: Final = Receipt(
 class _Upload:
     """One upload under way."""
 
-    def __init__(self, teller: EventIntake, language: Language) -> None:
-        self._teller = teller
+    def __init__(self, event_intake: EventIntake, language: Language) -> None:
+        self._event_intake = event_intake
         self._language = language
         # closed by the answer that is read from it, or by `aclose`
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
@@ -59,7 +59,7 @@ class _Upload:
         numbers = [first + index for index, raw in enumerate(piece) if raw != b""]
         if not numbers:
             return
-        read = iter(await self._teller.read([raw for raw in piece if raw]))
+        read = iter(await self._event_intake.read([raw for raw in piece if raw]))
         items = [_TOO_LONG if raw is None else next(read) for raw in piece if raw != b""]
         await self.settle()
         # kept until `settle`
@@ -81,8 +81,8 @@ class _Upload:
             else:
                 self._rejected += 1
             self._note_position(receipt.position)
-            told = {key: value for key, value in receipt.body(self._language).items() if value is not None}
-            self._write({"line": numbers[index], **told})
+            entry = {key: value for key, value in receipt.body(self._language).items() if value is not None}
+            self._write({"line": numbers[index], **entry})
 
     def _note_position(self, position: int | None) -> None:
         if position is not None:
@@ -93,7 +93,7 @@ class _Upload:
         until = loop.time() + PATIENCE_SECONDS
         while True:
             try:
-                return await self._teller.record_many(items)
+                return await self._event_intake.record_many(items)
             except Overloaded:
                 if loop.time() > until:
                     raise
@@ -130,13 +130,13 @@ class _Upload:
             self._spool.close()
 
 
-async def take_lines(request: Request, teller: EventIntake, language: Language) -> StreamingResponse:
+async def take_lines(request: Request, event_intake: EventIntake, language: Language) -> StreamingResponse:
     """Take a body of lines and answer its receipts.
 
     Raises:
         Refused: 400, the body is not gzip, though it says so.
     """
-    upload = _Upload(teller, language)
+    upload = _Upload(event_intake, language)
     stream = request.stream()
     lines = Lines(compressed=is_gzip(request))
     problem: Kind | None = None

@@ -16,7 +16,7 @@ from services.api.figures.schemas import head_answer
 from services.api.figures.scopes import LIST_ANSWERS, PLAIN, ListQuestion, asked_of, listed_of
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from shared.as_of.store.rows import reckon_told_by_others
+from shared.as_of.store.rows import fold_those_with_events_elsewhere
 from shared.calendar.rules.almanac import Almanac
 from shared.counting.rules.figure_definitions import AnyFigure, Figure, percent
 from shared.database.engine import DriverConnection
@@ -108,7 +108,7 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
 
     async def answer(connection: DriverConnection, scope: FigureScope, now: datetime) -> dict[str, Any]:
         if scope.past is not None:
-            await reckon_told_by_others(connection, scope.past)
+            await fold_those_with_events_elsewhere(connection, scope.past)
         selection = drill_down.selection_of(scope, now, None if everything else Figure.RECEIVED)
         selection = await drill_down.as_then(connection, scope, selection)
         counted = await drill_down.anomaly_counts(connection, selection)

@@ -181,9 +181,9 @@ def _by_key(table: Table, other: Table) -> list[Pair]:
     pairs: list[Pair] = []
     for key in keys:
         row, beside = present.get(key), compared.get(key)
-        told = row or beside
-        assert told is not None
-        empty = Row(key, told.name, Sums())
+        named = row or beside
+        assert named is not None
+        empty = Row(key, named.name, Sums())
         pairs.append((row or empty, beside or empty))
     return pairs
 

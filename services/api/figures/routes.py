@@ -123,7 +123,7 @@ async def answered(context: Context, caller: Caller, asked: Filters, ask: Ask) -
     if asked.min_position:
         await wait_until_counted(context, caller, asked.min_position)
     if asked.as_of is not None:
-        return await context.pasts.look(caller, asked.as_of, partial(_answered_then, asked=asked, ask=ask))
+        return await context.as_of_views.read(caller, asked.as_of, partial(_answered_then, asked=asked, ask=ask))
     scope = await scope_of(context, caller, asked)
     async with driver_session(context.engine) as connection:
         table = await ask(connection, scope)

@@ -290,10 +290,10 @@ def link_answer(scope: FigureScope, path: str, *, with_period: bool = True, **mo
     """A link to dossiers of the scope: everything that the answer was asked with is in it."""
     filters = {"agency": scope.agency, "field": scope.field, "procedure": scope.procedure, "channel": scope.channel}
     days = {"from": scope.period.from_on, "to": scope.period.to_on} if with_period else {}
-    told: dict[str, Any] = {**days, "tree_on": scope.tree_on, **filters}
+    parameters: dict[str, Any] = {**days, "tree_on": scope.tree_on, **filters}
     if scope.past is not None:
-        told["as_of"] = scope.past.prefix.as_of.isoformat()
-    query = urlencode({name: str(value) for name, value in told.items() if value is not None})
+        parameters["as_of"] = scope.past.prefix.as_of.isoformat()
+    query = urlencode({name: str(value) for name, value in parameters.items() if value is not None})
     return "&".join([f"{quote(path)}?{query}", *(f"{name}={template}" for name, template in more.items())])
 
 

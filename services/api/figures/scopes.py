@@ -12,7 +12,7 @@ from services.api.figures.routes import Filters, past_scope_of, scope_of, wait_u
 from services.api.http.as_of import View
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
-from shared.as_of.store.rows import reckon_told_by_others
+from shared.as_of.store.rows import fold_those_with_events_elsewhere
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.store.stored_almanacs import read_almanac
 from shared.database.engine import DriverConnection, driver_session
@@ -49,7 +49,7 @@ async def asked_of(
     asked: Filters,
     answer: Callable[[DriverConnection, FigureScope, datetime], Awaitable[_T]],
 ) -> _T:
-    """``answer(connection, scope, instant)`` of now, or of ``as_of`` in one snapshot with its past reckoned."""
+    """``answer(connection, scope, instant)`` of now, or of ``as_of`` in one snapshot with its past computed."""
     if asked.as_of is None:
         scope = await present_scope(context, caller, asked)
         async with context.heavy.session(caller) as connection:
@@ -58,7 +58,7 @@ async def asked_of(
     async def then(connection: DriverConnection, view: View) -> _T:
         return await answer(connection, past_scope_of(view, asked), view.prefix.as_of)
 
-    return await context.pasts.look(caller, asked.as_of, then)
+    return await context.as_of_views.read(caller, asked.as_of, then)
 
 
 async def listed_of(
@@ -76,7 +76,7 @@ async def listed_of(
 
     async def then(connection: DriverConnection, view: View) -> Selection:
         if by_others:
-            await reckon_told_by_others(connection, view.past)
+            await fold_those_with_events_elsewhere(connection, view.past)
         scope = past_scope_of(view, asked)
         almanac = await read_almanac(connection, caller.tenant, view.prefix.as_of)
         return await drill_down.as_then(connection, scope, choose(scope, view.prefix.as_of, almanac))

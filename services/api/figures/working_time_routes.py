@@ -82,7 +82,7 @@ class WorkingTimeList(ListQuestion):
 @router.get(
     "/v1/stats/working-time/dossiers",
     summary="The dossiers behind working times",
-    description="""The resolved dossiers (hồ sơ đã giải quyết) whose working time `stats/working-time` reckons, or that it
+    description="""The resolved dossiers (hồ sơ đã giải quyết) whose working time `stats/working-time` computes, or that it
 leaves out because of a year: exactly as many as it says, as pages or as CSV.""",
     response_model=DossierList,
     responses=error_answers() | LIST_ANSWERS,
@@ -154,7 +154,7 @@ async def working_time(
             await gathered.take_all(connection, chosen, context.heavy.pace)
             return gathered
 
-        gathered = await context.pasts.look(caller, asked.as_of, then)
+        gathered = await context.as_of_views.read(caller, asked.as_of, then)
     # sorting a year's dossiers takes longer than other requests may wait
     return _json(await asyncio.to_thread(gathered.answer))
 
@@ -189,18 +189,18 @@ class _Gathered:
 
     def _take(self, page: Sequence[Resolved]) -> None:
         for one in page:
-            told = [self.total]
+            counted_in = [self.total]
             if self.by is not None:
-                told.append(self.rows.setdefault(self._row(self.by, one), _Times()))
+                counted_in.append(self.rows.setdefault(self._row(self.by, one), _Times()))
             try:
                 office = self.almanac.working_time(one.agency or self.scope.access.top)
                 took = office.between(one.received_at, one.ended_at)
                 took -= sum((office.between(begin, end) for begin, end in one.waits), timedelta())
             except UnconfirmedYear as error:
-                for times in told:
+                for times in counted_in:
                     times.unconfirmed[error.year] += 1
             else:
-                for times in told:
+                for times in counted_in:
                     times.values.append(microseconds(took))
 
     def _row(self, by: str, one: Resolved) -> str:

@@ -92,7 +92,7 @@ async def _database(context: Context) -> tuple[list[Dependency], list[TenantHeal
         async with asyncio.timeout(LOOK_SECONDS), driver_session(context.health_engine) as connection:
             version = await health.schema_version(connection)
             # a schema that is not ours may lack a table that is asked
-            standings = await health.standings(connection) if version == _expected_schema() else []
+            standings = await health.tenants_health(connection) if version == _expected_schema() else []
     # whatever it is, it is what we are asked about
     except Exception as error:  # noqa: BLE001
         get_logger().warning("database_not_ready", **failure_of(error))
@@ -195,7 +195,7 @@ async def _alarms(context: Context) -> CollectorRegistry:
     gauge = Gauge("motcua_sync_alarm", "Whether an alarm is on.", ("tenant", "alarm"), registry=registry)
     try:
         async with asyncio.timeout(LOOK_SECONDS), driver_session(context.health_engine) as connection:
-            found = await sync_alarms.standings(connection)
+            found = await sync_alarms.read_all_health(connection)
     except Exception as error:  # noqa: BLE001 - the other metrics are told whatever it is
         get_logger().warning("alarms_not_read", **failure_of(error))
         return registry

@@ -72,7 +72,7 @@ class AsOfViews:
     """The pasts that were asked about lately, and the catalogues as they were known then."""
 
     def __init__(self, heavy: HeavyReads, catalogues: CatalogueCache, most_dossiers: int) -> None:
-        """``most_dossiers``: so many are reckoned for a question at most, and remembered in all."""
+        """``most_dossiers``: so many are computed for a question at most, and remembered in all."""
         self._heavy = heavy
         self._catalogues = catalogues
         self._most = most_dossiers
@@ -80,7 +80,7 @@ class AsOfViews:
         self._pasts: OrderedDict[tuple[Tenant, int], _Remembered] = OrderedDict()
         self._known: OrderedDict[tuple[Tenant, int, int], Catalogue] = OrderedDict()
 
-    async def look(
+    async def read(
         self,
         caller: Caller,
         as_of: str | datetime | None,
@@ -88,14 +88,14 @@ class AsOfViews:
         *,
         patient: bool = False,
     ) -> _T:
-        """``answer(connection, view)`` in one snapshot, with all dossiers reckoned that may have been other than now.
+        """``answer(connection, view)`` in one snapshot, with all dossiers computed that may have been other than now.
 
         ``as_of``: a date (its local end of day; today: now), an instant, or None: now. ``patient``: one that has begun to
-        answer, and waits for a place and for what is reckoned however long it takes.
+        answer, and waits for a place and for what is computed however long it takes.
 
         Raises:
             InvalidInput: it is none of these, in the future, or too much has changed since.
-            NotYet: it takes long to reckon what the dossiers were; asked again, it goes on.
+            NotYet: it takes long to compute what the dossiers were; asked again, it goes on.
             TooMany, Overloaded: there was no place for it.
         """
         instant = self._instant(as_of)

@@ -34,7 +34,7 @@ class Context:
     ``engine`` serves ordinary reads. Reading never starves anything else: the intake has an engine of its own, what every
     request passes by (keys, catalogues, what the intake looks up) has ``door_engine``, health has ``health_engine``, and
     heavy reads have ``heavy``; few of them go on at once. Who waits for something new watches by ``watchers``. Bulks of
-    events pass by ``turnstile``, so that they never starve reading. What bodies hold of the memory is counted in ``held``.
+    events pass by ``fairness``, so that they never starve reading. What bodies hold of the memory is counted in ``held``.
     ``stopping`` is set when the process is asked to end:
     whoever waits for long (a poll, a stream) then answers and goes.
     """
@@ -50,10 +50,10 @@ class Context:
     keys: KeyRing
     catalogues: CatalogueCache
     almanacs: Almanacs
-    pasts: AsOfViews
+    as_of_views: AsOfViews
     intake: "Intake"
     stopping: asyncio.Event
-    turnstile: IngestFairness = field(default_factory=IngestFairness)
+    fairness: IngestFairness = field(default_factory=IngestFairness)
     held: Held = field(default_factory=Held)
     shared: SharedAnswers = field(default_factory=SharedAnswers)
     streams: Seats = field(default_factory=lambda: Seats("streams", in_all=limits.STREAMS, by_key=limits.STREAMS_BY_KEY))

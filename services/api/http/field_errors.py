@@ -162,7 +162,7 @@ class Fault:
     type: str
     values: Mapping[str, Any]
 
-    def told(self, language: Language) -> FieldError:
+    def as_field_error(self, language: Language) -> FieldError:
         """The fault in one language."""
         code, words = _EXPECTED.get(self.type, _INVALID)
         try:
@@ -182,10 +182,10 @@ def translated(error: FieldError, language: Language) -> FieldError:
     """A field error of the domain: its own detail in English, our sentence for its code in Vietnamese where there is one."""
     if language is Language.ENGLISH:
         return error
-    told = _TOLD.get(f"{error.pointer} {error.code}") or _TOLD.get(error.code)
-    if told is not None:
-        return FieldError(error.pointer, error.code, told)
-    return Fault(error.pointer, error.code, {}).told(language) if error.code in _EXPECTED else error
+    as_field_error = _TOLD.get(f"{error.pointer} {error.code}") or _TOLD.get(error.code)
+    if as_field_error is not None:
+        return FieldError(error.pointer, error.code, as_field_error)
+    return Fault(error.pointer, error.code, {}).as_field_error(language) if error.code in _EXPECTED else error
 
 
 def pointer_of(location: Iterable[int | str]) -> str:

@@ -39,12 +39,12 @@ class RequestMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
         # bulks of events wait for a question
-        turnstile = context_of(HTTPConnection(scope)).turnstile if scope["method"] == "GET" else None
-        question = None if turnstile is None else turnstile.asked()
+        fairness = context_of(HTTPConnection(scope)).fairness if scope["method"] == "GET" else None
+        question = None if fairness is None else fairness.asked()
 
         def no_longer_asked() -> None:
-            if turnstile is not None and question is not None:
-                turnstile.answered(question)
+            if fairness is not None and question is not None:
+                fairness.answered(question)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -88,8 +88,8 @@ class RequestMiddleware:
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == _REQUEST_ID_NAME:
-            told: str = value.decode("latin-1")
-            if _REQUEST_ID.fullmatch(told):
-                return told
+            header: str = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(header):
+                return header
             break
     return os.urandom(_OWN_ID_BYTES).hex()

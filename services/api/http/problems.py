@@ -128,15 +128,17 @@ async def answer_motcua_error(request: Request, error: Exception) -> Response:
     """The answer to an error of our own tree."""
     language = language_of(request)
     if isinstance(error, errors.InvalidInput | errors.Forbidden):
-        told = [translated(field_error, language) for field_error in error.errors[:MOST_FAULTS]]
+        translated_errors = [translated(field_error, language) for field_error in error.errors[:MOST_FAULTS]]
         is_right = isinstance(error, errors.Forbidden)
         kind = messages.FORBIDDEN if is_right else messages.INVALID
-        return answer(request, kind, detail=str(error) if is_right else None, field_errors=told)
+        return answer(request, kind, detail=str(error) if is_right else None, field_errors=translated_errors)
     if isinstance(error, InvalidFields):
-        return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in error.faults[:MOST_FAULTS]])
+        return answer(
+            request, messages.INVALID, field_errors=[fault.as_field_error(language) for fault in error.faults[:MOST_FAULTS]]
+        )
     if isinstance(error, Refused):
-        told = [fault.told(language) for fault in error.faults]
-        return answer(request, error.kind, detail=error.detail, field_errors=told)
+        translated_errors = [fault.as_field_error(language) for fault in error.faults]
+        return answer(request, error.kind, detail=error.detail, field_errors=translated_errors)
     kind = next((known for type_, known in _BY_ERROR.items() if isinstance(error, type_)), messages.UNEXPECTED)
     if isinstance(error, Unauthenticated):
         return answer(request, kind, headers={"www-authenticate": 'Bearer realm="motcua"'})
@@ -154,7 +156,7 @@ async def answer_invalid_parameters(request: Request, error: Exception) -> Respo
     if any(detail["type"] == "json_invalid" for detail in details):
         return answer(request, messages.MALFORMED)
     faults = parameter_faults(details[:MOST_FAULTS])
-    return answer(request, messages.INVALID, field_errors=[fault.told(language) for fault in faults])
+    return answer(request, messages.INVALID, field_errors=[fault.as_field_error(language) for fault in faults])
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:

@@ -40,11 +40,11 @@ def refuse_unknown(request: Request) -> None:
     if route.endpoint not in _known:
         _known[route.endpoint] = _names(route.dependant)
     known = _known[route.endpoint]
-    told = [name for name, _ in request.query_params.multi_items()]
+    names_given = [name for name, _ in request.query_params.multi_items()]
     faults = {
         name: "extra_forbidden" if known.all is not None and name not in known.all else "parameter_repeated"
-        for name in told
-        if (known.all is not None and name not in known.all) or (told.count(name) > 1 and name not in known.lists)
+        for name in names_given
+        if (known.all is not None and name not in known.all) or (names_given.count(name) > 1 and name not in known.lists)
     }
     if faults:
         raise InvalidFields([Fault(pointer_of([name]), type_, {}) for name, type_ in faults.items()])

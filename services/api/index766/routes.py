@@ -49,7 +49,7 @@ async def _read(context: Context, caller: Caller, asked: Filters) -> tuple[Figur
             scope = past_scope_of(view, asked)
             return scope, await counts.read(connection, scope, covered)
 
-        return await context.pasts.look(caller, asked.as_of, then)
+        return await context.as_of_views.read(caller, asked.as_of, then)
     scope = await scope_of(context, caller, asked)
     async with (
         context.heavy.session(caller) as connection,
@@ -123,18 +123,18 @@ written. A key with an agency subtree gives those of agencies inside it, else 40
 async def put_inputs(request: Request, context: RequestContext, caller: Admin) -> Change:
     """Take figures."""
     body = await read_array(request, MAX_INPUTS)
-    told = await validated(_INPUTS, body, context.turnstile.turn, lambda item: item)
-    if faults := [fault for index, item in enumerate(told) for fault in item.faults(f"/{index}")]:
+    given = await validated(_INPUTS, body, context.fairness.turn, lambda item: item)
+    if faults := [fault for index, item in enumerate(given) for fault in item.faults(f"/{index}")]:
         raise InvalidFields(faults)
     access = await _access(context, caller)
-    foreign = [index for index, item in enumerate(told) if not _is_visible(access, item.agency)]
+    foreign = [index for index, item in enumerate(given) if not _is_visible(access, item.agency)]
     if foreign:
         detail = "a figure of an agency outside what this key may see"
         errors = [FieldError(f"/{index}/agency", "outside", "an agency inside the key's subtree") for index in foreign]
         raise Forbidden(detail, errors)
-    given = [item.told(access.scope(item.agency) or access.top) for item in told]
+    figures = [item.to_domain(access.scope(item.agency) or access.top) for item in given]
     async with driver_session(context.engine) as connection, connection.transaction():
-        change = await given_figures.put_given(connection, caller.tenant, given)
+        change = await given_figures.put_given(connection, caller.tenant, figures)
     return Change.model_validate(change, from_attributes=True)
 
 

@@ -218,7 +218,7 @@ class InputItem(BaseModel):
                 wrong[name] = f"{name}_missing"
         return [Fault(f"{place}/{name}", type_, {}) for name, type_ in wrong.items()]
 
-    def told(self, agency: AgencyCode) -> Given:
+    def to_domain(self, agency: AgencyCode) -> Given:
         """The item as the database knows it."""
         period = Period(self.from_, self.to)
         numbers = (self.numerator, self.denominator or 0)

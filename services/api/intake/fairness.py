@@ -77,7 +77,7 @@ class IngestFairness:
 
     def _next_round(self) -> None:
         loop = asyncio.get_running_loop()
-        self._reckon(loop.time())
+        self._spend_patience(loop.time())
         self._held = None
         while self._waiting:
             if self._questions and self._patience >= _LEAST_SECONDS:
@@ -90,7 +90,7 @@ class IngestFairness:
                 return
         self._free = True
 
-    def _reckon(self, now: float) -> None:
+    def _spend_patience(self, now: float) -> None:
         """What waiting has used up of the patience, and what has grown again since."""
         passed, self._patience_at = now - self._patience_at, now
         if self._held is not None:

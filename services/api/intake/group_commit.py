@@ -42,7 +42,7 @@ PATIENCE_SECONDS: Final = 8.0
 LOCKED_SECONDS: Final = 5.0
 """How long one append waits for a counter that somebody holds (``lock_timeout`` of the engine's sessions)."""
 
-CAREFUL_APPENDS: Final = 20
+CHECKED_APPENDS: Final = 20
 """So many appends in a row must have brought new events only before one hopes for that and does not look first at what is
 known. Who tells again tells much again, and an append that hoped in vain is done twice."""
 
@@ -75,7 +75,7 @@ class _Line:
     waiting: deque[_Waiting]
     writer: asyncio.Task[None] | None = None
     more: asyncio.Event = field(default_factory=asyncio.Event)
-    careful: int = field(default_factory=lambda: CAREFUL_APPENDS)
+    checked_left: int = field(default_factory=lambda: CHECKED_APPENDS)
     """So many appends look first at what is known already."""
 
 
@@ -215,8 +215,10 @@ class Intake:
             group.append(part)
             events, size = events + len(part.events), size + part.size
         started = time.perf_counter()
-        hopeful = not line.careful
-        results = await self._append(connection, tenant, [event for part in group for event in part.events], hopeful=hopeful)
+        optimistic = not line.checked_left
+        results = await self._append(
+            connection, tenant, [event for part in group for event in part.events], optimistic=optimistic
+        )
         self._metrics.append_seconds.observe(time.perf_counter() - started)
         self._metrics.append_events.observe(events)
         start = 0
@@ -225,17 +227,17 @@ class Intake:
             self._end(part, results[start : start + len(part.events)])
             start += len(part.events)
         accepted = sum(isinstance(result, Appended) and result.outcome is Outcome.ACCEPTED for result in results)
-        line.careful = CAREFUL_APPENDS if accepted < events else max(line.careful - 1, 0)
+        line.checked_left = CHECKED_APPENDS if accepted < events else max(line.checked_left - 1, 0)
         if accepted:
             self._doorbell.ring(Topic.EVENTS, tenant)
             self._news.pop(tenant, asyncio.Event()).set()
 
     async def _append(
-        self, connection: DriverConnection, tenant: Tenant, events: Sequence[NewEvent], *, hopeful: bool
+        self, connection: DriverConnection, tenant: Tenant, events: Sequence[NewEvent], *, optimistic: bool
     ) -> list[AppendResult]:
         """One append; where PostgreSQL refuses a value, the halves apart, so that one event fails alone."""
         try:
-            return list(await event_log.append(connection, tenant, events, hopeful=hopeful))
+            return list(await event_log.append(connection, tenant, events, optimistic=optimistic))
         except Exception as error:
             if is_outage(error) or isinstance(error, LookupError):
                 raise
@@ -243,8 +245,8 @@ class Intake:
                 get_logger().error("event_refused", tenant=tenant, **failure_of(error))
                 return [error]
             half = len(events) // 2
-            first = await self._append(connection, tenant, events[:half], hopeful=False)
-            return first + await self._append(connection, tenant, events[half:], hopeful=False)
+            first = await self._append(connection, tenant, events[:half], optimistic=False)
+            return first + await self._append(connection, tenant, events[half:], optimistic=False)
 
     def _end(self, part: _Waiting, result: list[AppendResult] | Exception) -> None:
         self._count(-len(part.events), -part.size)

@@ -17,7 +17,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
-class SetAsideItem(BaseModel):
+class FailureItem(BaseModel):
     """A dossier that could not be projected (hồ sơ chưa tổng hợp được): figures show its last good state."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -30,7 +30,7 @@ class SetAsideItem(BaseModel):
     next_try_at: datetime | None = Field(description="null: with its next event, or when somebody asks.")
 
     @classmethod
-    def of(cls, one: FailedDossier) -> "SetAsideItem":
+    def of(cls, one: FailedDossier) -> "FailureItem":
         """The item that shows it."""
         return cls(
             dossier=one.dossier_code,
@@ -42,12 +42,12 @@ class SetAsideItem(BaseModel):
         )
 
 
-class SetAsideList(BaseModel):
+class FailureList(BaseModel):
     """Dossiers set aside, by code."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "next_cursor": None}]})
 
-    items: list[SetAsideItem]
+    items: list[FailureItem]
     next_cursor: str | None
 
 

@@ -87,11 +87,11 @@ they were answered (whole and by agency) and their checksum; never changed, neve
     response_model=FreezeOut,
     responses=error_answers(400),
 )
-async def freeze(context: RequestContext, caller: Admin, told: FreezeIn) -> Response:
-    """Reckon, keep and answer a report."""
-    asked = Filters.model_validate(told.asked())
+async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Response:
+    """Compute, keep and answer a report."""
+    asked = Filters.model_validate(body.asked())
 
-    async def reckoned(connection: DriverConnection, view: View) -> Freeze:
+    async def computed(connection: DriverConnection, view: View) -> Freeze:
         scope = past_scope_of(view, asked)
         table = table_answer(scope, "agency", await tables.by_agency(connection, scope))
         whole = summary_answer(scope, await tables.summary(connection, scope))
@@ -110,12 +110,12 @@ async def freeze(context: RequestContext, caller: Admin, told: FreezeIn) -> Resp
             position=view.prefix.position,
             as_of=view.prefix.as_of,
             key_id=caller.key_id,
-            reason=told.reason,
+            reason=body.reason,
             report=text,
             checksum=frozen_reports.checksum_of(text),
         )
 
-    made = await context.pasts.look(caller, told.as_of, reckoned)
+    made = await context.as_of_views.read(caller, body.as_of, computed)
     async with driver_session(context.engine) as connection:
         await frozen_reports.keep(connection, made)
     return _json(freeze_answer(made), 201, {"location": f"/v1/freezes/{made.freeze_id}"})
@@ -221,7 +221,7 @@ async def freeze_difference(
             "next_cursor": cursors.written(following, digest),
         }
 
-    return _json(await context.pasts.look(holder, None, compared))
+    return _json(await context.as_of_views.read(holder, None, compared))
 
 
 @router.get(
@@ -268,7 +268,7 @@ def _present_scope(view: View, same: FigureScope, frozen: Freeze) -> FigureScope
 
 async def _same_scope(context: Context, connection: DriverConnection, view: View, frozen: Freeze) -> FigureScope:
     """What was frozen, asked today: by the agencies and procedures as they were known then."""
-    known = with_seen(await context.pasts.known_at(connection, frozen.tenant, frozen.as_of), view.then.catalogue.seen)
+    known = with_seen(await context.as_of_views.known_at(connection, frozen.tenant, frozen.as_of), view.then.catalogue.seen)
     root = None if frozen.root is None else AgencyCode(frozen.root)
     access = Access.of(known, root, local_date(frozen.as_of))
     return FigureScope(

@@ -100,20 +100,20 @@ class _Stream(StreamingResponse):
 
 async def _events(context: Context, caller: Caller, asked: Watched) -> AsyncGenerator[bytes, None]:
     loop = asyncio.get_running_loop()
-    ends_at, told_at = loop.time() + min(asked.seconds, LONGEST_SECONDS), loop.time()
+    ends_at, sent_at = loop.time() + min(asked.seconds, LONGEST_SECONDS), loop.time()
     shown = _Shown(context, caller, asked)
     with context.watchers.watching(caller) as watching:
-        await watching.wait(lambda _: True, max(ends_at, told_at + _FIRST_LOOK_SECONDS))
+        await watching.wait(lambda _: True, max(ends_at, sent_at + _FIRST_LOOK_SECONDS))
         while True:
-            told = await shown.changes(watching.counted)
-            if not told and loop.time() - told_at >= _SIGN_OF_LIFE_SECONDS:
-                told = [b": alive\n\n"]
-            for piece in told:
-                told_at = loop.time()
+            pieces = await shown.changes(watching.counted)
+            if not pieces and loop.time() - sent_at >= _SIGN_OF_LIFE_SECONDS:
+                pieces = [b": alive\n\n"]
+            for piece in pieces:
+                sent_at = loop.time()
                 yield piece
             if watching.is_over or loop.time() >= ends_at:
                 return
-            until = min(ends_at, shown.sync_at, told_at + _SIGN_OF_LIFE_SECONDS)
+            until = min(ends_at, shown.sync_at, sent_at + _SIGN_OF_LIFE_SECONDS)
             await watching.wait(shown.is_outdated, until, patient=True)
 
 
@@ -134,7 +134,7 @@ class _Shown:
 
     async def changes(self, counted: int) -> list[bytes]:
         """The events that are to be told, with what is counted up to ``counted``."""
-        told: list[bytes] = []
+        pieces: list[bytes] = []
         now = asyncio.get_running_loop().time()
         try:
             if counted != self._counted and now >= self._figures_at:
@@ -143,18 +143,18 @@ class _Shown:
                 self._counted = counted
                 if changing != self._figures:
                     self._figures = changing
-                    told.append(event)
+                    pieces.append(event)
             if now >= self.sync_at:
                 self.sync_at = now + _SYNC_LOOK_SECONDS
                 changing, event = await _sync(self._context, self._caller)
                 if changing != self._sync:
                     self._sync = changing
-                    told.append(event)
+                    pieces.append(event)
         except Exception as error:
             if not is_outage(error):
                 raise
             self._figures_at = self.sync_at = now + _SYNC_LOOK_SECONDS  # the stream outlives it
-        return told
+        return pieces
 
 
 async def _figures(context: Context, caller: Caller, asked: Filters, position: int) -> tuple[bytes, bytes]:
@@ -192,7 +192,7 @@ async def _standing(context: Context, access: Access) -> dict[str, Any]:
         else:
             counts = await visibility.counts_within(connection, tenant, codes)
         reading = await stored_circuit.read(connection, tenant)
-        standing = await sync_alarms.standing(connection, tenant, codes)
+        standing = await sync_alarms.read_health(connection, tenant, codes)
     return {
         "pending": counts.pending,
         "sent": counts.sent,

@@ -123,9 +123,9 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
         backlog = await visibility.backlog(connection, caller.tenant, codes)
         share = await sync_rate(connection, scope, covered, context.catalogues.now())
         reading = await stored_circuit.read(connection, caller.tenant)
-        standing = await sync_alarms.standing(connection, caller.tenant, codes)
+        standing = await sync_alarms.read_health(connection, caller.tenant, codes)
         # since when is told of the whole province only: of a part nobody has noted it
-        told = await sync_alarms.told(connection, caller.tenant) if codes is None else {}
+        already_raised = await sync_alarms.read_raised(connection, caller.tenant) if codes is None else {}
     circuit = None if reading is None else reading.circuit
     return _json(
         {
@@ -145,13 +145,13 @@ async def sync_summary(context: RequestContext, caller: Manager, asked: Annotate
             },
             "circuit": {
                 "state": CircuitState.CLOSED if circuit is None else circuit.state,
-                "reason": None if reading is None else reading.circuit.told_reason(reading.now),
+                "reason": None if reading is None else reading.circuit.reason_for_people(reading.now),
                 "opened_at": None if circuit is None else circuit.opened_at,
                 "retry_at": None if circuit is None else circuit.retry_at,
             },
             "backlog": backlog,
             "alarms": [
-                {"alarm": one.alarm, "value": one.value, "limit": one.limit, "since": told.get(one.alarm)}
+                {"alarm": one.alarm, "value": one.value, "limit": one.limit, "since": already_raised.get(one.alarm)}
                 for one in alarms(standing, limits_of(context.settings))
             ],
             "dossiers": "/v1/sync/dossiers?state={state}",

@@ -71,11 +71,11 @@ async def transfer(
     context: RequestContext,
     caller: Admin,
     code: Annotated[str, Path(max_length=200, description="The abolished agency (mã cơ quan).", examples=["H51.30"])],
-    told: TransferIn,
+    command: TransferIn,
 ) -> TransferOut:
     """Append the events."""
     access = Access.of(await context.catalogues.of(caller.tenant), caller.agency, context.catalogues.today())
-    abolished, to = _successor(access, code, told.to)
+    abolished, to = _successor(access, code, command.to)
     version = access.catalogue.agencies.last_before(abolished, access.today)
     assert version is not None
     assert version.valid_to is not None

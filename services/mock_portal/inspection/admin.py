@@ -38,7 +38,7 @@ class Part(StrEnum):
 
 
 def _same_origin(request: Request) -> None:
-    """Refuse what another site's page sends: nobody's browser shall empty a practice portal."""
+    """Refuse what another site's page sends: nobody's browser shall empty a mock portal."""
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise HTTPException(403, "cross-origin request refused")

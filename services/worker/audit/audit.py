@@ -199,7 +199,7 @@ class Audits:
         await branches.mend_codes(connection, tenant)
         first: Recounted | None = None
         for _ in range(MOST_TRIES):
-            cursor, differing, findings = await branches.look(connection, tenant)
+            cursor, differing, findings = await branches.compare_branches(connection, tenant)
             first = first or replace(beside, position=cursor.position, sums_differing=beside.sums_differing + differing)
             now = await queue.clock(connection)
             if not differing:
@@ -248,12 +248,12 @@ class Audits:
             after = codes[-1]
             histories = await event_log.histories(connection, tenant, codes, position)
             stored = await dossier_rows.read(connection, tenant, codes)
-            reckoned = await fold_page(connection, tenant, histories, position, self._faults)
+            folded = await fold_page(connection, tenant, histories, position, self._faults)
             # what is set aside is listed elsewhere and keeps the row it had
-            kept = remembered.failing | {failure.dossier_code for failure in reckoned.failures}
-            right = {row.code: row for row in reckoned.rows if row.code not in kept}
+            kept = remembered.failing | {failure.dossier_code for failure in folded.failures}
+            right = {row.code: row for row in folded.rows if row.code not in kept}
             right |= {code: row for code, row in stored.items() if code in kept}
-            forgotten = remembered.forgotten(right.values(), reckoned.voids)
+            forgotten = remembered.forgotten(right.values(), folded.voids)
             wrong = [code for code in codes if stored.get(code) != right.get(code) or code in forgotten]
             await recount.note(connection, list(right.values()), wrong)
             number += len(wrong)
@@ -288,7 +288,7 @@ class Audits:
                 ordinal = wrong[-1][0]
             await recount.remember_agencies(connection, tenant)
             await recount.sweep(connection, tenant)
-            await projections.corrected(connection, tenant)
+            await projections.bump_corrections(connection, tenant)
             await alarms.repaired(connection, tenant, alarm_id, await queue.clock(connection), cursor.position)
             self._faults.passed("before-audit-commit")
         get_logger().warning("audit_alarm_repaired", tenant=tenant, alarm=alarm_id, position=cursor.position)
@@ -299,11 +299,11 @@ class Audits:
     ) -> None:
         """Store what the dossiers are at ``position``; those without any event lose their row."""
         histories = await event_log.histories(connection, tenant, codes, position)
-        reckoned = await fold_page(connection, tenant, histories, position, self._faults)
-        await dossier_rows.write(connection, tenant, reckoned.rows, [code for code in codes if code not in histories])
-        await projections.record_failures(connection, tenant, reckoned.failures)
-        await projections.await_targets(connection, tenant, reckoned.voids)
-        await ledger.request_sync(connection, tenant, reckoned.wants)
+        folded = await fold_page(connection, tenant, histories, position, self._faults)
+        await dossier_rows.write(connection, tenant, folded.rows, [code for code in codes if code not in histories])
+        await projections.record_failures(connection, tenant, folded.failures)
+        await projections.wait_for_targets(connection, tenant, folded.voids)
+        await ledger.request_sync(connection, tenant, folded.wants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,16 +325,16 @@ class _Remembered:
 
     def forgotten(self, rows: Iterable[DossierRow], voids: Iterable[WaitingVoid]) -> Mapping[DossierCode, Mapping[str, Any]]:
         """What should be remembered of dossiers and is not: an agency among those seen, a void that waits for its event."""
-        told: dict[DossierCode, dict[str, Any]] = {
+        rows_remembered: dict[DossierCode, dict[str, Any]] = {
             DossierCode(row.code): {"seen_agency": row.agency}
             for row in rows
             if row.agency is not None and row.agency not in self.agencies
         }
         for void in voids:
             if (void.target, void.dossier_code) not in self.waiting:
-                waits = told.setdefault(void.dossier_code, {}).setdefault("waiting_voids", [])
+                waits = rows_remembered.setdefault(void.dossier_code, {}).setdefault("waiting_voids", [])
                 waits.append({"source": void.target[0], "id": void.target[1]})
-        return told
+        return rows_remembered
 
 
 def _row_findings(

@@ -24,7 +24,7 @@ async def mend_codes(connection: DriverConnection, tenant: Tenant) -> None:
             get_logger().error("audit_branches_of_codes_mended", tenant=tenant)
 
 
-async def look(connection: DriverConnection, tenant: Tenant) -> tuple[Cursor, int, list[Finding]]:
+async def compare_branches(connection: DriverConnection, tenant: Tenant) -> tuple[Cursor, int, list[Finding]]:
     """Where the log was counted up to, how many sums of branches differ, and the first of them."""
     async with connection.transaction(isolation="repeatable_read"):
         await rebuild_statements.bound_waits(connection, SNAPSHOT_SECONDS)
@@ -45,7 +45,7 @@ async def repair(connection: DriverConnection, tenant: Tenant, seen: Cursor, ala
         if cursor.corrections != seen.corrections:
             return False
         await branch_sums.settle(connection, tenant)
-        await projections.corrected(connection, tenant)
+        await projections.bump_corrections(connection, tenant)
         await alarms.repaired(connection, tenant, alarm_id, await queue.clock(connection), cursor.position)
         faults.passed("before-audit-commit")
     get_logger().warning("audit_alarm_repaired", tenant=tenant, alarm=alarm_id, position=cursor.position)

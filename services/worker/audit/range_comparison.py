@@ -55,23 +55,23 @@ class Compared:
     checksum_low: int
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> "Compared":
+    def of(cls, fields: Mapping[str, Any]) -> "Compared":
         """Read from JSON."""
-        return cls(**told)
+        return cls(**fields)
 
 
-def differences(reckoned: FoldedBatch, stored: Mapping[DossierCode, DossierRow], known: Known) -> list[DossierCode]:
-    """Which dossiers of a range to repair: pure, from the reckoned and the stored rows of the same dossiers.
+def differences(folded: FoldedBatch, stored: Mapping[DossierCode, DossierRow], known: Known) -> list[DossierCode]:
+    """Which dossiers of a range to repair: pure, from the computed and the stored rows of the same dossiers.
 
     A dossier that cannot be folded keeps what it has; one that was set aside and can be folded is repaired.
     """
-    unfoldable = {failure.dossier_code for failure in reckoned.failures}
-    unnoted = {void.dossier_code for void in reckoned.voids if (void.target, void.dossier_code) not in known.waiting}
+    unfoldable = {failure.dossier_code for failure in folded.failures}
+    unnoted = {void.dossier_code for void in folded.voids if (void.target, void.dossier_code) not in known.waiting}
     wrong = [
-        row.code for row in reckoned.rows if stored.get(row.code) != row or row.code in known.failing or row.code in unnoted
+        row.code for row in folded.rows if stored.get(row.code) != row or row.code in known.failing or row.code in unnoted
     ]
-    reckoned_codes = {row.code for row in reckoned.rows}
-    bogus = [code for code in stored if code not in reckoned_codes and code not in unfoldable]
+    folded_codes = {row.code for row in folded.rows}
+    bogus = [code for code in stored if code not in folded_codes and code not in unfoldable]
     return [*wrong, *bogus]
 
 
@@ -84,7 +84,7 @@ class Comparer:
     position: int
     faults: FailPoints
     known: Known
-    courses: PathOutcomes
+    known_paths: PathOutcomes
 
     @classmethod
     async def begin(cls, connection: DriverConnection, tenant: Tenant, position: int, faults: FailPoints) -> "Comparer":
@@ -99,7 +99,12 @@ class Comparer:
             with suppress(asyncpg.DataError):  # a value that PostgreSQL cannot read: the fold tells whose it is
                 async with self.connection.transaction():
                     found = await range_comparison.compare(
-                        self.connection, self.tenant, codes, self.position, courses=self.courses, to_fold=self.known.failing
+                        self.connection,
+                        self.tenant,
+                        codes,
+                        self.position,
+                        known_paths=self.known_paths,
+                        to_fold=self.known.failing,
                     )
         if found is None:
             histories = await rebuild_statements.histories(self.connection, self.tenant, codes, self.position)
@@ -109,6 +114,6 @@ class Comparer:
             histories = await event_log.histories(self.connection, self.tenant, found.others, self.position)
             stored = await dossier_rows.read(self.connection, self.tenant, found.others)
             events, dossiers, wrong = found.events, found.dossiers, [*found.wrong, *found.bogus]
-        reckoned = await fold_page(self.connection, self.tenant, histories, self.position, self.faults)
-        wrong += differences(reckoned, stored, self.known)
-        return Compared(events, dossiers, len(reckoned.failures), wrong, total.high, total.low)
+        folded = await fold_page(self.connection, self.tenant, histories, self.position, self.faults)
+        wrong += differences(folded, stored, self.known)
+        return Compared(events, dossiers, len(folded.failures), wrong, total.high, total.low)

@@ -1,6 +1,6 @@
-"""The rebuild: every dossier and figure reckoned anew from the log, compared with what is stored, and corrected.
+"""The rebuild: every dossier and figure computed anew from the log, compared with what is stored, and corrected.
 
-In one snapshot, at cursor position p: reckon every dossier from its events up to p (the plain ones by PostgreSQL, the
+In one snapshot, at cursor position p: compute every dossier from its events up to p (the plain ones by PostgreSQL, the
 others by the fold) and compare the rows; compare the checksum of the stored sums with that of what the rows add up to, and
 where they differ, all sums. Then, in one transaction under the cursor's lock: fold the dossiers again whose row was wrong,
 up to where the cursor stands by then, and add the difference of the sums. Readers see all of it or nothing, ingest never
@@ -230,8 +230,8 @@ class Rebuild:
         """Keep which dossiers are wrong, and what their right rows count for beside the stored ones."""
         for start in range(0, len(wrong), REPAIR_PAGE):
             codes = wrong[start : start + REPAIR_PAGE]
-            reckoned = await fold_all(connection, tenant, codes, position, self._faults)
-            await rebuild_statements.note_wrong(connection, tenant, codes, reckoned.rows)
+            folded = await fold_all(connection, tenant, codes, position, self._faults)
+            await rebuild_statements.note_wrong(connection, tenant, codes, folded.rows)
 
     async def _correct(self, connection: DriverConnection, tenant: Tenant, findings: Findings) -> int:
         async with connection.transaction():
@@ -249,19 +249,19 @@ class Rebuild:
             if is_mended or findings.sums_differing or ordinal or findings.branches_differing:
                 findings.sums_differing += await branch_sums.settle(connection, tenant)
             await rebuild_statements.remember_agencies(connection, tenant, findings.agencies)
-            await projections.corrected(connection, tenant)
+            await projections.bump_corrections(connection, tenant)
             self._faults.passed("before-rebuild-commit")
         return cursor.position
 
     async def _repair(self, connection: DriverConnection, tenant: Tenant, codes: list[DossierCode], position: int) -> None:
         """Store what the dossiers are at ``position``; those without any event lose their row."""
         histories = await event_log.histories(connection, tenant, codes, position)
-        reckoned = await fold_page(connection, tenant, histories, position, self._faults)
+        folded = await fold_page(connection, tenant, histories, position, self._faults)
         bogus = [code for code in codes if code not in histories]
-        await dossier_rows.write(connection, tenant, reckoned.rows, bogus)
-        await projections.record_failures(connection, tenant, reckoned.failures)
-        await projections.await_targets(connection, tenant, reckoned.voids)
-        await ledger.request_sync(connection, tenant, reckoned.wants)
+        await dossier_rows.write(connection, tenant, folded.rows, bogus)
+        await projections.record_failures(connection, tenant, folded.failures)
+        await projections.wait_for_targets(connection, tenant, folded.voids)
+        await ledger.request_sync(connection, tenant, folded.wants)
 
 
 async def _when_quiet(pace: Pace, compared: asyncio.Event, comparing: Coroutine[Any, Any, None]) -> None:

@@ -78,15 +78,15 @@ class Examiner:
         return _Look(almanac, newest, await progress.now(connection))
 
     async def examine(
-        self, connection: DriverConnection, tenant: Tenant, look: _Look, codes: Collection[str], *, tells: bool = True
+        self, connection: DriverConnection, tenant: Tenant, look: _Look, codes: Collection[str], *, writes: bool = True
     ) -> None:
-        """Say what is to be said of ``codes``. ``tells`` false: only dates are in question."""
+        """Say what is to be said of ``codes``. ``writes`` false: only dates are in question."""
         concerned = await progress.concerned(
             connection,
             tenant,
             codes,
             payments=look.almanac.any_payment_pauses,
-            dated_before=start_of_day(local_date(look.now)) if tells else None,
+            dated_before=start_of_day(local_date(look.now)) if writes else None,
         )
         for start in range(0, len(concerned), PAGE_DOSSIERS):
             await self._examine_page(connection, tenant, look, concerned[start : start + PAGE_DOSSIERS])
@@ -161,7 +161,7 @@ class Clock:
             # all are examined, or another worker goes by a newer almanac than this look
             return standing.code is not None
         codes = await progress.examinable(connection, tenant, standing.code, PAGE_DOSSIERS)
-        await self._examiner.examine(connection, tenant, look, codes, tells=False)
+        await self._examiner.examine(connection, tenant, look, codes, writes=False)
         self._examiner.faults.passed("before-clock-cursor")
         full = len(codes) == PAGE_DOSSIERS
         await progress.examined(connection, tenant, standing, codes[-1] if full else None)

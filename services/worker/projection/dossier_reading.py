@@ -21,7 +21,7 @@ SLICE: Final = 200
 class FastPathResult:
     """What the short way found, and the dossiers that it leaves to the fold."""
 
-    reckoned: FoldedBatch
+    batch: FoldedBatch
     others: list[DossierCode]
 
 
@@ -31,26 +31,26 @@ async def fold_on_fast_path(
     codes: Sequence[DossierCode],
     up_to: int,
     *,
-    courses: PathOutcomes,
+    known_paths: PathOutcomes,
     faults: FailPoints,
 ) -> FastPathResult:
-    """Reckon those of the dossiers that have a plain history.
+    """Compute those of the dossiers that have a plain history.
 
     Raises:
         asyncpg.DataError: one of them holds a value that PostgreSQL cannot read; the fold finds out which.
     """
     poisoned = [code for code in codes if faults.poisons(code)]
-    plain = await sql_rows.read(connection, tenant, [code for code in codes if code not in poisoned], up_to, courses)
-    reckoned = FoldedBatch()
+    plain = await sql_rows.read(connection, tenant, [code for code in codes if code not in poisoned], up_to, known_paths)
+    batch = FoldedBatch()
     for row, recorded_at in plain.rows:
-        reckoned.take(row, recorded_at)
-    return FastPathResult(reckoned, [*plain.others, *poisoned])
+        batch.take(row, recorded_at)
+    return FastPathResult(batch, [*plain.others, *poisoned])
 
 
 async def fold_all(
     connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], up_to: int, faults: FailPoints
 ) -> FoldedBatch:
-    """Reckon dossiers from all of their events up to a position."""
+    """Compute dossiers from all of their events up to a position."""
     histories = await event_log.histories(connection, tenant, codes, up_to)
     return await fold_page(connection, tenant, histories, up_to, faults)
 
@@ -58,11 +58,11 @@ async def fold_all(
 async def fold_page(
     connection: DriverConnection, tenant: Tenant, histories: Histories, up_to: int, faults: FailPoints
 ) -> FoldedBatch:
-    """Reckon dossiers from these events, all of them up to a position, giving other tasks their turns."""
+    """Compute dossiers from these events, all of them up to a position, giving other tasks their turns."""
     present = await cursor.present(connection, tenant, named_elsewhere(histories), up_to)
-    reckoned = FoldedBatch()
+    batch = FoldedBatch()
     items = list(histories.items())
     for start in range(0, len(items), SLICE):
-        reckoned.add(fold_histories(dict(items[start : start + SLICE]), present, faults.folded))
+        batch.add(fold_histories(dict(items[start : start + SLICE]), present, faults.folded))
         await asyncio.sleep(0)
-    return reckoned
+    return batch

@@ -37,7 +37,7 @@ GROWTH: Final = 4
 """So many times as large as the one before may a batch be."""
 
 PAGE: Final = 1_000
-"""So many dossiers are read and reckoned at a time."""
+"""So many dossiers are read and computed at a time."""
 
 RETRY_LIMIT: Final = 200
 
@@ -57,7 +57,7 @@ class Batch:
     until: int
     limit: int
     codes: frozenset[DossierCode]
-    reckoned: FoldedBatch
+    folded: FoldedBatch
 
     @property
     def is_empty(self) -> bool:
@@ -94,7 +94,7 @@ class Projector:
         self._ahead: dict[Tenant, asyncio.Task[Batch]] = {}
         self._limits: dict[Tenant, int] = {}
         self._moved_to: dict[Tenant, int] = {}
-        self._courses = PathOutcomes()
+        self._known_paths = PathOutcomes()
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant for which there is something to do."""
@@ -104,10 +104,10 @@ class Projector:
     async def work(self, tenant: Tenant) -> bool:
         """Project one batch; answer whether there may be more."""
         try:
-            return await self._batch(tenant, careful=False)
+            return await self._batch(tenant, fold_only=False)
         except UNSTORABLE:
             # one row of the batch cannot be stored: find it, set its dossier aside, keep the others
-            return await self._batch(tenant, careful=True)
+            return await self._batch(tenant, fold_only=True)
 
     def moved_to(self, tenant: Tenant) -> int | None:
         """Where this process last left the tenant's cursor; None: it has not moved it."""
@@ -118,7 +118,7 @@ class Projector:
         for tenant in list(self._ahead):
             await self._forget(tenant)
 
-    async def _batch(self, tenant: Tenant, *, careful: bool) -> bool:
+    async def _batch(self, tenant: Tenant, *, fold_only: bool) -> bool:
         started = time.monotonic()
         try:
             # before the lock: a transaction that waits for a fold would be idle
@@ -128,15 +128,15 @@ class Projector:
                 if ahead is not None and ahead.after == cursor.position:
                     batch = ahead
                 else:
-                    batch = await self._read(connection, tenant, cursor.position, careful=careful)
+                    batch = await self._read(connection, tenant, cursor.position, fold_only=fold_only)
                 again = await projections.due_again(connection, tenant, RETRY_LIMIT)
                 if batch.is_empty and not again:
-                    await projections.checked(connection, tenant)
+                    await projections.mark_checked(connection, tenant)
                     return False
                 self._faults.passed("after-read")
                 if batch.is_full:
                     self._read_ahead(tenant, batch.until)
-                await self._count(connection, tenant, batch, again, careful=careful)
+                await self._count(connection, tenant, batch, again, fold_only=fold_only)
         except BaseException:
             # whatever it was (a timeout?), less at once may get through
             self._limits[tenant] = max(LEAST_LIMIT, self._limits.get(tenant, FIRST_LIMIT) // 2)
@@ -153,11 +153,11 @@ class Projector:
         ahead = self._ahead.pop(tenant, None)
         return None if ahead is None else await ahead
 
-    async def _read(self, connection: DriverConnection, tenant: Tenant, after: int, *, careful: bool = False) -> Batch:
+    async def _read(self, connection: DriverConnection, tenant: Tenant, after: int, *, fold_only: bool = False) -> Batch:
         limit = self._limits.get(tenant, FIRST_LIMIT)
-        found = await projections.touched(connection, tenant, after, limit)
-        reckoned = await self._reckon(connection, tenant, found.codes, found.until, careful=careful)
-        return Batch(after, found.until, limit, frozenset(found.codes), reckoned)
+        found = await projections.dossiers_after(connection, tenant, after, limit)
+        folded = await self._fold(connection, tenant, found.codes, found.until, fold_only=fold_only)
+        return Batch(after, found.until, limit, frozenset(found.codes), folded)
 
     def _read_ahead(self, tenant: Tenant, after: int) -> None:
         async def read() -> Batch:
@@ -172,29 +172,29 @@ class Projector:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _reckon(
+    async def _fold(
         self,
         connection: DriverConnection,
         tenant: Tenant,
         codes: Collection[DossierCode],
         up_to: int,
         *,
-        careful: bool = False,
+        fold_only: bool = False,
     ) -> FoldedBatch:
-        """``careful``: every dossier by the fold, which a value that PostgreSQL cannot read stops for that dossier only."""
-        reckoned = FoldedBatch()
+        """``fold_only``: a value that PostgreSQL cannot read then stops its own dossier only."""
+        folded = FoldedBatch()
         ordered = list(codes)
         for start in range(0, len(ordered), PAGE):
             page = ordered[start : start + PAGE]
-            if not careful:
-                shortly = await fold_on_fast_path(
-                    connection, tenant, page, up_to, courses=self._courses, faults=self._faults
+            if not fold_only:
+                fast = await fold_on_fast_path(
+                    connection, tenant, page, up_to, known_paths=self._known_paths, faults=self._faults
                 )
-                reckoned.add(shortly.reckoned)
-                page = shortly.others
+                folded.add(fast.batch)
+                page = fast.others
             if page:
-                reckoned.add(await fold_all(connection, tenant, page, up_to, self._faults))
-        return reckoned
+                folded.add(await fold_all(connection, tenant, page, up_to, self._faults))
+        return folded
 
     async def _count(
         self,
@@ -203,37 +203,37 @@ class Projector:
         batch: Batch,
         again: Collection[DossierCode],
         *,
-        careful: bool,
+        fold_only: bool,
     ) -> None:
-        reckoned = batch.reckoned
+        folded = batch.folded
         # asked under the lock, for the batch before may have begun to wait for one of these events
-        others = await projections.arrived(connection, tenant, batch.after, batch.until)
+        others = await projections.take_arrived_voids(connection, tenant, batch.after, batch.until)
         others.update(again)
         others -= batch.codes
         if others:
-            more = await self._reckon(connection, tenant, others, batch.until, careful=careful)
-            more.add(reckoned)
-            reckoned = more
-        if careful:
-            reckoned = await self._storable(connection, tenant, reckoned)
-        await dossier_rows.write(connection, tenant, reckoned.rows)
-        await projections.record_failures(connection, tenant, reckoned.failures)
-        await projections.await_targets(connection, tenant, reckoned.voids)
-        await ledger.request_sync(connection, tenant, reckoned.wants)
+            more = await self._fold(connection, tenant, others, batch.until, fold_only=fold_only)
+            more.add(folded)
+            folded = more
+        if fold_only:
+            folded = await self._storable(connection, tenant, folded)
+        await dossier_rows.write(connection, tenant, folded.rows)
+        await projections.record_failures(connection, tenant, folded.failures)
+        await projections.wait_for_targets(connection, tenant, folded.voids)
+        await ledger.request_sync(connection, tenant, folded.wants)
         self._faults.passed("between-state-and-cursor")
         if not batch.is_empty:
             await projections.move(connection, tenant, batch.until)
         self._faults.passed("before-commit")
 
-    async def _storable(self, connection: DriverConnection, tenant: Tenant, reckoned: FoldedBatch) -> FoldedBatch:
+    async def _storable(self, connection: DriverConnection, tenant: Tenant, folded: FoldedBatch) -> FoldedBatch:
         """The same, with every dossier whose row cannot be stored set aside: found by halves, each tried and taken back."""
         unstorable = [
             failure_of_dossier(row.code, row.position, error)
-            for row, error in await self._unstorable(connection, tenant, reckoned.rows)
+            for row, error in await self._unstorable(connection, tenant, folded.rows)
         ]
         bad = {failure.dossier_code for failure in unstorable}
-        good = reckoned.only({row.code for row in reckoned.rows} - bad)
-        good.failures = [*reckoned.failures, *unstorable]
+        good = folded.only({row.code for row in folded.rows} - bad)
+        good.failures = [*folded.failures, *unstorable]
         return good
 
     async def _unstorable(
@@ -258,14 +258,14 @@ class Projector:
         ]
 
     def _report(self, tenant: Tenant, batch: Batch, seconds: float) -> None:
-        for failure in batch.reckoned.failures:
+        for failure in batch.folded.failures:
             get_logger().error("dossier_set_aside", tenant=tenant, dossier=failure.dossier_code, position=failure.position)
         level = get_logger().info if batch.is_full or seconds > QUICK_SECONDS else get_logger().debug
         level(
             "batch_projected",
             tenant=tenant,
             events=batch.until - batch.after,
-            dossiers=len(batch.reckoned.rows),
+            dossiers=len(batch.folded.rows),
             position=batch.until,
             seconds=round(seconds, 4),
         )

@@ -62,7 +62,7 @@ class ProjectionTurns:
 
     async def _gives_way(self, tenant: Tenant) -> bool:
         async with driver_session(self._engine) as connection:
-            standing = await turns.standing(connection, tenant)
+            standing = await turns.status(connection, tenant)
             if standing.behind <= FAR_BEHIND:
                 return False
             held = await turns.is_held(connection, tenant)

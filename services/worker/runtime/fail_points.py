@@ -8,7 +8,7 @@ passed (at most ``times``, with ``probability``); with ``!`` the process kills i
 ``between-state-and-cursor``  dossiers, sums and ledger are written, the cursor is not moved
 ``before-commit``          all is written, nothing is committed
 ``mid-rebuild``            a page of a rebuild is compared
-``before-swap``            a rebuild is reckoned, its corrections are not applied
+``before-swap``            a rebuild is computed, its corrections are not applied
 ``before-rebuild-commit``  the corrections are applied, nothing is committed
 ``mid-audit``              a page of an audit is recounted
 ``before-audit-repair``    an audit has kept an alarm, nothing is repaired

@@ -101,13 +101,13 @@ class CallLimiter:
         at = rules.slack_at(self._last.circuit, now)
         return math.inf if at is None else (at - now).total_seconds()
 
-    async def admit(
-        self, lane: Lane, connection: DriverConnection | None = None, *, probing: bool = True, lazily: bool = False
+    async def acquire(
+        self, lane: Lane, connection: DriverConnection | None = None, *, probing: bool = True, without_flush: bool = False
     ) -> Admission | None:
         """Wait for one's turn; None when the circuit is open or the turn is too far away.
 
         ``connection``: one that the caller holds anyhow. ``probing``: whether the call may be the probe of an open circuit.
-        ``lazily``: the caller writes once more before the call, and its commit will take the pace along to the disk.
+        ``without_flush``: the caller writes once more before the call, and its commit will take the pace along to the disk.
         """
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -116,7 +116,7 @@ class CallLimiter:
             if isinstance(answer, Go):
                 if answer.probe and not probing:
                     return None
-                if not await self._write(circuit, version, connection, lazily=lazily and not answer.probe):
+                if not await self._write(circuit, version, connection, without_flush=without_flush and not answer.probe):
                     continue
                 await asyncio.sleep(max((answer.at - self._clock.now()).total_seconds(), 0.0))
                 return Admission(answer.probe)
@@ -168,8 +168,8 @@ class CallLimiter:
             case Unavailable(reason) | Ambiguous(reason) | Garbled(reason) | SessionLost(reason):
                 if suspect and not probe:
                     return circuit
-                luck = random.random()  # noqa: S311 - jitter
-                return rules.failed(circuit, now, luck, self._pace, probe=probe, reason=reason)
+                jitter = random.random()  # noqa: S311 - jitter
+                return rules.failed(circuit, now, jitter, self._pace, probe=probe, reason=reason)
 
     async def _announce(self, before: Circuit, after: Circuit) -> None:
         if before.state is after.state:
@@ -200,10 +200,12 @@ class CallLimiter:
         return reading
 
     async def _write(
-        self, circuit: Circuit, version: int, connection: DriverConnection | None = None, *, lazily: bool = False
+        self, circuit: Circuit, version: int, connection: DriverConnection | None = None, *, without_flush: bool = False
     ) -> bool:
         async with held_session(self._engine, connection) as session:
-            written = await stored_circuit.write(session, self._tenant, circuit, version=version, lazily=lazily)
+            written = await stored_circuit.write(
+                session, self._tenant, circuit, version=version, without_flush=without_flush
+            )
         # the own change counts as a look: whoever else had changed it would have made it fail
         self._last = stored_circuit.Reading(circuit, version + 1, self._clock.now()) if written else None
         return written

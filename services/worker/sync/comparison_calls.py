@@ -57,7 +57,7 @@ class Turns:
             start = max(self._next or now, now)
             self._next = start + self._apart
             await asyncio.sleep((start - now).total_seconds())
-            admission = await post.gate.admit(Lane.BACKLOG, probing=False)
+            admission = await post.limiter.acquire(Lane.BACKLOG, probing=False)
             if admission is None:
                 if self._clock.now() - asked_at > MOST_WAITING:
                     raise ComparisonStopped("the portal is not called: its circuit is open")
@@ -68,7 +68,7 @@ class Turns:
             if isinstance(outcome, Found | Listed):
                 return outcome
             if isinstance(outcome, Throttled):
-                await post.gate.report(outcome, admission)
+                await post.limiter.report(outcome, admission)
                 reason = "the portal asks for a pause"
             elif isinstance(outcome, Garbled) and outcome.declined:
                 raise Declined(outcome.reason)

@@ -88,50 +88,50 @@ class Delivery:
         lane: Lane,
         *,
         client: PortalClient,
-        gate: CallLimiter,
+        limiter: CallLimiter,
         names: PortalNames,
         clock: DatabaseClock,
-        notebook: OutcomeRecorder,
+        recorder: OutcomeRecorder,
     ) -> None:
         self._connection = connection
         self._tenant = tenant
         self._lane = lane
         self._client = client
-        self._gate = gate
+        self._limiter = limiter
         self._names = names
         self._clock = clock
-        self._book = notebook
+        self._book = recorder
         self._claims_kept = False
         """Whether the disk has been waited for since the claim."""
         self.tally = DeliveryCount()
 
     async def run(self, claims: Sequence[Claim]) -> None:
         """Deliver ``claims``: those that never failed first, so that none of them waits for a call that may hang again."""
-        letters = await self._write_letters(claims)
+        outgoing = await self._prepare(claims)
         for failed_before in (False, True):
-            part = [letter for letter in letters if (letter.claim.attempts > 0) is failed_before]
+            part = [prepared for prepared in outgoing if (prepared.claim.attempts > 0) is failed_before]
             if not await self._deliver(part):
-                await self._book.release(letters)  # also the part that did not have its turn
+                await self._book.release(outgoing)  # also the part that did not have its turn
                 return
 
-    async def _deliver(self, letters: Sequence[OutboundDossier]) -> bool:
+    async def _deliver(self, outgoing: Sequence[OutboundDossier]) -> bool:
         """First the dossiers, then their steps; whether the gate let all calls go."""
-        waiting = [letter for letter in letters if letter.needs_dossier]
-        settled = [letter for letter in letters if not letter.needs_dossier]
+        waiting = [prepared for prepared in outgoing if prepared.needs_dossier]
+        settled = [prepared for prepared in outgoing if not prepared.needs_dossier]
         while waiting:
             call = await self._book.still_held(next_dossier_call(waiting))
             if not call:
                 continue
-            admission = await self._admit([*call, *waiting, *settled], lazily=False)
+            admission = await self._acquire([*call, *waiting, *settled], without_flush=False)
             if admission is None:
                 return False
             again, done = await self._send_dossiers(call, admission)
             waiting.extend(again)
             settled.extend(done)
-        await self._book.finish_delivered(letter for letter in settled if not letter.unsent)
-        stepping = [letter for letter in settled if letter.unsent]
-        while stepping := [letter for letter in stepping if self._book.is_open(letter)]:
-            admission = await self._admit(stepping, lazily=self._claims_kept)
+        await self._book.finish_delivered(prepared for prepared in settled if not prepared.unsent)
+        stepping = [prepared for prepared in settled if prepared.unsent]
+        while stepping := [prepared for prepared in stepping if self._book.is_open(prepared)]:
+            admission = await self._acquire(stepping, without_flush=self._claims_kept)
             if admission is None:
                 return False
             paged = next_step_call(stepping)
@@ -140,17 +140,17 @@ class Delivery:
             await self._send_steps(paged, admission, stepping)
         return True
 
-    async def _admit(self, letters: Iterable[OutboundDossier], *, lazily: bool) -> Admission | None:
-        admission = await self._gate.admit(self._lane, self._connection, lazily=lazily)
+    async def _acquire(self, outgoing: Iterable[OutboundDossier], *, without_flush: bool) -> Admission | None:
+        admission = await self._limiter.acquire(self._lane, self._connection, without_flush=without_flush)
         if admission is None:
-            await self._book.release(letters)
+            await self._book.release(outgoing)
         else:
-            self._claims_kept |= not lazily
+            self._claims_kept |= not without_flush
         return admission
 
     # Writing
 
-    async def _write_letters(self, claims: Sequence[Claim]) -> list[OutboundDossier]:
+    async def _prepare(self, claims: Sequence[Claim]) -> list[OutboundDossier]:
         histories = await event_log.of_dossiers(self._connection, self._tenant, [claim.dossier_code for claim in claims])
         dossiers: dict[str, Dossier | Unsendable] = {}
         for number, claim in enumerate(claims, 1):
@@ -167,16 +167,16 @@ class Delivery:
         names = await self._names.for_procedures(
             (dossier.procedure_code for dossier in folded if dossier.procedure_code is not None), self._lane
         )
-        letters: list[OutboundDossier] = []
+        outgoing: list[OutboundDossier] = []
         now = self._clock.now()
         for number, claim in enumerate(claims, 1):
             if number % SLICE == 0:
                 await asyncio.sleep(0)
             code = claim.dossier_code
             dossier = dossiers[code]
-            letter: OutboundDossier | Unsendable
+            prepared: OutboundDossier | Unsendable
             try:
-                letter = (
+                prepared = (
                     dossier
                     if isinstance(dossier, Unsendable)
                     else prepare_dossier(
@@ -189,14 +189,14 @@ class Delivery:
                     )
                 )
             except Exception as error:  # noqa: BLE001 - one unreadable dossier blocks nobody
-                letter = unreadable(error)
-            if isinstance(letter, Unsendable):
+                prepared = unreadable(error)
+            if isinstance(prepared, Unsendable):
                 version = max([event.position for event in histories.get(code, [])], default=0)
-                self._book.set_aside(claim, version, letter)
+                self._book.mark_unsendable(claim, version, prepared)
             else:
-                letters.append(letter)
-        await self._book.finish_set_aside()
-        return letters
+                outgoing.append(prepared)
+        await self._book.finish_unsendable()
+        return outgoing
 
     # First step of the protocol
 
@@ -205,50 +205,50 @@ class Delivery:
     ) -> tuple[list[OutboundDossier], list[OutboundDossier]]:
         """One ``DongBoHoSoMC``; answers the letters that need another one, and those that are through."""
         started_at = self._clock.now()
-        outcome = await self._client.put_dossiers([letter.body for letter in call], updating=call[0].updating)
-        for letter in call:
-            letter.on_wire = True
+        outcome = await self._client.put_dossiers([prepared.body for prepared in call], updating=call[0].updating)
+        for prepared in call:
+            prepared.on_wire = True
         await self._report(outcome, admission, call)
         operation = "update" if call[0].updating else "create"
         if not isinstance(outcome, Answered):
             if isinstance(outcome, Throttled):
-                for letter in call:
-                    self._book.note(letter, "dossier", operation, started_at, outcome=ErrorClass.THROTTLED)
+                for prepared in call:
+                    self._book.note(prepared, "dossier", operation, started_at, outcome=ErrorClass.THROTTLED)
                 return call, []  # the gate makes everybody wait, or gives the leases back
             await self._fail_call(call, outcome, admission, _Part("dossier", operation, started_at))
             return [], []
         again: list[OutboundDossier] = []
         accepted: list[OutboundDossier] = []
-        for letter in call:
-            refusals = outcome.refused.get(letter.code)
+        for prepared in call:
+            refusals = outcome.refused.get(prepared.code)
             if refusals:
                 verdict = refusals[0]
-                self._book.note(letter, "dossier", operation, started_at, outcome=verdict.kind, detail=verdict.message)
-                if self._turned(letter, verdict):
-                    again.append(letter)
+                self._book.note(prepared, "dossier", operation, started_at, outcome=verdict.kind, detail=verdict.message)
+                if self._turned(prepared, verdict):
+                    again.append(prepared)
             elif outcome.rest_stored:
-                self._book.note(letter, "dossier", operation, started_at, outcome="accepted")
-                accepted.append(letter)
+                self._book.note(prepared, "dossier", operation, started_at, outcome="accepted")
+                accepted.append(prepared)
             else:
-                again.append(letter)  # held back by its neighbours, which are not in the next call
+                again.append(prepared)  # held back by its neighbours, which are not in the next call
         self.tally.dossiers += len(accepted)
         return again, await self._book.record_accepted(accepted)
 
-    def _turned(self, letter: OutboundDossier, refusal: ItemRefusal) -> bool:
+    def _turned(self, prepared: OutboundDossier, refusal: ItemRefusal) -> bool:
         """Take a refusal of a dossier; whether it is to be sent again the other way, at once."""
         match refusal.kind:
             case ItemKind.ALREADY_THERE | ItemKind.UNKNOWN_THERE:
-                letter.updating = refusal.kind is ItemKind.ALREADY_THERE
-                if not letter.updating:
-                    letter.forgotten_there()
-                letter.turns += 1
-                if letter.turns <= MOST_TURNS:
+                prepared.updating = refusal.kind is ItemKind.ALREADY_THERE
+                if not prepared.updating:
+                    prepared.forgotten_there()
+                prepared.turns += 1
+                if prepared.turns <= MOST_TURNS:
                     return True
-                self._book.failed(letter, ErrorClass.CONTRADICTION, refusal.message)
+                self._book.failed(prepared, ErrorClass.CONTRADICTION, refusal.message)
             case ItemKind.REJECTED:
-                self._book.failed(letter, ErrorClass.REJECTED, refusal.message)
+                self._book.failed(prepared, ErrorClass.REJECTED, refusal.message)
             case ItemKind.OUT_OF_ORDER:
-                self._book.failed(letter, ErrorClass.OUT_OF_ORDER, refusal.message)
+                self._book.failed(prepared, ErrorClass.OUT_OF_ORDER, refusal.message)
         return False
 
     # Second step of the protocol
@@ -259,53 +259,53 @@ class Delivery:
         """One ``CapNhatTienDoHoSoMC``, of ``stepping``, which have steps to send."""
         started_at = self._clock.now()
         outcome = await self._client.add_steps([page.body for _, pages in call for page in pages])
-        letters = [letter for letter, _ in call]
-        await self._report(outcome, admission, letters)
+        outgoing = [prepared for prepared, _ in call]
+        await self._report(outcome, admission, outgoing)
         if isinstance(outcome, Throttled):
-            for letter in letters:
-                self._book.note(letter, "progress", "append", started_at, outcome=ErrorClass.THROTTLED)
+            for prepared in outgoing:
+                self._book.note(prepared, "progress", "append", started_at, outcome=ErrorClass.THROTTLED)
             return
         if not isinstance(outcome, Answered):
-            await self._fail_call(letters, outcome, admission, _Part("progress", "append", started_at))
+            await self._fail_call(outgoing, outcome, admission, _Part("progress", "append", started_at))
             return
         taken: list[StepPage] = []
-        for letter, pages in call:
-            refusals = outcome.refused.get(letter.code, ())
+        for prepared, pages in call:
+            refusals = outcome.refused.get(prepared.code, ())
             if refusals:
-                kind = self._steps_refused(letter, pages, refusals, taken)
-                self._book.note(letter, "progress", "append", started_at, outcome=kind, detail=refusals[0].message)
+                kind = self._steps_refused(prepared, pages, refusals, taken)
+                self._book.note(prepared, "progress", "append", started_at, outcome=kind, detail=refusals[0].message)
             elif outcome.rest_stored:
-                self._book.note(letter, "progress", "append", started_at, outcome="accepted")
+                self._book.note(prepared, "progress", "append", started_at, outcome="accepted")
                 taken.extend(pages)
-                letter.unsent = letter.unsent[len(pages) :]
+                prepared.unsent = prepared.unsent[len(pages) :]
         self.tally.steps += len(taken)
-        through = [letter for letter in letters if not letter.unsent and self._book.is_open(letter)]
-        for letter in through:
-            if letter.refused_steps:
-                self._book.failed(letter, ErrorClass.REJECTED, "; ".join(letter.refused_steps))
-        more = any(letter.unsent and self._book.is_open(letter) for letter in stepping)
-        await self._book.record_steps(taken, [letter for letter in through if not letter.refused_steps], more=more)
+        through = [prepared for prepared in outgoing if not prepared.unsent and self._book.is_open(prepared)]
+        for prepared in through:
+            if prepared.refused_steps:
+                self._book.failed(prepared, ErrorClass.REJECTED, "; ".join(prepared.refused_steps))
+        more = any(prepared.unsent and self._book.is_open(prepared) for prepared in stepping)
+        await self._book.record_steps(taken, [prepared for prepared in through if not prepared.refused_steps], more=more)
 
     def _steps_refused(
-        self, letter: OutboundDossier, pages: list[StepPage], refusals: Sequence[ItemRefusal], taken: list[StepPage]
+        self, prepared: OutboundDossier, pages: list[StepPage], refusals: Sequence[ItemRefusal], taken: list[StepPage]
     ) -> ItemKind:
         """Take the refusals of some of a dossier's steps; the answer does not name which, so they go apart if need be."""
         kind = refusals[0].kind
         match kind:
             case ItemKind.UNKNOWN_THERE:
                 # told accepted and not stored (F22), or lost since
-                self._book.lost_there(letter, refusals[0].message)
+                self._book.lost_there(prepared, refusals[0].message)
             case ItemKind.ALREADY_THERE:
                 taken.extend(pages)
-                letter.unsent = letter.unsent[len(pages) :]
+                prepared.unsent = prepared.unsent[len(pages) :]
             case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER if len(pages) == 1:
                 at = pages[0].body["ThoiDiemXuLy"]
-                letter.refused_steps.append(f"{at}: {letter.without_personal(refusals[0].message)}")
-                letter.unsent = letter.unsent[1:]
+                prepared.refused_steps.append(f"{at}: {prepared.without_personal(refusals[0].message)}")
+                prepared.unsent = prepared.unsent[1:]
             case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER if len(refusals) >= len(pages):
-                self._book.failed(letter, ErrorClass.REJECTED, refusals[0].message)
+                self._book.failed(prepared, ErrorClass.REJECTED, refusals[0].message)
             case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER:
-                letter.apart = True
+                prepared.apart = True
         return kind
 
     # Failures of whole calls
@@ -317,14 +317,14 @@ class Delivery:
         if not isinstance(outcome, Answered):
             self.tally.failed_calls += 1
             self.tally.kinds.add(type(outcome).__name__)
-        await self._gate.report(outcome, admission, suspect=all(letter.suspect for letter in call))
+        await self._limiter.report(outcome, admission, suspect=all(prepared.suspect for prepared in call))
 
     async def _fail_call(self, call: list[OutboundDossier], outcome: Failure, admission: Admission, part: "_Part") -> None:
         kind = failure_kind(outcome)
-        for letter in call:
-            self._book.note(letter, part.step, part.operation, part.started_at, outcome=kind, detail=outcome.reason)
+        for prepared in call:
+            self._book.note(prepared, part.step, part.operation, part.started_at, outcome=kind, detail=outcome.reason)
             # a probe goes while the circuit is open: it counts for the circuit, not for its dossiers
-            self._book.failed(letter, kind, outcome.reason, counted=not admission.probe)
+            self._book.failed(prepared, kind, outcome.reason, counted=not admission.probe)
         await self._book.flush()
 
 

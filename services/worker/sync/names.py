@@ -47,11 +47,11 @@ class KnownNames:
 class PortalNames:
     """One for a tenant and process."""
 
-    def __init__(self, cache: CatalogueCache, tenant: Tenant, client: PortalClient, gate: CallLimiter) -> None:
+    def __init__(self, cache: CatalogueCache, tenant: Tenant, client: PortalClient, limiter: CallLimiter) -> None:
         self._cache = cache
         self._tenant = tenant
         self._client = client
-        self._gate = gate
+        self._limiter = limiter
         self._asked: dict[str, ProcedureNames] = {}
         self._asked_until: dict[str, float] = {}
         self._asking = asyncio.Lock()
@@ -89,11 +89,11 @@ class PortalNames:
         async def ask() -> None:
             nonlocal failed
             for code in left:
-                admission = None if failed else await self._gate.admit(lane)
+                admission = None if failed else await self._limiter.acquire(lane)
                 if admission is None:
                     return
                 outcome = await self._client.procedure(code)
-                await self._gate.report(outcome, admission)
+                await self._limiter.report(outcome, admission)
                 if not isinstance(outcome, Found):
                     failed = True
                     self._failures += 1
@@ -101,6 +101,6 @@ class PortalNames:
                 self._asked[code] = wire.procedure_names(outcome.rows) or _UNKNOWN
                 self._asked_until[code] = time.monotonic() + REMEMBERED_SECONDS
 
-        for told in await asyncio.gather(*(ask() for _ in codes[:AT_ONCE]), return_exceptions=True):
-            if told is not None:
-                raise told
+        for answers in await asyncio.gather(*(ask() for _ in codes[:AT_ONCE]), return_exceptions=True):
+            if answers is not None:
+                raise answers

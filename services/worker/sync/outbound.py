@@ -96,14 +96,20 @@ def prepare_dossier(
     body = wire.dossier_body(dossier, applicant, names)
     pages: list[StepPage] = []
     unsent: list[StepPage] = []
-    for told in wire.step_letters(dossier):
-        before = sent.get((told.happened_at, told.status, told.staff))
-        officer = wire.officer_text(told, names) if before is None else before.officer
-        event = told.event
+    for step_message in wire.step_messages(dossier):
+        before = sent.get((step_message.happened_at, step_message.status, step_message.staff))
+        officer = wire.officer_text(step_message, names) if before is None else before.officer
+        event = step_message.event
         step = Step(
-            claim.dossier_code, told.happened_at, told.status, told.staff, officer, event.position, event.recorded_at
+            claim.dossier_code,
+            step_message.happened_at,
+            step_message.status,
+            step_message.staff,
+            officer,
+            event.position,
+            event.recorded_at,
         )
-        page = StepPage(step, wire.step_body(told, officer))
+        page = StepPage(step, wire.step_body(step_message, officer))
         pages.append(page)
         if before is None or not before.acknowledged:
             unsent.append(page)
@@ -132,7 +138,9 @@ def unreadable(error: Exception) -> Unsendable:
 def next_dossier_call(waiting: list[OutboundDossier]) -> list[OutboundDossier]:
     """Take the next call's letters off ``waiting``: those that go the same way and may share a call with the first."""
     first = waiting[0]
-    return _take(waiting, [letter for letter in waiting if _alike(letter, first) and letter.updating is first.updating])
+    return _take(
+        waiting, [prepared for prepared in waiting if _alike(prepared, first) and prepared.updating is first.updating]
+    )
 
 
 def next_step_call(waiting: Sequence[OutboundDossier]) -> list[tuple[OutboundDossier, list[StepPage]]]:
@@ -140,23 +148,23 @@ def next_step_call(waiting: Sequence[OutboundDossier]) -> list[tuple[OutboundDos
     first = waiting[0]
     call: list[tuple[OutboundDossier, list[StepPage]]] = []
     room = STEPS_PER_CALL
-    for letter in waiting:
-        if not _alike(letter, first):
+    for prepared in waiting:
+        if not _alike(prepared, first):
             continue
-        pages = letter.unsent[: min(1 if letter.apart else STEPS_PER_DOSSIER, room)]
-        call.append((letter, pages))
+        pages = prepared.unsent[: min(1 if prepared.apart else STEPS_PER_DOSSIER, room)]
+        call.append((prepared, pages))
         room -= len(pages)
         if room == 0 or len(call) == first.size:
             break
     return call
 
 
-def _alike(letter: OutboundDossier, first: OutboundDossier) -> bool:
-    return letter.size == first.size
+def _alike(prepared: OutboundDossier, first: OutboundDossier) -> bool:
+    return prepared.size == first.size
 
 
 def _take(waiting: list[OutboundDossier], fitting: Iterable[OutboundDossier]) -> list[OutboundDossier]:
     call = list(fitting)[: waiting[0].size]
-    taken = {id(letter) for letter in call}
-    waiting[:] = [letter for letter in waiting if id(letter) not in taken]
+    taken = {id(prepared) for prepared in call}
+    waiting[:] = [prepared for prepared in waiting if id(prepared) not in taken]
     return call

@@ -54,9 +54,9 @@ class OutcomeRecorder:
         self._forgotten: set[str] = set()
         self._letters: dict[str, OutboundDossier] = {}
 
-    def is_open(self, letter: OutboundDossier) -> bool:
+    def is_open(self, prepared: OutboundDossier) -> bool:
         """Whether the letter still has something to send, under our lease."""
-        return letter.code in self.open and letter.code not in self._finished
+        return prepared.code in self.open and prepared.code not in self._finished
 
     # Leases
 
@@ -75,19 +75,21 @@ class OutcomeRecorder:
 
     async def still_held(self, call: list[OutboundDossier]) -> list[OutboundDossier]:
         """Write down, lazily, that these versions go on the wire; the letters whose lease still holds, only they may go."""
-        call = [letter for letter in call if letter.code in self.open]
+        call = [prepared for prepared in call if prepared.code in self.open]
         if not call:
             return []
         async with held_session(self._engine, self._connection) as connection:
-            held = await ledger.mark_sent(connection, self._tenant, [(letter.claim, letter.version) for letter in call])
-        await self._lost({letter.code for letter in call} - held)
-        return [letter for letter in call if letter.code in held]
+            held = await ledger.mark_sent(
+                connection, self._tenant, [(prepared.claim, prepared.version) for prepared in call]
+            )
+        await self._lost({prepared.code for prepared in call} - held)
+        return [prepared for prepared in call if prepared.code in held]
 
-    async def release(self, letters: Iterable[OutboundDossier]) -> None:
+    async def release(self, outgoing: Iterable[OutboundDossier]) -> None:
         """Give back what was not tried: nothing counts."""
-        for letter in letters:
-            if self.is_open(letter):
-                self._finish_unchanged(letter.claim, letter.version, letter.priority)
+        for prepared in outgoing:
+            if self.is_open(prepared):
+                self._finish_unchanged(prepared.claim, prepared.version, prepared.priority)
         await self.flush()
 
     async def release_all(self) -> None:
@@ -115,7 +117,7 @@ class OutcomeRecorder:
 
     def note(
         self,
-        letter: OutboundDossier,
+        prepared: OutboundDossier,
         step: str,
         operation: str,
         started_at: datetime,
@@ -126,51 +128,51 @@ class OutcomeRecorder:
         """An attempt, to be written with the next outcomes."""
         self._attempts.append(
             Attempt(
-                dossier_code=letter.claim.dossier_code,
-                fence=letter.claim.fence,
+                dossier_code=prepared.claim.dossier_code,
+                fence=prepared.claim.fence,
                 step=step,
-                position=letter.version,
-                body_hash=letter.body_hash if step == "dossier" else None,
+                position=prepared.version,
+                body_hash=prepared.body_hash if step == "dossier" else None,
                 operation=operation,
                 started_at=started_at,
                 ended_at=self._clock.now(),
                 outcome=outcome,
-                detail=None if detail is None else letter.without_personal(detail)[:LONGEST_DETAIL],
+                detail=None if detail is None else prepared.without_personal(detail)[:LONGEST_DETAIL],
             )
         )
 
-    def failed(self, letter: OutboundDossier, kind: ErrorClass, detail: str, *, counted: bool = True) -> None:
+    def failed(self, prepared: OutboundDossier, kind: ErrorClass, detail: str, *, counted: bool = True) -> None:
         """The letter's delivery ends with a failure: again later, or parked."""
-        claim, now = letter.claim, self._clock.now()
+        claim, now = prepared.claim, self._clock.now()
         if counted:
             decision = after_failure(kind, claim.attempts, now, random.random(), time_scale=self._time_scale)  # noqa: S311
         else:
             decision = Again(now, claim.attempts)
         parked = isinstance(decision, Park)
-        self._finished[letter.code] = Finished(
+        self._finished[prepared.code] = Finished(
             dossier_code=claim.dossier_code,
             fence=claim.fence,
             state=SyncState.PARKED if parked else SyncState.PENDING,
-            position=letter.version,
+            position=prepared.version,
             next_try_at=now if isinstance(decision, Park) else decision.at,
             attempts=decision.attempts,
             error_class=kind,
-            error_detail=letter.without_personal(detail)[:LONGEST_DETAIL],
-            priority=letter.priority,
+            error_detail=prepared.without_personal(detail)[:LONGEST_DETAIL],
+            priority=prepared.priority,
         )
-        self._letters[letter.code] = letter
+        self._letters[prepared.code] = prepared
         if parked:
             get_logger().warning(
-                "dossier_parked", tenant=self._tenant, dossier=letter.code, kind=kind.value, position=letter.version
+                "dossier_parked", tenant=self._tenant, dossier=prepared.code, kind=kind.value, position=prepared.version
             )
 
-    def lost_there(self, letter: OutboundDossier, detail: str) -> None:
+    def lost_there(self, prepared: OutboundDossier, detail: str) -> None:
         """The portal took the dossier and does not know it: create it anew, with all its steps."""
-        self.failed(letter, ErrorClass.CONTRADICTION, detail)
-        self._finished[letter.code] = replace(self._finished[letter.code], known_there=False)
-        self._forgotten.add(letter.code)
+        self.failed(prepared, ErrorClass.CONTRADICTION, detail)
+        self._finished[prepared.code] = replace(self._finished[prepared.code], known_there=False)
+        self._forgotten.add(prepared.code)
 
-    def set_aside(self, claim: Claim, version: int, reason: Unsendable) -> None:
+    def mark_unsendable(self, claim: Claim, version: int, reason: Unsendable) -> None:
         """A dossier that cannot be sent, listed with its reason."""
         state = SyncState.UNSENDABLE if reason.kind in UNSENDABLE else SyncState.PARKED
         if state is SyncState.PARKED:
@@ -188,23 +190,25 @@ class OutcomeRecorder:
 
     # Writing it down
 
-    async def finish_set_aside(self) -> None:
+    async def finish_unsendable(self) -> None:
         """Write down the dossiers that cannot be sent."""
         await self.flush()
 
-    async def record_accepted(self, letters: Sequence[OutboundDossier]) -> list[OutboundDossier]:
+    async def record_accepted(self, outgoing: Sequence[OutboundDossier]) -> list[OutboundDossier]:
         """The portal acknowledged these dossiers; the letters that are still ours, for their steps."""
         accepted = [
-            DossierAccepted(letter.claim.dossier_code, letter.claim.fence, letter.version, letter.body_hash)
-            for letter in letters
+            DossierAccepted(prepared.claim.dossier_code, prepared.claim.fence, prepared.version, prepared.body_hash)
+            for prepared in outgoing
         ]
         # a create was taken of what had been taken before, or where we meant to update: the portal had lost it all
         self._forgotten.update(
-            letter.code for letter in letters if not letter.updating and (letter.turns or letter.claim.dossier_position > 0)
+            prepared.code
+            for prepared in outgoing
+            if not prepared.updating and (prepared.turns or prepared.claim.dossier_position > 0)
         )
         # whoever is accepted has steps to send or an end to record: the disk is waited for then
-        held = await self._write(accepted=accepted, lazily=bool(accepted))
-        return [letter for letter in letters if letter.code in held]
+        held = await self._write(accepted=accepted, without_flush=bool(accepted))
+        return [prepared for prepared in outgoing if prepared.code in held]
 
     async def intend_steps(self, pages: Iterable[StepPage]) -> None:
         """Write down which steps are about to be sent, by a call that the gate has let go."""
@@ -218,11 +222,11 @@ class OutcomeRecorder:
     ) -> None:
         """The portal took these steps; ``through`` have no more of them. ``more``: others of this delivery follow."""
         self._deliver(through)
-        await self._write(taken=taken, lazily=more)
+        await self._write(taken=taken, without_flush=more)
 
-    async def finish_delivered(self, letters: Iterable[OutboundDossier]) -> None:
+    async def finish_delivered(self, outgoing: Iterable[OutboundDossier]) -> None:
         """These need no step: all of them is there."""
-        self._deliver(letters)
+        self._deliver(outgoing)
         await self.flush()
 
     async def flush(self) -> None:
@@ -230,21 +234,21 @@ class OutcomeRecorder:
         if self._finished or self._attempts:
             await self._write()
 
-    def _deliver(self, letters: Iterable[OutboundDossier]) -> None:
+    def _deliver(self, outgoing: Iterable[OutboundDossier]) -> None:
         now = self._clock.now()
-        for letter in letters:
-            self._letters[letter.code] = letter
-            self._finished[letter.code] = Finished(
-                dossier_code=letter.claim.dossier_code,
-                fence=letter.claim.fence,
+        for prepared in outgoing:
+            self._letters[prepared.code] = prepared
+            self._finished[prepared.code] = Finished(
+                dossier_code=prepared.claim.dossier_code,
+                fence=prepared.claim.fence,
                 state=SyncState.SENT,
-                position=letter.version,
+                position=prepared.version,
                 next_try_at=now,
-                priority=letter.priority,
+                priority=prepared.priority,
             )
 
     async def _write(
-        self, *, accepted: Sequence[DossierAccepted] = (), taken: Sequence[StepPage] = (), lazily: bool = False
+        self, *, accepted: Sequence[DossierAccepted] = (), taken: Sequence[StepPage] = (), without_flush: bool = False
     ) -> set[DossierCode]:
         """Write attempts and outcomes; answers the dossiers whose lease held, and closes the others."""
         finished, attempts, forgotten = list(self._finished.values()), self._attempts, self._forgotten
@@ -260,12 +264,12 @@ class OutcomeRecorder:
                 finished=finished,
                 steps=[page.step for page in taken],
                 attempts=attempts,
-                lazily=lazily,
+                without_flush=without_flush,
             )
         for row in finished:
             self.open.pop(row.dossier_code, None)
-        told = {row.dossier_code for row in accepted} | {row.dossier_code for row in finished}
-        await self._lost(told - held)
+        written = {row.dossier_code for row in accepted} | {row.dossier_code for row in finished}
+        await self._lost(written - held)
         return held
 
     async def _lost(self, codes: Iterable[str]) -> None:

@@ -235,13 +235,13 @@ class _Comparison:
         """What we told the portal of a page's dossiers, against the page; the number sent again."""
         job = self._job
         async with driver_session(self._engine) as connection:
-            told = await differences.told_of(connection, job.tenant, [item.code for item in items], before)
-        contents = await self._contents(items, told)
+            reported = await differences.read_reported(connection, job.tenant, [item.code for item in items], before)
+        contents = await self._contents(items, reported)
         lacking: list[Discrepancy] = []
         kept: list[tuple[str, DifferenceKind, str]] = []
         for item in items:
-            ours = told.get(DossierCode(item.code))
-            if item.code not in told:
+            ours = reported.get(DossierCode(item.code))
+            if item.code not in reported:
                 if is_dossier_code(item.code) and tenant_of_dossier(item.code) == job.tenant:
                     kept.append((item.code, DifferenceKind.MISSING_HERE, ""))
             elif ours is not None:
@@ -263,13 +263,13 @@ class _Comparison:
         return await self._reopen(lacking)
 
     async def _contents(
-        self, items: Sequence[Held], told: Mapping[DossierCode, ReportedDifferences | None]
+        self, items: Sequence[Held], reported: Mapping[DossierCode, ReportedDifferences | None]
     ) -> dict[str, list[str]]:
         """The dossiers of a page of which the portal holds another body than it acknowledged, with the fields."""
         rows: dict[DossierCode, Mapping[str, Any]] = {}
         page: list[Settled] = []
         for item in items:
-            ours = told.get(DossierCode(item.code))
+            ours = reported.get(DossierCode(item.code))
             if ours is not None and ours.body_hash is not None and held_hash(item.row) not in (None, ours.body_hash):
                 rows[ours.settled.dossier_code] = item.row
                 page.append(ours.settled)
@@ -331,8 +331,8 @@ def _instant(text: str | None) -> datetime | None:
 
 def _steps_between(ours: ReportedDifferences, theirs: frozenset[tuple[str, str, str]]) -> tuple[list[StepKey], int]:
     """The steps of ours that the portal's list lacks, and how many it has beyond ours."""
-    told = {wire.step_key(key[0], key[1], officer): key for key, officer in ours.steps.items()}
-    return [key for words, key in told.items() if words not in theirs], len(theirs - told.keys())
+    reported = {wire.step_key(key[0], key[1], officer): key for key, officer in ours.steps.items()}
+    return [key for words, key in reported.items() if words not in theirs], len(theirs - reported.keys())
 
 
 class _NoNames:

@@ -73,7 +73,7 @@ class TenantChannel:
 
     tenant: Tenant
     client: PortalClient
-    gate: CallLimiter
+    limiter: CallLimiter
     names: PortalNames
     live_looked_at: float = -math.inf
     live_began_at: float = -math.inf
@@ -160,7 +160,7 @@ class PortalSync:
         rounds = 0
         post = self._post(tenant)
         for lane in lanes:
-            while await post.gate.wait_seconds(lane) <= PATIENCE_SECONDS and await self._round(post, lane):
+            while await post.limiter.wait_seconds(lane) <= PATIENCE_SECONDS and await self._round(post, lane):
                 rounds += 1
         return rounds
 
@@ -182,7 +182,7 @@ class PortalSync:
         if post is None:
             account = self._accounts.for_tenant(tenant)
             pace = RateLimit(account.calls_per_minute, self._time_scale)
-            gate = CallLimiter(self._engine, tenant, pace, self._clock)
+            limiter = CallLimiter(self._engine, tenant, pace, self._clock)
             client = PortalClient(
                 account.access,
                 SharedSessions(self._engine, tenant),
@@ -190,7 +190,7 @@ class PortalSync:
                 self._passed,
                 self._metrics.of_calls(tenant),
             )
-            post = TenantChannel(tenant, client, gate, PortalNames(self._cache, tenant, client, gate))
+            post = TenantChannel(tenant, client, limiter, PortalNames(self._cache, tenant, client, limiter))
             self._posts[tenant] = post
         return post
 
@@ -229,12 +229,12 @@ class PortalSync:
     async def _wait_for_turn(self, post: TenantChannel, lane: Lane) -> None:
         """Wait, holding nothing, until a call may start."""
         while not self._stopping.is_set():
-            seconds = await post.gate.wait_seconds(lane)
+            seconds = await post.limiter.wait_seconds(lane)
             now = asyncio.get_running_loop().time()
             if lane is Lane.BACKLOG:
                 seconds = max(seconds, post.no_backlog_at + BACKLOG_REST_SECONDS - now)
             else:
-                spacing = live_wait_seconds(post.live_looked_at, post.live_began_at, post.gate.slack_in_seconds(), now)
+                spacing = live_wait_seconds(post.live_looked_at, post.live_began_at, post.limiter.slack_in_seconds(), now)
                 seconds = max(seconds, spacing)
             if seconds <= 0:
                 return
@@ -270,7 +270,7 @@ class PortalSync:
                 post.live_began_at = looked_at
             if len(claims) == CLAIM_LIMITS[lane] or _may_hang(claims):
                 self._start_sender(post.tenant, lane)  # there is more than one sender's work
-            notebook = OutcomeRecorder(
+            recorder = OutcomeRecorder(
                 self._engine, connection, post.tenant, claims, self._clock, time_scale=self._time_scale
             )
             delivery = Delivery(
@@ -278,20 +278,20 @@ class PortalSync:
                 post.tenant,
                 lane,
                 client=post.client,
-                gate=post.gate,
+                limiter=post.limiter,
                 names=post.names,
                 clock=self._clock,
-                notebook=notebook,
+                recorder=recorder,
             )
-            heart = asyncio.create_task(self._beat(notebook))
+            heart = asyncio.create_task(self._beat(recorder))
             try:
                 await delivery.run(claims)
             finally:
                 heart.cancel()
                 await asyncio.gather(heart, return_exceptions=True)
-                if notebook.open:
-                    await asyncio.shield(self._give_back(notebook))
-        self._tell(post.tenant, lane, len(claims), delivery.tally)
+                if recorder.open:
+                    await asyncio.shield(self._give_back(recorder))
+        self._count_round(post.tenant, lane, len(claims), delivery.tally)
         return len(claims)
 
     async def _claim(self, connection: DriverConnection, tenant: Tenant, lane: Lane) -> list[Claim]:
@@ -306,7 +306,7 @@ class PortalSync:
         # its call may hang again until the deadline: no other one waits behind it
         return await claim(limit=limit, but_not=ErrorClass.AMBIGUOUS) or await claim(limit=1)
 
-    def _tell(self, tenant: Tenant, lane: Lane, claimed: int, tally: DeliveryCount) -> None:
+    def _count_round(self, tenant: Tenant, lane: Lane, claimed: int, tally: DeliveryCount) -> None:
         self._metrics.delivered(tenant, lane.value, tally.dossiers, tally.steps)
         get_logger().info(
             "portal_round_ended",
@@ -320,18 +320,18 @@ class PortalSync:
             failures=sorted(tally.kinds),
         )
 
-    async def _beat(self, notebook: OutcomeRecorder) -> None:
+    async def _beat(self, recorder: OutcomeRecorder) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
-                await notebook.heartbeat()
+                await recorder.heartbeat()
             except Exception as error:  # noqa: BLE001 - the next beat, or the fence, tells
                 self._complain("lease_renewal_failed", error)
 
-    async def _give_back(self, notebook: OutcomeRecorder) -> None:
+    async def _give_back(self, recorder: OutcomeRecorder) -> None:
         # what cannot be given back, because PostgreSQL is away, comes back when its lease ends
         with suppress(Exception):
-            await notebook.release_all()
+            await recorder.release_all()
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:

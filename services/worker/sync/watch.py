@@ -33,23 +33,23 @@ class Watch:
     async def tenants(self) -> list[Tenant]:
         """Every tenant of which an alarm has risen or fallen."""
         async with driver_session(self._engine) as connection:
-            found = await sync_alarms.standings(connection)
+            found = await sync_alarms.read_all_health(connection)
             on = [(tenant, one.alarm) for tenant, standing in found.items() for one in alarms(standing, self._limits)]
-            return sorted({tenant for tenant, _ in await sync_alarms.tenants_to_tell(connection, on)})
+            return sorted({tenant for tenant, _ in await sync_alarms.tenants_with_changes(connection, on)})
 
     async def work(self, tenant: Tenant) -> bool:
         """Tell what has changed."""
         async with driver_session(self._engine) as connection:
             now = await ledger.clock(connection)
-            on = {one.alarm: one for one in alarms(await sync_alarms.standing(connection, tenant), self._limits)}
-            told = await sync_alarms.told(connection, tenant)
+            on = {one.alarm: one for one in alarms(await sync_alarms.read_health(connection, tenant), self._limits)}
+            already_raised = await sync_alarms.read_raised(connection, tenant)
             for alarm in SyncAlarm:
-                if alarm in on and alarm not in told and await sync_alarms.raise_(connection, tenant, alarm, now):
+                if alarm in on and alarm not in already_raised and await sync_alarms.raise_(connection, tenant, alarm, now):
                     raised = on[alarm]
                     get_logger().error(
                         "sync_alarm_raised", tenant=tenant, alarm=alarm.value, value=raised.value, limit=raised.limit
                     )
-                elif alarm in told and alarm not in on:
+                elif alarm in already_raised and alarm not in on:
                     since = await sync_alarms.clear(connection, tenant, alarm)
                     if since is not None:
                         get_logger().info("sync_alarm_cleared", tenant=tenant, alarm=alarm.value, raised_at=since)

@@ -33,18 +33,18 @@ _KEPT: Final = ("parent", "valid_from", "valid_to", "successors")
 
 
 async def put_own_agencies(
-    connection: DriverConnection, tenant: Tenant, agency: AgencyCode, told: Sequence[AgencyVersion]
+    connection: DriverConnection, tenant: Tenant, agency: AgencyCode, given: Sequence[AgencyVersion]
 ) -> CatalogueChange:
     """As `put_agencies` without ``replace``, for a key with the subtree of ``agency``. Roll back where it raises.
 
     Raises:
-        Forbidden: with pointers into ``told``.
+        Forbidden: with pointers into ``given``.
         InvalidInput: as `put_agencies`.
     """
     access = await _access(connection, tenant, agency)
-    _refuse(foreign_agencies(access, told))
+    _refuse(foreign_agencies(access, given))
     try:
-        change = await put_agencies(connection, tenant, told, replace=False)
+        change = await put_agencies(connection, tenant, given, replace=False)
     except InvalidInput as error:
         if all(one.pointer for one in error.errors):
             raise
@@ -52,7 +52,7 @@ async def put_own_agencies(
         raise Forbidden(_REFUSED, [FieldError("", "crossing", _CROSSING)]) from error
     written = AgencyCatalogue(tenant, await read_agencies(connection, tenant))
     # beside the requests that are served meanwhile: in a large catalogue it takes a while
-    _refuse(await asyncio.to_thread(crossing_agencies, access, written, told))
+    _refuse(await asyncio.to_thread(crossing_agencies, access, written, given))
     return change
 
 
@@ -60,15 +60,15 @@ async def put_own_office_hours(
     connection: DriverConnection,
     tenant: Tenant,
     agency: AgencyCode,
-    told: Sequence[tuple[AgencyCode, OfficeHours | None]],
+    given: Sequence[tuple[AgencyCode, OfficeHours | None]],
 ) -> CatalogueChange:
     """As `put_office_hours` without ``replace``, for a key with the subtree of ``agency``.
 
     Raises:
-        Forbidden: with pointers into ``told``.
+        Forbidden: with pointers into ``given``.
     """
-    _refuse(foreign_hours(await _access(connection, tenant, agency), [code for code, _ in told]))
-    return await put_office_hours(connection, tenant, dict(told))
+    _refuse(foreign_hours(await _access(connection, tenant, agency), [code for code, _ in given]))
+    return await put_office_hours(connection, tenant, dict(given))
 
 
 async def _access(connection: DriverConnection, tenant: Tenant, agency: AgencyCode) -> Access:
@@ -82,17 +82,17 @@ def _refuse(errors: list[FieldError]) -> None:
         raise Forbidden(_REFUSED, errors)
 
 
-def foreign_agencies(access: Access, told: Sequence[AgencyVersion]) -> list[FieldError]:
-    """The fields of ``told`` that name what the caller does not see now, and those that move its own root."""
+def foreign_agencies(access: Access, given: Sequence[AgencyVersion]) -> list[FieldError]:
+    """The fields of ``given`` that name what the caller does not see now, and those that move its own root."""
     known: dict[AgencyCode, list[AgencyVersion]] = defaultdict(list)
     for version in access.catalogue.agencies.versions:
         known[version.code].append(version)
     errors: list[FieldError] = []
-    for index, version in enumerate(told):
+    for index, version in enumerate(given):
         kept = known[version.code]
         named = {f"aliases/{n}": alias for n, alias in enumerate(version.aliases) if not _is_alias(alias, kept)}
         if version.code == access.root:
-            errors += _moved_root(f"/{index}", version, kept, [one for one in told if one.code == version.code])
+            errors += _moved_root(f"/{index}", version, kept, [one for one in given if one.code == version.code])
         elif not any(_place(one) == _place(version) for one in kept):
             named |= {} if version.parent is None else {"parent": version.parent}
             named |= {f"successors/{n}": successor for n, successor in enumerate(version.successors)}
@@ -113,21 +113,21 @@ def _place(version: AgencyVersion) -> tuple[object, ...]:
 
 
 def _moved_root(
-    pointer: str, version: AgencyVersion, kept: Sequence[AgencyVersion], told: Sequence[AgencyVersion]
+    pointer: str, version: AgencyVersion, kept: Sequence[AgencyVersion], given: Sequence[AgencyVersion]
 ) -> list[FieldError]:
     """What a row of the caller's own root changes of its place, or leaves out of its periods."""
-    if {_place(one) for one in kept} == {_place(one) for one in told}:
+    if {_place(one) for one in kept} == {_place(one) for one in given}:
         return []
     changed = [name for name in _KEPT if all(getattr(one, name) != getattr(version, name) for one in kept)]
     return [FieldError(f"{pointer}/{name}", "root_moved", _ROOT) for name in changed or ["code"]]
 
 
-def crossing_agencies(access: Access, after: AgencyCatalogue, told: Sequence[AgencyVersion]) -> list[FieldError]:
+def crossing_agencies(access: Access, after: AgencyCatalogue, given: Sequence[AgencyVersion]) -> list[FieldError]:
     """The last line: the row by which the change to ``after`` would reach over the border of the caller's subtree."""
     crossing = first_crossing(access.catalogue.agencies, after, access.top, access.catalogue.seen)
     if crossing is None:
         return []
-    rows = {code: index for index, version in reversed([*enumerate(told)]) for code in (version.code, *version.aliases)}
+    rows = {code: index for index, version in reversed([*enumerate(given)]) for code in (version.code, *version.aliases)}
     pointer = next((f"/{rows[code]}" for code in crossing.codes if code in rows), "")
     return [FieldError(pointer, "crossing", _CROSSING)]
 

@@ -1,8 +1,8 @@
-"""What dossiers were at an earlier position of the log: reckoned from their events up to it, remembered for a while.
+"""What dossiers were at an earlier position of the log: computed from their events up to it, remembered for a while.
 
-Only dossiers that may differ from their stored row are reckoned: those with an event between the position and the
+Only dossiers that may differ from their stored row are computed: those with an event between the position and the
 projection's cursor, and those set aside. Where most of the log is younger than the position asked for, all dossiers of the
-prefix are reckoned instead, and nothing stored is used. A dossier that is reckoned without need does no harm: what it
+prefix are computed instead, and nothing stored is used. A dossier that is computed without need does no harm: what it
 counted then is what it counts now.
 """
 
@@ -27,14 +27,14 @@ from shared.vocabulary.errors import InvalidInput, NotYet
 from shared.vocabulary.events import DossierCode, Event, EventName, Tenant
 
 PATIENCE_SECONDS: Final = 20.0
-"""A question that needs longer to reckon its past is answered later: what is reckoned is kept, asked again it goes on."""
+"""A question that needs longer to compute its past is answered later: what is computed is kept, asked again it goes on."""
 
 MOST_IN_SNAPSHOT: Final = 100
 PAGE_DOSSIERS: Final = 100
 """So many histories are fetched at once: they are decoded in one stretch."""
 
 SLICE: Final = 10
-"""So many dossiers are reckoned before other tasks of the process have a turn."""
+"""So many dossiers are computed before other tasks of the process have a turn."""
 
 _T = TypeVar("_T")
 
@@ -57,7 +57,7 @@ class DossierThen:
 
 @dataclass(slots=True)
 class PointInTime:
-    """The dossiers reckoned at ``prefix``. ``whole``: all that had an event by then; else those that may differ from now.
+    """The dossiers computed at ``prefix``. ``whole``: all that had an event by then; else those that may differ from now.
 
     ``low`` and ``high`` are the positions between which every event's dossier is among them.
     """
@@ -67,7 +67,7 @@ class PointInTime:
     low: int
     high: int
     dossiers: dict[DossierCode, DossierThen] = field(default_factory=dict)
-    reckoned: set[DossierCode] = field(default_factory=set)
+    folded: set[DossierCode] = field(default_factory=set)
     failed: set[DossierCode] = field(default_factory=set)
     cells: Cells = field(default_factory=dict)
     agencies: set[str] = field(default_factory=set)
@@ -83,11 +83,11 @@ class PointInTime:
         return self.prefix.tenant
 
     def at(self, prefix: Prefix) -> "PointInTime":
-        """The same dossiers, asked about at another instant of the same position; what is reckoned is shared."""
+        """The same dossiers, asked about at another instant of the same position; what is computed is shared."""
         return replace(self, prefix=prefix)
 
 
-# many reckoned dossiers take a while to write down for a statement: nobody else waits for a reader
+# many computed dossiers take a while to write down for a statement: nobody else waits for a reader
 _PATIENT: Final = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 
 _CHANGED: Final = """
@@ -95,14 +95,14 @@ SELECT DISTINCT dossier_code FROM event_log WHERE tenant = $1 AND position > $2 
 
 
 async def begin(connection: DriverConnection, prefix: Prefix, pace: Pace | None = None) -> PointInTime:
-    """A past of which nothing is reckoned yet; ``pace``: shared with all others that reckon in this process."""
+    """A past of which nothing is computed yet; ``pace``: shared with all others that compute in this process."""
     head = (await event_log.head(connection, prefix.tenant)).position
     whole = prefix.position < head - prefix.position
     return PointInTime(prefix, whole, prefix.position, prefix.position, pace=pace or Pace())
 
 
 async def missing(connection: DriverConnection, past: PointInTime, most: int) -> set[DossierCode]:
-    """The dossiers that are still to be reckoned, as the present snapshot sees the projection.
+    """The dossiers that are still to be computed, as the present snapshot sees the projection.
 
     Raises:
         InvalidInput: there would be more than ``most``.
@@ -113,29 +113,29 @@ async def missing(connection: DriverConnection, past: PointInTime, most: int) ->
             return set()
         if past.wanted is None:
             past.wanted = frozenset(await _between(connection, past, 0, at, most))
-        return set(past.wanted - past.reckoned)
+        return set(past.wanted - past.folded)
     counted = await cursor.position(connection, past.tenant)
     wanted = {failure.dossier_code for failure in await cursor.failures(connection, past.tenant, most)}
     if counted < past.low:
         wanted |= await _between(connection, past, counted, past.low, most)
     if counted > past.high:
         wanted |= await _between(connection, past, past.high, counted, most)
-    return wanted - past.reckoned
+    return wanted - past.folded
 
 
 async def _between(connection: DriverConnection, past: PointInTime, after: int, until: int, most: int) -> set[DossierCode]:
     rows = await connection.fetch(_CHANGED, past.tenant, after, until, most + 1)
     found = {DossierCode(row[0]) for row in rows}
-    if len(found | past.reckoned) > most:
+    if len(found | past.folded) > most:
         detail = f"an instant since which at most {most} dossiers have changed"
         raise InvalidInput.of("/as_of", "too_much_changed", detail)
     return found
 
 
-async def reckon(
+async def fold_dossiers(
     connection: DriverConnection, past: PointInTime, codes: Collection[DossierCode], deadline: float | None = None
 ) -> None:
-    """Reckon ``codes`` at the position. The log up to there never changes, so any snapshot will do.
+    """Compute ``codes`` at the position. The log up to there never changes, so any snapshot will do.
 
     Raises:
         NotYet: ``deadline``, an instant of the monotonic clock, has come before all are.
@@ -143,9 +143,9 @@ async def reckon(
     pending = sorted(codes)
     for start in range(0, len(pending), PAGE_DOSSIERS):
         if deadline is not None and start and time.monotonic() >= deadline:
-            raise NotYet(f"{len(past.reckoned)} dossiers are reckoned as of then, {len(pending) - start} to go: ask again")
+            raise NotYet(f"{len(past.folded)} dossiers are computed as of then, {len(pending) - start} to go: ask again")
         # another question may have been faster
-        page = [code for code in pending[start : start + PAGE_DOSSIERS] if code not in past.reckoned]
+        page = [code for code in pending[start : start + PAGE_DOSSIERS] if code not in past.folded]
         if page:
             found = await at_position(connection, past.tenant, page, past.prefix.position, past.pace)
             _take(past, page, found)
@@ -159,9 +159,9 @@ async def in_snapshot(
     most: int,
     patience_seconds: float,
 ) -> _T:
-    """``answer()`` in a transaction of one snapshot for which all dossiers are reckoned that must be.
+    """``answer()`` in a transaction of one snapshot for which all dossiers are computed that must be.
 
-    The bulk of them is reckoned before, outside: nobody waits in a transaction. Raises as `missing` and `reckon` do.
+    The bulk of them is computed before, outside: nobody waits in a transaction. Raises as `missing` and `fold_dossiers` do.
     """
     deadline = time.monotonic() + patience_seconds
     while True:
@@ -169,14 +169,14 @@ async def in_snapshot(
             await connection.execute(_PATIENT)
             pending = await missing(connection, past, most)
             if len(pending) <= MOST_IN_SNAPSHOT:
-                await reckon(connection, past, pending)
+                await fold_dossiers(connection, past, pending)
                 await _reached(connection, past)
                 return await answer()
-        await reckon(connection, past, pending, deadline)
+        await fold_dossiers(connection, past, pending, deadline)
 
 
 async def _reached(connection: DriverConnection, past: PointInTime) -> None:
-    """All that `missing` named in this snapshot is reckoned: the next look need not begin anew."""
+    """All that `missing` named in this snapshot is computed: the next look need not begin anew."""
     if past.whole:
         past.complete = True
     else:
@@ -210,8 +210,8 @@ async def at_position(
 
 def _take(past: PointInTime, codes: Sequence[DossierCode], found: Mapping[DossierCode, DossierThen | None]) -> None:
     """Without an await: another question of the same past sees all of it or nothing."""
-    fresh = [code for code in codes if code not in past.reckoned]
-    past.reckoned.update(fresh)
+    fresh = [code for code in codes if code not in past.folded]
+    past.folded.update(fresh)
     for code in fresh:
         dossier = found.get(code)
         if dossier is not None:

@@ -16,14 +16,14 @@ from shared.as_of.store.dossiers import Cells, DossierThen, PointInTime, add_cou
 from shared.counting.rules.question import Key, Question
 from shared.counting.store.answers import TOTAL, Answer, Counts, Stamp, answer_of, counted
 from shared.counting.store.statement import SUMMED
-from shared.counting.store.sums import COUNTED_COLUMNS, day_cells
+from shared.counting.store.sums import COUNTED_COLUMNS, day_cells_sql
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
 from shared.vocabulary.events import Channel, DossierCode
 from shared.vocabulary.projections import DOSSIERS
 
 SLICE: Final = 300
-"""So many reckoned dossiers are looked at before other tasks of the process have a turn."""
+"""So many computed dossiers are looked at before other tasks of the process have a turn."""
 
 _RECEIVED: Final = MEASURES.index("received")
 _CHANNEL_PLACES: Final = {channel.value: place for place, channel in enumerate(Channel)}
@@ -32,7 +32,7 @@ _KEY_PLACES: Final = {Key.AGENCY: 0, Key.PROCEDURE: 1, Key.CHANNEL: 2}
 
 _STORED_CELLS: Final = f"""
 WITH counting AS (SELECT -1 AS sign, {COUNTED_COLUMNS} FROM dossier WHERE tenant = $1 AND code = ANY($2::text[]))
-{day_cells("counting")}"""
+{day_cells_sql("counting")}"""
 
 # A dossier set aside may be counted anew without a move of the cursor: then its failure is gone or has one more attempt.
 _STATE: Final = """
@@ -53,7 +53,7 @@ async def ask(
     In a transaction of one snapshot, after `shared.as_of.store.dossiers.missing` named nothing more. ``visible``: the
     agencies that a dossier must have *now* to be counted, None: any.
     """
-    # both before the first await: another question may reckon more dossiers meanwhile
+    # both before the first await: another question may compute more dossiers meanwhile
     codes = stored_elsewhere(past)
     cells = None if visible is not None else {cell: list(counts) for cell, counts in past.cells.items()}
     by_label: list[Counts] = [{} for _ in range(len(question.pieces) + 1)]
@@ -87,22 +87,22 @@ def _stamp(past: PointInTime, state: asyncpg.Record) -> Stamp:
 
 
 def stored_elsewhere(past: PointInTime) -> list[DossierCode]:
-    """The dossiers whose stored row does not stand for them: they are reckoned."""
-    return list(past.reckoned - past.failed)
+    """The dossiers whose stored row does not stand for them: they are computed."""
+    return list(past.folded - past.failed)
 
 
 async def visible_dossiers(
     connection: DriverConnection, past: PointInTime, visible: Collection[str] | None
 ) -> list[DossierThen]:
-    """The reckoned dossiers that have an agency of ``visible`` now; None: all."""
-    reckoned = dict(past.dossiers)
+    """The computed dossiers that have an agency of ``visible`` now; None: all."""
+    folded = dict(past.dossiers)
     if visible is None:
-        return list(reckoned.values())
-    rows = await connection.fetch(_PRESENT_AGENCIES, past.tenant, list(reckoned))
+        return list(folded.values())
+    rows = await connection.fetch(_PRESENT_AGENCIES, past.tenant, list(folded))
     stored = {row["code"]: row for row in rows}
     found: list[DossierThen] = []
     work = past.pace.begin()
-    for number, (code, dossier) in enumerate(reckoned.items(), start=1):
+    for number, (code, dossier) in enumerate(folded.items(), start=1):
         if number % SLICE == 0:
             await work.rest()
         row = stored.get(code)

@@ -1,7 +1,7 @@
 """The rows of ``dossier`` as they stood at a position of the log, for any statement that reads them.
 
 A statement that reads ``dossier`` is run over a relation of that name: what is stored, without the dossiers that were
-reckoned, and those as they stood then. So what a figure counts is written down once, for now and for any earlier instant.
+computed, and those as they stood then. So what a figure counts is written down once, for now and for any earlier instant.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import asyncpg
 
-from shared.as_of.store.dossiers import DossierThen, PointInTime, reckon
+from shared.as_of.store.dossiers import DossierThen, PointInTime, fold_dossiers
 from shared.as_of.store.figures import SLICE, stored_elsewhere, visible_dossiers
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import AnomalyCode
-from shared.projection.store.dossier_rows import DossierRow, travelling
+from shared.projection.store.dossier_rows import DossierRow, given_rows_sql
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import DossierCode
 
@@ -57,7 +57,7 @@ class PastRows:
                 parameters.append(self.agencies)
                 condition += f" AND d.agency = ANY(${len(parameters)}::text[])"
             parts.append(f"SELECT tenant, {_NAMES} FROM dossier d WHERE d.tenant = $1 AND {condition}")
-        parts.append(f"SELECT $1::text AS tenant, {_NAMES} FROM ({travelling(len(parameters) + 1)}) AS r")
+        parts.append(f"SELECT $1::text AS tenant, {_NAMES} FROM ({given_rows_sql(len(parameters) + 1)}) AS r")
         parameters.extend(self.columns)
         own = statement.strip()
         rest = f", {own.removeprefix('WITH ')}" if own.startswith("WITH ") else f" {own}"
@@ -71,9 +71,9 @@ async def rows_then(
     visible: frozenset[str] | None,
     may_count: Callable[[DossierThen], bool] | None = None,
 ) -> PastRows:
-    """The rows as of a past, in a transaction of one snapshot for which it is reckoned.
+    """The rows as of a past, in a transaction of one snapshot for which it is computed.
 
-    ``visible``: the agencies that a dossier must have *now*, None: any. ``may_count``: leaves out reckoned dossiers that
+    ``visible``: the agencies that a dossier must have *now*, None: any. ``may_count``: leaves out computed dossiers that
     the statement would not choose, so that they need not travel.
 
     Raises:
@@ -107,9 +107,9 @@ async def fetch(connection: DriverConnection, rows: PastRows | None, statement: 
     return list(await prepared.fetch(*parameters))
 
 
-async def reckon_told_by_others(connection: DriverConnection, past: PointInTime) -> None:
-    """Reckon the dossiers whose anomalies may have been others though nothing was recorded of them since."""
+async def fold_those_with_events_elsewhere(connection: DriverConnection, past: PointInTime) -> None:
+    """Compute the dossiers whose anomalies may have been others though nothing was recorded of them since."""
     if past.whole:
         return
     rows = await connection.fetch(_TOLD_BY_OTHERS, past.tenant, sorted(BY_OTHERS))
-    await reckon(connection, past, {DossierCode(row[0]) for row in rows} - past.reckoned)
+    await fold_dossiers(connection, past, {DossierCode(row[0]) for row in rows} - past.folded)

@@ -46,29 +46,29 @@ class Part:
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept; what is empty is left out."""
-        told: dict[str, Any] = {}
+        parts: dict[str, Any] = {}
         if self.agencies:
-            told["agencies"] = list(self.agencies)
+            parts["agencies"] = list(self.agencies)
         if self.procedures:
-            told["procedures"] = list(self.procedures)
+            parts["procedures"] = list(self.procedures)
         if self.bucket is not None:
-            told["bucket"] = [self.bucket.number, self.bucket.of]
+            parts["bucket"] = [self.bucket.number, self.bucket.of]
         if self.drawn:
-            told["drawn"] = self.drawn
+            parts["drawn"] = self.drawn
         if self.branches:
-            told["branches"] = True
-        return told
+            parts["branches"] = True
+        return parts
 
     @classmethod
-    def of_json(cls, told: dict[str, Any]) -> "Part":
+    def of_json(cls, parts: dict[str, Any]) -> "Part":
         """What `as_json` gave."""
-        bucket = told.get("bucket")
+        bucket = parts.get("bucket")
         return cls(
-            tuple(told.get("agencies", ())),
-            tuple(told.get("procedures", ())),
+            tuple(parts.get("agencies", ())),
+            tuple(parts.get("procedures", ())),
             None if bucket is None else Bucket(*bucket),
-            told.get("drawn", 0),
-            told.get("branches", False),
+            parts.get("drawn", 0),
+            parts.get("branches", False),
         )
 
 

@@ -11,8 +11,8 @@ from shared.audit.rules.plan import Part
 from shared.audit.store.recount import HASH
 from shared.counting.rules.branches import CodeKind
 from shared.counting.rules.slot_numbers import Rollup
-from shared.counting.store.slots import is_cut
-from shared.counting.store.sums import named_sums
+from shared.counting.store.slots import is_rollup_sql
+from shared.counting.store.sums import named_sums_sql
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import Tenant
 
@@ -128,7 +128,8 @@ async def last_night(connection: DriverConnection, tenant: Tenant) -> date | Non
 _KEYS: Final = f"""
 WITH keys AS (
     SELECT key, sum(n)::bigint AS dossiers FROM (
-        SELECT DISTINCT {{0}} AS key, 0 AS n FROM ({named_sums()}) AS named WHERE {{1}} {is_cut("slot", Rollup.PROCEDURE)}
+        SELECT DISTINCT {{0}} AS key, 0 AS n FROM ({named_sums_sql()}) AS named
+        WHERE {{1}} {is_rollup_sql("slot", Rollup.PROCEDURE)}
         UNION ALL SELECT coalesce({{0}}, ''), count(*) FROM dossier WHERE tenant = $1 GROUP BY 1
     ) known GROUP BY key
 ), drawn AS (

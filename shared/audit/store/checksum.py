@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.counting.rules.slot_numbers import SCALE, Rollup
-from shared.counting.store.slots import digits_of, month_of, year_of
-from shared.counting.store.sums import COUNTED_COLUMNS, counts, named_sums
+from shared.counting.store.slots import digits_sql, month_slot_sql, year_slot_sql
+from shared.counting.store.sums import COUNTED_COLUMNS, counted_sql, named_sums_sql
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
 from shared.vocabulary.events import Tenant
 
-_TIMES: Final = {"day": "{0}", "month": month_of("{0}"), "year": year_of("{0}")}
+_TIMES: Final = {"day": "{0}", "month": month_slot_sql("{0}"), "year": year_slot_sql("{0}")}
 """SQL: the digits of each grain, of the digits of a day."""
 _STANDS_IN: Final = {
     ("month", "year"): (Rollup.AGENCY, Rollup.PROCEDURE, Rollup.CELL),
     ("day",): (Rollup.PROCEDURE, Rollup.CELL),
 }
-"""In which cuts a count stands in which grains (`shared.counting.store.sums.rolled_up`)."""
+"""In which cuts a count stands in which grains (`shared.counting.store.sums.rolled_up_sql`)."""
 _SEED: Final = 23
 _BITS: Final = 2**30 - 1
 
@@ -60,7 +60,7 @@ def _of_time(digits: str) -> str:
     return f"hashint4extended({digits}, {_SEED})"
 
 
-def of_sums(relation: str) -> str:
+def checksum_of_sums_sql(relation: str) -> str:
     """SQL: the checksum of rows with the columns of ``figure_sum``, agencies and procedures as codes.
 
     Each number is to be taken modulo its prime.
@@ -90,7 +90,7 @@ _ENDED: Final = {
 """Which measures an ended row counts in, by the values of its columns."""
 
 
-def of_rows(relation: str) -> str:
+def checksum_of_rows_sql(relation: str) -> str:
     """SQL: the checksum of all sums that rows with the columns that are counted (of ``dossier``) add up to."""
     agency, procedure, channel = (f"coalesce(r.{column}, '')" for column in ("agency", "procedure", "channel"))
     scopes = {
@@ -98,7 +98,7 @@ def of_rows(relation: str) -> str:
         Rollup.PROCEDURE: _of_scope(str(Rollup.PROCEDURE.value), "''", procedure, channel),
         Rollup.CELL: _of_scope(str(Rollup.CELL.value), agency, procedure, channel),
     }
-    digits = ", ".join(f"{digits_of(day)} AS {name}_digits" for name, day in _ENDS.items())
+    digits = ", ".join(f"{digits_sql(day)} AS {name}_digits" for name, day in _ENDS.items())
     hashes = [f"{hashed} AS {cut.label}_scope" for cut, hashed in scopes.items()]
     hashes += [
         f"{_of_time(of_day.format(f'{name}_digits'))} AS {name}_{grain}"
@@ -131,7 +131,9 @@ def of_rows(relation: str) -> str:
         weight = " ".join(f"WHEN '{name}' THEN {half.weight(name)}" for name in MEASURES)
         time = " + ".join(half.of(_of_time(_TIMES[grain].format("c.digits"))) for grain in grains)
         each = f"sum({times(half, f'(CASE c.measure {weight} END)', time)} * c.n)::bigint"
-        dated = f"SELECT {digits_of('day')} AS digits, measure, n FROM ({counts('hashed')}) AS told WHERE day IS NOT NULL"
+        dated = (
+            f"SELECT {digits_sql('day')} AS digits, measure, n FROM ({counted_sql('hashed')}) AS told WHERE day IS NOT NULL"
+        )
         return f"(SELECT {each} FROM ({dated}) AS c)"
 
     def half_sum(half: _Half) -> str:
@@ -173,8 +175,8 @@ class Checksum:
 
 NOTHING: Final = Checksum(0, 0)
 
-_OF_STORED_SUMS: Final = of_sums(f"({named_sums()}) AS named")
-_OF_STORED_ROWS: Final = of_rows(
+_OF_STORED_SUMS: Final = checksum_of_sums_sql(f"({named_sums_sql()}) AS named")
+_OF_STORED_ROWS: Final = checksum_of_rows_sql(
     "(SELECT * FROM dossier WHERE tenant = $1 AND code >= $2 AND (code > $2 OR $2 = '')"
     " AND ($3::text IS NULL OR code <= $3))"
 )

@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.database.engine import DriverConnection
 from shared.projection.store.dossier_rows import DossierRow
-from shared.projection.store.sql_rows import PathOutcomes, given_path_outcomes_sql, histories, reckoned
+from shared.projection.store.sql_rows import PathOutcomes, given_path_outcomes_sql, histories_sql, regular_rows_sql
 from shared.vocabulary.events import DossierCode, Tenant
 
 
@@ -46,12 +46,12 @@ def _of(relation: str) -> str:
 
 
 _COMPARE: Final = f"""
-WITH known AS MATERIALIZED ({histories(_EVENTS)}), course AS MATERIALIZED ({given_path_outcomes_sql(6)}),
+WITH known AS MATERIALIZED ({histories_sql(_EVENTS)}), course AS MATERIALIZED ({given_path_outcomes_sql(6)}),
 met AS MATERIALIZED (
     SELECT coalesce(r.code, d.code) AS code, r.events, r.path, r.code IS NULL AS is_bogus,
            r.code IS NOT NULL AND (NOT r.is_plain OR r.code = ANY($5::text[])) AS is_other,
            ({_of("r")}) IS DISTINCT FROM ({_of("d")}) AS differs
-    FROM ({reckoned("known", "course")}) AS r
+    FROM ({regular_rows_sql("known", "course")}) AS r
     FULL JOIN (SELECT * FROM dossier WHERE tenant = $1 AND code >= $2 AND (code > $2 OR $2 = '')
                AND ($3::text IS NULL OR code <= $3)) AS d ON d.code = r.code
 )
@@ -70,7 +70,7 @@ async def compare(
     codes: Codes,
     position: int,
     *,
-    courses: PathOutcomes,
+    known_paths: PathOutcomes,
     to_fold: Collection[DossierCode] = (),
 ) -> Found:
     """Compare a range by its events up to ``position``. Those of ``to_fold`` are left to the fold whatever they are.
@@ -79,8 +79,8 @@ async def compare(
         asyncpg.DataError: the events hold a value that PostgreSQL cannot read: all must be left to the fold.
     """
     while True:
-        arguments = (tenant, codes.after, codes.until, position, list(to_fold), *courses.arguments())
+        arguments = (tenant, codes.after, codes.until, position, list(to_fold), *known_paths.arguments())
         row = await connection.fetchrow(_COMPARE, *arguments)
         assert row is not None
-        if not courses.learn(row["other_paths"]):
+        if not known_paths.learn(row["other_paths"]):
             return Found(row["events"], row["dossiers"], row["wrong"], row["bogus"], row["others"])

@@ -1,4 +1,4 @@
-"""The statements of a rebuild: everything reckoned anew in one snapshot, told apart from what is stored, then corrected.
+"""The statements of a rebuild: everything computed anew in one snapshot, told apart from what is stored, then corrected.
 
 What a rebuild finds goes to temporary tables of its connection: they vanish with it, so a killed rebuild leaves nothing.
 Sums are linear. The projection keeps *stored sum - sum of what the stored dossier rows count for* as it is, whatever it was
@@ -8,18 +8,25 @@ Sums are linear. The projection keeps *stored sum - sum of what the stored dossi
 from collections.abc import Sequence
 from typing import Final
 
-from shared.audit.store.checksum import Checksum, of_sums
+from shared.audit.store.checksum import Checksum, checksum_of_sums_sql
 from shared.audit.store.range_comparison import Codes
 from shared.counting.store import code_numbers
-from shared.counting.store.code_numbers import numbered
+from shared.counting.store.code_numbers import with_numbers_sql
 from shared.counting.store.slots import ANY, KEY, NAMES
-from shared.counting.store.sums import COUNTED_COLUMNS, SWEEP, added_alone, day_cells, named_sums, rolled_up
+from shared.counting.store.sums import (
+    COUNTED_COLUMNS,
+    SWEEP,
+    add_to_sums_alone_sql,
+    day_cells_sql,
+    named_sums_sql,
+    rolled_up_sql,
+)
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
 from shared.dossiers.rules.voids import Identity
 from shared.events.store.event_log import Recorded, by_dossier
 from shared.projection.store.cursor import Cursor
-from shared.projection.store.dossier_rows import DossierRow, travelling
+from shared.projection.store.dossier_rows import DossierRow, given_rows_sql
 from shared.vocabulary.events import DossierCode, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -41,11 +48,11 @@ CREATE TEMP TABLE rebuild_correction (slot int, agency text, procedure text, cha
 
 _FILL_DAYS: Final = f"""
 WITH counting AS (SELECT 1 AS sign, {COUNTED_COLUMNS} FROM dossier WHERE tenant = $1)
-INSERT INTO rebuild_day ({_CELL}, {NAMES}) {day_cells("counting")}
+INSERT INTO rebuild_day ({_CELL}, {NAMES}) {day_cells_sql("counting")}
 """
 
-_STORED: Final = f"SELECT {KEY}, {NAMES} FROM ({named_sums()}) AS named WHERE {ANY}"
-_FRESH: Final = rolled_up("rebuild_day")
+_STORED: Final = f"SELECT {KEY}, {NAMES} FROM ({named_sums_sql()}) AS named WHERE {ANY}"
+_FRESH: Final = rolled_up_sql("rebuild_day")
 
 _FIND_DIFFERENCES: Final = f"""
 WITH wrong AS (
@@ -58,11 +65,11 @@ WITH wrong AS (
 SELECT count(*) FROM wrong
 """
 
-_CHECKSUM_OF_REPAIR: Final = of_sums(f"({rolled_up('rebuild_repair')}) AS repair")
+_CHECKSUM_OF_REPAIR: Final = checksum_of_sums_sql(f"({rolled_up_sql('rebuild_repair')}) AS repair")
 
 _FIND_WRONG: Final = f"""
 WITH fresh AS MATERIALIZED (
-    {travelling(3)}
+    {given_rows_sql(3)}
 ), signed AS (
     SELECT 1 AS sign, {COUNTED_COLUMNS} FROM fresh
     UNION ALL
@@ -70,10 +77,10 @@ WITH fresh AS MATERIALIZED (
 ), noted AS (
     INSERT INTO rebuild_wrong (code) SELECT unnest($2::text[])
 )
-INSERT INTO rebuild_repair ({_CELL}, {NAMES}) {day_cells("signed")}
+INSERT INTO rebuild_repair ({_CELL}, {NAMES}) {day_cells_sql("signed")}
 """
 
-_ADD: Final = added_alone(numbered("rebuild_correction", f"slot, channel, {NAMES}"))
+_ADD: Final = add_to_sums_alone_sql(with_numbers_sql("rebuild_correction", f"slot, channel, {NAMES}"))
 
 
 async def prepare(connection: DriverConnection) -> None:
@@ -183,7 +190,7 @@ async def note_wrong(
 
 
 async def find_differences(connection: DriverConnection, tenant: Tenant) -> int:
-    """Reckon every sum from the stored dossier rows, and keep how the stored sums differ; answer how many do."""
+    """Compute every sum from the stored dossier rows, and keep how the stored sums differ; answer how many do."""
     await connection.execute(_FILL_DAYS, tenant)
     await connection.execute("ANALYZE rebuild_day")
     return int(await connection.fetchval(_FIND_DIFFERENCES, tenant))
@@ -217,8 +224,8 @@ async def missing_agencies(connection: DriverConnection, tenant: Tenant) -> list
 
 
 async def _give_numbers(connection: DriverConnection, tenant: Tenant) -> None:
-    told = await connection.fetch("SELECT DISTINCT agency, procedure FROM rebuild_correction")
-    await code_numbers.give_numbers(connection, tenant, {row[0] for row in told}, {row[1] for row in told})
+    unnumbered = await connection.fetch("SELECT DISTINCT agency, procedure FROM rebuild_correction")
+    await code_numbers.give_numbers(connection, tenant, {row[0] for row in unnumbered}, {row[1] for row in unnumbered})
 
 
 async def correct_sums(connection: DriverConnection, tenant: Tenant) -> None:

@@ -1,4 +1,4 @@
-"""The statements of an audit: some sums and dossier rows reckoned anew from the log in one snapshot, told apart, corrected.
+"""The statements of an audit: some sums and dossier rows computed anew from the log in one snapshot, told apart, corrected.
 
 What is found goes to temporary tables of the connection. Two things are told apart for every sum: what the log says
 (the alarm), and by how much the stored sum differs from what the *stored rows* count for (the correction). The second stays
@@ -14,12 +14,19 @@ from typing import Any, Final
 from shared.audit.rules.plan import Part
 from shared.counting.rules.slot_numbers import Rollup, Slot, digits_of_span, read_slot
 from shared.counting.store import branch_sums, code_numbers
-from shared.counting.store.code_numbers import numbered
-from shared.counting.store.slots import FINER_FIRST, KEY, NAMES, first_digits, is_cut, last_digits
-from shared.counting.store.sums import COUNTED_COLUMNS, SWEEP, added_alone, day_cells, named_sums, rolled_up
+from shared.counting.store.code_numbers import with_numbers_sql
+from shared.counting.store.slots import FINER_FIRST, KEY, NAMES, first_digits_sql, is_rollup_sql, last_digits_sql
+from shared.counting.store.sums import (
+    COUNTED_COLUMNS,
+    SWEEP,
+    add_to_sums_alone_sql,
+    day_cells_sql,
+    named_sums_sql,
+    rolled_up_sql,
+)
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
-from shared.projection.store.dossier_rows import DossierRow, travelling
+from shared.projection.store.dossier_rows import DossierRow, given_rows_sql
 from shared.vocabulary.events import DossierCode, Tenant
 
 MOST_SUMS: Final = 500
@@ -71,8 +78,8 @@ _DRAWN: Final = f"SELECT code FROM {_CODES} ORDER BY {HASH.format('code', '$4::b
 
 # the sums that a part answers for: agencies have the cuts by agency and by cell, procedures that by procedure
 _IN_SCOPE: Final = (
-    f"((NOT {is_cut('slot', Rollup.PROCEDURE)} AND agency = ANY({{0}}::text[]))"
-    f" OR ({is_cut('slot', Rollup.PROCEDURE)} AND procedure = ANY({{1}}::text[])))"
+    f"((NOT {is_rollup_sql('slot', Rollup.PROCEDURE)} AND agency = ANY({{0}}::text[]))"
+    f" OR ({is_rollup_sql('slot', Rollup.PROCEDURE)} AND procedure = ANY({{1}}::text[])))"
 )
 
 _FILL: Final = f"""
@@ -80,7 +87,7 @@ WITH counting AS (
     SELECT 1 AS sign, {COUNTED_COLUMNS} FROM {{relation}}
     WHERE (coalesce(agency, '') = ANY($1::text[]) OR coalesce(procedure, '') = ANY($2::text[])) {{condition}}
 )
-INSERT INTO {{target}} ({_CELL}, {NAMES}) {day_cells("counting")}
+INSERT INTO {{target}} ({_CELL}, {NAMES}) {day_cells_sql("counting")}
 """
 _FILL_BY_LOG: Final = _FILL.format(relation="audit_row", condition="", target="audit_day")
 _FILL_BY_ROWS: Final = _FILL.format(relation="dossier", condition="AND tenant = $3", target="audit_stored_day")
@@ -92,11 +99,11 @@ def _zero(relation: str, measure: str) -> str:
 
 _COMPARE: Final = f"""
 WITH recounted AS MATERIALIZED (
-    SELECT * FROM ({rolled_up("audit_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
+    SELECT * FROM ({rolled_up_sql("audit_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
 ), by_rows AS MATERIALIZED (
-    SELECT * FROM ({rolled_up("audit_stored_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
+    SELECT * FROM ({rolled_up_sql("audit_stored_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
 ), stored AS MATERIALIZED (
-    SELECT {KEY}, {NAMES} FROM ({named_sums()}) AS named WHERE {_IN_SCOPE.format("$2", "$3")}
+    SELECT {KEY}, {NAMES} FROM ({named_sums_sql()}) AS named WHERE {_IN_SCOPE.format("$2", "$3")}
 ), compared AS (
     SELECT {KEY}, stored.received IS NOT NULL AS is_stored, recounted.received IS NOT NULL AS is_recounted,
            {" OR ".join(f"{_zero('stored', m)} <> {_zero('recounted', m)}" for m in MEASURES)} AS differs,
@@ -110,7 +117,7 @@ WITH recounted AS MATERIALIZED (
     FROM recounted FULL JOIN stored USING ({KEY}) FULL JOIN by_rows USING ({KEY})
 ), asked AS MATERIALIZED (
     SELECT * FROM compared
-    WHERE ($4::int IS NULL OR {last_digits("slot")} >= $4) AND ($5::int IS NULL OR {first_digits("slot")} <= $5)
+    WHERE ($4::int IS NULL OR {last_digits_sql("slot")} >= $4) AND ($5::int IS NULL OR {first_digits_sql("slot")} <= $5)
 ), kept AS (
     INSERT INTO audit_sum SELECT * FROM asked WHERE differs OR {" OR ".join(f"{m}_correction <> 0" for m in MEASURES)}
 )
@@ -151,7 +158,7 @@ SELECT code, count(*) OVER () AS total FROM behind ORDER BY is_wrong DESC, code 
 _CORRECTION: Final = f"""(
     SELECT {KEY}, {", ".join(f"{m}_correction AS {m}" for m in MEASURES)} FROM audit_sum
     WHERE {" OR ".join(f"{m}_correction <> 0" for m in MEASURES)})"""
-_CORRECT: Final = added_alone(numbered(_CORRECTION, f"slot, channel, {NAMES}"))
+_CORRECT: Final = add_to_sums_alone_sql(with_numbers_sql(_CORRECTION, f"slot, channel, {NAMES}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +208,8 @@ async def note(connection: DriverConnection, rows: Sequence[DossierRow], wrong: 
     """Remember the rows that dossiers should have, and which dossiers have another one."""
     if rows:
         await connection.execute(
-            f"INSERT INTO audit_row SELECT code, {COUNTED_COLUMNS} FROM ({travelling(1)}) AS fresh", *zip(*rows, strict=True)
+            f"INSERT INTO audit_row SELECT code, {COUNTED_COLUMNS} FROM ({given_rows_sql(1)}) AS fresh",
+            *zip(*rows, strict=True),
         )
     if wrong:
         await connection.execute("INSERT INTO audit_wrong (code) SELECT unnest($1::text[])", list(wrong))
@@ -239,7 +247,7 @@ async def differences(connection: DriverConnection, tenant: Tenant) -> list[SumD
 
 async def _difference(connection: DriverConnection, tenant: Tenant, row: Any) -> SumDifference:
     slot = read_slot(row["slot"])
-    found = _told(row, slot)
+    found = _as_alarm(row, slot)
     if slot.starts_on is None:
         return found  # no day is behind it
     behind = await connection.fetch(
@@ -255,7 +263,7 @@ async def _difference(connection: DriverConnection, tenant: Tenant, row: Any) ->
     return replace(found, dossiers=[one["code"] for one in behind], dossiers_total=behind[0]["total"] if behind else 0)
 
 
-def _told(row: Any, slot: Slot) -> SumDifference:
+def _as_alarm(row: Any, slot: Slot) -> SumDifference:
     measures = [m for m in MEASURES if row[m] != row[f"{m}_recounted"]]
     key = {"cut": slot.cut, "grain": slot.grain, "starts_on": slot.starts_on}
     return SumDifference(
@@ -270,7 +278,7 @@ async def branch_differences(connection: DriverConnection, tenant: Tenant) -> li
     found = []
     for row in await branch_sums.differing(connection, tenant, MOST_SUMS):
         named = {**row, "agency": row["agency_code"], "procedure": row["procedure_code"], "is_recounted": True}
-        found.append(_told(named, read_slot(row["slot"])))
+        found.append(_as_alarm(named, read_slot(row["slot"])))
     return found
 
 
@@ -292,8 +300,8 @@ async def correct_sums(connection: DriverConnection, tenant: Tenant) -> None:
 
     Under the cursor's lock, with no other correction since the comparison.
     """
-    told = await connection.fetch("SELECT DISTINCT agency, procedure FROM audit_sum")
-    await code_numbers.give_numbers(connection, tenant, {row[0] for row in told}, {row[1] for row in told})
+    unnumbered = await connection.fetch("SELECT DISTINCT agency, procedure FROM audit_sum")
+    await code_numbers.give_numbers(connection, tenant, {row[0] for row in unnumbered}, {row[1] for row in unnumbered})
     await connection.execute(_CORRECT, tenant)
 
 

@@ -98,11 +98,11 @@ class Almanac:
 
     def hours_of(self, agency_code: str, version: datetime | None = None) -> OfficeHours:
         """The office hours told for the agency, else for the next one above it by code, else the usual ones."""
-        told = self._hours_at(version)
+        stated = self._hours_at(version)
         code: str = present_form(agency_code)
         while code:
-            if code in told:
-                return told[code]
+            if code in stated:
+                return stated[code]
             code = code.rpartition(".")[0]
         return OFFICE_HOURS
 
@@ -119,9 +119,9 @@ class Almanac:
             else:
                 days[fact.on] = fact.kind
         years: set[int] = set()
-        for told in self._years:
-            if version is None or told.known_from <= version:
-                (years.add if told.confirmed else years.discard)(told.year)
+        for stated in self._years:
+            if version is None or stated.known_from <= version:
+                (years.add if stated.confirmed else years.discard)(stated.year)
         return WorkingCalendar(days, frozenset(years))
 
     def _hours_known(self, version: datetime | None) -> Mapping[str, OfficeHours]:

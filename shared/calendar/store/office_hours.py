@@ -26,19 +26,19 @@ async def read_office_hours(
 
 
 async def put_office_hours(
-    connection: DriverConnection, tenant: Tenant, told: Mapping[AgencyCode, OfficeHours | None], *, replace: bool = False
+    connection: DriverConnection, tenant: Tenant, given: Mapping[AgencyCode, OfficeHours | None], *, replace: bool = False
 ) -> CatalogueChange:
-    """Take ``told`` as the hours of these agencies and of those below them by code; with ``replace`` of all there are.
+    """Take ``given`` as the hours of these agencies and of those below them by code; with ``replace`` of all there are.
 
     None: the agency has no hours of its own any more, but those of the agencies above. In the caller's transaction, serial
     with the tenant's other changes.
     """
     known_from = await begin_change(connection, tenant)
     known = await read_office_hours(connection, tenant)
-    gone = [code for code in known if replace and code not in told] + [
-        code for code, hours in told.items() if hours is None and code in known
+    gone = [code for code in known if replace and code not in given] + [
+        code for code, hours in given.items() if hours is None and code in known
     ]
-    written = {code: hours for code, hours in told.items() if hours is not None and known.get(code) != hours}
+    written = {code: hours for code, hours in given.items() if hours is not None and known.get(code) != hours}
     rows = [(code, hours, False) for code, hours in written.items()] + [(code, known[code], True) for code in gone]
     for start in range(0, len(rows), _ROWS_AT_ONCE):  # thousands at once would hold up whoever shares the event loop
         await connection.executemany(
@@ -49,5 +49,5 @@ async def put_office_hours(
                 for code, hours, removed in rows[start : start + _ROWS_AT_ONCE]
             ],
         )
-    unchanged = len(told) - len(written) - len(set(gone) & set(told))
+    unchanged = len(given) - len(written) - len(set(gone) & set(given))
     return CatalogueChange(known_from if rows else None, len(written), len(gone), unchanged)

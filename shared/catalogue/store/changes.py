@@ -34,21 +34,21 @@ _procedure_values: Final = attrgetter(*(field.name for field in fields(Procedure
 
 
 async def put_agencies(
-    connection: DriverConnection, tenant: Tenant, told: Sequence[AgencyVersion], *, replace: bool
+    connection: DriverConnection, tenant: Tenant, given: Sequence[AgencyVersion], *, replace: bool
 ) -> CatalogueChange:
-    """Take ``told`` as all that is to be known of the codes in it; with ``replace`` of every code of the tenant.
+    """Take ``given`` as all that is to be known of the codes in it; with ``replace`` of every code of the tenant.
 
     A code with several periods of validity comes several times, once for each.
 
     Raises:
-        InvalidInput: with pointers into ``told`` (``/3/parent``); for an agency that is not in it, to the whole (``""``).
+        InvalidInput: with pointers into ``given`` (``/3/parent``); for an agency that is not in it, to the whole (``""``).
     """
     known_from = await begin_change(connection, tenant)
     known = _by_code(await read_agencies(connection, tenant))
-    new = _by_code(told)
+    new = _by_code(given)
     kept = [version for code, versions in known.items() if code not in new and not replace for version in versions]
     # thousands of agencies take longer than whoever shares the event loop can wait
-    await asyncio.to_thread(_check_agencies, tenant, told, kept)
+    await asyncio.to_thread(_check_agencies, tenant, given, kept)
     written = {code: versions for code, versions in new.items() if known.get(code) != versions}
     removed = [code for code in known if code not in new] if replace else []
     rows = [
@@ -67,18 +67,18 @@ async def put_agencies(
 
 
 async def put_procedures(
-    connection: DriverConnection, tenant: Tenant, told: Sequence[Procedure], *, replace: bool
+    connection: DriverConnection, tenant: Tenant, given: Sequence[Procedure], *, replace: bool
 ) -> CatalogueChange:
-    """Take ``told`` as what is to be known of its codes; with ``replace`` of every code of the tenant.
+    """Take ``given`` as what is to be known of its codes; with ``replace`` of every code of the tenant.
 
     Raises:
         InvalidInput: a code comes twice.
     """
-    _refuse_repeated("code", [procedure.code for procedure in told])
+    _refuse_repeated("code", [procedure.code for procedure in given])
     known_from = await begin_change(connection, tenant)
     known = await read_procedures(connection, tenant)
-    new = {procedure.code: procedure for procedure in told}
-    written = [procedure for procedure in told if known.get(procedure.code) != procedure]
+    new = {procedure.code: procedure for procedure in given}
+    written = [procedure for procedure in given if known.get(procedure.code) != procedure]
     removed = [procedure for code, procedure in known.items() if code not in new] if replace else []
     rows = [(tenant, known_from, False, *_procedure_values(procedure)) for procedure in written]
     rows += [(tenant, known_from, True, *_procedure_values(procedure)) for procedure in removed]
@@ -88,26 +88,26 @@ async def put_procedures(
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         rows,
     )
-    return CatalogueChange(known_from if rows else None, len(written), len(removed), len(told) - len(written))
+    return CatalogueChange(known_from if rows else None, len(written), len(removed), len(given) - len(written))
 
 
 async def put_calendar(
     connection: DriverConnection,
     tenant: Tenant,
-    told: Sequence[CalendarDay],
+    given: Sequence[CalendarDay],
     confirmed_years: Collection[int],
     *,
     replace: bool,
 ) -> CatalogueChange:
-    """Take ``told`` as what is to be known of its days, and the years as confirmed; with ``replace`` as all there is.
+    """Take ``given`` as what is to be known of its days, and the years as confirmed; with ``replace`` as all there is.
 
     Raises:
         InvalidInput: a date comes twice.
     """
-    _refuse_repeated("date", [day.date for day in told], prefix="/days")
+    _refuse_repeated("date", [day.date for day in given], prefix="/days")
     known_from = await begin_change(connection, tenant)
     known = await read_calendar(connection, tenant)
-    days, years = _calendar_rows(known, told, confirmed_years, replace=replace)
+    days, years = _calendar_rows(known, given, confirmed_years, replace=replace)
     await connection.executemany(
         "INSERT INTO calendar_day (tenant, known_from, date, kind, source, removed) VALUES ($1, $2, $3, $4, $5, $6)",
         [(tenant, known_from, day.date, day.kind, day.source, removed) for day, removed in days],
@@ -118,16 +118,16 @@ async def put_calendar(
     )
     removed = sum(gone for _, gone in days) + sum(not confirmed for _, confirmed in years)
     written = len(days) + len(years) - removed
-    unchanged = len(told) + len(set(confirmed_years)) - written
+    unchanged = len(given) + len(set(confirmed_years)) - written
     return CatalogueChange(known_from if written or removed else None, written, removed, unchanged)
 
 
 def _calendar_rows(
-    known: Calendar, told: Iterable[CalendarDay], confirmed_years: Collection[int], *, replace: bool
+    known: Calendar, given: Iterable[CalendarDay], confirmed_years: Collection[int], *, replace: bool
 ) -> tuple[list[tuple[CalendarDay, bool]], list[tuple[int, bool]]]:
     """Days with whether they are removed, and years with whether they are confirmed, that differ from what is known."""
     by_date = {day.date: day for day in known.days}
-    new = {day.date: day for day in told}
+    new = {day.date: day for day in given}
     days = [(day, False) for day in new.values() if by_date.get(day.date) != day]
     years = [(year, True) for year in sorted(set(confirmed_years) - known.confirmed_years)]
     if replace:
@@ -166,16 +166,16 @@ def _agency_values(version: AgencyVersion) -> tuple[Any, ...]:
     )
 
 
-def _check_agencies(tenant: Tenant, told: Sequence[AgencyVersion], kept: Sequence[AgencyVersion]) -> None:
+def _check_agencies(tenant: Tenant, given: Sequence[AgencyVersion], kept: Sequence[AgencyVersion]) -> None:
     """Refuse what does not fit together, and point at what is told rather than at what is known."""
-    errors = _overlaps(told)
+    errors = _overlaps(given)
     elsewhere: list[FieldError] = []
     # where two do not fit, the one that stands first passes for right: so look from both sides
-    for versions, offset in (([*told, *kept], 0), ([*kept, *told], len(kept))):
+    for versions, offset in (([*given, *kept], 0), ([*kept, *given], len(kept))):
         for error in AgencyCatalogue(tenant, versions).problems():
             _, index, *rest = error.pointer.split("/")
             place = int(index) - offset
-            if 0 <= place < len(told):
+            if 0 <= place < len(given):
                 errors.append(FieldError("/".join(("", str(place), *rest)), error.code, error.detail))
             else:
                 known = versions[int(index)].code
@@ -184,13 +184,13 @@ def _check_agencies(tenant: Tenant, told: Sequence[AgencyVersion], kept: Sequenc
         raise InvalidInput(list(dict.fromkeys(errors or elsewhere)))
 
 
-def _overlaps(told: Sequence[AgencyVersion]) -> list[FieldError]:
+def _overlaps(given: Sequence[AgencyVersion]) -> list[FieldError]:
     """A code may come several times, for periods of validity that do not overlap."""
     errors: list[FieldError] = []
     indexes: dict[str, list[int]] = {}
-    for index, version in enumerate(told):
+    for index, version in enumerate(given):
         for other in indexes.setdefault(version.code, []):
-            first, second = sorted((told[other], version), key=lambda one: one.valid_from or date.min)
+            first, second = sorted((given[other], version), key=lambda one: one.valid_from or date.min)
             if first.valid_to is None or first.valid_to >= (second.valid_from or date.min):
                 detail = f"{version.code} comes twice for the same days (also as item {other})"
                 errors.append(FieldError(f"/{index}/code", "repeated", detail))

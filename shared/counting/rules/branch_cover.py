@@ -41,7 +41,7 @@ def choose_rollups(rows: Mapping[str, Row], seen: Collection[str]) -> RollupChoi
                 of_branch[branch] = _MIXED
     kinds: list[CodeKind] = []
     codes: list[str] = []
-    told: list[Row] = []
+    chosen_rows: list[Row] = []
     taken: set[str] = set()
     for code, row in rows.items():
         widest = next((branch for branch in branches_of(code) if not isinstance(of_branch[branch], _Mixed)), None)
@@ -51,5 +51,5 @@ def choose_rollups(rows: Mapping[str, Row], seen: Collection[str]) -> RollupChoi
             taken.add(widest)
         kinds.append(CodeKind.AGENCY if widest is None else CodeKind.BRANCH)
         codes.append(code if widest is None else widest)
-        told.append(row)
-    return RollupChoice(kinds, codes, told)
+        chosen_rows.append(row)
+    return RollupChoice(kinds, codes, chosen_rows)

@@ -63,8 +63,8 @@ def _spans_of(pieces: Sequence[tuple[date, date]]) -> Spans:
     for (grain, starts_on), uses in used.items():
         rows[0].append(digits_of_span(grain, starts_on))
         rows[1].append(parts.setdefault(tuple(uses), len(parts)))
-    told = [(part, label, sign) for uses, part in parts.items() for label, sign in uses]
-    return Spans(digits_of_span("year", year), rows, tuple(list(column) for column in zip(*told, strict=True)))  # type: ignore[arg-type]
+    label_uses = [(part, label, sign) for uses, part in parts.items() for label, sign in uses]
+    return Spans(digits_of_span("year", year), rows, tuple(list(column) for column in zip(*label_uses, strict=True)))  # type: ignore[arg-type]
 
 
 def _between(year: date, begin: date, until: date, before: Counter[Span]) -> Counter[Span]:

@@ -16,7 +16,7 @@ import orjson
 from shared.counting.rules.figure_definitions import Sums
 from shared.counting.rules.question import Key, Question, cuts_of, members_of
 from shared.counting.rules.spans import spans_of
-from shared.counting.store.statement import STAMP, SUMMED, Shape, statement
+from shared.counting.store.statement import STAMP, SUMMED, Shape, figures_sql
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import Tenant
 from shared.vocabulary.projections import DOSSIERS
@@ -87,7 +87,7 @@ async def _rows(connection: DriverConnection, tenant: Tenant, question: Question
     members = members_of(question) if shape.members else ()
     given = [value for value in options.values() if value is not None]
     return await connection.fetch(
-        statement(shape), tenant, DOSSIERS, spans.past_until, *spans.rows, *spans.uses, *members, *given
+        figures_sql(shape), tenant, DOSSIERS, spans.past_until, *spans.rows, *spans.uses, *members, *given
     )
 
 

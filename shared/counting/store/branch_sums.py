@@ -11,7 +11,7 @@ import asyncpg
 
 from shared.counting.rules.branches import CodeKind
 from shared.counting.rules.slot_numbers import SCALE, Rollup
-from shared.counting.store.slots import ANY, FINER_FIRST, KEY, NAMES, is_cut, is_day
+from shared.counting.store.slots import ANY, FINER_FIRST, KEY, NAMES, is_day_sql, is_rollup_sql
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
 from shared.vocabulary.events import Tenant
@@ -21,15 +21,15 @@ _ADDED_UP: Final = ", ".join(f"sum({measure}) AS {measure}" for measure in MEASU
 WHOLE: Final = 0
 """The number of the branch that every agency is in, and dossiers without one."""
 
-_IS_AGENCY: Final = is_cut("slot", Rollup.AGENCY)
-_IS_DAY: Final = is_day("slot")
+_IS_AGENCY: Final = is_rollup_sql("slot", Rollup.AGENCY)
+_IS_DAY: Final = is_day_sql("slot")
 
 
-def of_branches(exact: str) -> str:
+def branch_rows_sql(exact: str) -> str:
     """SQL: what the rows of relation ``exact`` (columns of ``figure_sum``) add up to in branches."""
     return f"""
 WITH own AS MATERIALIZED (
-    SELECT {KEY}, {NAMES} FROM {exact} WHERE {is_cut("slot", Rollup.AGENCY, Rollup.CELL)}
+    SELECT {KEY}, {NAMES} FROM {exact} WHERE {is_rollup_sql("slot", Rollup.AGENCY, Rollup.CELL)}
 ), chain AS MATERIALIZED (
     SELECT DISTINCT agency, {WHOLE} AS branch FROM own
     UNION ALL
@@ -46,13 +46,13 @@ WHERE branch <> {WHOLE} OR {_IS_AGENCY} OR {_IS_DAY}
 GROUP BY 1, 2, 3, 4"""
 
 
-def with_branches(rows: str) -> str:
+def with_branches_sql(rows: str) -> str:
     """SQL: ``rows`` (SQL with the columns of ``figure_sum``, none of a branch) and what they add to branches."""
     return f"""
 WITH more AS MATERIALIZED ({rows})
 SELECT {KEY}, {NAMES} FROM more
 UNION ALL
-SELECT {KEY}, {NAMES} FROM ({of_branches("more")}) AS of_branches WHERE {ANY}"""
+SELECT {KEY}, {NAMES} FROM ({branch_rows_sql("more")}) AS of_branches WHERE {ANY}"""
 
 
 def _stored(condition: str) -> str:
@@ -62,9 +62,9 @@ def _stored(condition: str) -> str:
 _COMPARED: Final = f"""
 SELECT {KEY}, stored.is_stored IS NOT NULL AS is_stored,
        {", ".join(f"coalesce(stored.{m}, 0) AS {m}, coalesce(added_up.{m}, 0)::bigint AS {m}_recounted" for m in MEASURES)}
-FROM ({of_branches(_stored(is_cut("slot", Rollup.AGENCY, Rollup.CELL)) + " AS own_sums")}) AS added_up
+FROM ({branch_rows_sql(_stored(is_rollup_sql("slot", Rollup.AGENCY, Rollup.CELL)) + " AS own_sums")}) AS added_up
 FULL JOIN (
-    SELECT *, true AS is_stored FROM {_stored(is_cut("slot", Rollup.BRANCH, Rollup.BRANCH_CELL))} AS of_branches
+    SELECT *, true AS is_stored FROM {_stored(is_rollup_sql("slot", Rollup.BRANCH, Rollup.BRANCH_CELL))} AS of_branches
 ) AS stored USING ({KEY})
 WHERE {" OR ".join(f"coalesce(added_up.{m}, 0) <> coalesce(stored.{m}, 0)" for m in MEASURES)}"""
 

@@ -18,9 +18,9 @@ async def give_numbers(
     connection: DriverConnection, tenant: Tenant, agencies: Iterable[str | None], procedures: Iterable[str | None]
 ) -> None:
     """See that every one of these codes, and every branch of the agencies, has a number. Under the cursor's lock."""
-    told = {agency for agency in agencies if agency and not agency.startswith(STRAY)}
-    wanted: set[_Named] = {(CodeKind.BRANCH, branch) for agency in told for branch in branches_of(agency)}
-    wanted |= {(CodeKind.AGENCY, agency) for agency in told}
+    wanted_agencies = {agency for agency in agencies if agency and not agency.startswith(STRAY)}
+    wanted: set[_Named] = {(CodeKind.BRANCH, branch) for agency in wanted_agencies for branch in branches_of(agency)}
+    wanted |= {(CodeKind.AGENCY, agency) for agency in wanted_agencies}
     wanted |= {(CodeKind.PROCEDURE, code) for code in procedures if code and not code.startswith(STRAY)}
     if not wanted:
         return
@@ -29,7 +29,7 @@ async def give_numbers(
     if not missing:
         return
     last = await connection.fetchval("SELECT coalesce(max(number), 0) FROM figure_code WHERE tenant = $1", tenant)
-    numbers |= {named: number for number, named in enumerate(missing, start=last + 1)}
+    numbers |= {with_codes_sql: number for number, with_codes_sql in enumerate(missing, start=last + 1)}
     branches = {
         code: [numbers[CodeKind.BRANCH, branch] for branch in branches_of(code)]
         for kind, code in missing
@@ -38,7 +38,13 @@ async def give_numbers(
     await _insert(
         connection,
         tenant,
-        {named: (numbers[named], branches.get(named[1], []) if named[0] is CodeKind.AGENCY else []) for named in missing},
+        {
+            with_codes_sql: (
+                numbers[with_codes_sql],
+                branches.get(with_codes_sql[1], []) if with_codes_sql[0] is CodeKind.AGENCY else [],
+            )
+            for with_codes_sql in missing
+        },
     )
 
 
@@ -100,38 +106,38 @@ async def _numbers(connection: DriverConnection, tenant: Tenant, wanted: Iterabl
     return {(CodeKind(row[0]), row[1]): row[2] for row in rows}
 
 
-def lacks_number(kind: CodeKind, column: str) -> str:
+def lacks_number_sql(kind: CodeKind, column: str) -> str:
     """SQL: whether ``column`` is a code without a number, for tenant ``$1``."""
     return f"({column} <> '' AND {column} NOT IN (SELECT code FROM figure_code WHERE tenant = $1 AND kind = '{kind}'))"
 
 
-def _number(column: str, numbers: str) -> str:
+def _number_sql(column: str, numbers: str) -> str:
     return (
         f"CASE WHEN {column} = '' THEN 0 WHEN starts_with({column}, '{STRAY}') THEN substr({column}, 2)::int"
         f" ELSE {numbers}.number END"
     )
 
 
-def _code(column: str, codes: str) -> str:
+def _code_sql(column: str, codes: str) -> str:
     return f"CASE WHEN {column} = 0 THEN '' ELSE coalesce({codes}.code, '{STRAY}' || {column}) END"
 
 
-def numbered(relation: str, others: str) -> str:
+def with_numbers_sql(relation: str, others: str) -> str:
     """SQL: ``relation`` with numbers for the codes in its columns agency and procedure, and the columns ``others``.
 
     A code that has none becomes null, which ``figure_sum`` refuses: nothing is left out in silence.
     """
     return f"""
-SELECT {_number("told.agency", "a")} AS agency, {_number("told.procedure", "p")} AS procedure, {others}
+SELECT {_number_sql("told.agency", "a")} AS agency, {_number_sql("told.procedure", "p")} AS procedure, {others}
 FROM {relation} told
 LEFT JOIN figure_code a ON a.tenant = $1 AND a.kind = '{CodeKind.AGENCY}' AND a.code = told.agency
 LEFT JOIN figure_code p ON p.tenant = $1 AND p.kind = '{CodeKind.PROCEDURE}' AND p.code = told.procedure"""
 
 
-def named(relation: str, others: str) -> str:
+def with_codes_sql(relation: str, others: str) -> str:
     """SQL: ``relation`` with codes for the numbers in its columns agency and procedure, and the columns ``others``."""
     return f"""
-SELECT {_code("stored.agency", "a")} AS agency, {_code("stored.procedure", "p")} AS procedure, {others}
+SELECT {_code_sql("stored.agency", "a")} AS agency, {_code_sql("stored.procedure", "p")} AS procedure, {others}
 FROM {relation} stored
 LEFT JOIN figure_code a ON a.tenant = $1 AND a.number = stored.agency AND a.kind = '{CodeKind.AGENCY}'
 LEFT JOIN figure_code p ON p.tenant = $1 AND p.number = stored.procedure AND p.kind = '{CodeKind.PROCEDURE}'"""

@@ -8,7 +8,7 @@ from shared.counting.rules.branches import CodeKind
 from shared.counting.rules.question import Cuts, Key
 from shared.counting.rules.slot_numbers import SCALE
 from shared.counting.rules.spans import PAST
-from shared.counting.store.slots import is_day, year_of
+from shared.counting.store.slots import is_day_sql, year_slot_sql
 from shared.vocabulary.events import Channel
 
 _FLOWS: Final = ("resolved_early", "resolved_on_time", "resolved_late", "withdrawn", "stopped")
@@ -65,18 +65,18 @@ _FIRST_OPTIONAL: Final = 9
 _OPTIONS: Final = {"members": 5, "procedures": 1, "other_procedures": 1, "channel": 1, "rows": 1, "other_row": 1}
 
 
-def _given(place: int, kind: str) -> str:
+def _given_sql(place: int, kind: str) -> str:
     """SQL: an array of the arguments, in a query of its own: a plan that cannot count on its length is kept."""
     return f"(SELECT ${place}::{kind}[])"
 
 
-def _members(shape: Shape) -> str:
+def _members_sql(shape: Shape) -> str:
     """SQL: whose sums are added up: number, row, and where in each grain (`Cuts`)."""
     single = f"{shape.cuts.coarse * SCALE}, {shape.cuts.day * SCALE}"
     if shape.members:
         first = shape.argument("members")
         types = ("text", "text", "text", "int", "int")
-        arguments = ", ".join(_given(place, kind) for place, kind in enumerate(types, start=first))
+        arguments = ", ".join(_given_sql(place, kind) for place, kind in enumerate(types, start=first))
         return f"""
     SELECT CASE WHEN given.code = '' THEN 0 ELSE k.number END, given.row, given.coarse, given.day
     FROM unnest({arguments}) AS given(kind, code, row, coarse, day)
@@ -97,7 +97,7 @@ def _conditions(shape: Shape) -> str:
     return conditions + (f" AND channel = ${shape.argument('channel')}::text" if shape.channel else "")
 
 
-def _row_of_procedure(shape: Shape) -> str:
+def _row_of_procedure_sql(shape: Shape) -> str:
     """SQL: the row that the procedure ``known`` is gathered in."""
     if not shape.rows:
         return "known.code"
@@ -117,38 +117,38 @@ _SIGNED: Final = ", ".join(f"sum(u.sign * {name})::bigint" for name in SUMMED)
 
 
 @cache
-def statement(shape: Shape) -> str:
+def figures_sql(shape: Shape) -> str:
     """SQL. Arguments: the tenant, the projection, `shared.counting.rules.spans.Spans` (6), and the options of the shape.
 
     Answers rows of `STAMP` with a label of the spans, a key, and the sums of `SUMMED`; without a label: nothing is counted.
     """
     by_procedure = shape.key is Key.PROCEDURE
     # the row of a procedure is looked up once, not once for each part and label
-    rows = f"SELECT number, {_row_of_procedure(shape)} AS row FROM ({_ALL_PROCEDURES}) AS known OFFSET 0"
+    rows = f"SELECT number, {_row_of_procedure_sql(shape)} AS row FROM ({_ALL_PROCEDURES}) AS known OFFSET 0"
     known = f"LEFT JOIN ({rows}) AS gathered ON gathered.number = key" if by_procedure else ""
-    uses = ", ".join(_given(place, "int") for place in (6, 7, 8))
+    uses = ", ".join(_given_sql(place, "int") for place in (6, 7, 8))
     return f"""
-WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members(shape)}
+WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members_sql(shape)}
 ), past(base, slot) AS (
     SELECT base, (SELECT f.slot FROM figure_sum f
                   WHERE f.tenant = $1 AND f.slot >= base AND f.slot < base + $3 ORDER BY f.slot LIMIT 1)
     FROM (SELECT DISTINCT coarse FROM member) AS cut(base)
     UNION ALL
     SELECT base, (SELECT f.slot FROM figure_sum f
-                  WHERE f.tenant = $1 AND f.slot >= {year_of("past.slot")} + 10000 AND f.slot < base + $3
+                  WHERE f.tenant = $1 AND f.slot >= {year_slot_sql("past.slot")} + 10000 AND f.slot < base + $3
                   ORDER BY f.slot LIMIT 1)
     FROM past WHERE slot IS NOT NULL
 ), span(digits, part) AS (
-    SELECT DISTINCT {year_of("slot")} % {SCALE}, {PAST} FROM past WHERE slot IS NOT NULL
+    SELECT DISTINCT {year_slot_sql("slot")} % {SCALE}, {PAST} FROM past WHERE slot IS NOT NULL
     UNION ALL
-    SELECT * FROM unnest({_given(4, "int")}, {_given(5, "int")})
+    SELECT * FROM unnest({_given_sql(4, "int")}, {_given_sql(5, "int")})
 ), beside AS MATERIALIZED (
     SELECT coarse, day, array_agg(agency) AS agencies FROM member GROUP BY 1, 2
 ), summed AS (
     SELECT part, {_KEYS[shape.key]} AS key, {_RECEIVED}, {_OTHERS}
     FROM span CROSS JOIN beside CROSS JOIN LATERAL (
         SELECT * FROM figure_sum
-        WHERE tenant = $1 AND slot = digits + CASE WHEN {is_day("digits")} THEN beside.day ELSE beside.coarse END
+        WHERE tenant = $1 AND slot = digits + CASE WHEN {is_day_sql("digits")} THEN beside.day ELSE beside.coarse END
           AND agency = ANY(beside.agencies){_conditions(shape)}
         OFFSET 0
     ) AS f{_ROWS_OF_AGENCIES if shape.key is Key.AGENCY else ""}

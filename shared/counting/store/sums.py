@@ -10,9 +10,9 @@ all zero may stay: they count as absent in every comparison.
 from typing import Final
 
 from shared.counting.rules.slot_numbers import SCALE, Rollup
-from shared.counting.store.branch_sums import with_branches
-from shared.counting.store.code_numbers import named
-from shared.counting.store.slots import ANY, KEY, NAMES, SUMS, digits_of, is_cut, month_of, year_of
+from shared.counting.store.branch_sums import with_branches_sql
+from shared.counting.store.code_numbers import with_codes_sql
+from shared.counting.store.slots import ANY, KEY, NAMES, SUMS, digits_sql, is_rollup_sql, month_slot_sql, year_slot_sql
 from shared.database.tables import MEASURES
 
 COUNTED_COLUMNS: Final = (
@@ -28,7 +28,7 @@ def _stock(row: str, column: str, measure: str) -> str:
     )
 
 
-def counts(row: str) -> str:
+def counted_sql(row: str) -> str:
     """SQL: what a row with `COUNTED_COLUMNS` counts for, as (day, measure, n). Never received: all its days are null."""
     return f"""
     SELECT {row}.received_on AS day, 'received' AS measure, 1 AS n
@@ -40,7 +40,7 @@ def counts(row: str) -> str:
     {_stock(row, "paused_days", "paused")}"""
 
 
-def day_cells(relation: str) -> str:
+def day_cells_sql(relation: str) -> str:
     """SQL: the counts of the rows of ``relation`` by agency, procedure, channel and day, those that are not all zero.
 
     ``relation`` has `COUNTED_COLUMNS` and ``sign`` (1: counts, -1: counts no longer). Never received: counts for nothing.
@@ -48,13 +48,13 @@ def day_cells(relation: str) -> str:
     return f"""
 SELECT coalesce(r.agency, '') AS agency, coalesce(r.procedure, '') AS procedure, coalesce(r.channel, '') AS channel, c.day,
        {", ".join(f"coalesce(sum(r.sign * c.n) FILTER (WHERE c.measure = '{m}'), 0)::int AS {m}" for m in MEASURES)}
-FROM {relation} r CROSS JOIN LATERAL ({counts("r")}) c
+FROM {relation} r CROSS JOIN LATERAL ({counted_sql("r")}) c
 WHERE r.received_on IS NOT NULL AND c.day IS NOT NULL
 GROUP BY 1, 2, 3, 4
 HAVING {" OR ".join(f"sum(r.sign * c.n) FILTER (WHERE c.measure = '{m}') <> 0" for m in MEASURES)}"""
 
 
-def rolled_up(cells: str, none: str = "''") -> str:
+def rolled_up_sql(cells: str, none: str = "''") -> str:
     """SQL: what the day cells in relation ``cells`` add up to in the cuts by agency, procedure and cell, if not all zero.
 
     With the columns of ``figure_sum``; agencies and procedures are codes or, as in ``cells``, numbers with 0 for ``none``.
@@ -62,17 +62,17 @@ def rolled_up(cells: str, none: str = "''") -> str:
     """
     return f"""
 WITH dated AS MATERIALIZED (
-    SELECT {digits_of("day")} AS day, agency, procedure, channel, {NAMES} FROM {cells}
+    SELECT {digits_sql("day")} AS day, agency, procedure, channel, {NAMES} FROM {cells}
 ), days AS MATERIALIZED (
     SELECT {Rollup.CELL * SCALE} + day AS slot, agency, procedure, channel, {NAMES} FROM dated
     UNION ALL
     SELECT {Rollup.PROCEDURE * SCALE} + day, {none}, procedure, channel, {SUMS} FROM dated GROUP BY day, procedure, channel
 ), months AS MATERIALIZED (
-    SELECT {month_of("slot")} AS slot, agency, procedure, channel, {SUMS} FROM days GROUP BY 1, 2, 3, 4
+    SELECT {month_slot_sql("slot")} AS slot, agency, procedure, channel, {SUMS} FROM days GROUP BY 1, 2, 3, 4
     UNION ALL
-    SELECT {Rollup.AGENCY * SCALE} + {month_of("day")}, agency, {none}, channel, {SUMS} FROM dated GROUP BY 1, 2, 3, 4
+    SELECT {Rollup.AGENCY * SCALE} + {month_slot_sql("day")}, agency, {none}, channel, {SUMS} FROM dated GROUP BY 1, 2, 3, 4
 ), years AS MATERIALIZED (
-    SELECT {year_of("slot")} AS slot, agency, procedure, channel, {SUMS} FROM months GROUP BY 1, 2, 3, 4
+    SELECT {year_slot_sql("slot")} AS slot, agency, procedure, channel, {SUMS} FROM months GROUP BY 1, 2, 3, 4
 )
 SELECT {KEY}, {NAMES} FROM days WHERE {ANY}
 UNION ALL
@@ -81,15 +81,15 @@ UNION ALL
 SELECT {KEY}, {NAMES} FROM years WHERE {ANY}"""
 
 
-def added(rows: str) -> str:
+def add_to_sums_sql(rows: str) -> str:
     """SQL: a statement that adds ``rows`` (with the columns of ``figure_sum``, none of a branch) to tenant ``$1``'s sums.
 
     The branches get their share. In one order, so that two writers never wait for each other in a circle.
     """
-    return _added(with_branches(rows))
+    return _added(with_branches_sql(rows))
 
 
-def added_alone(rows: str) -> str:
+def add_to_sums_alone_sql(rows: str) -> str:
     """SQL: a statement that adds ``rows`` and nothing else. Several of one key are added up first."""
     added_up = ", ".join(f"sum({measure})::bigint AS {measure}" for measure in MEASURES)
     return _added(f"SELECT {KEY}, {added_up} FROM ({rows}) AS each GROUP BY {KEY}")
@@ -103,10 +103,10 @@ ON CONFLICT (tenant, {KEY})
 DO UPDATE SET {", ".join(f"{measure} = f.{measure} + excluded.{measure}" for measure in MEASURES)}"""
 
 
-def named_sums() -> str:
+def named_sums_sql() -> str:
     """SQL: the stored sums of tenant ``$1`` with codes for numbers, without those of branches."""
-    own = f"(SELECT * FROM figure_sum WHERE tenant = $1 AND NOT {is_cut('slot', Rollup.BRANCH, Rollup.BRANCH_CELL)})"
-    return named(own, f"slot, channel, {NAMES}")
+    own = f"(SELECT * FROM figure_sum WHERE tenant = $1 AND NOT {is_rollup_sql('slot', Rollup.BRANCH, Rollup.BRANCH_CELL)})"
+    return with_codes_sql(own, f"slot, channel, {NAMES}")
 
 
 SWEEP: Final = f"""

@@ -29,7 +29,7 @@ projection_cursor = Table(
     required("moved_at", Instant, server_default=text("now()")),
     # when a worker last moved it or found nothing to move: the sign of life of the projection
     required("checked_at", Instant, server_default=text("now()")),
-    # how often the sums were corrected by other means than the events: a correction reckoned before another one is void
+    # how often the sums were corrected by other means than the events: a correction computed before another one is void
     required("corrections", BigInteger, server_default="0"),
     PrimaryKeyConstraint("tenant", "projection"),
 )

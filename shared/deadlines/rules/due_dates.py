@@ -165,7 +165,7 @@ def uncomputed(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> 
     answered = {_followed_by(setting.event) for setting in dossier.due_settings}
     missing = [
         one
-        for one in _reckon(history, almanac, None).uncomputed
+        for one in _compute_dates(history, almanac, None).uncomputed
         if (one.event.source, one.event.id) not in answered and (last is None or last < fold_key(one.event))
     ]
     if missing:
@@ -179,7 +179,7 @@ class _History:
     """A dossier's events, sorted out: what counts and was told, and the due_sets that are there."""
 
     code: DossierCode
-    told: Sequence[Event]
+    recorded: Sequence[Event]
     """Effective, in fold order, without due_sets."""
     received: Event | None
     set_before: Sequence[Event]
@@ -192,12 +192,12 @@ class _History:
     @classmethod
     def of(cls, code: DossierCode, events: Iterable[Event]) -> "_History":
         ordered = in_fold_order(events)
-        told = [event for event in ordered if event.name is not EventName.DUE_SET]
-        effective = effective_events(told)
-        voids = [event for event in told if event.name is EventName.VOIDED]
+        recorded = [event for event in ordered if event.name is not EventName.DUE_SET]
+        effective = effective_events(recorded)
+        voids = [event for event in recorded if event.name is EventName.VOIDED]
         return cls(
             code=code,
-            told=effective,
+            recorded=effective,
             received=next((event for event in effective if event.name is EventName.RECEIVED), None),
             set_before=[event for event in ordered if event.name is EventName.DUE_SET and followed(event) is not None],
             dismissed=frozenset(void_target(void) for void in voids if void.source != SYSTEM_SOURCE),
@@ -210,7 +210,7 @@ class _History:
             (event is self.received and "due_at" not in event.data)
             or (event.name is EventName.SUPPLEMENTED and "new_due_at" not in event.data)
             or (event.name is EventName.PAID and almanac.any_payment_pauses)
-            for event in self.told
+            for event in self.recorded
             if self.received is not None
         )
 
@@ -229,7 +229,7 @@ class _History:
 
 
 @dataclass(slots=True)
-class _Reckoned:
+class _ComputedDates:
     """Every date that the told events ask for, computed by one version of the calendar."""
 
     dates: dict[Identity, Computed]
@@ -242,40 +242,40 @@ class _Reckoned:
         return identity in self.dates or any((one.event.source, one.event.id) == identity for one in self.uncomputed)
 
 
-def _reckon(history: _History, almanac: Almanac, version: datetime | None) -> _Reckoned:
+def _compute_dates(history: _History, almanac: Almanac, version: datetime | None) -> _ComputedDates:
     """Compute all dates from nothing but what was told."""
     received = history.received
     if received is None:
-        return _Reckoned({}, [], fold(history.code, history.told))
+        return _ComputedDates({}, [], fold(history.code, history.recorded))
     terms = almanac.terms(received.data["procedure_code"], received.recorded_at)
     office_by = partial(almanac.working_time, received.data["agency_code"])
-    events = list(history.told)
-    reckoned = _Reckoned({}, [], fold(history.code, events))
+    events = list(history.recorded)
+    computed = _ComputedDates({}, [], fold(history.code, events))
 
     def take(event: Event, cause: Cause, compute: Callable[[WorkingTime], datetime | None]) -> None:
         due_at = _by_calendar(version, history.version_before(event, version), office_by, compute)
         if due_at is None:
             return
-        reckoned.dates[event.source, event.id] = Computed(event, cause, due_at)
+        computed.dates[event.source, event.id] = Computed(event, cause, due_at)
         events.append(DueSet("", event.time, due_at, cause, (event.source, event.id), "").event(history.code))
-        reckoned.dossier = fold(history.code, events)
+        computed.dossier = fold(history.code, events)
 
-    waits = ended_waits(reckoned.dossier, received, pays=terms is not None and terms.payment_pauses)
+    waits = ended_waits(computed.dossier, received, pays=terms is not None and terms.payment_pauses)
     if "due_at" not in received.data:
         if terms is None or terms.term is None:
             reason = UncomputedReason.UNKNOWN_PROCEDURE if terms is None else UncomputedReason.PROCEDURE_WITHOUT_LIMIT
-            reckoned.uncomputed.append(Uncomputed(received, reason))
+            computed.uncomputed.append(Uncomputed(received, reason))
         else:
             try:
                 take(received, Cause.RECEIVED, partial(WorkingTime.add, start=received.time, term=terms.term))
             except UnconfirmedYear as unconfirmed:
-                reckoned.uncomputed.append(Uncomputed(received, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
+                computed.uncomputed.append(Uncomputed(received, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
     for wait in waits:
         try:
-            take(wait.ended_by, Cause.SUPPLEMENTED, partial(granted, wait, terms, reckoned.dossier))
+            take(wait.ended_by, Cause.SUPPLEMENTED, partial(granted, wait, terms, computed.dossier))
         except UnconfirmedYear as unconfirmed:
-            reckoned.uncomputed.append(Uncomputed(wait.ended_by, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
-    return reckoned
+            computed.uncomputed.append(Uncomputed(wait.ended_by, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
+    return computed
 
 
 def _by_calendar(
@@ -309,7 +309,7 @@ class _Desk:
     version: datetime
     decided: list[DueSet] = field(default_factory=list)
     withdrawn: list[Withdrawal] = field(default_factory=list)
-    reckonings: dict[datetime | None, _Reckoned] = field(default_factory=dict)
+    computed_by_version: dict[datetime | None, _ComputedDates] = field(default_factory=dict)
 
     def settle(self) -> None:
         """Set each date that is asked for, set anew what the told events bear out no longer, withdraw what none asks for.
@@ -318,23 +318,23 @@ class _Desk:
         voided is that person's matter.
         """
         history = self.history
-        told = {(event.source, event.id) for event in history.told}
+        recorded = {(event.source, event.id) for event in history.recorded}
         latest: dict[tuple[Identity, Cause, datetime], Event] = {}
         for event in history.set_before:
             identity = followed(event)
-            if identity is None or identity not in told or (event.source, event.id) in history.withdrawn:
+            if identity is None or identity not in recorded or (event.source, event.id) in history.withdrawn:
                 continue
-            if self._reckoned(read_version(event.data["calendar_version"])).asks(identity):
+            if self._computed_dates(read_version(event.data["calendar_version"])).asks(identity):
                 latest[identity, Cause(event.data["cause"]), event.time] = event
             elif (event.source, event.id) not in history.dismissed:
                 self.withdrawn.append(Withdrawal(event.id, event.time))
-        now = self._reckoned(self.version)
+        now = self._computed_dates(self.version)
         for identity, computed in now.dates.items():
             if (identity, computed.cause, computed.event.time) not in latest:
                 self._write(identity, computed.cause, computed.event.time, computed.due_at, version_text(self.version))
         for (identity, cause, time), event in latest.items():
             version = event.data["calendar_version"]
-            right = self._reckoned(read_version(version)).dates.get(identity)
+            right = self._computed_dates(read_version(version)).dates.get(identity)
             if (event.source, event.id) in history.dismissed or right is None or right.due_at == _new_due_at(event):
                 continue
             self._write(identity, cause, time, right.due_at, version)
@@ -344,13 +344,13 @@ class _Desk:
         code = self.history.code
         gone = {withdrawal.due_set_id for withdrawal in self.withdrawn}
         counting = [event for event in self.history.counting if event.id not in gone]
-        events = [*self.history.told, *counting, *(due_set.event(code) for due_set in self.decided)]
+        events = [*self.history.recorded, *counting, *(due_set.event(code) for due_set in self.decided)]
         dossier = fold(code, events)
         if not dossier.is_open or not dossier.due_settings:
             return
         last = dossier.due_settings[-1].event
         identity = _followed_by(last)
-        right = None if identity is None else self._reckoned(self.version).dates.get(identity)
+        right = None if identity is None else self._computed_dates(self.version).dates.get(identity)
         if identity is None or right is None or right.due_at == _new_due_at(last):
             return
         # a date set after the change, by a worker that had not seen it, is corrected in its own place
@@ -361,10 +361,10 @@ class _Desk:
         if not any(setting.moved for setting in settings if setting.event.id == moved.id):
             self.decided.pop()  # lateness is not erased: there is nothing to say
 
-    def _reckoned(self, version: datetime | None) -> _Reckoned:
-        if version not in self.reckonings:
-            self.reckonings[version] = _reckon(self.history, self.almanac, version)
-        return self.reckonings[version]
+    def _computed_dates(self, version: datetime | None) -> _ComputedDates:
+        if version not in self.computed_by_version:
+            self.computed_by_version[version] = _compute_dates(self.history, self.almanac, version)
+        return self.computed_by_version[version]
 
     def _write(self, identity: Identity, cause: Cause, time: datetime, due_at: datetime, version: str) -> DueSet:
         """Among events of one instant the fold takes ids in order: by cause, then as they were written."""

@@ -53,17 +53,17 @@ def passed_days(code: DossierCode, events: Iterable[Event], now: datetime) -> li
     A cheap answer without folding: where it is empty there is nothing to tell.
     """
     days: set[date] = set()
-    told: set[str] = set()
+    existing: set[str] = set()
     for event in events:
         if event.name is EventName.OVERDUE and event.source == SYSTEM_SOURCE:
-            told.add(event.id)
+            existing.add(event.id)
         field = _DATE_IN.get(event.name)
         text = None if field is None else event.data.get(field)
         if text is not None:
             on = local_date(datetime.fromisoformat(text))
             if event.recorded_at < end_of_day(on) <= now:
                 days.add(on)
-    return sorted(on for on in days if overdue_id(code, on) not in told)
+    return sorted(on for on in days if overdue_id(code, on) not in existing)
 
 
 def overdue_events(code: DossierCode, events: Sequence[Event], now: datetime) -> tuple[Overdue, ...]:
@@ -81,8 +81,8 @@ def overdue_events(code: DossierCode, events: Sequence[Event], now: datetime) ->
         for setting in dossier.due_settings
         if setting.moved and setting.event.recorded_at < end_of_day(local_date(setting.due_at))
     }
-    told = (_passed(code, effective, dossier, on, now) for on in days if on in on_record)
-    return tuple(overdue for overdue in told if overdue is not None)
+    passed = (_passed(code, effective, dossier, on, now) for on in days if on in on_record)
+    return tuple(overdue for overdue in passed if overdue is not None)
 
 
 def _passed(code: DossierCode, effective: Sequence[Event], dossier: Dossier, on: date, now: datetime) -> Overdue | None:

@@ -192,7 +192,7 @@ class ReturnedData(Data):
 
 
 class VoidedData(Data):
-    """Takes one event of the same dossier out of the reckoning (hủy một sự kiện)."""
+    """Takes one event of the same dossier out of the computation (hủy một sự kiện)."""
 
     event_id: EventId = Field(description="mã sự kiện bị hủy")
     event_source: Source = Field(description="nguồn của sự kiện bị hủy")

@@ -124,7 +124,7 @@ def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: dat
     Raises:
         pydantic.ValidationError: the data is not as the rules say (a fault of ours).
     """
-    told = {
+    attributes = {
         "specversion": "1.0",
         "id": id_,
         "source": SYSTEM_SOURCE,
@@ -133,7 +133,7 @@ def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: dat
         "time": time,
         "data": data,
     }
-    return _recorded_by_schema(MODELS[name.type].model_validate_json(orjson.dumps(told)), name.type, b"")
+    return _recorded_by_schema(MODELS[name.type].model_validate_json(orjson.dumps(attributes)), name.type, b"")
 
 
 def _recorded_by_schema(event: Envelope, type_: str, content_key: bytes) -> NewEvent:
@@ -200,7 +200,9 @@ def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
     if first["type"].startswith("union_tag_"):
         return InvalidEventError([{**first, "loc": ("type",)}])
     # the first part of a location is the type that the union chose
-    return InvalidEventError([{**told, "loc": told["loc"][1:]} for detail in details for told in _without_data(detail)])
+    return InvalidEventError(
+        [{**attributes, "loc": attributes["loc"][1:]} for detail in details for attributes in _without_data(detail)]
+    )
 
 
 def _without_data(detail: Any) -> list[Mapping[str, Any]]:

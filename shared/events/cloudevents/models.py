@@ -241,7 +241,7 @@ class Returned(Envelope):
 
 
 class Voided(Envelope):
-    """Takes one event of the same dossier out of the reckoning (hủy sự kiện)."""
+    """Takes one event of the same dossier out of the computation (hủy sự kiện)."""
 
     model_config = _example(
         EventName.VOIDED,
@@ -252,7 +252,7 @@ class Voided(Envelope):
     data: of.VoidedData
 
 
-ToldEvent: TypeAlias = Annotated[
+AnyEvent: TypeAlias = Annotated[
     Submitted
     | Received
     | PaymentRequested
@@ -298,4 +298,4 @@ _IN_ORDER: Final[tuple[type[Envelope], ...]] = (
 MODELS: Final[Mapping[str, type[Envelope]]] = {name.type: model for name, model in zip(EventName, _IN_ORDER, strict=True)}
 """Every event by its type; `DueSet` among them, which is written here only."""
 
-TOLD_EVENT: Final[TypeAdapter[ToldEvent]] = TypeAdapter(ToldEvent)
+TOLD_EVENT: Final[TypeAdapter[AnyEvent]] = TypeAdapter(AnyEvent)

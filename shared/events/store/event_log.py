@@ -112,12 +112,12 @@ SELECT base FROM counter
 
 
 async def append(
-    connection: DriverConnection, tenant: Tenant, events: Sequence[NewEvent], *, hopeful: bool = False
+    connection: DriverConnection, tenant: Tenant, events: Sequence[NewEvent], *, optimistic: bool = False
 ) -> list[Appended]:
     """Record ``events`` in their order and answer each one's outcome, in the same order.
 
     Durable when it returns. The connection must be outside a transaction. An identity that occurs twice in ``events`` is
-    recorded once: the second one is a duplicate or a conflict like any other. ``hopeful``: all of them are probably new;
+    recorded once: the second one is a duplicate or a conflict like any other. ``optimistic``: all of them are probably new;
     the outcomes are the same, sooner if they are, later if not.
 
     Raises:
@@ -127,14 +127,14 @@ async def append(
         return []
     sources, ids, *_ = columns = list(zip(*events, strict=True))
     if len(set(zip(sources, ids, strict=True))) == len(events):
-        return await _append_distinct(connection, tenant, events, columns, hopeful=hopeful)
+        return await _append_distinct(connection, tenant, events, columns, optimistic=optimistic)
     firsts: dict[tuple[str, str], int] = {}
     distinct: list[NewEvent] = []
     for event in events:
         if (event.source, event.id) not in firsts:
             firsts[event.source, event.id] = len(distinct)
             distinct.append(event)
-    recorded = await _append_distinct(connection, tenant, distinct, list(zip(*distinct, strict=True)), hopeful=False)
+    recorded = await _append_distinct(connection, tenant, distinct, list(zip(*distinct, strict=True)), optimistic=False)
     answers: list[Appended] = []
     seen: set[int] = set()
     for event in events:
@@ -161,10 +161,10 @@ async def _append_distinct(
     events: Sequence[NewEvent],
     columns: Sequence[tuple[Any, ...]],
     *,
-    hopeful: bool,
+    optimistic: bool,
 ) -> list[Appended]:
     """The same for events of different identities. ``columns`` are the fields of all of them, one after the other."""
-    if hopeful:
+    if optimistic:
         base = await _recorded_as_new(connection, tenant, columns)
         if base is not None:
             return _accepted(base, len(events))

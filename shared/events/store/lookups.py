@@ -51,7 +51,7 @@ async def latest_time(connection: DriverConnection) -> datetime:
     return latest
 
 
-async def standings(
+async def statuses(
     connection: DriverConnection, tenant: Tenant, codes: Iterable[DossierCode]
 ) -> dict[DossierCode, DossierStatus]:
     """Those of the dossiers that have an event in the log."""

@@ -113,8 +113,8 @@ class MeanOfUnits:
 
 def mean_of_units(units: Iterable[Mapping[RateKey, Rate]]) -> dict[RateKey, MeanOfUnits]:
     """The mean of each rate over units, on exact fractions; a unit with nothing to divide by has no rate."""
-    told = list(units)
-    return {key: _mean([unit[key] for unit in told], f"{key}/1 mean_of_units/1") for key in RateKey}
+    rated = list(units)
+    return {key: _mean([unit[key] for unit in rated], f"{key}/1 mean_of_units/1") for key in RateKey}
 
 
 def _mean(rates: Iterable[Rate], formula: str) -> MeanOfUnits:

@@ -50,7 +50,7 @@ def selection_of(scope: FigureScope, now: datetime, figure: AnyFigure | None) ->
 async def as_then(connection: DriverConnection, scope: FigureScope, selection: Selection) -> Selection:
     """``selection``, a part of ``scope``, over the dossiers as they stood in the scope's past; without a past the same.
 
-    In a transaction of one snapshot for which the past is reckoned.
+    In a transaction of one snapshot for which the past is computed.
     """
     if scope.past is None:
         return selection
@@ -230,7 +230,7 @@ _LEFT_OUT_BY: Final = (
 
 
 def known_times(confirmed_years: Collection[int], ended_on: str) -> tuple[str, tuple[list[date], list[date]]]:
-    """The condition that the working time from reception to ``ended_on``, SQL of a local date, can be reckoned.
+    """The condition that the working time from reception to ``ended_on``, SQL of a local date, can be computed.
 
     All years of it are confirmed; its values are the first and last days of runs of such years without a gap.
     """

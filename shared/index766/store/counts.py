@@ -173,7 +173,7 @@ class Looking:
         return await fetch(connection, self.rows, text, self.scope.access.tenant, *values, *where.values)
 
 
-async def look(connection: DriverConnection, scope: FigureScope, now: datetime) -> Looking:
+async def begin_looking(connection: DriverConnection, scope: FigureScope, now: datetime) -> Looking:
     """Begin a question; ``now`` is the instant that is asked about. In the caller's transaction: one snapshot."""
     rows = None
     if scope.past is not None:
@@ -204,7 +204,7 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
     """
     tenant, past = scope.access.tenant, scope.past
     stamp = await (read_stamp(connection, tenant) if past is None else stamp_of(connection, past))
-    looking = await look(connection, scope, stamp.answered_at if past is None else past.prefix.as_of)
+    looking = await begin_looking(connection, scope, stamp.answered_at if past is None else past.prefix.as_of)
     window = looking.window
     tallies: dict[str | None, IndicatorCounts] = {}
     # the instant is ours, not a caller's text
@@ -241,9 +241,9 @@ async def denominator_of(
 ) -> int:
     """What 1.4 divides by: ``own`` are the dossiers received, ``received_in`` counts those of another period."""
     national = given.get(NATIONAL_RECEIVED)
-    told = national.denominator if national else None
-    last_year = 0 if own or told else await received_in(year_before(period))
-    return sync_denominator(own, told, last_year, period)
+    reported_nationally = national.denominator if national else None
+    last_year = 0 if own or reported_nationally else await received_in(year_before(period))
+    return sync_denominator(own, reported_nationally, last_year, period)
 
 
 async def beyond_term(connection: DriverConnection, looking: Looking) -> "list[asyncpg.Record]":

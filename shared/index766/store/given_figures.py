@@ -67,18 +67,18 @@ async def read_versions(connection: DriverConnection, tenant: Tenant, known_by: 
     return [_given(row) for row in await connection.fetch(_VERSIONS, tenant, known_by)]
 
 
-async def put_given(connection: DriverConnection, tenant: Tenant, told: Sequence[Given]) -> CatalogueChange:
+async def put_given(connection: DriverConnection, tenant: Tenant, submitted: Sequence[Given]) -> CatalogueChange:
     """Take figures, in the caller's transaction; what is told again unchanged writes nothing.
 
     One that is withdrawn keeps the numbers that were given last.
 
     Raises:
-        InvalidInput: with pointers into ``told``.
+        InvalidInput: with pointers into ``submitted``.
     """
-    _check(told)
+    _check(submitted)
     known_from = await begin_change(connection, tenant)
     known = {one.key: replace(one, known_from=None) for one in await read_given(connection, tenant)}
-    given = [_as_withdrawn(one, known.get(one.key), index) if one.withdrawn else one for index, one in enumerate(told)]
+    given = [_as_withdrawn(one, known.get(one.key), index) if one.withdrawn else one for index, one in enumerate(submitted)]
     written = [one for one in given if known.get(one.key) != one]
     await connection.executemany(
         f"INSERT INTO index_input (tenant, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
@@ -88,7 +88,7 @@ async def put_given(connection: DriverConnection, tenant: Tenant, told: Sequence
         ],
     )
     removed = sum(one.withdrawn for one in written)
-    unchanged = len(told) - len(written)
+    unchanged = len(submitted) - len(written)
     return CatalogueChange(known_from if written else None, len(written) - removed, removed, unchanged)
 
 
@@ -98,10 +98,10 @@ def _as_withdrawn(one: Given, known: Given | None, index: int) -> Given:
     return replace(one, numerator=known.numerator, denominator=known.denominator)
 
 
-def _check(told: Sequence[Given]) -> None:
+def _check(submitted: Sequence[Given]) -> None:
     errors: list[FieldError] = []
     keys: dict[object, int] = {}
-    for index, one in enumerate(told):
+    for index, one in enumerate(submitted):
         if one.indicator not in GIVEN_INDICATORS:
             expected = f"one of {', '.join(sorted(GIVEN_INDICATORS))}"
             errors.append(FieldError(f"/{index}/indicator", "indicator", expected))

@@ -15,7 +15,16 @@ from shared.database.engine import DriverConnection
 from shared.dossiers.rules.instant_facts import microseconds
 from shared.figures.store.drill_down import known_times, selection_of
 from shared.figures.store.tables import FigureScope
-from shared.index766.store.counts import COUNTED, DISLIKED, SYNCED, SYNCED_THEN, Looking, beyond_term, look, procedures_of
+from shared.index766.store.counts import (
+    COUNTED,
+    DISLIKED,
+    SYNCED,
+    SYNCED_THEN,
+    Looking,
+    begin_looking,
+    beyond_term,
+    procedures_of,
+)
 from shared.search.store.filters import RowFilterSql, Selection
 from shared.vocabulary.errors import InvalidInput
 
@@ -124,7 +133,7 @@ async def selection(connection: DriverConnection, scope: FigureScope, now: datet
         InvalidInput: the indicator has no such part.
     """
     if asked.indicator == MEANS:
-        return _timed(await look(connection, scope, now), now, asked)
+        return _timed(await begin_looking(connection, scope, now), now, asked)
     behind = PARTS.get((asked.indicator, asked.part))
     if behind is None and asked.indicator not in _INDICATORS:
         expected = ", ".join(sorted(_INDICATORS | {MEANS}))
@@ -132,7 +141,7 @@ async def selection(connection: DriverConnection, scope: FigureScope, now: datet
     if behind is None or asked.unit is not None:
         detail = "numerator or denominator: mean and uncomputed are of 2.2 only" if behind is None else "of 2.2 only"
         raise InvalidInput.of("/part" if behind is None else "/unit", "no_part", detail)
-    return await _selected(connection, await look(connection, scope, now), now, behind)
+    return await _selected(connection, await begin_looking(connection, scope, now), now, behind)
 
 
 async def procedures(connection: DriverConnection, scope: FigureScope, now: datetime, asked: PartOf) -> list[OfProcedure]:
@@ -144,7 +153,7 @@ async def procedures(connection: DriverConnection, scope: FigureScope, now: date
     behind = PARTS.get((asked.indicator, asked.part))
     if behind is None or not behind.of_procedures:
         raise InvalidInput.of("/part", "no_part", "a part of 3.5, 3.5b or 4.5a: they count procedures")
-    looking = await look(connection, scope, now)
+    looking = await begin_looking(connection, scope, now)
     where = RowFilterSql(await _selected(connection, looking, now, behind))
     rows = await fetch(
         connection,

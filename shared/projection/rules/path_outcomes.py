@@ -69,7 +69,7 @@ SETTINGS: Final = tuple(
 _REPEATABLE: Final = frozenset(
     {STEP_SYMBOLS[name] for name in (EventName.ASSIGNED, EventName.OVERDUE, EventName.DUE_SET)} | {_PAID[_PAID_FAILED]}
 )
-_NAMES: Final = {letter: name for name, letter in STEP_SYMBOLS.items()} | dict.fromkeys(_PAID.values(), EventName.PAID)
+_NAMES: Final = {symbol: name for name, symbol in STEP_SYMBOLS.items()} | dict.fromkeys(_PAID.values(), EventName.PAID)
 
 _CODE: Final = DossierCode("H51.01-200101-0001")
 _BEGIN: Final = datetime(2020, 1, 1, 1, tzinfo=UTC)
@@ -101,25 +101,25 @@ def path_outcome(path: str) -> PathOutcome | None:
     received, requested = STEP_SYMBOLS[EventName.RECEIVED], STEP_SYMBOLS[EventName.SUPPLEMENT_REQUESTED]
     if len(path) > LONGEST_PATH or received not in path or not set(path) <= _NAMES.keys():
         return None
-    if any(path.count(letter) > 1 for letter in set(path) - _REPEATABLE):
+    if any(path.count(symbol) > 1 for symbol in set(path) - _REPEATABLE):
         return None
-    ends = [path.index(letter) for letter in ENDS if letter in path]
-    dates = [place for place, letter in enumerate(path) if letter in SETTINGS]
+    ends = [path.index(symbol) for symbol in ENDS if symbol in path]
+    dates = [place for place, symbol in enumerate(path) if symbol in SETTINGS]
     if len(ends) > 1 or path[dates[0]] != received or (ends and dates[-1] > ends[0]):
         return None
     if requested in path and path.index(requested) < path.index(received):
         return None
-    dossier = fold(_CODE, [_event(place, letter) for place, letter in enumerate(path)])
+    dossier = fold(_CODE, [_event(place, symbol) for place, symbol in enumerate(path)])
     if dossier.anomalies or dossier.ended_at != (_instant(ends[0]) if ends else None) or dossier.status is None:
         return None
     return PathOutcome(dossier.status, dossier.end_kind)
 
 
-def _event(place: int, letter: str) -> Event:
-    name = _NAMES[letter]
+def _event(place: int, symbol: str) -> Event:
+    name = _NAMES[symbol]
     source = SYSTEM_SOURCE if name is EventName.DUE_SET else "s"
     instant = _instant(place)
-    return Event(place + 1, instant, source, f"e{place}", name, _CODE, instant, _TOLD.get(letter, {}))
+    return Event(place + 1, instant, source, f"e{place}", name, _CODE, instant, _TOLD.get(symbol, {}))
 
 
 def _instant(place: int) -> datetime:

@@ -203,7 +203,7 @@ async def move(connection: DriverConnection, tenant: Tenant, to: int) -> None:
     )
 
 
-async def checked(connection: DriverConnection, tenant: Tenant) -> None:
+async def mark_checked(connection: DriverConnection, tenant: Tenant) -> None:
     """Say that a worker looked and found nothing to do; at most once a second. It need not survive a crash."""
     await connection.execute(
         """
@@ -216,8 +216,8 @@ async def checked(connection: DriverConnection, tenant: Tenant) -> None:
     )
 
 
-async def corrected(connection: DriverConnection, tenant: Tenant) -> None:
-    """The sums were corrected: corrections reckoned from before are void."""
+async def bump_corrections(connection: DriverConnection, tenant: Tenant) -> None:
+    """The sums were corrected: corrections computed from before are void."""
     await connection.execute(
         "UPDATE projection_cursor SET corrections = corrections + 1 WHERE tenant = $1 AND projection = $2", tenant, DOSSIERS
     )
@@ -279,7 +279,7 @@ async def retry(connection: DriverConnection, tenant: Tenant, now: datetime, cod
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class DossiersAfter:
     """The dossiers of the events ``after`` < position <= ``until``; ``until`` is ``after`` if there are none."""
 
     after: int
@@ -287,7 +287,7 @@ class Touched:
     codes: list[DossierCode]
 
 
-async def touched(connection: DriverConnection, tenant: Tenant, after: int, limit: int) -> Touched:
+async def dossiers_after(connection: DriverConnection, tenant: Tenant, after: int, limit: int) -> DossiersAfter:
     """The dossiers of up to ``limit`` events after a position, sorted. Positions have no hole."""
     row = await connection.fetchrow(
         """
@@ -299,8 +299,8 @@ async def touched(connection: DriverConnection, tenant: Tenant, after: int, limi
         limit,
     )
     if row is None or row["until"] is None:
-        return Touched(after, after, [])
-    return Touched(after, row["until"], row["codes"])
+        return DossiersAfter(after, after, [])
+    return DossiersAfter(after, row["until"], row["codes"])
 
 
 async def present(
@@ -323,7 +323,7 @@ async def present(
     return frozenset((row[0], row[1]) for row in rows)
 
 
-async def await_targets(connection: DriverConnection, tenant: Tenant, voids: Sequence[WaitingVoid]) -> None:
+async def wait_for_targets(connection: DriverConnection, tenant: Tenant, voids: Sequence[WaitingVoid]) -> None:
     """Note voids whose target has not arrived."""
     if voids:
         await connection.execute(
@@ -340,7 +340,7 @@ async def await_targets(connection: DriverConnection, tenant: Tenant, voids: Seq
         )
 
 
-async def arrived(connection: DriverConnection, tenant: Tenant, after: int, until: int) -> set[DossierCode]:
+async def take_arrived_voids(connection: DriverConnection, tenant: Tenant, after: int, until: int) -> set[DossierCode]:
     """The dossiers with a void that waited for one of the events ``after`` < position <= ``until``; it waits no more."""
     rows = await connection.fetch(
         """

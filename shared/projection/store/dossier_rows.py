@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 from shared.counting.rules.branches import CodeKind
 from shared.counting.rules.contributions import Contributions, Span
 from shared.counting.store import code_numbers
-from shared.counting.store.code_numbers import lacks_number, numbered
+from shared.counting.store.code_numbers import lacks_number_sql, with_numbers_sql
 from shared.counting.store.slots import NAMES
-from shared.counting.store.sums import COUNTED_COLUMNS, added, day_cells, rolled_up
+from shared.counting.store.sums import COUNTED_COLUMNS, add_to_sums_sql, day_cells_sql, rolled_up_sql
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import Anomaly
 from shared.dossiers.rules.dossier import Dossier
@@ -133,7 +133,7 @@ def days_text(spans: Iterable[Span | InstantSpan]) -> str:
     return "{" + ",".join(texts) + "}"
 
 
-def travelling(first: int) -> str:
+def given_rows_sql(first: int) -> str:
     """SQL: the rows that a statement is given, column by column, in its arguments from ``$first`` on."""
     arguments = ", ".join(
         f"${n}::{_TYPES.get(column, 'text')}[]" for n, column in enumerate(DossierRow._fields, start=first)
@@ -142,7 +142,7 @@ def travelling(first: int) -> str:
     return f"SELECT {columns} FROM unnest({arguments}) AS travelled({_COLUMNS})"
 
 
-def travelling_form(column: str, relation: str) -> str:
+def given_column_sql(column: str, relation: str) -> str:
     """SQL: a column of ``relation`` (rows as they are stored) in the form in which it travels in a `DossierRow`."""
     if column == "anomalies":
         return f"array_to_string({relation}.anomalies, ',') AS anomalies"
@@ -157,7 +157,7 @@ def _columns_of(relation: str) -> str:
 # still sees the rows as they were. $2 names every dossier concerned, those of $3 have no event and lose their row.
 _WRITE: Final = f"""
 WITH fresh AS MATERIALIZED (
-    {travelling(4)}
+    {given_rows_sql(4)}
 ), stale AS MATERIALIZED (
     -- by the primary key whatever the statistics say: no other index is right for a batch
     SELECT concerned.code, {COUNTED_COLUMNS}
@@ -171,9 +171,9 @@ WITH fresh AS MATERIALIZED (
     UNION ALL
     SELECT -1 AS sign, {COUNTED_COLUMNS} FROM stale WHERE code NOT IN (SELECT code FROM same)
 ), cells AS MATERIALIZED (
-    {numbered(f"({day_cells('signed')})", f"channel, day, {NAMES}")}
+    {with_numbers_sql(f"({day_cells_sql('signed')})", f"channel, day, {NAMES}")}
 ), sums AS (
-    {added(rolled_up("cells", none="0"))}
+    {add_to_sums_sql(rolled_up_sql("cells", none="0"))}
 ), agencies AS (
     INSERT INTO seen_agency (tenant, agency)
     SELECT DISTINCT $1, agency FROM fresh WHERE agency IS NOT NULL ORDER BY agency
@@ -197,7 +197,7 @@ WITH told AS (
     UNION SELECT unnest($3::text[]), NULL UNION SELECT NULL, unnest($4::text[])
 )
 SELECT agency, procedure FROM told
-WHERE {lacks_number(CodeKind.AGENCY, "agency")} OR {lacks_number(CodeKind.PROCEDURE, "procedure")}"""
+WHERE {lacks_number_sql(CodeKind.AGENCY, "agency")} OR {lacks_number_sql(CodeKind.PROCEDURE, "procedure")}"""
 
 
 async def write(
@@ -212,13 +212,13 @@ async def write(
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(DossierRow._fields)
     codes = [*columns[0], *erased]
     # of what the rows count for now and what they counted for before
-    told = await connection.fetch(_UNNUMBERED, tenant, codes, {r.agency for r in rows}, {r.procedure for r in rows})
-    if told:
-        await code_numbers.give_numbers(connection, tenant, {row[0] for row in told}, {row[1] for row in told})
+    unnumbered = await connection.fetch(_UNNUMBERED, tenant, codes, {r.agency for r in rows}, {r.procedure for r in rows})
+    if unnumbered:
+        await code_numbers.give_numbers(connection, tenant, {row[0] for row in unnumbered}, {row[1] for row in unnumbered})
     await connection.execute(_WRITE, tenant, codes, list(erased), *columns)
 
 
-_READ: Final = f"SELECT {', '.join(travelling_form(c, 'd') for c in DossierRow._fields)} FROM dossier d WHERE tenant = $1"
+_READ: Final = f"SELECT {', '.join(given_column_sql(c, 'd') for c in DossierRow._fields)} FROM dossier d WHERE tenant = $1"
 
 
 async def read(connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> dict[DossierCode, DossierRow]:

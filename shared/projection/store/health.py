@@ -50,7 +50,7 @@ class TenantHealth:
     audit_age_seconds: float | None
 
 
-async def standings(connection: DriverConnection) -> list[TenantHealth]:
+async def tenants_health(connection: DriverConnection) -> list[TenantHealth]:
     """Every tenant's standing, from one snapshot."""
     return [TenantHealth(*row) for row in await connection.fetch(_STANDING, DOSSIERS)]
 

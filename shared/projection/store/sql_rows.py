@@ -24,7 +24,7 @@ from shared.projection.rules.path_outcomes import (
     PathOutcome,
     path_outcome,
 )
-from shared.projection.store.dossier_rows import DossierRow, travelling_form
+from shared.projection.store.dossier_rows import DossierRow, given_column_sql
 from shared.vocabulary.events import SYSTEM_SOURCE, Channel, DossierCode, EventName, Tenant
 
 MOST_PATH_OUTCOMES: Final = 2_000
@@ -33,7 +33,7 @@ MOST_OTHERS: Final = 10_000
 """So many paths are remembered as not plain."""
 
 
-def _letter(name: EventName) -> str:
+def _symbol_sql(name: EventName) -> str:
     return f"'{STEP_SYMBOLS[name]}'"
 
 
@@ -44,53 +44,53 @@ def _texts(values: Iterable[str]) -> str:
 _PAID_OK: Final = f"'{PAID_STEP_SYMBOLS['succeeded']}'"
 _STEP: Final = (
     "CASE name "
-    + " ".join(f"WHEN '{name.value}' THEN '{letter}'" for name, letter in STEP_SYMBOLS.items())
+    + " ".join(f"WHEN '{name.value}' THEN '{symbol}'" for name, symbol in STEP_SYMBOLS.items())
     + f" WHEN '{EventName.PAID.value}' THEN CASE data->>'outcome' "
-    + " ".join(f"WHEN '{outcome}' THEN '{letter}'" for outcome, letter in PAID_STEP_SYMBOLS.items())
+    + " ".join(f"WHEN '{outcome}' THEN '{symbol}'" for outcome, symbol in PAID_STEP_SYMBOLS.items())
     + f" ELSE '{OTHER}' END ELSE '{OTHER}' END"
 )
 
 
-def _data(alias: str, letter: str) -> str:
-    return f"(array_agg(data) FILTER (WHERE step = {letter}))[1] AS {alias}"
+def _data(alias: str, symbol: str) -> str:
+    return f"(array_agg(data) FILTER (WHERE step = {symbol}))[1] AS {alias}"
 
 
-def _time(alias: str, letters: str) -> str:
-    return f"max(time) FILTER (WHERE step IN ({letters})) AS {alias}"
+def _time(alias: str, symbols: str) -> str:
+    return f"max(time) FILTER (WHERE step IN ({symbols})) AS {alias}"
 
 
 _DUE: Final = (
     f"CASE WHEN step IN ({_texts(SETTINGS)}) THEN"
-    f" CASE step WHEN {_letter(EventName.RECEIVED)} THEN data->>'due_at' ELSE data->>'new_due_at' END END"
+    f" CASE step WHEN {_symbol_sql(EventName.RECEIVED)} THEN data->>'due_at' ELSE data->>'new_due_at' END END"
 )
-_MAY_BE_FOLLOWED: Final = f"{_letter(EventName.RECEIVED)}, {_letter(EventName.SUPPLEMENTED)}"
-_MUST_DATE: Final = f"{_letter(EventName.DUE_SET)}, {_letter(EventName.EXTENDED)}"
+_MAY_BE_FOLLOWED: Final = f"{_symbol_sql(EventName.RECEIVED)}, {_symbol_sql(EventName.SUPPLEMENTED)}"
+_MUST_DATE: Final = f"{_symbol_sql(EventName.DUE_SET)}, {_symbol_sql(EventName.EXTENDED)}"
 
 
-def histories(events: str) -> str:
+def histories_sql(events: str) -> str:
     """SQL: a row a dossier, with its path and what is read of its events; ``events`` selects rows of the log."""
     return f"""
 SELECT dossier_code AS code, count(*) AS events, max(position) AS position, max(recorded_at) AS recorded_at,
        string_agg(step, '') AS path, max(time) AS last_event_at,
        max(time) FILTER (WHERE source <> '{SYSTEM_SOURCE}') AS touched_at,
-       {_time("received_at", _letter(EventName.RECEIVED))},
+       {_time("received_at", _symbol_sql(EventName.RECEIVED))},
        {_time("ended_at", _texts(ENDS))},
-       {_time("requested_at", _letter(EventName.SUPPLEMENT_REQUESTED))},
-       {_time("supplemented_at", _letter(EventName.SUPPLEMENTED))},
+       {_time("requested_at", _symbol_sql(EventName.SUPPLEMENT_REQUESTED))},
+       {_time("supplemented_at", _symbol_sql(EventName.SUPPLEMENTED))},
        array_agg(time) FILTER (WHERE due IS NOT NULL) AS set_at,
        array_agg(due) FILTER (WHERE due IS NOT NULL) AS due_told,
        string_agg(step, '') FILTER (WHERE due IS NOT NULL) AS set_by,
        array_agg((data->'follows'->>'source') || ' ' || (data->'follows'->>'id'))
-           FILTER (WHERE step = {_letter(EventName.DUE_SET)}) AS followed,
+           FILTER (WHERE step = {_symbol_sql(EventName.DUE_SET)}) AS followed,
        array_agg(source || ' ' || id) FILTER (WHERE step IN ({_MAY_BE_FOLLOWED})) AS may_be_followed,
        bool_or(due IS NULL) FILTER (WHERE step IN ({_MUST_DATE})) AS lacks_date,
-       {_data("received", _letter(EventName.RECEIVED))},
-       {_data("transferred", _letter(EventName.TRANSFERRED))},
-       {_data("fees", _letter(EventName.PAYMENT_REQUESTED))},
+       {_data("received", _symbol_sql(EventName.RECEIVED))},
+       {_data("transferred", _symbol_sql(EventName.TRANSFERRED))},
+       {_data("fees", _symbol_sql(EventName.PAYMENT_REQUESTED))},
        {_data("paid", _PAID_OK)},
-       {_data("processed", _letter(EventName.PROCESSED))},
-       {_data("returned", _letter(EventName.RETURNED))},
-       {_data("rated", _letter(EventName.RATED))}
+       {_data("processed", _symbol_sql(EventName.PROCESSED))},
+       {_data("returned", _symbol_sql(EventName.RETURNED))},
+       {_data("rated", _symbol_sql(EventName.RATED))}
 FROM (
     SELECT *, {_DUE} AS due
     FROM (
@@ -207,10 +207,10 @@ _ROW: Final[Mapping[str, str]] = {
 assert tuple(_ROW) == DossierRow._fields
 
 
-def reckoned(known: str, courses: str) -> str:
-    """SQL: for each dossier of ``known`` (as `histories` selects) whether it is plain, and then its row as it is stored.
+def regular_rows_sql(known: str, known_paths: str) -> str:
+    """SQL: for each dossier of ``known`` (as `histories_sql` selects) whether it is plain, and then its row as it is stored.
 
-    ``courses`` are the plain paths, with ``path``, ``status`` and ``end_kind``. Beside ``is_plain`` and the row's columns
+    ``known_paths``: regular paths, with ``path``, ``status`` and ``end_kind``. Beside ``is_plain`` and the row's columns
     (without a meaning where it is not) there are ``path``, ``events``, and ``recorded_at`` of the last event.
     """
     return f"""
@@ -236,8 +236,8 @@ FROM (
                 FROM (
                     SELECT h.*, c.status, c.end_kind,
                            CASE WHEN c.path IS NULL THEN false ELSE coalesce({_READABLE}, false) END AS readable
-                    FROM {known} AS h LEFT JOIN {courses} AS c ON c.path = h.path
-                    OFFSET 0 -- here and below: or every use of a value would reckon it again
+                    FROM {known} AS h LEFT JOIN {known_paths} AS c ON c.path = h.path
+                    OFFSET 0 -- here and below: or every use of a value would compute it again
                 ) AS coursed
                 OFFSET 0
             ) AS dated
@@ -261,31 +261,34 @@ def given_path_outcomes_sql(first: int) -> str:
 class PathOutcomes:
     """The plain paths that this process has met. What is new is learnt for the next statement."""
 
-    _plain: dict[str, PathOutcome] = field(default_factory=dict)
+    _regular: dict[str, PathOutcome] = field(default_factory=dict)
     _others: set[str] = field(default_factory=set)
 
     def arguments(self) -> tuple[list[str], list[int], list[str | None]]:
         """For `given_path_outcomes_sql`."""
         return (
-            list(self._plain),
-            [course.status.value for course in self._plain.values()],
-            [None if course.end_kind is None else course.end_kind.value for course in self._plain.values()],
+            list(self._regular),
+            [path_outcome.status.value for path_outcome in self._regular.values()],
+            [
+                None if path_outcome.end_kind is None else path_outcome.end_kind.value
+                for path_outcome in self._regular.values()
+            ],
         )
 
     def learn(self, paths: Iterable[str]) -> bool:
         """Take in paths of dossiers; answer whether one of them is plain and was not known."""
-        known = len(self._plain)
+        known = len(self._regular)
         for path in paths:
-            if len(path) > LONGEST_PATH or path in self._others or path in self._plain:
+            if len(path) > LONGEST_PATH or path in self._others or path in self._regular:
                 continue
-            course = path_outcome(path)
-            if course is None:
+            outcome = path_outcome(path)
+            if outcome is None:
                 if len(self._others) >= MOST_OTHERS:
                     self._others.clear()  # there is no end of them; what is common is soon known again
                 self._others.add(path)
-            elif len(self._plain) < MOST_PATH_OUTCOMES:
-                self._plain[path] = course
-        return len(self._plain) > known
+            elif len(self._regular) < MOST_PATH_OUTCOMES:
+                self._regular[path] = outcome
+        return len(self._regular) > known
 
 
 # by the dossiers' index whatever the statistics say
@@ -296,9 +299,9 @@ SELECT e.* FROM unnest($2::text[]) AS wanted(code) CROSS JOIN LATERAL (
 ) AS e"""
 
 _READ: Final = f"""
-WITH known AS MATERIALIZED ({histories(_OF_DOSSIERS)}), course AS MATERIALIZED ({given_path_outcomes_sql(4)})
-SELECT is_plain, path, {", ".join(travelling_form(column, "row_of") for column in DossierRow._fields)}, recorded_at
-FROM ({reckoned("known", "course")}) AS row_of
+WITH known AS MATERIALIZED ({histories_sql(_OF_DOSSIERS)}), course AS MATERIALIZED ({given_path_outcomes_sql(4)})
+SELECT is_plain, path, {", ".join(given_column_sql(column, "row_of") for column in DossierRow._fields)}, recorded_at
+FROM ({regular_rows_sql("known", "course")}) AS row_of
 """
 
 
@@ -311,7 +314,7 @@ class RegularRows:
 
 
 async def read(
-    connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], up_to: int, courses: PathOutcomes
+    connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], up_to: int, known_paths: PathOutcomes
 ) -> RegularRows:
     """What dossiers with a plain history are after their events up to position ``up_to``; the others are left to the fold.
 
@@ -319,9 +322,9 @@ async def read(
         asyncpg.DataError: the events of one hold a value that PostgreSQL cannot read: all must be left to the fold.
     """
     while True:
-        found = await connection.fetch(_READ, tenant, codes, up_to, *courses.arguments())
-        if not courses.learn({path for is_plain, path, *_ in found if not is_plain}):
+        found = await connection.fetch(_READ, tenant, codes, up_to, *known_paths.arguments())
+        if not known_paths.learn({path for is_plain, path, *_ in found if not is_plain}):
             break
     rows = [(DossierRow(*row[2:-1]), row[-1]) for row in found if row[0]]
-    plain_ones = {row.code for row, _ in rows}
-    return RegularRows(rows, [code for code in codes if code not in plain_ones])
+    regular_ones = {row.code for row, _ in rows}
+    return RegularRows(rows, [code for code in codes if code not in regular_ones])

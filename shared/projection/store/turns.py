@@ -28,7 +28,7 @@ WHERE h.tenant = $1
 """
 
 
-async def standing(connection: DriverConnection, tenant: Tenant) -> ProjectionStatus:
+async def status(connection: DriverConnection, tenant: Tenant) -> ProjectionStatus:
     """How far the tenant's projection is; nobody waits for it."""
     row = await connection.fetchrow(_STANDING, tenant, DOSSIERS)
     return ProjectionStatus(0, 0) if row is None else ProjectionStatus(row["position"], row["head"])

@@ -1,6 +1,6 @@
 """Frozen reports: what a key's holder declared to be the figures of a period, with the events that they were made of.
 
-A frozen report is never changed. What it counts can be reckoned again at any time, from the log up to its position; what has
+A frozen report is never changed. What it counts can be computed again at any time, from the log up to its position; what has
 become different since is told by dossier, with the events recorded after it.
 """
 

@@ -78,15 +78,15 @@ def usually_received(prefix: str) -> tuple[date, date] | None:
     digits, ended, _ = rest.partition("-")
     if not digits.isdecimal():
         return None
-    told: list[str] = []
+    candidates: list[str] = []
     if len(digits) == _SHORT or (len(digits) < _SHORT and not ended):
-        told.append(_CENTURY + digits)
+        candidates.append(_CENTURY + digits)
     if digits.startswith(_CENTURY) and (len(digits) == _LONG or (len(digits) < _LONG and not ended)):
-        told.append(digits)
-    if not told or digits in {_CENTURY, _CENTURY[0]}:
+        candidates.append(digits)
+    if not candidates or digits in {_CENTURY, _CENTURY[0]}:
         return None
-    lowest = min(int(one.ljust(_LONG, "0")) for one in told)
-    highest = max(int(one.ljust(_LONG, "9")) for one in told)
+    lowest = min(int(one.ljust(_LONG, "0")) for one in candidates)
+    highest = max(int(one.ljust(_LONG, "9")) for one in candidates)
     return _month_above(lowest - 100), _month_above(highest) + LONG_AFTER_CODE
 
 

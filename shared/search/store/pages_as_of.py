@@ -34,6 +34,8 @@ async def _with_anomalies_then(
     found: list[ListedDossier] = []
     for one in listed:
         dossier = then.get(DossierCode(one.code))
-        told = None if dossier is None else dossier.row.anomalies
-        found.append(one if told is None else one._replace(anomalies=told.split(",") if told else []))
+        anomalies_then = None if dossier is None else dossier.row.anomalies
+        found.append(
+            one if anomalies_then is None else one._replace(anomalies=anomalies_then.split(",") if anomalies_then else [])
+        )
     return found

@@ -96,7 +96,7 @@ class Unsendable:
     detail: str
 
 
-class StepLetter(NamedTuple):
+class StepMessage(NamedTuple):
     """One progress step. ``happened_at`` has the portal's resolution of a second; ``staff`` is '' when none is told."""
 
     event: Event
@@ -229,13 +229,13 @@ def personal_texts(body: Body) -> tuple[str, ...]:
     return tuple(text for text in texts if text)
 
 
-def step_letters(dossier: Dossier) -> list[StepLetter]:
+def step_messages(dossier: Dossier) -> list[StepMessage]:
     """The progress steps in fold order, each natural key once.
 
     One before any status (transferred or extended at the very beginning) has no ``TrangThai`` and is none for the portal.
     ``agency_code`` is the agency that had the dossier then.
     """
-    letters: dict[tuple[datetime, int, str], StepLetter] = {}
+    messages: dict[tuple[datetime, int, str], StepMessage] = {}
     agency_code: str | None = None
     received = transferred = False
     for step in dossier.steps:
@@ -246,36 +246,36 @@ def step_letters(dossier: Dossier) -> list[StepLetter]:
             received = step.name is EventName.RECEIVED
         if step.status is None:
             continue
-        letter = _step_letter(step, step.status.value, agency_code)
-        letters.setdefault((letter.happened_at, letter.status, letter.staff), letter)
-    return list(letters.values())
+        message = _step_message(step, step.status.value, agency_code)
+        messages.setdefault((message.happened_at, message.status, message.staff), message)
+    return list(messages.values())
 
 
 _TAKES_IN: Final = frozenset({EventName.SUBMITTED, EventName.RECEIVED})
 
 
-def _step_letter(step: ProgressStep, status: int, agency_code: str | None) -> StepLetter:
+def _step_message(step: ProgressStep, status: int, agency_code: str | None) -> StepMessage:
     happened_at = step.time.astimezone(UTC).replace(microsecond=0)
-    return StepLetter(step.event, happened_at, status, (step.officer or "")[:LONGEST_OFFICER], agency_code)
+    return StepMessage(step.event, happened_at, status, (step.officer or "")[:LONGEST_OFFICER], agency_code)
 
 
-def officer_text(letter: StepLetter, names: Names) -> str:
+def officer_text(message: StepMessage, names: Names) -> str:
     """``NguoiXuLy``: the officer's code, else the name of the agency that had the dossier then, cut at 50."""
-    return letter.staff or names.agency(letter.agency_code)[:LONGEST_OFFICER]
+    return message.staff or names.agency(message.agency_code)[:LONGEST_OFFICER]
 
 
-def step_body(letter: StepLetter, officer: str) -> Body:
+def step_body(message: StepMessage, officer: str) -> Body:
     """An item of ``CapNhatTienDoHoSoMC``; ``officer`` is `officer_text` as it was when the step was first sent."""
-    data = letter.event.data
+    data = message.event.data
     due_at = data.get("step_due_at")
     return {
-        "MaHoSo": letter.event.dossier_code,
+        "MaHoSo": message.event.dossier_code,
         "NguoiXuLy": officer,
         "ChucDanh": "",
-        "ThoiDiemXuLy": local_text(letter.happened_at),
+        "ThoiDiemXuLy": local_text(message.happened_at),
         "PhongBanXuLy": data.get("department") or "",
-        "NoiDungXuLy": STEP_TEXTS[letter.event.name],
-        "TrangThai": str(letter.status),
+        "NoiDungXuLy": STEP_TEXTS[message.event.name],
+        "TrangThai": str(message.status),
         "NgayBatDau": "",
         "NgayKetThucTheoQuyDinh": "" if due_at is None else local_text(instant(due_at)),
     }
@@ -328,9 +328,9 @@ def _identities(applicant: Applicant) -> list[dict[str, str]]:
     number = applicant.id_number
     if number is None:
         return []
-    told = None if applicant.id_type is None else applicant.id_type.strip().lower()
+    id_kind = None if applicant.id_type is None else applicant.id_type.strip().lower()
     for code, names, shape in _CITIZEN_IDENTITIES:
-        if (told is None or told in names) and shape.fullmatch(number):
+        if (id_kind is None or id_kind in names) and shape.fullmatch(number):
             return [{"LoaiDinhDanh": code, "SoDinhDanh": number}]
     return []
 

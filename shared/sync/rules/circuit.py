@@ -1,4 +1,4 @@
-"""The circuit breaker and the pace of one tenant's calls, shared by all its workers. Pure: ``now`` and ``luck`` come in.
+"""The circuit breaker and the pace of one tenant's calls, shared by all its workers. Pure: ``now`` and ``jitter`` come in.
 
 closed ── BREAK_AFTER calls in a row fail, or 503 with Retry-After ──▶ open ── retry_at ──▶ half open (one probe)
   ▲                                                                      ▲                        │
@@ -84,7 +84,7 @@ class Circuit:
     ramp_from: datetime | None = None
     paced_until: datetime | None = None
 
-    def told_reason(self, now: datetime) -> str | None:
+    def reason_for_people(self, now: datetime) -> str | None:
         """Why no call goes at ``now``, for people: the circuit's reason, or that the portal asked for a pause."""
         if self.state is CircuitState.CLOSED and self.retry_at is not None and self.retry_at > now:
             return THROTTLED_REASON
@@ -164,16 +164,16 @@ def succeeded(circuit: Circuit, now: datetime, *, probe: bool) -> Circuit:
     return _closed(circuit, now)
 
 
-def failed(circuit: Circuit, now: datetime, luck: float, pace: RateLimit, *, probe: bool, reason: str) -> Circuit:
+def failed(circuit: Circuit, now: datetime, jitter: float, pace: RateLimit, *, probe: bool, reason: str) -> Circuit:
     """A call met a portal that is not there; the answers of calls begun before the circuit opened change nothing."""
     if circuit.state is CircuitState.CLOSED:
         if circuit.failures + 1 < BREAK_AFTER:
             return replace(circuit, failures=circuit.failures + 1)
-        return _opened(circuit, now, pace.wait(_step(OPEN_SECONDS, 1) * (0.75 + 0.25 * luck)), reason, openings=1)
+        return _opened(circuit, now, pace.wait(_step(OPEN_SECONDS, 1) * (0.75 + 0.25 * jitter)), reason, openings=1)
     if not probe:
         return circuit
     openings = circuit.openings + 1
-    wait = pace.wait(_step(OPEN_SECONDS, openings) * (0.75 + 0.25 * luck))
+    wait = pace.wait(_step(OPEN_SECONDS, openings) * (0.75 + 0.25 * jitter))
     return _opened(circuit, now, wait, reason, openings=openings)
 
 

@@ -1,6 +1,6 @@
 """What is done after each kind of failure at the portal: one table, published in ``docs/delivery.md``.
 
-Pure: ``now`` and ``luck`` (a random number in [0, 1)) are arguments. Nothing is ever dropped: a failure either gives the
+Pure: ``now`` and ``jitter`` (a random number in [0, 1)) are arguments. Nothing is ever dropped: a failure either gives the
 instant of the next try or parks the dossier with its reason, from where a new event or a person takes it up again.
 """
 
@@ -105,7 +105,7 @@ class Park:
     attempts: int
 
 
-def after_failure(kind: ErrorClass, attempts: int, now: datetime, luck: float, *, time_scale: float = 1.0) -> Again | Park:
+def after_failure(kind: ErrorClass, attempts: int, now: datetime, jitter: float, *, time_scale: float = 1.0) -> Again | Park:
     """Decide after a failure of a dossier that had ``attempts`` counted failures before.
 
     ``time_scale`` divides the wait (``MOTCUA_TIME_SCALE``).
@@ -114,14 +114,14 @@ def after_failure(kind: ErrorClass, attempts: int, now: datetime, luck: float, *
     counted = attempts + 1 if rule.counts else attempts
     if rule.tries is not None and counted >= rule.tries:
         return Park(counted)
-    return Again(now + timedelta(seconds=wait_seconds(rule, max(counted, 1), luck) / time_scale), counted)
+    return Again(now + timedelta(seconds=wait_seconds(rule, max(counted, 1), jitter) / time_scale), counted)
 
 
-def wait_seconds(rule: Rule, attempt: int, luck: float) -> float:
+def wait_seconds(rule: Rule, attempt: int, jitter: float) -> float:
     """The wait before the try after the ``attempt``-th counted failure (1, 2, …), between half and the whole of its step."""
     # the exponent is bounded: a float overflows after a thousand failures
     step = min(rule.first_seconds * 2.0 ** min(attempt - 1, 60), rule.most_seconds)
-    return step * (0.5 + 0.5 * luck)
+    return step * (0.5 + 0.5 * jitter)
 
 
 def call_size(kind: ErrorClass | None, attempts: int) -> int:

@@ -43,18 +43,18 @@ def _standing(row: asyncpg.Record) -> SyncHealth:
     return SyncHealth(**{name: row[name] for name in _COLUMNS})
 
 
-async def standings(connection: DriverConnection) -> dict[Tenant, SyncHealth]:
+async def read_all_health(connection: DriverConnection) -> dict[Tenant, SyncHealth]:
     """Every tenant's standing. Reads across tenants."""
     return {Tenant(row["tenant"]): _standing(row) for row in await connection.fetch(_STANDINGS, None, None)}
 
 
-async def standing(connection: DriverConnection, tenant: Tenant, agencies: Sequence[str] | None = None) -> SyncHealth:
+async def read_health(connection: DriverConnection, tenant: Tenant, agencies: Sequence[str] | None = None) -> SyncHealth:
     """One tenant's; ``agencies``: of dossiers that one of these has now (None: all), the portal being everybody's."""
     row = await connection.fetchrow(_STANDINGS, tenant, agencies)
     return SyncHealth() if row is None else _standing(row)
 
 
-async def told(connection: DriverConnection, tenant: Tenant) -> dict[SyncAlarm, datetime]:
+async def read_raised(connection: DriverConnection, tenant: Tenant) -> dict[SyncAlarm, datetime]:
     """The alarms that were told to be on, and since when."""
     rows = await connection.fetch("SELECT alarm, raised_at FROM sync_alarm WHERE tenant = $1", tenant)
     return {SyncAlarm(row["alarm"]): row["raised_at"] for row in rows}
@@ -79,7 +79,7 @@ async def clear(connection: DriverConnection, tenant: Tenant, alarm: SyncAlarm) 
     return since
 
 
-async def tenants_to_tell(
+async def tenants_with_changes(
     connection: DriverConnection, on: Collection[tuple[Tenant, SyncAlarm]]
 ) -> list[tuple[Tenant, SyncAlarm]]:
     """The alarms that were told and are not ``on`` any more, or the other way round. Reads across tenants."""

@@ -41,7 +41,7 @@ GROUP BY l.tenant, l.dossier_code
 """
 
 
-async def told_of(
+async def read_reported(
     connection: DriverConnection, tenant: Tenant, codes: Sequence[str], before: datetime
 ) -> dict[DossierCode, ReportedDifferences | None]:
     """What we told the portal of ``codes`` before an instant; None for one that is under way, no entry: not known here."""

@@ -44,7 +44,7 @@ class Claim:
     error_class: ErrorClass | None
 
 
-LAZILY: Final = "lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
+WITHOUT_FLUSH: Final = "without_flush AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
 """Part of a statement that is a transaction by itself: its commit does not wait for the disk."""
 
 _WANT: Final = """
@@ -125,17 +125,17 @@ _CLAIM_LIVE: Final = """
 """
 
 _CLAIM: Final = """
-WITH {lazily}, due AS MATERIALIZED ({due})
+WITH {without_flush}, due AS MATERIALIZED ({due})
 UPDATE sync_ledger l SET fence = l.fence + 1, leased_until = $4, in_doubt = false
-FROM lazily
+FROM without_flush
 WHERE l.tenant = $1 AND l.dossier_code = ANY(ARRAY(SELECT dossier_code FROM due))
 RETURNING l.dossier_code, l.fence, l.wanted_position, l.dossier_position, l.dossier_body_hash, l.known_there, l.attempts,
           l.error_class
 """
 
 _CLAIMS: Final[Mapping[Lane, str]] = {
-    Lane.LIVE: _CLAIM.format(due=_CLAIM_LIVE, lazily=LAZILY),
-    Lane.BACKLOG: _CLAIM.format(due=_CLAIM_BACKLOG, lazily=LAZILY),
+    Lane.LIVE: _CLAIM.format(due=_CLAIM_LIVE, without_flush=WITHOUT_FLUSH),
+    Lane.BACKLOG: _CLAIM.format(due=_CLAIM_BACKLOG, without_flush=WITHOUT_FLUSH),
 }
 
 ANY_ATTEMPTS: Final = 2**31 - 1
@@ -152,7 +152,7 @@ async def claim(
     fewer_attempts_than: int = ANY_ATTEMPTS,
     but_not: ErrorClass | None = None,
 ) -> list[Claim]:
-    """Lease up to ``limit`` dossiers that are due, the most urgent ones, sorted by code. Commits by itself, lazily.
+    """Lease up to ``limit`` dossiers that are due, the most urgent ones, sorted by code. Commits by itself, without_flush.
 
     ``fewer_attempts_than``: leave out those that failed so often (a probe should not be spent on a suspect); ``but_not``:
     those whose last failure was of this class.
@@ -232,9 +232,9 @@ async def renew(
 
 _MARK_SENT: Final = (
     _LOCKED.format(columns="$2::text[], $3::bigint[], $4::bigint[]", names="dossier_code, fence, position")
-    + f""", {LAZILY}
+    + f""", {WITHOUT_FLUSH}
 UPDATE sync_ledger l SET sent_position = g.position
-FROM held JOIN given g USING (dossier_code) CROSS JOIN lazily
+FROM held JOIN given g USING (dossier_code) CROSS JOIN without_flush
 WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY($2::text[])
 RETURNING l.dossier_code
 """
@@ -242,7 +242,7 @@ RETURNING l.dossier_code
 
 
 async def mark_sent(connection: DriverConnection, tenant: Tenant, versions: Sequence[tuple[Claim, int]]) -> set[DossierCode]:
-    """Write down, lazily, that these versions go on the wire now; answers those whose lease still holds: only they may."""
+    """Record that these versions go on the wire now; answers those whose lease still holds: only they may."""
     codes, fences = _fenced([claim for claim, _ in versions])
     rows = await connection.fetch(_MARK_SENT, tenant, codes, fences, [position for _, position in versions])
     return {row["dossier_code"] for row in rows}

@@ -121,10 +121,10 @@ WITH accepted AS MATERIALIZED (
                                $25::bytea[], {column(26, "text")}, {column(27, "timestamptz")}, {column(28, "timestamptz")},
                                {column(29, "text")}, $30::text[]) AS t
     ON CONFLICT DO NOTHING
-), lazily AS MATERIALIZED (
+), without_flush AS MATERIALIZED (
     SELECT CASE WHEN $31 THEN set_config('synchronous_commit', 'off', true) END
 )
-SELECT dossier_code FROM held CROSS JOIN lazily
+SELECT dossier_code FROM held CROSS JOIN without_flush
 """
 
 
@@ -137,12 +137,12 @@ async def record(
     finished: Sequence[Finished] = (),
     steps: Sequence[Step] = (),
     attempts: Sequence[Attempt] = (),
-    lazily: bool = False,
+    without_flush: bool = False,
 ) -> set[DossierCode]:
     """Write down what came of calls; answers the dossiers of ``accepted`` and ``finished`` whose lease still held.
 
     The outcome of any other is not written: somebody else has it by now. Its attempts and acknowledged steps are.
-    ``lazily``: without waiting for the disk, where the same delivery is about to write more.
+    ``without_flush``: without waiting for the disk, where the same delivery is about to write more.
     """
     rows = await connection.fetch(
         _RECORD,
@@ -176,6 +176,6 @@ async def record(
         lines(attempt.ended_at.isoformat() for attempt in attempts),
         lines(attempt.outcome for attempt in attempts),
         [attempt.detail for attempt in attempts],
-        lazily,
+        without_flush,
     )
     return {row["dossier_code"] for row in rows}

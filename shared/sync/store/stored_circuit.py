@@ -55,22 +55,22 @@ async def read_or_create(connection: DriverConnection, tenant: Tenant) -> Readin
 
 
 _WRITE: Final = """
-WITH lazily AS MATERIALIZED (
+WITH without_flush AS MATERIALIZED (
     SELECT CASE WHEN $12 THEN set_config('synchronous_commit', 'off', true) END
 )
 UPDATE portal_circuit SET state = $3, failures = $4, openings = $5, reason = $6, opened_at = $7, retry_at = $8,
     ramp_share = $9, ramp_from = $10, paced_until = $11, version = version + 1
-FROM lazily
+FROM without_flush
 WHERE tenant = $1 AND version = $2
 """
 
 
 async def write(
-    connection: DriverConnection, tenant: Tenant, circuit: Circuit, *, version: int, lazily: bool = False
+    connection: DriverConnection, tenant: Tenant, circuit: Circuit, *, version: int, without_flush: bool = False
 ) -> bool:
     """Change the circuit if nobody else has since ``version`` was read; answers whether it did.
 
-    ``lazily``: without waiting for the disk, see `shared.sync.store.ledger`.
+    ``without_flush``: without waiting for the disk, see `shared.sync.store.ledger`.
     """
     tag = await connection.execute(
         _WRITE,
@@ -85,6 +85,6 @@ async def write(
         circuit.ramp_share,
         circuit.ramp_from,
         circuit.paced_until,
-        lazily,
+        without_flush,
     )
     return tag == "UPDATE 1"

@@ -88,11 +88,11 @@ async def filled(servers: Servers, _admin: asyncpg.Connection) -> AsyncIterator[
         async with stacked(servers.app + name, redis_url) as api:
             stack = await stack_of(api, "H51")
             examples = POST_BODY["content"]["application/cloudevents+json"]["examples"]
-            told = [example["value"] for example in examples.values()]
-            told += [event | {"subject": "H51.12-260512-0003", "id": event["id"] + "-2"} for event in told[:2]]
+            logged = [example["value"] for example in examples.values()]
+            logged += [event | {"subject": "H51.12-260512-0003", "id": event["id"] + "-2"} for event in logged[:2]]
             await stack.tell(seeded_tenant("schemathesis", 30, http=True), random.Random(SEED))
-            answer = await stack.client.post("/v1/events", json=told)
-            assert answer.json()["accepted"] == len(told), answer.text
+            answer = await stack.client.post("/v1/events", json=logged)
+            assert answer.json()["accepted"] == len(logged), answer.text
             await stack.project()
         yield servers.app + name, redis_url
     finally:

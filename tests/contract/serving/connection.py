@@ -105,7 +105,7 @@ class Echo:
             body += message["body"]
             more = message["more_body"]
         assert headers == scope["headers"]
-        told = {
+        logged = {
             "method": scope["method"],
             "path": path,
             "query": scope["query_string"].decode(),
@@ -113,7 +113,7 @@ class Echo:
             "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in headers],
             "body": body.decode("latin-1"),
         }
-        content = b"" if scope["method"] == "HEAD" else orjson.dumps(told)
+        content = b"" if scope["method"] == "HEAD" else orjson.dumps(logged)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(content))]})
         await send({"type": "http.response.body", "body": content})
 

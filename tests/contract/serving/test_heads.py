@@ -23,8 +23,8 @@ GET = "GET / HTTP/1.1\r\nHost: x\r\n"
 def test_the_docs_say_what_the_limits_are() -> None:
     assert HeadLimits() == HeadLimits(bytes=BYTES, target_bytes=TARGET_BYTES, headers=HEADERS, seconds=20)
     rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in DOCS.splitlines() if line.startswith("|")]
-    told = {(limit, answer, problem) for _, limit, answer, problem in rows[2:]}
-    assert told >= {
+    logged = {(limit, answer, problem) for _, limit, answer, problem in rows[2:]}
+    assert logged >= {
         ("16 KiB", "414", "target_too_long"),
         ("64 KiB", "431", "head_too_large"),
         ("100", "431", "head_too_large"),
@@ -32,7 +32,7 @@ def test_the_docs_say_what_the_limits_are() -> None:
         ("20 s", "closed without a word", ""),
     }
     kinds = [value for value in vars(refusals).values() if isinstance(value, refusals.Refusal)]
-    assert {(answer, problem) for _, answer, problem in told if problem} == {(str(int(k.status)), k.code) for k in kinds}
+    assert {(answer, problem) for _, answer, problem in logged if problem} == {(str(int(k.status)), k.code) for k in kinds}
 
 
 class HastyProtocol(ServerProtocol):

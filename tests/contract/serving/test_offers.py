@@ -46,7 +46,7 @@ async def echo() -> AsyncIterator[Echo]:
         yield app
 
 
-def told(answer: Answer, offer: str = "") -> tuple[int, object]:
+def logged(answer: Answer, offer: str = "") -> tuple[int, object]:
     """What an application was told, without the rest of the offer."""
     if not answer.body:
         return answer.status, None
@@ -68,15 +68,15 @@ async def asked(connection: Connection, *pieces: str | bytes) -> Answer:
 async def test_it_is_what_it_is_without_the_offer(echo: Echo, request_: str, offer: str) -> None:
     before, after = (part.encode("latin-1") for part in REQUESTS[request_])
     async with connected(echo.port) as plain, connected(echo.port) as offering:
-        expected = told(await asked(plain, before + after))
-        assert told(await asked(offering, before + offer.encode() + after), offer) == expected
+        expected = logged(await asked(plain, before + after))
+        assert logged(await asked(offering, before + offer.encode() + after), offer) == expected
         if request_ in ENDING:
             assert await plain.end() == await offering.end() == b""
             return
         # the connection is kept, for ordinary requests and for further offers
-        assert told(await asked(offering, NEXT)) == told(await asked(plain, NEXT))
-        assert told(await asked(offering, before + offer.encode() + after), offer) == expected
-        assert told(await asked(offering, NEXT))[0] == 200
+        assert logged(await asked(offering, NEXT)) == logged(await asked(plain, NEXT))
+        assert logged(await asked(offering, before + offer.encode() + after), offer) == expected
+        assert logged(await asked(offering, NEXT))[0] == 200
 
 
 @pytest.mark.parametrize("request_", ["get", "length", "chunked", "trailers"])
@@ -84,12 +84,12 @@ async def test_it_may_arrive_in_any_pieces(echo: Echo, request_: str) -> None:
     before, after = (part.encode("latin-1") for part in REQUESTS[request_])
     whole = before + JAVA.encode() + after
     async with connected(echo.port) as connection:
-        expected = told(await asked(connection, before + after))
+        expected = logged(await asked(connection, before + after))
         for cut in range(1, len(whole)):
-            assert told(await asked(connection, whole[:cut], whole[cut:]), JAVA) == expected
+            assert logged(await asked(connection, whole[:cut], whole[cut:]), JAVA) == expected
         for size in (1, 7, 100):
             pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
-            assert told(await asked(connection, *pieces), JAVA) == expected
+            assert logged(await asked(connection, *pieces), JAVA) == expected
 
 
 async def test_requests_one_behind_the_other_are_answered_in_order(echo: Echo) -> None:

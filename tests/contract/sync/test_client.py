@@ -1,4 +1,4 @@
-"""The client against the practice portal: each outcome is the type it should be."""
+"""The client against the mock portal: each outcome is the type it should be."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -132,25 +132,25 @@ async def _future(run: Run, client: httpx.AsyncClient, ahead: float) -> None:
     """More than 5 minutes after the database's clock is refused, less is taken, whatever the API's clock says."""
     now = datetime.now(UTC)
     for seconds, taken in ((240, True), (-1, True), (360, False), (900, False)):
-        told = reception(run, written(now + timedelta(seconds=seconds), 420))
+        post_event = reception(run, written(now + timedelta(seconds=seconds), 420))
         if taken:
-            run.agencies.book.lives.append([identity(told)])
-            assert await run.agencies.insist([told])
-            assert identity(told) in run.agencies.book.acked, f"{seconds} s ahead, API {ahead:+.0f} s: not taken"
+            run.agencies.book.lives.append([identity(post_event)])
+            assert await run.agencies.insist([post_event])
+            assert identity(post_event) in run.agencies.book.acked, f"{seconds} s ahead, API {ahead:+.0f} s: not taken"
         else:
-            answer = await client.post("/v1/events", json=told)
+            answer = await client.post("/v1/events", json=post_event)
             assert answer.status_code == 422, f"{seconds} s ahead, API {ahead:+.0f} s: {answer.status_code} {answer.text}"
 
 
 async def _days(run: Run, client: httpx.AsyncClient) -> None:
     """Each reception counts on its local day here."""
     before = await _received(client)
-    told = [reception(run, moment) for moment in NIGHTS]
-    run.agencies.book.lives.extend([identity(one)] for one in told)
-    assert await run.agencies.insist(told)
+    post_event = [reception(run, moment) for moment in NIGHTS]
+    run.agencies.book.lives.extend([identity(one)] for one in post_event)
+    assert await run.agencies.insist(post_event)
     wanted = before + Counter(NIGHTS.values())
     assert all(f"{local_date(instant(moment))}" == day for moment, day in NIGHTS.items())
-    position = max(run.agencies.book.acked[identity(one)] for one in told)
+    position = max(run.agencies.book.acked[identity(one)] for one in post_event)
 
     async def counted() -> bool:
         (lag,) = [lag for lag in (await client.get("/readyz")).json()["lags"] if lag["tenant"] == TENANT]

@@ -14,15 +14,15 @@ from typing import Any
 import httpx
 
 from shared.counting.rules.slot_numbers import Rollup, slot_of
-from shared.counting.store.slots import is_cut
+from shared.counting.store.slots import is_rollup_sql
 from tests.faults import oracle
 from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS
 from tests.oracle.answers import Judge
 from tests.oracle.comparison import figure_differences
+from tests.oracle.computation import Computation, compute
 from tests.oracle.figures import effective_to, summary
 from tests.oracle.log import local_date
-from tests.oracle.reckoning import Reckoning, reckon
 from tests.oracle.stack import Reader, identity
 from tests.system.end_to_end import TENANT
 
@@ -30,17 +30,17 @@ JOB_SECONDS = 60.0
 _DEPARTMENT = "agency IN (SELECT number FROM figure_code WHERE tenant = $1 AND kind = 'agency' AND code LIKE 'H51.__')"
 EDITS = {
     "a sum raised": "UPDATE figure_sum SET received = received + 1 WHERE ctid = (SELECT ctid FROM figure_sum"
-    f" WHERE tenant = $1 AND {is_cut('slot', Rollup.AGENCY)} AND slot % 10000 = 0 AND received > 0 AND {_DEPARTMENT}"
+    f" WHERE tenant = $1 AND {is_rollup_sql('slot', Rollup.AGENCY)} AND slot % 10000 = 0 AND received > 0 AND {_DEPARTMENT}"
     " ORDER BY slot, agency, channel LIMIT 1)",
     "a branch raised": "UPDATE figure_sum SET received = received + 1 WHERE ctid = (SELECT ctid FROM figure_sum"
-    f" WHERE tenant = $1 AND {is_cut('slot', Rollup.BRANCH)} AND slot % 10000 = 0 AND received > 0 AND agency <> 0"
+    f" WHERE tenant = $1 AND {is_rollup_sql('slot', Rollup.BRANCH)} AND slot % 10000 = 0 AND received > 0 AND agency <> 0"
     " ORDER BY slot, agency, channel LIMIT 1)",
     "a sum deleted": "DELETE FROM figure_sum WHERE ctid = (SELECT ctid FROM figure_sum WHERE tenant = $1"
-    f" AND {is_cut('slot', Rollup.PROCEDURE)} AND slot % 10000 <> 0 AND slot % 100 = 0 AND received > 0"
+    f" AND {is_rollup_sql('slot', Rollup.PROCEDURE)} AND slot % 10000 <> 0 AND slot % 100 = 0 AND received > 0"
     " ORDER BY slot, procedure, channel LIMIT 1)",
     "a sum invented": "INSERT INTO figure_sum (tenant, slot, agency, procedure, channel, received)"
     f" SELECT tenant, {slot_of(Rollup.AGENCY, 'month', date(2019, 2, 1))}, agency, procedure, channel, 7 FROM figure_sum"
-    f" WHERE tenant = $1 AND {is_cut('slot', Rollup.AGENCY)} AND {_DEPARTMENT} ORDER BY slot, agency, channel LIMIT 1",
+    f" WHERE tenant = $1 AND {is_rollup_sql('slot', Rollup.AGENCY)} AND {_DEPARTMENT} ORDER BY slot, agency, channel LIMIT 1",
     "a dossier edited": "UPDATE dossier SET status = 10, ended_on = NULL, agency = 'H51.03', anomalies = '{}'"
     " WHERE tenant = $1 AND code = (SELECT code FROM dossier WHERE tenant = $1 AND status = 4 ORDER BY code LIMIT 1)",
     "a dossier deleted": "DELETE FROM dossier WHERE tenant = $1"
@@ -188,7 +188,7 @@ async def seen_by_oracle(run: Run) -> list[str]:
         return rows
 
 
-def _months(dossiers: list[Reckoning]) -> set[str]:
+def _months(dossiers: list[Computation]) -> set[str]:
     return {f"{local_date(one.received_at):%Y-%m}" for one in dossiers if one.received_at is not None}
 
 
@@ -226,7 +226,7 @@ class Window:
 @asynccontextmanager
 async def ingesting(run: Run, rate: int) -> AsyncIterator[list[float]]:
     """Agencies tell ``rate`` events a second meanwhile; when each POST of 10 dossiers' events was acknowledged."""
-    told: list[float] = []
+    post_event: list[float] = []
     desks, batch = 4, 10
     ending = asyncio.Event()
 
@@ -239,12 +239,12 @@ async def ingesting(run: Run, rate: int) -> AsyncIterator[list[float]]:
             while waiting := [life for life in waiting if life]:
                 due += desks * len(waiting) / rate
                 await run.agencies.insist([life.pop(0) for life in waiting])
-                told.extend([time.monotonic()] * len(waiting))
+                post_event.extend([time.monotonic()] * len(waiting))
                 await asyncio.sleep(max(due - time.monotonic(), 0))
 
     working = asyncio.gather(*(desk(number) for number in range(desks)))
     try:
-        yield told
+        yield post_event
     finally:
         ending.set()
         await working
@@ -284,7 +284,7 @@ async def recompute_races_with_ingest(run: Run) -> None:
     await run.settled()
     window = Window()
     async with asking(run) as client:
-        async with ingesting(run, EVENTS_A_SECOND) as told:
+        async with ingesting(run, EVENTS_A_SECOND) as post_event:
             looking = asyncio.create_task(window.look(run))
             begun = time.monotonic()
             under_load = KILLED_AT * 5 if run.counts.full else (run.chance.choice(KILLED_AT),)
@@ -298,13 +298,13 @@ async def recompute_races_with_ingest(run: Run) -> None:
         await asyncio.gather(looking, return_exceptions=True)
         assert not window.errors, f"the dashboard answered {dict(window.errors)}"
         await run.recovered("a rebuild killed under load", run.settled(90), most=60)
-        rate = len(told) / seconds
+        rate = len(post_event) / seconds
         assert rate > EVENTS_A_SECOND / 3, f"only {rate:.0f} events a second were told"
         sample = window.sample(25)
         assert len(sample) > 3, f"the dashboard was seen at {len(sample)} positions only"
         judge = await judging(client)
         for position, answer in sample:
-            known = reckon(judge.events[:position])
+            known = compute(judge.events[:position])
             wanted = summary(known.values(), date(2022, 1, 1), date(2022, 12, 31))
             assert figure_differences(wanted, answer) == [], f"mixed or empty at position {position}"
         way = run.stack.proxies["portal"]

@@ -164,7 +164,7 @@ async def outage(run: Run) -> None:
     gone.begin()
     before = run.agencies.book.answers.copy()
     later = [life[cut[number] :] for number, life in enumerate(lives)]
-    told = sum(map(len, later))
+    post_event = sum(map(len, later))
     share = -(-len(later) // 10)
     parts = [later[start : start + share] for start in range(0, len(later), share)]
     for number, part in enumerate(parts):  # all week
@@ -183,10 +183,10 @@ async def outage(run: Run) -> None:
     down = [at for at, _ in way.requests]
     wrong = oracle.calls_bounded(way, gone.begun, back, most_a_minute=DOWN_CALLS_A_MINUTE, time_scale=run.time_scale)
     assert not wrong, wrong
-    await drained(run, way, "a week's outage", back, told, seconds=600.0 if FULL else 240.0)
+    await drained(run, way, "a week's outage", back, post_event, seconds=600.0 if FULL else 240.0)
     week_minutes = (back - gone.begun) * run.time_scale / 60
     run.outcome.notes.append(
-        f"{told} changes of {len(lives)} dossiers within {week_minutes / 1440:.1f} days of the product's time; {len(down)} calls to"
+        f"{post_event} changes of {len(lives)} dossiers within {week_minutes / 1440:.1f} days of the product's time; {len(down)} calls to"
         f" the dead portal, {len(down) / week_minutes:.2f} a minute, at most {tries['most']} tries counted of a dossier"
     )
 

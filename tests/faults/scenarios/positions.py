@@ -38,7 +38,7 @@ async def counted(run: Run, event: Event, seconds: float) -> float:
         return await run.until(reached, seconds, f"the figures count position {position}")
 
 
-async def told(run: Run, event: Event) -> None:
+async def post_event(run: Run, event: Event) -> None:
     """One event, by one client, until acknowledged."""
     run.agencies.book.lives.append([identity(event)])
     assert await run.agencies.insist([event]), f"never acknowledged: {run.agencies.book.answers}"
@@ -65,10 +65,10 @@ async def stalled_by_a_burned_number(run: Run) -> None:
                 await telling
             else:
                 await killed_in_an_append(run, same, before="before" in how)
-            await told(run, after)
+            await post_event(run, after)
             took = await counted(run, after, COUNTED_SECONDS)
             run.outcome.recovered(f"an event counted after: {how}", took)
-            await told(run, same)
+            await post_event(run, same)
     await asyncio.to_thread(stack.wait_ready)
 
 
@@ -120,7 +120,7 @@ async def stalled_by_an_idle_transaction(run: Run) -> None:
             async with forgotten(run, statement):
                 (life,) = run.agencies.lives(1)
                 for event in life:
-                    await told(run, event)
+                    await post_event(run, event)
                 await counted(run, life[-1], COUNTED_SECONDS)
                 took = await arrives(run, life[-1], SWEEP_BOUND_SECONDS)
             run.outcome.recovered(f"idle transaction, {what}", took)
@@ -138,7 +138,7 @@ async def held_rows(run: Run) -> None:
         forgotten(run, "SELECT FROM projection_cursor WHERE tenant = $1 FOR UPDATE", TENANT),
         forgotten(run, "SELECT FROM applicant WHERE tenant = $1 AND false", TENANT) as counter,
     ):
-        await told(run, first)
+        await post_event(run, first)
         await counter.fetch("SELECT FROM log_counter WHERE tenant = $1 FOR UPDATE", TENANT)
         agencies.book.slowest_seconds.clear()
         patient = Agencies(run.stack.apis, agencies.book, timeout_seconds=3 * ANSWERED_SECONDS)

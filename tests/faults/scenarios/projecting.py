@@ -103,11 +103,11 @@ async def a_poison_event(run: Run) -> None:
             run.agencies.book.lives.extend([identity(one) for one in life] for life in lives)
             for number in range(2):  # good and bad ones share every batch
                 assert await run.agencies.insist([life[number] for life in heads])
-            told = time.monotonic()
+            post_event = time.monotonic()
             await asyncio.gather(
                 *(arrives(run, life[1], SWEEP_BOUND_SECONDS) for life in heads if life[0]["subject"] not in bad)
             )
-            run.outcome.recovered(f"others, beside a poison event ({how})", time.monotonic() - told)
+            run.outcome.recovered(f"others, beside a poison event ({how})", time.monotonic() - post_event)
             await listed(run, bad, {one["subject"]: run.agencies.book.acked[identity(one)] for _, one in heads})
             await cure(run, how)
             # one by its next event, the other one by a rebuild

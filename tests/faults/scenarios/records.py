@@ -29,7 +29,7 @@ from tests.system.local_run import ROOT
 YEARS = {"from": "2022-01-01", "to": "2100-12-31"}
 
 
-async def told(run: Run, event: Event, client: httpx.AsyncClient) -> int:
+async def post_event(run: Run, event: Event, client: httpx.AsyncClient) -> int:
     """Tell one event to one API process; its position."""
     run.agencies.book.sent(event)
     answer = await client.post("/v1/events", json=event)
@@ -51,7 +51,7 @@ async def read_your_write(run: Run) -> None:
         run.agencies.book.lives.extend([identity(one) for one in life] for life in lives)
         for life in lives:
             for event in life:
-                position = await told(run, event, writer)
+                position = await post_event(run, event, writer)
                 page, dossier = await asyncio.gather(
                     reader.get("/v1/events", params={"after": position - 1, "limit": 1}),
                     reader.get(f"/v1/dossiers/{event['subject']}"),
@@ -79,7 +79,7 @@ async def _nobody_projects(run: Run, writer: httpx.AsyncClient, reader: httpx.As
     with run.stack.frozen("worker"):
         (life,) = run.agencies.lives(1)
         run.agencies.book.lives.append([identity(life[0])])
-        position = await told(run, life[0], writer)
+        position = await post_event(run, life[0], writer)
         answer = await reader.get("/v1/stats/summary", params={**YEARS, "min_position": position})
         assert answer.status_code == 503, f"older than was asked for: {answer.text}"
         assert int(answer.headers["retry-after"]) >= 1
@@ -186,7 +186,7 @@ async def _replayed(run: Run, lives: list[list[Event]]) -> None:
             "time": "2019-01-02T08:00:00+07:00",
             "data": {"satisfied": True},
         }
-        position = await told(run, late, client)
+        position = await post_event(run, late, client)
         item = (await client.get("/v1/events", params={"after": position - 1, "limit": 1})).json()["items"][0]
         assert item["position"] == position > head["position"]
         assert item["recorded_at"] >= head["recorded_at"], "an old time is not an old record"

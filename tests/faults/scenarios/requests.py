@@ -21,15 +21,15 @@ EVENTS_OF_ONE = 32
 STEPS = ("assigned", "supplement_requested", "supplemented", "transferred", "extended", "assigned", "rated", "processed")
 
 
-def other_body(told: Event) -> Event:
+def other_body(post_event: Event) -> Event:
     """The same identity, another content."""
-    return told | {"time": written(instant(told["time"]) - timedelta(minutes=3), 420)}
+    return post_event | {"time": written(instant(post_event["time"]) - timedelta(minutes=3), 420)}
 
 
-async def asked(run: Run, told: Event, api: int, answers: list[httpx.Response]) -> None:
+async def asked(run: Run, post_event: Event, api: int, answers: list[httpx.Response]) -> None:
     """One POST past the book, its answer kept."""
     async with httpx.AsyncClient(base_url=run.stack.apis[api], headers=HEADERS, timeout=20, trust_env=False) as client:
-        answers.append(await client.post("/v1/events", json=told))
+        answers.append(await client.post("/v1/events", json=post_event))
 
 
 @scenario(9, "the-same-request-again", apis=2)
@@ -61,9 +61,9 @@ async def the_same_request_again(run: Run) -> None:
     assert not agencies.book.conflicts, agencies.book.conflicts
 
 
-async def both_bodies(run: Run, told: Event) -> None:
+async def both_bodies(run: Run, post_event: Event) -> None:
     """Two bodies of one identity at once, many times: one of them wins, whichever; the other one is refused each time."""
-    bodies = [told, other_body(told)]
+    bodies = [post_event, other_body(post_event)]
     for body in bodies:
         run.agencies.book.sent(body)
     answers: list[list[httpx.Response]] = [[], []]
@@ -74,7 +74,7 @@ async def both_bodies(run: Run, told: Event) -> None:
     taken = answers[0 if statuses[0] == {202} else 1]
     assert len({answer.json()["position"] for answer in taken}) == 1
     assert sorted(answer.json()["status"] for answer in taken) == ["accepted", *["duplicate"] * (len(taken) - 1)]
-    run.agencies.book.receipt(told, taken[0].json())
+    run.agencies.book.receipt(post_event, taken[0].json())
 
 
 def busy_life(run: Run) -> list[Event]:
@@ -82,7 +82,7 @@ def busy_life(run: Run) -> list[Event]:
     (life,) = run.agencies.lives(1)
     first = life[0]
     begun = instant(first["time"])
-    told = [first]
+    post_event = [first]
     for number in range(1, EVENTS_OF_ONE):
         moment = begun + timedelta(minutes=number)
         name = STEPS[number % len(STEPS)]
@@ -95,8 +95,10 @@ def busy_life(run: Run) -> list[Event]:
             "rated": {"satisfied": True},
             "processed": {"outcome": "approved"},
         }[name]
-        told.append(event(name, first["subject"], written(moment, 420), first["source"], f"{first['id']}-{number}", **data))
-    return told
+        post_event.append(
+            event(name, first["subject"], written(moment, 420), first["source"], f"{first['id']}-{number}", **data)
+        )
+    return post_event
 
 
 @scenario(22, "a-lost-update", apis=2)
@@ -180,55 +182,55 @@ async def a_poison_batch(run: Run) -> None:
     for _ in range(run.counts.of(30, 4, 1)):
         for transport in ("array", "lines", "singles"):
             lives = run.agencies.lives(BATCH)
-            told = [life[0] for life in lives]
+            post_event = [life[0] for life in lives]
             before, invalid, unstorable = run.chance.sample(range(BATCH), 3)
-            run.agencies.book.lives.append([identity(told[before])])
-            assert await run.agencies.insist([told[before]])
-            told[invalid] = told[invalid] | {"data": {"channel": "by pigeon"}}
-            refused = told[unstorable]["id"]
+            run.agencies.book.lives.append([identity(post_event[before])])
+            assert await run.agencies.insist([post_event[before]])
+            post_event[invalid] = post_event[invalid] | {"data": {"channel": "by pigeon"}}
+            refused = post_event[unstorable]["id"]
             await run.stack.sql(
                 f"ALTER TABLE event_log ADD CONSTRAINT {_REFUSED} CHECK (source <> 'urn:desk' OR id <> '{refused}') NOT VALID"
             )
             run.outcome.faults["event that the database refuses"] += 1
             try:
-                receipts = await results(run, told, transport)
+                receipts = await results(run, post_event, transport)
             finally:
                 await run.stack.sql(f"ALTER TABLE event_log DROP CONSTRAINT {_REFUSED}")
             wanted = ["accepted"] * BATCH
             wanted[before], wanted[invalid], wanted[unstorable] = "duplicate", "rejected", "rejected"
             assert [receipt["status"] for receipt in receipts] == wanted, transport
-            assert {receipt["id"] for receipt in receipts} <= {one["id"] for one in told} | {None}
+            assert {receipt["id"] for receipt in receipts} <= {one["id"] for one in post_event} | {None}
             assert receipts[invalid]["problem"]["errors"], receipts[invalid]
-            for one, receipt in zip(told, receipts, strict=True):
+            for one, receipt in zip(post_event, receipts, strict=True):
                 run.agencies.book.receipt(one, receipt)
             # mended, the two come through
-            told[invalid] = lives[invalid][0]
-            assert await run.agencies.insist([told[invalid], told[unstorable]])
-            assert identity(told[unstorable]) in run.agencies.book.acked
+            post_event[invalid] = lives[invalid][0]
+            assert await run.agencies.insist([post_event[invalid], post_event[unstorable]])
+            assert identity(post_event[unstorable]) in run.agencies.book.acked
 
 
-async def results(run: Run, told: list[Event], transport: str) -> list[dict[str, Any]]:
+async def results(run: Run, post_event: list[Event], transport: str) -> list[dict[str, Any]]:
     """A receipt of each event, in their order, as the contract says it."""
-    for one in told:
+    for one in post_event:
         run.agencies.book.sent(one)
     if transport == "singles":
-        answers = await asyncio.gather(*(posted(run, Shipment("structured", [one])) for one in told))
-        return [single(one, answer) for one, answer in zip(told, answers, strict=True)]
-    answer = await posted(run, Shipment(transport, told))
+        answers = await asyncio.gather(*(posted(run, Shipment("structured", [one])) for one in post_event))
+        return [single(one, answer) for one, answer in zip(post_event, answers, strict=True)]
+    answer = await posted(run, Shipment(transport, post_event))
     if transport == "array":
         assert answer.status_code == 202, answer.text
         found: dict[str, Any] = answer.json()
-        assert (found["accepted"], found["duplicates"], found["rejected"]) == (len(told) - 3, 1, 2), answer.text[:300]
+        assert (found["accepted"], found["duplicates"], found["rejected"]) == (len(post_event) - 3, 1, 2), answer.text[:300]
         listed: list[dict[str, Any]] = found["results"]
         return listed
     assert answer.status_code == 200, answer.text
     *lines, sums = (json.loads(line) for line in answer.text.splitlines())
-    assert (sums["accepted"], sums["duplicates"], sums["rejected"]) == (len(told) - 3, 1, 2), sums
+    assert (sums["accepted"], sums["duplicates"], sums["rejected"]) == (len(post_event) - 3, 1, 2), sums
     by_line = {line["line"]: line for line in lines}  # of those not newly accepted
-    positions = await found_positions(run, [one for number, one in enumerate(told, start=1) if number not in by_line])
+    positions = await found_positions(run, [one for number, one in enumerate(post_event, start=1) if number not in by_line])
     return [
         by_line.get(number) or {"status": "accepted", "id": one["id"], "position": positions[identity(one)]}
-        for number, one in enumerate(told, start=1)
+        for number, one in enumerate(post_event, start=1)
     ]
 
 
@@ -250,11 +252,11 @@ async def posted(run: Run, shipment: Shipment) -> httpx.Response:
         return await client.post("/v1/events", headers=headers, content=body)
 
 
-async def found_positions(run: Run, told: list[Event]) -> dict[Identity, int]:
+async def found_positions(run: Run, post_event: list[Event]) -> dict[Identity, int]:
     """Where the log has these events."""
     async with httpx.AsyncClient(base_url=run.stack.apis[0], headers=HEADERS, timeout=30, trust_env=False) as client:
         positions = {}
-        for one in told:
+        for one in post_event:
             answer = await client.get("/v1/events", params={"source": one["source"], "id": one["id"]})
             (item,) = answer.json()["items"]
             positions[identity(one)] = item["position"]

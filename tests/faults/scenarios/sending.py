@@ -109,21 +109,21 @@ async def head_of_line_blocking(run: Run) -> None:
     await asyncio.sleep(2)
     assert await run.agencies.insist([life[0] for life in bad[1:]])
     telling = asyncio.create_task(keep_telling(run, bad))
-    told: list[tuple[Event, float]] = []
+    post_event: list[tuple[Event, float]] = []
     while time.monotonic() - begun < DEADLINE_SECONDS * run.counts.of(4, 1, 1) or not telling.done():
-        told += await flow(run, 20)
+        post_event += await flow(run, 20)
     await telling
     await asyncio.gather(*(arrives(run, one, 2 * DEADLINE_SECONDS) for one in neighbours))
     waited = time.monotonic() - begun
     assert waited <= 2 * DEADLINE_SECONDS, f"neighbours of a call that hangs arrived after {waited:.0f} s"
     run.outcome.recovered("a neighbour in a call that hangs", waited)
-    await arrives(run, told[-1][0], SWEEP_BOUND_SECONDS)
+    await arrives(run, post_event[-1][0], SWEEP_BOUND_SECONDS)
     shared = await beside(run, {hangs, fails, refused})
-    apart = [(one, at) for one, at in told if one["subject"] not in shared]
+    apart = [(one, at) for one, at in post_event if one["subject"] not in shared]
     troubled = p99(await delays(run, apart))
     run.outcome.notes.append(
         f"p99 {normal:.2f} s normally, {troubled:.2f} s of {len(apart)} beside the trouble,"
-        f" {len(told) - len(apart)} of {len(told)} shared a call with it, neighbours after {waited:.0f} s"
+        f" {len(post_event) - len(apart)} of {len(post_event)} shared a call with it, neighbours after {waited:.0f} s"
     )
     assert troubled <= max(2 * normal, PROMISED_SECONDS), f"p99 {troubled:.2f} s, normally {normal:.2f} s"
     await only_parked(run, refused)
@@ -134,13 +134,13 @@ async def head_of_line_blocking(run: Run) -> None:
 
 async def flow(run: Run, count: int) -> list[tuple[Event, float]]:
     """New dossiers, told one by one at a steady pace; when each was acknowledged."""
-    told = []
+    post_event = []
     for life in run.agencies.lives(count):
         run.agencies.book.lives.append([identity(life[0])])
         assert await run.agencies.insist([life[0]])
-        told.append((life[0], time.time()))
+        post_event.append((life[0], time.time()))
         await asyncio.sleep(PAUSE_SECONDS)
-    return told
+    return post_event
 
 
 async def keep_telling(run: Run, lives: Sequence[list[Event]]) -> None:
@@ -152,12 +152,12 @@ async def keep_telling(run: Run, lives: Sequence[list[Event]]) -> None:
                 assert await run.agencies.insist([life[number]])
 
 
-async def delays(run: Run, told: Sequence[tuple[Event, float]]) -> list[float]:
+async def delays(run: Run, post_event: Sequence[tuple[Event, float]]) -> list[float]:
     """Seconds from each acknowledgement here to the acceptance of the dossier and its step there."""
-    await arrives(run, told[-1][0], SWEEP_BOUND_SECONDS)
+    await arrives(run, post_event[-1][0], SWEEP_BOUND_SECONDS)
     found = []
     async with httpx.AsyncClient(base_url=run.stack.portal, timeout=10, trust_env=False) as portal:
-        for one, at in told:
+        for one, at in post_event:
             answer = await portal.get(f"/_portal/dossiers/{one['subject']}")
             held = answer.json() if answer.status_code == 200 else {"progress": []}
             times = [datetime.fromisoformat(step["accepted_at"]).timestamp() - at for step in held["progress"]]
@@ -186,11 +186,11 @@ async def beside(run: Run, bad: set[str]) -> set[str]:
 async def times_fired(run: Run) -> int:
     """How often a call was left without an answer."""
     async with httpx.AsyncClient(base_url=run.stack.portal, timeout=10, trust_env=False) as portal:
-        told = (await portal.get("/_portal/faults")).json()
-    for rule, count in zip(told["rules"], told["counts"], strict=True):
+        post_event = (await portal.get("/_portal/faults")).json()
+    for rule, count in zip(post_event["rules"], post_event["counts"], strict=True):
         assert count["fired"] > 0, f"{rule} never happened"
         run.outcome.faults[f"portal {rule['fault']}"] += count["fired"]
-    return int(told["counts"][0]["fired"])
+    return int(post_event["counts"][0]["fired"])
 
 
 async def only_parked(run: Run, code: str) -> None:

@@ -140,9 +140,9 @@ def test_every_operation_that_changes_something_stands_in_the_table() -> None:
 
 def test_the_operators_are_told_which_need_the_whole_province() -> None:
     section = OPERATING.partition("## Keys")[2].partition("\n## ")[0]
-    told = set(re.findall(r"`((?:GET|PUT|POST) /[^`?]*)`", section.partition("whole province:")[2].partition(". ")[0]))
+    logged = set(re.findall(r"`((?:GET|PUT|POST) /[^`?]*)`", section.partition("whole province:")[2].partition(". ")[0]))
     spelt = {re.sub(r"\{[a-z_]*id\}", "{id}", one) for one in {*WHOLE, *WHOLE_READ}}
-    assert told == spelt
+    assert logged == spelt
 
 
 async def answer(client: httpx.AsyncClient, operation: str, call: Call) -> httpx.Response:

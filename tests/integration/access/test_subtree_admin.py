@@ -100,8 +100,8 @@ async def test_what_it_sees_today_is_not_kept_beyond_its_day(province: Province)
         assert refused.status_code == 403, refused.text
         assert refused.json()["errors"][0]["pointer"] == pointer
     # its name is its own to tell
-    told = [one | {"name": "Phòng A1 mới"} for one in handed]
-    assert (await province.admin.put("/v1/agencies", json=told)).json()["written"] == 1
+    logged = [one | {"name": "Phòng A1 mới"} for one in handed]
+    assert (await province.admin.put("/v1/agencies", json=logged)).json()["written"] == 1
     assert len(await province.visible(province.admin)) == OWN
 
 

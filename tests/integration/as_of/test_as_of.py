@@ -19,9 +19,9 @@ from shared.as_of.store import rows as past_rows
 from shared.database.engine import driver_session
 from tests.oracle.answers import Judge, figure
 from tests.oracle.comparison import differences, figure_differences
+from tests.oracle.computation import Computation, compute
 from tests.oracle.figures import PATHS, dossiers_behind, scope, summary
 from tests.oracle.histories import seeded_tenant
-from tests.oracle.reckoning import Reckoning, reckon
 from tests.oracle.stack import Stack, identity, stack_of, stacked, unique
 from tests.support.api import Served, served
 
@@ -54,8 +54,10 @@ async def recorded(stack: Stack) -> list[tuple[datetime, tuple[str, str]]]:
 class PastJudge(Judge):
     """The oracle as of an instant: it knows what had been recorded, and what each dossier's agency is now."""
 
-    def __init__(self, stack: Stack, told: list[Any], seed: int | str, as_of: datetime, now: dict[str, Reckoning]) -> None:
-        super().__init__(stack, told, seed)
+    def __init__(
+        self, stack: Stack, logged: list[Any], seed: int | str, as_of: datetime, now: dict[str, Computation]
+    ) -> None:
+        super().__init__(stack, logged, seed)
         self.stack = stack
         self.as_of = as_of.isoformat()
         self.now = now
@@ -73,7 +75,7 @@ class PastJudge(Judge):
                 parameters = {k: v for k, v in parameters.items() if k == "channel"}
                 channel = scope(channel=parameters.get("channel"), tenant=self.tenant)
 
-                def asked_for(d: Reckoning, channel: Any = channel) -> bool:
+                def asked_for(d: Computation, channel: Any = channel) -> bool:
                     return mine(self.now[d.code]) and mine(d) and channel(d)
 
             asked = {"from_": str(start), "to": str(to), "as_of": self.as_of, **parameters}
@@ -96,7 +98,7 @@ class PastJudge(Judge):
                     continue
                 top = parameters.get("agency", root or str(self.tenant))
                 row_of = self._row_of(by, top)
-                groups: dict[str, list[Reckoning]] = {}
+                groups: dict[str, list[Computation]] = {}
                 for dossier in filter(asked_for, self.dossiers):
                     groups.setdefault(row_of(dossier), []).append(dossier)
                 rows = {row["key"]: row for row in table["rows"]}
@@ -109,7 +111,7 @@ class PastJudge(Judge):
                 await self._rows_behind(by, table, groups, (start, to), client)
 
     async def _rows_behind(
-        self, by: str, table: Any, groups: dict[str, list[Reckoning]], period: tuple[date, date], client: Any
+        self, by: str, table: Any, groups: dict[str, list[Computation]], period: tuple[date, date], client: Any
     ) -> None:
         for row in self.chance.sample(table["rows"], min(2, len(table["rows"]))):
             path = self.chance.choice(PATHS)
@@ -151,23 +153,23 @@ class PastJudge(Judge):
 @pytest.mark.parametrize("case", range(4))
 async def test_any_prefix_is_answered_exactly(api: Served, case: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(f"as of {case}")
-    told = seeded_tenant(f"as of {case}", 50, http=True)
+    logged = seeded_tenant(f"as of {case}", 50, http=True)
     stack = await stack_of(api, "H51")
     if case % 2:
         monkeypatch.setattr(projector_module, "FIRST_LIMIT", 30)
     start = 0
     instants = [await clock(api)]
-    while start < len(told):
+    while start < len(logged):
         size = chance.randint(1, 150)
-        await stack.tell(told[start : start + size], chance, most=40)
+        await stack.tell(logged[start : start + size], chance, most=40)
         start += size
         instants.append(await clock(api))
     if case < 3:  # the last case asks while most is not counted yet
         await stack.project()
-    events = {identity(event): event for event in unique(told)}
+    events = {identity(event): event for event in unique(logged)}
     log = await recorded(stack)
-    now = reckon([events[who] for _, who in log])
-    agencies = Judge(stack, told, 0).agencies
+    now = compute([events[who] for _, who in log])
+    agencies = Judge(stack, logged, 0).agencies
     for number, as_of in enumerate([*instants, *(chance.choice(log)[0] for _ in range(4))]):
         prefix = [events[who] for at, who in log if at <= as_of]
         judge = PastJudge(stack, prefix, f"{case} {number}", as_of, now)
@@ -292,7 +294,7 @@ async def test_an_old_past_as_csv(api: Served) -> None:
     assert now["count"] == 2
 
 
-async def test_a_past_that_takes_long_is_reckoned_question_by_question(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_past_that_takes_long_is_computed_question_by_question(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(past_module, "PAGE_DOSSIERS", 10)
     monkeypatch.setattr(past_module, "MOST_IN_SNAPSHOT", 0)
     stack = await stack_of(api, "H51")
@@ -305,8 +307,8 @@ async def test_a_past_that_takes_long_is_reckoned_question_by_question(api: Serv
     ]
     await stack.client.post("/v1/events", json=[one | {"time": "2024-05-13T08:00:00Z"} for one in voids])
     await stack.project()
-    pasts = api.app.state.context.pasts
-    monkeypatch.setattr(pasts, "patience_seconds", 0.0)
+    as_of_views = api.app.state.context.as_of_views
+    monkeypatch.setattr(as_of_views, "patience_seconds", 0.0)
     asked = {"period": "2024", "as_of": before.isoformat()}
     answers = []
     while not answers or answers[-1].status_code == 503:
@@ -330,7 +332,7 @@ async def test_more_than_the_setting_allows_is_refused(database_url: str, redis_
         await stack.client.post("/v1/events", json=[simple(number) for number in range(4, 8)])
         asked = {"period": "2024"}
         assert (await stack.get("/v1/stats/summary", as_of=before.isoformat(), **asked))["as_of"]["position"] == 0
-        # three of seven events are older: those are reckoned
+        # three of seven events are older: those are computed
         assert (await stack.get("/v1/stats/summary", as_of=between.isoformat(), **asked))["received"]["total"] == 3
         late = await clock(api)
         await stack.client.post("/v1/events", json=[simple(number) for number in range(8, 12)])

@@ -42,8 +42,8 @@ def agency(code: str) -> dict[str, Any]:
     return {"code": code, "name": code, "parent": None if code == "H51" else "H51"}
 
 
-async def put(admin: httpx.AsyncClient, what: str, told: Any) -> None:
-    answer = await admin.put(f"/v1/{what}", json=told)
+async def put(admin: httpx.AsyncClient, what: str, logged: Any) -> None:
+    answer = await admin.put(f"/v1/{what}", json=logged)
     assert answer.status_code == 200, answer.text
 
 
@@ -95,9 +95,9 @@ async def listed(client: httpx.AsyncClient, link: str) -> list[Any]:
 def links_of(path: str, answer: dict[str, Any], chance: random.Random) -> list[str]:
     """Some links of an answer, filled in; the same ones for the same chance."""
     if "indicators" in answer:
-        told = [one[f"{part}_dossiers"] for one in answer["indicators"] for part in ("numerator", "denominator")]
+        logged = [one[f"{part}_dossiers"] for one in answer["indicators"] for part in ("numerator", "denominator")]
         means = [mean["mean_dossiers"] for one in answer["indicators"] for mean in one["by_unit"] or ()]
-        return [*chance.sample([link for link in told if link is not None], 4), *means[:1]]
+        return [*chance.sample([link for link in logged if link is not None], 4), *means[:1]]
     if not answer.get("rows"):
         return []
     row = quote(chance.choice(sorted(row["key"] for row in answer["rows"])))
@@ -113,8 +113,8 @@ def links_of(path: str, answer: dict[str, Any], chance: random.Random) -> list[s
 def same(value: Any) -> Any:
     """What must be the same: all but the stamp and the links, which name the instant."""
     if isinstance(value, dict):
-        told = {name: same(inner) for name, inner in value.items() if name != "as_of"}
-        return {name: inner for name, inner in told.items() if not (isinstance(inner, str) and inner.startswith("/v1/"))}
+        logged = {name: same(inner) for name, inner in value.items() if name != "as_of"}
+        return {name: inner for name, inner in logged.items() if not (isinstance(inner, str) and inner.startswith("/v1/"))}
     return [same(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -122,10 +122,10 @@ def same(value: Any) -> Any:
 async def test_what_was_answered_is_answered_again(api: Served, seed: int) -> None:
     chance = random.Random(f"questions {seed}")
     admin, client = await api.key(), await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
-    told: dict[tuple[str, str], Any] = {}
+    logged: dict[tuple[str, str], Any] = {}
     for posted in seeded_tenant(f"questions {seed}", 60, longest=9):
-        told.setdefault((posted["source"], posted["id"]), posted)
-    events = [new_event(decorated(posted, chance)) for posted in told.values()]
+        logged.setdefault((posted["source"], posted["id"]), posted)
+    events = [new_event(decorated(posted, chance)) for posted in logged.values()]
     known: list[tuple[str, str, dict[str, str], dict[str, Any], str, list[list[Any]]]] = []
     size = len(events) // PARTS + 1
     for part in range(PARTS):

@@ -145,10 +145,10 @@ async def test_an_agency_forgotten_is_told_with_its_dossiers_and_remembered(load
         await spoil(loaded, f"DELETE FROM seen_agency WHERE agency = '{agency}'")
         known = {one.alarm_id for one, _ in await raised(loaded)}
         await audited(loaded, asked)
-        told = [finding for one, findings in await raised(loaded) if one.alarm_id not in known for finding in findings]
-        assert {finding.subject["dossier"] for finding in told} == having
-        assert all(finding.stored == {"seen_agency": None} for finding in told)
-        assert all(finding.recounted == {"seen_agency": agency} for finding in told)
+        logged = [finding for one, findings in await raised(loaded) if one.alarm_id not in known for finding in findings]
+        assert {finding.subject["dossier"] for finding in logged} == having
+        assert all(finding.stored == {"seen_agency": None} for finding in logged)
+        assert all(finding.recounted == {"seen_agency": agency} for finding in logged)
         assert (agency,) in await memory(loaded)
     assert (await audited(loaded)).result["alarms"] == []
 
@@ -159,13 +159,13 @@ async def test_a_waiting_void_forgotten_is_told_and_waits_again(loaded):
         lost = await link.fetch("DELETE FROM waiting_void RETURNING source, id, dossier_code")
     assert lost
     await audited(loaded)
-    told = {
+    logged = {
         (void["source"], void["id"], finding.subject["dossier"])
         for _, findings in await raised(loaded)
         for finding in findings
         for void in finding.recounted["waiting_voids"]
     }
-    assert told == {tuple(row) for row in lost}
+    assert logged == {tuple(row) for row in lost}
     assert await memory(loaded) == remembered
 
 

@@ -42,7 +42,7 @@ async def test_a_killed_audit_goes_on_and_tells_once(loaded, point):
         job = await queue.claim(link, TENANT, ["audit"], await queue.clock(link))
     with pytest.raises(Injected):
         await Audits(loaded, nights=7, faults=faults(f"{point}:1"))(job, silent)
-    told = await raised(loaded)
+    logged = await raised(loaded)
     async with driver_session(loaded) as link:
         await link.execute("UPDATE job SET leased_until = now() - interval '1 second'")  # its worker is dead
     assert await runner(loaded).work(TENANT)
@@ -54,7 +54,7 @@ async def test_a_killed_audit_goes_on_and_tells_once(loaded, point):
     assert audit.parts_done == len(audit.parts)
     alarms = await raised(loaded)
     assert all(alarm.repaired_at is not None for alarm, _ in alarms)
-    for was, findings in told:
+    for was, findings in logged:
         assert [(now.raised_at, now.position, same == findings) for now, same in alarms if now.alarm_id == was.alarm_id] == [
             (was.raised_at, was.position, True)
         ]
@@ -109,8 +109,8 @@ async def test_a_rebuild_meanwhile_voids_the_comparison(loaded):
         await queue.create(link, TENANT, JobKind.REBUILD, {})
 
     class Rebuilding(Audits):
-        async def _raise(self, *told):
-            await super()._raise(*told)
+        async def _raise(self, *logged):
+            await super()._raise(*logged)
             await JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)}).work(TENANT)
 
     await Rebuilding(loaded, nights=7)(job, silent)

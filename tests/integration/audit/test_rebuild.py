@@ -13,7 +13,7 @@ from services.worker.runtime.fail_points import FailPoints, Injected
 from services.worker.runtime.job_runner import JobRunner
 from services.worker.runtime.tenant_loop import TenantLoop
 from shared.audit.store import rebuild_statements
-from shared.counting.store.sums import day_cells
+from shared.counting.store.sums import day_cells_sql
 from shared.database.engine import driver_session
 from shared.jobs.store import queue
 from shared.jobs.store.queue import JobKind, JobState
@@ -293,7 +293,7 @@ async def test_what_a_row_counts_for_is_the_same_in_sql_and_in_the_domain(loaded
 
     async with driver_session(loaded) as link:
         found = await link.fetch(
-            f"WITH rows AS (SELECT 1 AS sign, d.* FROM dossier d WHERE tenant = 'H51') {day_cells('rows')}"
+            f"WITH rows AS (SELECT 1 AS sign, d.* FROM dossier d WHERE tenant = 'H51') {day_cells_sql('rows')}"
         )
     cells = {("cell", "day", row["day"], row["agency"], row["procedure"], row["channel"]): row for row in found}
     expected = {key: counts for key, counts in (await expected_sums(loaded)).items() if key[:2] == ("cell", "day")}

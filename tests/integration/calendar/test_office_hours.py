@@ -12,7 +12,7 @@ from shared.calendar.store.stored_almanacs import read_almanac
 from shared.catalogue.rules.terms import Term, TermUnit
 from shared.database.engine import driver_session
 from tests.support.api import Served, served
-from tests.support.clock import NOW, YEARS, code, dues, told, work
+from tests.support.clock import NOW, YEARS, code, dues, logged, work
 from tests.support.projection import TENANT, append
 
 CSV = {"content-type": "text/csv"}
@@ -67,11 +67,11 @@ async def test_computed_dates_of_open_dossiers_follow_and_told_ones_stay(api: Se
     await append(
         api.engine,
         [
-            told("received", 1, NOW),
-            told("received", 2, NOW, due_at=own),
-            told("received", 3, NOW, agency_code="H51.14"),
-            told("received", 4, NOW),
-            told("processed", 4, NOW, outcome="approved"),
+            logged("received", 1, NOW),
+            logged("received", 2, NOW, due_at=own),
+            logged("received", 3, NOW, agency_code="H51.14"),
+            logged("received", 4, NOW),
+            logged("processed", 4, NOW, outcome="approved"),
         ],
     )
     await work(api.engine)

@@ -201,17 +201,17 @@ async def test_procedures(api: Served) -> None:
 
 async def test_calendar(api: Served) -> None:
     admin = await api.key()
-    told = {"days": [{"date": "2026-02-16", "kind": "off", "source": "9441/TB-BNV"}], "confirmed_years": [2026]}
-    await put(admin, "/v1/calendar", told)
-    assert (await admin.get("/v1/calendar")).json() == told
+    logged = {"days": [{"date": "2026-02-16", "kind": "off", "source": "9441/TB-BNV"}], "confirmed_years": [2026]}
+    await put(admin, "/v1/calendar", logged)
+    assert (await admin.get("/v1/calendar")).json() == logged
     await admin.put("/v1/calendar", content=b"date,kind,source\n2027-01-01,off,x\n", headers=CSV)
     await admin.put("/v1/calendar", content=b"date,kind\n2028-01-03,off\n", headers=CSV, params={"confirmed_years": ""})
     both = (await admin.get("/v1/calendar")).json()
     assert [day["date"] for day in both["days"]] == ["2026-02-16", "2027-01-01", "2028-01-03"]
     assert both["confirmed_years"] == [2026, 2027]
-    change = await put(admin, "/v1/calendar", told, replace="true")
+    change = await put(admin, "/v1/calendar", logged, replace="true")
     assert (change["written"], change["removed"]) == (0, 3)
-    assert (await admin.get("/v1/calendar")).json() == told
+    assert (await admin.get("/v1/calendar")).json() == logged
 
 
 async def test_rights_and_tenants(api: Served) -> None:

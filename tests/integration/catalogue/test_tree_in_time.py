@@ -29,7 +29,7 @@ WHERE = {"H51.30": 6, "H51.30.01": 5, "H51.31": 4, "000.00.31.H51": 3, "H51.201"
 ENDED = 2
 
 
-def told() -> list[dict[str, Any]]:
+def logged() -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     number = 0
     for agency, count in WHERE.items():
@@ -61,7 +61,7 @@ async def province(api: Served) -> Stack:
     stack = await stack_of(api, "H51")
     answer = await stack.client.put("/v1/agencies", params={"replace": "true"}, json=CATALOGUE)
     assert answer.status_code == 200, answer.text
-    assert (await stack.client.post("/v1/events", json=told())).json()["accepted"] == len(told())
+    assert (await stack.client.post("/v1/events", json=logged())).json()["accepted"] == len(logged())
     await stack.project()
     return stack
 

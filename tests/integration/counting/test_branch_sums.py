@@ -97,12 +97,12 @@ async def audited(engine, parameters: dict[str, object]):
     assert await JobRunner(engine, {JobKind.AUDIT: Audits(engine, nights=7)}).work(TENANT)
     async with driver_session(engine) as link:
         done = await queue.find(link, TENANT, job.job_id)
-        told = [
+        logged = [
             finding
             for alarm in await alarms.alarms(link, TENANT, audit_id=job.job_id, limit=100)
             for finding in await alarms.findings(link, TENANT, alarm.alarm_id, -1, 1_000)
         ]
-    return done, told
+    return done, logged
 
 
 @pytest.mark.parametrize("parameters", [{"whole": True}, {}])
@@ -111,10 +111,10 @@ async def test_a_wrong_branch_is_told_with_what_its_agencies_add_up_to(engine, p
     wrong = sums_where("cut = 'branch' AND grain = 'month' AND agency_code = 'H51.12' AND received > 0")
     async with driver_session(engine) as link:
         spoilt = await link.execute(f"UPDATE figure_sum SET received = received + 4 WHERE {wrong}")
-    done, told = await audited(engine, parameters)
-    assert {finding.kind for finding in told} == {"branch"}
-    assert len(told) == done.result["sums_differing"] == int(spoilt.rpartition(" ")[2]) > 0
-    for finding in told:
+    done, logged = await audited(engine, parameters)
+    assert {finding.kind for finding in logged} == {"branch"}
+    assert len(logged) == done.result["sums_differing"] == int(spoilt.rpartition(" ")[2]) > 0
+    for finding in logged:
         about = finding.subject
         key = ("branch", "month", date.fromisoformat(about["starts_on"]), "H51.12", "", about["channel"])
         assert (about["cut"], about["agency"]) == ("branch", "H51.12")
@@ -127,9 +127,9 @@ async def test_a_branch_that_is_right_stays_so_while_its_agency_is_put_right(eng
     wrong = sums_where("cut IN ('agency', 'cell') AND agency_code = 'H51.12.03'")
     async with driver_session(engine) as link:
         await link.execute(f"UPDATE figure_sum SET received = received + 1 WHERE {wrong}")
-    done, told = await audited(engine, {"agencies": ["H51.12.03"]})
+    done, logged = await audited(engine, {"agencies": ["H51.12.03"]})
     assert done.result["sums_differing"] > 0
-    assert {finding.kind for finding in told} == {"sum"}
+    assert {finding.kind for finding in logged} == {"sum"}
     assert await branches_of(engine) == right
     await assert_all_counted(engine)
 
@@ -154,8 +154,8 @@ PERIOD = {"from": "2022-01-01", "to": "2022-12-31"}
 async def test_what_was_not_recounted_makes_no_branch_wrong(engine, parameters):
     right = await branches_of(engine)
     assert await spoil(engine, TWO) > 0
-    told = (await audited(engine, parameters))[1]
-    assert {finding.kind for finding in told} <= {"sum"}
+    logged = (await audited(engine, parameters))[1]
+    assert {finding.kind for finding in logged} <= {"sum"}
     assert await branches_of(engine) == right
     await audited(engine, {"whole": True})
     await assert_all_counted(engine)
@@ -195,8 +195,8 @@ async def test_a_branch_whose_code_was_lost_is_found_by_the_next_night(engine):
 async def test_wrong_branches_are_told_beside_wrong_agencies(engine):
     agencies = await spoil(engine, "cut = 'agency' AND grain = 'year' AND agency_code = 'H51.12.03'")
     branches = await spoil(engine, "cut = 'branch' AND grain = 'month' AND agency_code = 'H51.12'")
-    done, told = await audited(engine, {"whole": True})
-    assert Counter(finding.kind for finding in told) == {"sum": agencies, "branch": branches}
+    done, logged = await audited(engine, {"whole": True})
+    assert Counter(finding.kind for finding in logged) == {"sum": agencies, "branch": branches}
     assert done.result["sums_differing"] == agencies + branches
     await assert_all_counted(engine)
 
@@ -213,8 +213,8 @@ async def test_an_agency_that_comes_in_meanwhile_keeps_no_branch_from_being_judg
         return await recount(self, *arguments)
 
     monkeypatch.setattr(Audits, "_recount", slowly)
-    told = (await audited(engine, {"whole": True}))[1]
-    assert [finding.kind for finding in told] == ["branch"] * branches
+    logged = (await audited(engine, {"whole": True}))[1]
+    assert [finding.kind for finding in logged] == ["branch"] * branches
     await assert_all_counted(engine)
 
 
@@ -228,8 +228,8 @@ async def test_forgotten_branches_of_codes_are_remembered(engine):
         await link.execute("UPDATE figure_code SET branches = '{}'")
     await append(engine, messy("meanwhile", 20))
     await project(engine)
-    told = (await audited(engine, {"whole": True}))[1]
-    assert {finding.kind for finding in told} == {"branch"}
+    logged = (await audited(engine, {"whole": True}))[1]
+    assert {finding.kind for finding in logged} == {"branch"}
     await assert_all_counted(engine)
 
 

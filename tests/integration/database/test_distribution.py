@@ -29,8 +29,8 @@ def test_every_table_is_spread_by_its_tenant_beside_the_others() -> None:
 
 def test_what_is_spread_stays() -> None:
     first = min(metadata.tables)
-    told = statements(metadata, frozenset(set(metadata.tables) - {"job"}))
-    assert told == [f"SELECT create_distributed_table('job', 'tenant', colocate_with => '{first}')"]
+    logged = statements(metadata, frozenset(set(metadata.tables) - {"job"}))
+    assert logged == [f"SELECT create_distributed_table('job', 'tenant', colocate_with => '{first}')"]
     assert statements(metadata, frozenset(metadata.tables)) == []
 
 

@@ -58,9 +58,9 @@ async def test_every_key_begins_with_the_tenant(owner: asyncpg.Connection) -> No
         " JOIN pg_class c ON c.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
         " WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
     )
-    told = [row for row in [*keys, *unique] if row["table"] != "alembic_version"]
-    assert {row["table"] for row in told} >= TENANT_TABLES
-    assert [dict(row) for row in told if row["attname"] != "tenant"] == []
+    logged = [row for row in [*keys, *unique] if row["table"] != "alembic_version"]
+    assert {row["table"] for row in logged} >= TENANT_TABLES
+    assert [dict(row) for row in logged if row["attname"] != "tenant"] == []
     tables = {row[0] for row in await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
     assert tables - {"alembic_version"} == TENANT_TABLES
 

@@ -18,7 +18,7 @@ from shared.deadlines.rules.due_dates import uncomputed
 from shared.deadlines.store import progress
 from shared.events.store import event_log
 from shared.vocabulary.local_time import local_date, start_of_day
-from tests.support.clock import FIVE_DAYS, NOW, TODAY, YEARS, code, dues, engine, office, put, system_events, told, work
+from tests.support.clock import FIVE_DAYS, NOW, TODAY, YEARS, code, dues, engine, logged, office, put, system_events, work
 from tests.support.projection import TENANT, append, project
 
 __all__ = ["engine"]  # fixtures
@@ -36,8 +36,8 @@ async def test_a_day_off_told_later_moves_the_open_computed_dates(engine, monkey
     monkeypatch.setattr(clock_module, "PAGE_DOSSIERS", 3)
     await put(engine)
     own = NOW + timedelta(days=30)
-    await append(engine, [told("received", number, NOW) for number in range(10)])
-    await append(engine, [told("received", 10, NOW, due_at=own), told("processed", 9, NOW, outcome="approved")])
+    await append(engine, [logged("received", number, NOW) for number in range(10)])
+    await append(engine, [logged("received", 10, NOW, due_at=own), logged("processed", 9, NOW, outcome="approved")])
     await work(engine)
     before = await dues(engine)
     day_off = next_working(2)
@@ -67,7 +67,9 @@ async def test_a_day_off_told_later_moves_the_open_computed_dates(engine, monkey
 
 
 async def test_a_year_confirmed_later_and_a_procedure_told_later(engine):
-    await append(engine, [told("received", 1, NOW), told("received", 2, NOW), told("processed", 2, NOW, outcome="approved")])
+    await append(
+        engine, [logged("received", 1, NOW), logged("received", 2, NOW), logged("processed", 2, NOW, outcome="approved")]
+    )
     await work(engine)
 
     async def reason() -> str | None:
@@ -88,10 +90,10 @@ async def test_a_year_confirmed_later_and_a_procedure_told_later(engine):
 
 async def test_a_new_limit_moves_no_date_that_was_set(engine):
     await put(engine)
-    await append(engine, [told("received", 1, NOW)])
+    await append(engine, [logged("received", 1, NOW)])
     await work(engine)
     await put(engine, limit_value=9)
-    await append(engine, [told("received", 2, NOW), told("assigned", 1, NOW)])
+    await append(engine, [logged("received", 2, NOW), logged("assigned", 1, NOW)])
     await work(engine)
     assert await dues(engine) == {
         code(1): office().add(NOW, FIVE_DAYS),
@@ -103,7 +105,7 @@ async def test_office_hours_are_versions_and_move_dates(engine):
     await put(engine, limit_value=5, limit_unit="working_hours")
     received = start_of_day(next_working(1)) - timedelta(days=1) + timedelta(hours=6)
     received = min(received, NOW)
-    await append(engine, [told("received", 1, received)])
+    await append(engine, [logged("received", 1, received)])
     await work(engine)
     before = (await dues(engine))[code(1)]
     mornings = OfficeHours.read("07:30-09:30", frozenset({1, 2, 3, 4, 5}))

@@ -16,7 +16,7 @@ from shared.deadlines.store import progress
 from shared.settings import Settings
 from shared.vocabulary.local_time import start_of_day
 from tests.oracle.histories import event
-from tests.support.clock import FIVE_DAYS, NOW, TODAY, code, dues, engine, office, put, system_events, told, work, z
+from tests.support.clock import FIVE_DAYS, NOW, TODAY, code, dues, engine, logged, office, put, system_events, work, z
 from tests.support.projection import TENANT, append, new_event, project
 
 __all__ = ["engine"]  # fixtures
@@ -25,7 +25,7 @@ __all__ = ["engine"]  # fixtures
 async def test_a_reception_without_a_date_gets_one_in_the_log(engine):
     await put(engine)
     own = NOW + timedelta(days=30)
-    await append(engine, [told("received", 1, NOW, "r"), told("received", 2, NOW, due_at=own)])
+    await append(engine, [logged("received", 1, NOW, "r"), logged("received", 2, NOW, due_at=own)])
     rung = []
     await work(engine, Examiner(engine, appended=rung.append))
     ((dossier, id_, time, data),) = await system_events(engine, "due_set")
@@ -43,11 +43,11 @@ async def test_supplements_and_payments(engine):
     await append(
         engine,
         [
-            told("received", 1, monday),
-            told("supplement_requested", 1, monday + timedelta(days=1), content="x"),
-            told("supplemented", 1, monday + timedelta(days=2)),
-            told("payment_requested", 1, monday + timedelta(days=3), fees=[]),
-            told("paid", 1, monday + timedelta(days=4), amount_vnd=1, gateway="national", outcome="succeeded"),
+            logged("received", 1, monday),
+            logged("supplement_requested", 1, monday + timedelta(days=1), content="x"),
+            logged("supplemented", 1, monday + timedelta(days=2)),
+            logged("payment_requested", 1, monday + timedelta(days=3), fees=[]),
+            logged("paid", 1, monday + timedelta(days=4), amount_vnd=1, gateway="national", outcome="succeeded"),
         ],
     )
     await work(engine)
@@ -58,7 +58,7 @@ async def test_supplements_and_payments(engine):
 
 async def test_a_restart_between_append_and_cursor_says_nothing_twice(engine):
     await put(engine)
-    await append(engine, [told("received", number, NOW) for number in range(20)])
+    await append(engine, [logged("received", number, NOW) for number in range(20)])
     await project(engine)
     faults = FailPoints.from_environment({"MOTCUA_FAIL_POINT": "before-clock-cursor:1"})
     with pytest.raises(Injected):
@@ -74,7 +74,7 @@ async def test_several_workers_at_once(engine, monkeypatch):
     monkeypatch.setattr(clock_module, "BATCH_EVENTS", 40)
     monkeypatch.setattr(clock_module, "PAGE_DOSSIERS", 7)
     await put(engine)
-    await append(engine, [told("received", number, NOW) for number in range(150)])
+    await append(engine, [logged("received", number, NOW) for number in range(150)])
     await project(engine)
     await asyncio.gather(*(work(engine, Examiner(engine)) for _ in range(4)))
     written = await system_events(engine, "due_set")
@@ -87,14 +87,14 @@ async def test_a_voided_request_takes_the_grant_back(engine):
     await append(
         engine,
         [
-            told("received", 1, NOW - timedelta(hours=9)),
-            told("supplement_requested", 1, NOW - timedelta(hours=8), "q", content="x"),
-            told("supplemented", 1, NOW - timedelta(hours=1)),
+            logged("received", 1, NOW - timedelta(hours=9)),
+            logged("supplement_requested", 1, NOW - timedelta(hours=8), "q", content="x"),
+            logged("supplemented", 1, NOW - timedelta(hours=1)),
         ],
     )
     await work(engine)
     before = await dues(engine)
-    await append(engine, [told("voided", 1, NOW, event_id="q", event_source="urn:t", reason="x")])
+    await append(engine, [logged("voided", 1, NOW, event_id="q", event_source="urn:t", reason="x")])
     await work(engine)
     after = await dues(engine)
     assert after == {code(1): office().add(NOW - timedelta(hours=9), FIVE_DAYS)}
@@ -105,7 +105,7 @@ async def test_a_voided_request_takes_the_grant_back(engine):
 async def test_one_dossier_that_cannot_be_folded_harms_no_other(engine):
     await put(engine)
     broken = new_event(event("received", code(1), z(NOW), "urn:t", "broken", channel="direct"))
-    await append(engine, [broken, told("received", 2, NOW)])
+    await append(engine, [broken, logged("received", 2, NOW)])
     await work(engine)
     assert [dossier for dossier, *_ in await system_events(engine, "due_set")] == [code(2)]
 
@@ -118,7 +118,7 @@ async def test_the_worker_process_runs_the_clock(engine, database_url, redis_url
         sweep_seconds=0.1,
     )
     await put(engine)
-    await append(engine, [told("received", 1, NOW)])
+    await append(engine, [logged("received", 1, NOW)])
     stopping = asyncio.Event()
     running = asyncio.create_task(Worker(engine, settings, FailPoints()).run(stopping))
     try:

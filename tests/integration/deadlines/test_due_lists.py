@@ -4,7 +4,7 @@ from shared.calendar.store.stored_almanacs import read_almanac
 from shared.database.engine import driver_session
 from shared.deadlines.rules.ageing import Ageing, DueRange, ageing_ranges
 from shared.deadlines.store.open_by_due_date import ageing_counts, open_by_due_date
-from tests.support.clock import TODAY, code, days_ago, engine, told
+from tests.support.clock import TODAY, code, days_ago, engine, logged
 from tests.support.projection import TENANT, append, project
 
 __all__ = ["engine"]  # fixtures
@@ -14,13 +14,13 @@ async def test_open_dossiers_by_due_date(engine):
     offsets = [-30, -8, -1, 0, 1, 2, 9]
     await append(
         engine,
-        [told("received", number, days_ago(40), due_at=days_ago(-offset)) for number, offset in enumerate(offsets)],
+        [logged("received", number, days_ago(40), due_at=days_ago(-offset)) for number, offset in enumerate(offsets)],
     )
-    await append(engine, [told("received", 50, days_ago(40)), told("received", 51, days_ago(40), due_at=days_ago(9))])
-    await append(engine, [told("received", 52, days_ago(40), due_at=days_ago(9), agency_code="H51.01")])
-    await append(engine, [told("processed", 51, days_ago(1), outcome="approved")])
-    await append(engine, [told("received", 53, days_ago(40), due_at=days_ago(9))])
-    await append(engine, [told("supplement_requested", 53, days_ago(20), content="x")])
+    await append(engine, [logged("received", 50, days_ago(40)), logged("received", 51, days_ago(40), due_at=days_ago(9))])
+    await append(engine, [logged("received", 52, days_ago(40), due_at=days_ago(9), agency_code="H51.01")])
+    await append(engine, [logged("processed", 51, days_ago(1), outcome="approved")])
+    await append(engine, [logged("received", 53, days_ago(40), due_at=days_ago(9))])
+    await append(engine, [logged("supplement_requested", 53, days_ago(20), content="x")])
     await project(engine)
     async with driver_session(engine) as link:
         calendar = (await read_almanac(link, TENANT)).calendar(None)

@@ -17,7 +17,7 @@ from shared.deadlines.store import progress
 from shared.events.store import event_log
 from shared.vocabulary.events import SYSTEM_SOURCE, EventName
 from shared.vocabulary.local_time import end_of_day, local_date, start_of_day
-from tests.support.clock import NOW, TODAY, code, days_ago, engine, put, system_events, told, work
+from tests.support.clock import NOW, TODAY, code, days_ago, engine, logged, put, system_events, work
 from tests.support.projection import TENANT, append
 
 __all__ = ["engine"]  # fixtures
@@ -31,8 +31,8 @@ async def owner(migration_database_url):
 
 
 async def tell(engine, examiner: Examiner | None = None) -> None:
-    teller = OverdueEvents(examiner or Examiner(engine))
-    while await teller.work(TENANT):
+    writer = OverdueEvents(examiner or Examiner(engine))
+    while await writer.work(TENANT):
         pass
 
 
@@ -53,10 +53,10 @@ async def test_told_once_at_the_midnight_that_ends_the_day(engine, owner, monkey
     monkeypatch.setattr(clock_module, "PAGE_DOSSIERS", 4)
     monkeypatch.setattr("services.worker.deadlines.overdue_events.PAGE_DOSSIERS", 4)
     due = days_ago(1, 15)
-    await append(engine, [told("received", number, days_ago(5), due_at=due) for number in range(10)])
-    await append(engine, [told("processed", 0, days_ago(2), outcome="approved")])
-    await append(engine, [told("supplement_requested", 1, days_ago(2), content="x")])
-    await append(engine, [told("received", 20, days_ago(5), due_at=days_ago(3)), told("received", 21, NOW, due_at=NOW)])
+    await append(engine, [logged("received", number, days_ago(5), due_at=due) for number in range(10)])
+    await append(engine, [logged("processed", 0, days_ago(2), outcome="approved")])
+    await append(engine, [logged("supplement_requested", 1, days_ago(2), content="x")])
+    await append(engine, [logged("received", 20, days_ago(5), due_at=days_ago(3)), logged("received", 21, NOW, due_at=NOW)])
     await work(engine)
     assert await system_events(engine, "overdue") == []  # all of it was past when it came in
     await happened(owner)
@@ -77,7 +77,7 @@ async def test_told_once_at_the_midnight_that_ends_the_day(engine, owner, monkey
         assert (await progress.passed(link, TENANT)).due_at == start_of_day(TODAY)
     # again from the beginning, and with news of a dossier
     await yesterday(owner, days=9)
-    await append(engine, [told("extended", 2, NOW, new_due_at=NOW, apology_number="1", reason="x")])
+    await append(engine, [logged("extended", 2, NOW, new_due_at=NOW, apology_number="1", reason="x")])
     await tell(engine)
     await work(engine)
     dossiers = [dossier for dossier, *_ in await system_events(engine, "overdue")]
@@ -85,7 +85,7 @@ async def test_told_once_at_the_midnight_that_ends_the_day(engine, owner, monkey
 
 
 async def test_all_midnights_of_a_standstill_are_taken_up(engine, owner):
-    await append(engine, [told("received", number, days_ago(9), due_at=days_ago(number)) for number in range(1, 7)])
+    await append(engine, [logged("received", number, days_ago(9), due_at=days_ago(number)) for number in range(1, 7)])
     await work(engine)
     await happened(owner)
     await yesterday(owner, days=6)
@@ -98,10 +98,10 @@ async def test_told_when_the_pause_ends_and_with_news_after_the_midnight(engine,
     await append(
         engine,
         [
-            told("received", 1, days_ago(6), due_at=days_ago(3)),
-            told("supplement_requested", 1, days_ago(5), content="x"),
-            told("received", 2, days_ago(6), due_at=days_ago(3)),
-            told("received", 3, days_ago(6), due_at=days_ago(3)),
+            logged("received", 1, days_ago(6), due_at=days_ago(3)),
+            logged("supplement_requested", 1, days_ago(5), content="x"),
+            logged("received", 2, days_ago(6), due_at=days_ago(3)),
+            logged("received", 3, days_ago(6), due_at=days_ago(3)),
         ],
     )
     await work(engine)
@@ -111,9 +111,9 @@ async def test_told_when_the_pause_ends_and_with_news_after_the_midnight(engine,
     await append(
         engine,
         [
-            told("assigned", 1, resumed),
-            told("processed", 2, days_ago(2), outcome="approved"),
-            told("processed", 3, days_ago(4), outcome="approved"),
+            logged("assigned", 1, resumed),
+            logged("processed", 2, days_ago(2), outcome="approved"),
+            logged("processed", 3, days_ago(4), outcome="approved"),
         ],
     )
     await work(engine)
@@ -123,8 +123,8 @@ async def test_told_when_the_pause_ends_and_with_news_after_the_midnight(engine,
 
 async def test_imported_history_is_not_told(engine, owner):
     await put(engine)
-    await append(engine, [told("received", number, days_ago(60), due_at=days_ago(40)) for number in range(30)])
-    await append(engine, [told("received", number, days_ago(60)) for number in range(30, 40)])
+    await append(engine, [logged("received", number, days_ago(60), due_at=days_ago(40)) for number in range(30)])
+    await append(engine, [logged("received", number, days_ago(60)) for number in range(30, 40)])
     await work(engine)
     await yesterday(owner, days=90)
     await tell(engine)
@@ -138,13 +138,13 @@ async def test_a_computed_date_is_set_before_its_lateness_is_told(engine, owner)
     await append(
         engine,
         [
-            told("received", 1, days_ago(4), due_at=days_ago(2, 16)),
-            told("supplement_requested", 1, days_ago(3), content="x"),
+            logged("received", 1, days_ago(4), due_at=days_ago(2, 16)),
+            logged("supplement_requested", 1, days_ago(3), content="x"),
         ],
     )
     await work(engine)
     await happened(owner)
-    await append(engine, [told("supplemented", 1, NOW)])
+    await append(engine, [logged("supplemented", 1, NOW)])
     await work(engine)
     assert await system_events(engine, "overdue") == []
     ((_, _, _, data),) = await system_events(engine, "due_set")
@@ -156,9 +156,9 @@ async def test_another_worker_that_knew_less_told_first(engine, owner):
     due = days_ago(2)
     await append(
         engine,
-        [told("received", 1, days_ago(6), due_at=due), told("supplement_requested", 1, days_ago(3), content="x")],
+        [logged("received", 1, days_ago(6), due_at=due), logged("supplement_requested", 1, days_ago(3), content="x")],
     )
-    await append(engine, [told("assigned", 1, days_ago(1))])
+    await append(engine, [logged("assigned", 1, days_ago(1))])
     await work(engine)
     await happened(owner)
     async with driver_session(engine) as link:

@@ -58,9 +58,9 @@ async def all_of(client: httpx.AsyncClient, path: str, **parameters: Any) -> lis
 
 async def put_calendar(api: Served, today: date) -> WorkingCalendar:
     days = {today - timedelta(days=3): DayKind.OFF, today - timedelta(days=9): DayKind.WORKED}
-    told = [{"date": str(on), "kind": kind.value, "source": "x"} for on, kind in days.items()]
+    logged = [{"date": str(on), "kind": kind.value, "source": "x"} for on, kind in days.items()]
     years = sorted({today.year, today.year - 1})
-    answer = await (await api.key()).put("/v1/calendar", json={"days": told, "confirmed_years": years})
+    answer = await (await api.key()).put("/v1/calendar", json={"days": logged, "confirmed_years": years})
     assert answer.status_code == 200, answer.text
     return WorkingCalendar(days, frozenset(years))
 
@@ -116,8 +116,8 @@ async def test_agencies_with_a_week_of_their_own_are_late_by_their_own_days(api:
     today = date.fromisoformat((await asked(client, "/v1/overdue"))["today"])
     calendar = await put_calendar(api, today)
     weeks = {"H51.12": list(range(1, 8)), "H51.13": [today.isoweekday() % 7 + 1]}
-    told = [{"agency": agency, "hours": "07:30-11:30", "weekdays": days} for agency, days in weeks.items()]
-    assert (await client.put("/v1/office-hours", json=told)).status_code == 200
+    logged = [{"agency": agency, "hours": "07:30-11:30", "weekdays": days} for agency, days in weeks.items()]
+    assert (await client.put("/v1/office-hours", json=logged)).status_code == 200
     rows = []
     for number, back in enumerate([*range(-2, 40)] * 4, start=1):
         due_on = today - timedelta(days=back)
@@ -220,8 +220,8 @@ def history(random: Random, number: int, today: date) -> list[dict[str, Any]]:
             "data": {key: value for key, value in data.items() if value is not None},
         }
 
-    told = {"procedure_code": "1.000001", "channel": "direct", "due_at": at(due_on, 16).isoformat()}
-    events = [event("received", received_on, agency_code=random.choice([one for one in AGENCIES if one]), **told)]
+    logged = {"procedure_code": "1.000001", "channel": "direct", "due_at": at(due_on, 16).isoformat()}
+    events = [event("received", received_on, agency_code=random.choice([one for one in AGENCIES if one]), **logged)]
     past = [on for on in (due_on - timedelta(days=n) for n in range(-3, 4)) if received_on < on < today]
     if past and random.random() < 0.4:
         later = at(today + timedelta(days=random.randrange(1, 9)), 16).isoformat()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from tests.support.api import Served
-from tests.support.dossier import APPLICANT, CODE, HISTORY, SOURCE, tell, told
+from tests.support.dossier import APPLICANT, CODE, HISTORY, SOURCE, logged, tell
 from tests.support.lists import api, page
 
 __all__ = ["api"]  # fixtures
@@ -79,8 +79,8 @@ async def test_anomalies_name_their_events(api: Served) -> None:
     await tell(
         api,
         [
-            told(1, "received", "2026-05-12T08:30:00+07:00", procedure_code="7.7", agency_code="H51.99", channel="direct"),
-            told(2, "voided", "2026-05-13T08:30:00+07:00", event_id="77", event_source=SOURCE, reason="x"),
+            logged(1, "received", "2026-05-12T08:30:00+07:00", procedure_code="7.7", agency_code="H51.99", channel="direct"),
+            logged(2, "voided", "2026-05-13T08:30:00+07:00", event_id="77", event_source=SOURCE, reason="x"),
         ],
     )
     answer = await page(await api.key(Permission.DOSSIERS_READ), f"/v1/dossiers/{CODE}")

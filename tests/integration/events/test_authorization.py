@@ -43,9 +43,9 @@ async def bounded(api: Served) -> httpx.AsyncClient:
 
 
 def received(code: str, agency: str, **changes: Any) -> dict[str, Any]:
-    told = event("received", subject=code, **changes)
-    told["data"] = {"procedure_code": "1.005129", "agency_code": agency, "channel": "direct"}
-    return told
+    logged = event("received", subject=code, **changes)
+    logged["data"] = {"procedure_code": "1.005129", "agency_code": agency, "channel": "direct"}
+    return logged
 
 
 def transferred(code: str, agency: str, **changes: Any) -> dict[str, Any]:
@@ -76,8 +76,8 @@ async def test_agencies_outside(api: Served, bounded: httpx.AsyncClient, agency:
 
 
 async def test_without_an_agency_the_code_decides(bounded: httpx.AsyncClient) -> None:
-    told = [event("assigned", subject=code) for code in (OURS, THEIRS, CENTRAL, "000.00.12.H51-180102-0001")]
-    assert await statuses(bounded, *told) == ["accepted", "rejected", "rejected", "accepted"]
+    logged = [event("assigned", subject=code) for code in (OURS, THEIRS, CENTRAL, "000.00.12.H51-180102-0001")]
+    assert await statuses(bounded, *logged) == ["accepted", "rejected", "rejected", "accepted"]
 
 
 async def test_the_present_agency_decides(whole: httpx.AsyncClient, bounded: httpx.AsyncClient) -> None:

@@ -59,7 +59,7 @@ async def log_is_gapless(link) -> int:
 @pytest.fixture(params=[False, True], ids=["looking", "hopeful"], autouse=True)
 def both_ways(request, monkeypatch):
     """Every test here: looking first at what is known, and in the hope that nothing is."""
-    monkeypatch.setattr(event_log, "append", partial(event_log.append, hopeful=request.param))
+    monkeypatch.setattr(event_log, "append", partial(event_log.append, optimistic=request.param))
 
 
 async def test_receipts_come_in_input_order_with_dense_positions(engine):
@@ -133,18 +133,20 @@ async def test_writers_whose_groups_overlap(engine):
     ]
 
     async def write(own: list[list[NewEvent]]) -> list[tuple[NewEvent, Appended]]:
-        told = []
+        logged = []
         async with driver_session(engine) as link:
             for group in own:
-                told += zip(group, await event_log.append(link, TENANT, group), strict=True)
-        return told
+                logged += zip(group, await event_log.append(link, TENANT, group), strict=True)
+        return logged
 
-    told = [pair for pairs in await asyncio.gather(*(write(groups[n::6]) for n in range(6))) for pair in pairs]
+    logged = [pair for pairs in await asyncio.gather(*(write(groups[n::6]) for n in range(6))) for pair in pairs]
     async with driver_session(engine) as link:
         recorded = await log_is_gapless(link)
         log = {row["id"]: row for row in await link.fetch("SELECT id, position, content_hash FROM event_log")}
-    assert sum(answer.outcome is Outcome.ACCEPTED for _, answer in told) == recorded == len({event.id for event, _ in told})
-    for event, answer in told:
+    assert (
+        sum(answer.outcome is Outcome.ACCEPTED for _, answer in logged) == recorded == len({event.id for event, _ in logged})
+    )
+    for event, answer in logged:
         assert answer.position == log[event.id]["position"]
         assert (answer.outcome is Outcome.CONFLICT) == (event.content_hash != log[event.id]["content_hash"])
 

@@ -55,7 +55,7 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
         yield running
 
 
-def told(answer: httpx.Response) -> Any:
+def logged(answer: httpx.Response) -> Any:
     """What a caller sees, without what differs from request to request."""
     bodies = [orjson.loads(line) for line in answer.content.splitlines() if line]
     for body in bodies:
@@ -70,14 +70,14 @@ async def test_both_ways_answer_alike(api: Served, case: str) -> None:
     assert (await admin.post("/v1/events", json=EVENT)).status_code == 202
     short = await admin.post("/v1/events", **CASES[case])
     framework = await admin.post("/v1/events?dry_run=false", **CASES[case])
-    assert told(short) == told(framework)
+    assert logged(short) == logged(framework)
     assert short.headers["x-request-id"]
 
 
 async def test_both_ways_demand_the_scope(api: Served) -> None:
     reader = await api.key(Permission.DOSSIERS_READ)
     short, framework = [await reader.post(f"/v1/events{query}", json=EVENT) for query in ("", "?dry_run=false")]
-    assert told(short) == told(framework)
+    assert logged(short) == logged(framework)
     assert short.status_code == 403
 
 

@@ -9,52 +9,52 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.events import api, event, feed, teller
+from tests.support.events import api, event, feed, writer
 
-__all__ = ["api", "teller"]  # fixtures
+__all__ = ["api", "writer"]  # fixtures
 
 
-async def test_feed_pages(teller: httpx.AsyncClient) -> None:
-    assert await feed(teller) == {"items": [], "next": 0}
-    await teller.post("/v1/events", json=[event() for _ in range(5)])
-    first = await feed(teller, limit=2)
+async def test_feed_pages(writer: httpx.AsyncClient) -> None:
+    assert await feed(writer) == {"items": [], "next": 0}
+    await writer.post("/v1/events", json=[event() for _ in range(5)])
+    first = await feed(writer, limit=2)
     assert ([item["position"] for item in first["items"]], first["next"]) == ([1, 2], 2)
-    rest = await feed(teller, after=first["next"])
+    rest = await feed(writer, after=first["next"])
     assert ([item["position"] for item in rest["items"]], rest["next"]) == ([3, 4, 5], 5)
-    assert await feed(teller, after=5) == {"items": [], "next": 5}
-    assert await feed(teller, after=99) == {"items": [], "next": 99}
-    recorded = [item["recorded_at"] for item in (await feed(teller))["items"]]
+    assert await feed(writer, after=5) == {"items": [], "next": 5}
+    assert await feed(writer, after=99) == {"items": [], "next": 99}
+    recorded = [item["recorded_at"] for item in (await feed(writer))["items"]]
     assert recorded == sorted(recorded)
 
 
-async def test_feed_finds_one(teller: httpx.AsyncClient) -> None:
-    told = event("assigned")
-    await teller.post("/v1/events", json=[event(), told])
-    page = await feed(teller, source=told["source"], id=told["id"])
+async def test_feed_finds_one(writer: httpx.AsyncClient) -> None:
+    logged = event("assigned")
+    await writer.post("/v1/events", json=[event(), logged])
+    page = await feed(writer, source=logged["source"], id=logged["id"])
     assert [item["position"] for item in page["items"]] == [2]
     found = page["items"][0]["event"]
-    assert found == told | {"time": "2018-01-02T01:30:00Z", "datacontenttype": "application/json"}
-    assert (await feed(teller, source=told["source"], id="?"))["items"] == []
-    alone = await teller.get("/v1/events", params={"id": "x"})
+    assert found == logged | {"time": "2018-01-02T01:30:00Z", "datacontenttype": "application/json"}
+    assert (await feed(writer, source=logged["source"], id="?"))["items"] == []
+    alone = await writer.get("/v1/events", params={"id": "x"})
     assert (alone.status_code, alone.json()["errors"][0]["pointer"]) == (422, "/source")
-    nul = await teller.get("/v1/events", params={"id": "x\0", "source": "y"})
+    nul = await writer.get("/v1/events", params={"id": "x\0", "source": "y"})
     assert nul.status_code == 422
 
 
 @pytest.mark.parametrize(
     "parameters", [{"after": -1}, {"after": 2**63}, {"limit": 0}, {"limit": 1001}, {"wait": 31}, {"after": "x"}]
 )
-async def test_feed_parameters(teller: httpx.AsyncClient, parameters: dict[str, Any]) -> None:
-    answer = await teller.get("/v1/events", params=parameters)
+async def test_feed_parameters(writer: httpx.AsyncClient, parameters: dict[str, Any]) -> None:
+    answer = await writer.get("/v1/events", params=parameters)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{next(iter(parameters))}")
 
 
-async def test_feed_waits_and_wakes_at_once(teller: httpx.AsyncClient) -> None:
+async def test_feed_waits_and_wakes_at_once(writer: httpx.AsyncClient) -> None:
     started = time.perf_counter()
-    assert await feed(teller, wait=0.3) == {"items": [], "next": 0}
+    assert await feed(writer, wait=0.3) == {"items": [], "next": 0}
     assert 0.25 < time.perf_counter() - started < 5
-    waiting = asyncio.create_task(feed(teller, wait=20))
+    waiting = asyncio.create_task(feed(writer, wait=20))
     await asyncio.sleep(0.1)
-    await teller.post("/v1/events", json=event())
+    await writer.post("/v1/events", json=event())
     page = await asyncio.wait_for(waiting, 5)
     assert page["next"] == 1

@@ -10,30 +10,30 @@ import pytest
 
 from shared.events.cloudevents import decoding
 from tests.support.api import Served
-from tests.support.events import JSON, LINES, api, event, head, lines, read_lines, teller
+from tests.support.events import JSON, LINES, api, event, head, lines, read_lines, writer
 
-__all__ = ["api", "teller"]
+__all__ = ["api", "writer"]
 
 WILD_NUMBERS = [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"9" * 401, b"9" * 5000]
 
 
 def wild(number: bytes, place: str) -> bytes:
-    told = event()
-    told["data"]["flags"] = {}
-    (told if place == "envelope" else told["data"] if place == "data" else told["data"]["flags"])["wild"] = "?"
-    return orjson.dumps(told).replace(b'"?"', number)
+    logged = event()
+    logged["data"]["flags"] = {}
+    (logged if place == "envelope" else logged["data"] if place == "data" else logged["data"]["flags"])["wild"] = "?"
+    return orjson.dumps(logged).replace(b'"?"', number)
 
 
 @pytest.mark.parametrize("number", WILD_NUMBERS)
 @pytest.mark.parametrize("place", ["envelope", "data", "flags"])
 async def test_a_number_that_is_none_is_refused_alone(
-    api: Served, teller: httpx.AsyncClient, number: bytes, place: str
+    api: Served, writer: httpx.AsyncClient, number: bytes, place: str
 ) -> None:
     spoilt = wild(number, place)
     for body in (spoilt, b'{"a":%b}' % number, number):
-        assert (await teller.post("/v1/events", content=body, headers=JSON)).status_code in {400, 422}
+        assert (await writer.post("/v1/events", content=body, headers=JSON)).status_code in {400, 422}
     first, second = orjson.dumps(event()), orjson.dumps(event())
-    *receipts, sums = read_lines(await teller.post("/v1/events", content=b"\n".join([first, spoilt, second]), headers=LINES))
+    *receipts, sums = read_lines(await writer.post("/v1/events", content=b"\n".join([first, spoilt, second]), headers=LINES))
     assert (sums["accepted"], sums["rejected"]) == (2, 1)
     assert (receipts[0]["line"], receipts[0]["status"]) == (2, "rejected")
     assert receipts[0]["problem"]["status"] in {400, 422}
@@ -41,39 +41,39 @@ async def test_a_number_that_is_none_is_refused_alone(
 
 
 @pytest.mark.parametrize("number", WILD_NUMBERS[:-1])
-async def test_a_number_that_is_none_spoils_no_array(api: Served, teller: httpx.AsyncClient, number: bytes) -> None:
+async def test_a_number_that_is_none_spoils_no_array(api: Served, writer: httpx.AsyncClient, number: bytes) -> None:
     spoilt, good = wild(number, "data"), event(subject="H51.12-180102-00123")
     body = b"[" + b",".join([spoilt, orjson.dumps(good), spoilt]) + b"]"
-    answer = await teller.post("/v1/events", content=body, headers=JSON)
+    answer = await writer.post("/v1/events", content=body, headers=JSON)
     assert (answer.status_code, answer.json()["accepted"], answer.json()["rejected"]) == (202, 1, 2)
     refused = answer.json()["results"][0]
     assert refused["id"] == orjson.loads(spoilt.replace(number, b"1"))["id"]
     assert refused["problem"]["errors"][0]["pointer"] == "/data/wild"
-    assert (await teller.post("/v1/events", json=good)).json()["status"] == "duplicate", "stored as it was told"
+    assert (await writer.post("/v1/events", json=good)).json()["status"] == "duplicate", "stored as it was told"
 
 
-async def test_a_deep_item_spoils_no_array(api: Served, teller: httpx.AsyncClient) -> None:
+async def test_a_deep_item_spoils_no_array(api: Served, writer: httpx.AsyncClient) -> None:
     deep = b"[" * 400 + b"]" * 400
-    answer = await teller.post("/v1/events", content=b"[" + deep + b"," + orjson.dumps(event()) + b"]", headers=JSON)
+    answer = await writer.post("/v1/events", content=b"[" + deep + b"," + orjson.dumps(event()) + b"]", headers=JSON)
     assert (answer.status_code, answer.json()["accepted"], answer.json()["rejected"]) == (202, 1, 1)
     headers = {f"ce-{name}": value for name, value in event("assigned").items() if name != "data"}
-    assert (await teller.post("/v1/events", content=deep, headers=headers)).status_code == 400
+    assert (await writer.post("/v1/events", content=deep, headers=headers)).status_code == 400
     assert await head(api) == 1
 
 
 async def test_a_fault_of_ours_at_one_event_stops_no_other(
-    api: Served, teller: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api: Served, writer: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spoilt, real = event(), decoding._recorded
 
-    def recorded(told: Any, key: bytes) -> Any:
-        if told.id == spoilt["id"]:
+    def recorded(logged: Any, key: bytes) -> Any:
+        if logged.id == spoilt["id"]:
             raise ZeroDivisionError
-        return real(told, key)
+        return real(logged, key)
 
     monkeypatch.setattr(decoding, "_recorded", recorded)
-    *receipts, sums = read_lines(await teller.post("/v1/events", content=lines(event(), spoilt, event()), headers=LINES))
+    *receipts, sums = read_lines(await writer.post("/v1/events", content=lines(event(), spoilt, event()), headers=LINES))
     assert (sums["accepted"], sums["rejected"]) == (2, 1)
     assert (receipts[0]["line"], receipts[0]["problem"]["status"]) == (2, 500)
-    assert (await teller.post("/v1/events", json=[spoilt, event()])).json()["accepted"] == 1
-    assert (await teller.post("/v1/events", json=spoilt)).status_code == 500
+    assert (await writer.post("/v1/events", json=[spoilt, event()])).json()["accepted"] == 1
+    assert (await writer.post("/v1/events", json=spoilt)).status_code == 500

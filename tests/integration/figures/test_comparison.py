@@ -102,11 +102,11 @@ async def test_pooled_and_mean_of_units(api: Served) -> None:
         parts = {key: (one["resolved.early"] + one["resolved.on_time"], one["resolved.late"]) for key, one in sums.items()}
         rates = [Fraction(good, good + late) for key, (good, late) in parts.items() if good + late and key != "unknown"]
         mean = sum(rates, Fraction()) / len(rates)
-        told = found["mean_of_units"]["resolved_on_time"]
-        assert (told["value"], told["units"]) == (percent(mean.numerator, mean.denominator), len(rates))
+        logged = found["mean_of_units"]["resolved_on_time"]
+        assert (logged["value"], logged["units"]) == (percent(mean.numerator, mean.denominator), len(rates))
         good, late = (sum(part[n] for part in parts.values()) for n in (0, 1))
         assert found["pooled"]["resolved_on_time"]["value"] == percent(good, good + late)
-        assert told["value"] != found["pooled"]["resolved_on_time"]["value"]
+        assert logged["value"] != found["pooled"]["resolved_on_time"]["value"]
 
 
 async def test_rights_and_bad_parameters(api: Served) -> None:

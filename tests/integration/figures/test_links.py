@@ -131,10 +131,10 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
         await put(admin, "procedures", [*procedures, {"code": "1.000009", "name": "x", "has_fee": True}])
         await put(admin, "calendar", {"days": [], "confirmed_years": [2022, 2023]})
         chance = random.Random("links")
-        told: dict[tuple[str, str], Any] = {}
+        logged: dict[tuple[str, str], Any] = {}
         for posted in seeded_tenant("links", 120, longest=9):
-            told.setdefault((posted["source"], posted["id"]), posted)
-        await append(api.engine, [new_event(decorated(posted, chance)) for posted in told.values()])
+            logged.setdefault((posted["source"], posted["id"]), posted)
+        await append(api.engine, [new_event(decorated(posted, chance)) for posted in logged.values()])
         await project(api.engine)
         await acknowledge(api, chance)
         api.app.state.context.catalogues.forget(TENANT)

@@ -96,8 +96,8 @@ async def test_without_postgres_it_is_alive_and_not_ready(database_url: str, red
 
 async def test_metrics_speak_of_counts_only(api: Served) -> None:
     writer = await api.key(Permission.EVENTS_WRITE)
-    told = {**RECEIVED, "data": {**RECEIVED["data"], "applicant": {"kind": "citizen", "name": "Nguyễn Văn An"}}}  # type: ignore[dict-item]
-    assert (await writer.post("/v1/events", json=told)).status_code == 202
+    logged = {**RECEIVED, "data": {**RECEIVED["data"], "applicant": {"kind": "citizen", "name": "Nguyễn Văn An"}}}  # type: ignore[dict-item]
+    assert (await writer.post("/v1/events", json=logged)).status_code == 202
     text = (await api.client(None).get("/metrics")).text
     assert 'motcua_log_events{tenant="H51"} 1.0' in text
     assert 'motcua_projection_waiting_events{tenant="H51"} 1.0' in text

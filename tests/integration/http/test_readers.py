@@ -67,9 +67,9 @@ class Paused:
 async def test_posts_reads_and_health_go_on_while_heavy_questions_have_all_places(
     api: Served, monkeypatch: pytest.MonkeyPatch, tasks: list[asyncio.Task[Any]]
 ) -> None:
-    teller = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
-    told = event()
-    assert (await teller.post("/v1/events", json=told)).status_code == 202
+    writer = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
+    logged = event()
+    assert (await writer.post("/v1/events", json=logged)).status_code == 202
     paused = Paused(monkeypatch)
     askers = [await api.key(Permission.STATS_READ) for _ in range(3)]
     asked = "/v1/stats/summary?period=2018&as_of=2020-01-01"
@@ -84,7 +84,7 @@ async def test_posts_reads_and_health_go_on_while_heavy_questions_have_all_place
     assert (await fresh.post("/v1/events", json=event())).status_code == 202
     assert (await fresh.post("/v1/events?dry_run=true", json=event())).status_code == 202
     assert (await restricted.post("/v1/events", json=event("assigned"))).status_code in {202, 403, 422}
-    assert (await fresh.get(f"/v1/dossiers/{told['subject']}")).status_code == 200
+    assert (await fresh.get(f"/v1/dossiers/{logged['subject']}")).status_code == 200
     assert (await fresh.get("/v1/stats/summary?period=2018")).status_code == 200
     # all of these came while the heavy ones were in the middle
     assert not any(task.done() for task in asking)
@@ -270,12 +270,12 @@ async def test_what_waits_costs_as_many_statements_for_one_as_for_many(api: Serv
 
 
 async def test_feeds_ask_when_there_is_something_for_them(api: Served) -> None:
-    teller = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
-    waiting = [asyncio.create_task(feed(teller, after=0, wait=25)) for _ in range(20)]
+    writer = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
+    waiting = [asyncio.create_task(feed(writer, after=0, wait=25)) for _ in range(20)]
     context = api.app.state.context
     await until(lambda: context.polls.taken == 20)
     with written_down(context.engine) as said:
-        await teller.post("/v1/events", json=event())
+        await writer.post("/v1/events", json=event())
         async with asyncio.timeout(PATIENCE):
             pages = await asyncio.gather(*waiting)
     assert {page["next"] for page in pages} == {1}
@@ -344,9 +344,9 @@ async def test_a_watch_goes_on_after_its_connection_broke(api: Served, monkeypat
             raise ConnectionResetError
         return await look(*arguments)
 
-    teller = await api.key()
-    waiting = asyncio.create_task(feed(teller, after=0, wait=30))
-    streaming = asyncio.create_task(teller.get("/v1/stream?seconds=8"))
+    writer = await api.key()
+    waiting = asyncio.create_task(feed(writer, after=0, wait=30))
+    streaming = asyncio.create_task(writer.get("/v1/stream?seconds=8"))
     context = api.app.state.context
     await until(lambda: context.polls.taken == context.streams.taken == 1)
     monkeypatch.setattr(watcher, "progress", failing)
@@ -357,7 +357,7 @@ async def test_a_watch_goes_on_after_its_connection_broke(api: Served, monkeypat
         )
     assert ended
     await until(lambda: failures == 0)
-    assert (await teller.post("/v1/events", json=event())).status_code == 202
+    assert (await writer.post("/v1/events", json=event())).status_code == 202
     async with asyncio.timeout(PATIENCE):
         assert (await waiting)["next"] == 1
         assert (await streaming).text.startswith("event: figures")

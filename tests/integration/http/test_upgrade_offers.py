@@ -104,8 +104,8 @@ async def test_the_api_takes_what_comes_with_an_offer(api: int) -> None:
 
 
 async def test_the_api_takes_it_in_pieces_and_one_behind_the_other(api: int) -> None:
-    told = [event() for _ in range(60)]
-    posts = [raw("POST", "/v1/events", "length", orjson.dumps(one), JSON | KEY) for one in told]
+    logged = [event() for _ in range(60)]
+    posts = [raw("POST", "/v1/events", "length", orjson.dumps(one), JSON | KEY) for one in logged]
     async with connected(api) as connection:
         for head, body in posts[:20]:
             whole = head + body
@@ -116,7 +116,7 @@ async def test_the_api_takes_it_in_pieces_and_one_behind_the_other(api: int) -> 
             assert (await connection.answer()).status == 202
         await connection.say(b"".join(head + body for head, body in posts[20:]))
         answers = [await connection.answer() for _ in posts[20:]]
-    assert [(answer.status, answer.json["id"]) for answer in answers] == [(202, one["id"]) for one in told[20:]]
+    assert [(answer.status, answer.json["id"]) for answer in answers] == [(202, one["id"]) for one in logged[20:]]
 
 
 async def test_the_portal_takes_what_comes_with_an_offer(portal: int) -> None:
@@ -140,14 +140,14 @@ async def test_heads_are_bounded_by_both(api: int, portal: int) -> None:
             assert await connection.end() == b""
 
 
-def from_java(port: int, *told: tuple[str, str, str, bytes, dict[str, str], int]) -> list[tuple[int, Any]]:
+def from_java(port: int, *logged: tuple[str, str, str, bytes, dict[str, str], int]) -> list[tuple[int, Any]]:
     """What Java's HttpClient is answered: one after the other, then all at once."""
     plan = [
         "\t".join(
             [method, f"http://127.0.0.1:{port}{path}", how, base64.b64encode(body).decode()]
             + [part for header in headers.items() for part in header]
         )
-        for method, path, how, body, headers, _ in told
+        for method, path, how, body, headers, _ in logged
     ]
     assert shutil.which("javac"), "there is no JDK on the PATH, and REQUIRE_JDK is set"
     done = subprocess.run(
@@ -160,14 +160,14 @@ def from_java(port: int, *told: tuple[str, str, str, bytes, dict[str, str], int]
 
 @needs_jdk
 async def test_java_tells_the_api(api: int) -> None:
-    told = [(method, path, how, body, headers | KEY, status) for method, path, how, body, headers, status in requests()]
-    answers = await asyncio.to_thread(from_java, api, *told)
-    assert [status for status, _ in answers] == [status for *_, status in told] * 2
+    logged = [(method, path, how, body, headers | KEY, status) for method, path, how, body, headers, status in requests()]
+    answers = await asyncio.to_thread(from_java, api, *logged)
+    assert [status for status, _ in answers] == [status for *_, status in logged] * 2
     assert orjson.loads(answers[1][1])["status"] == "accepted"
 
 
 @needs_jdk
 async def test_java_tells_the_portal(portal: int) -> None:
-    told = [("POST", "/mapi/login", how, LOGIN, ROUTED, 200) for how in ("length", "stream", "asked")]
-    answers = await asyncio.to_thread(from_java, portal, *told)
+    logged = [("POST", "/mapi/login", how, LOGIN, ROUTED, 200) for how in ("length", "stream", "asked")]
+    answers = await asyncio.to_thread(from_java, portal, *logged)
     assert [(status, orjson.loads(body)["error_code"]) for status, body in answers] == [(200, "0")] * 6

@@ -28,8 +28,8 @@ async def test_one_of_several_types_is_one_error_with_every_choice(api: Served) 
         ("/v1/stats/summary/dossiers?period=2024-03&figure=foo", "/figure", [*Figure, *RatePart]),
         ("/v1/stats/anomalies/dossiers?anomaly=foo", "/anomaly", [*AnomalyCode, "any", "all"]),
     ):
-        ((told, code, detail),) = await errors(api, path)
-        assert (told, code) == (pointer, "choice")
+        ((logged, code, detail),) = await errors(api, path)
+        assert (logged, code) == (pointer, "choice")
         assert all(f"'{choice}'" in detail for choice in choices)
         assert detail.count(" or ") == 1
 
@@ -84,6 +84,6 @@ async def test_received_to_is_not_before_received_from(api: Served) -> None:
     ],
 )
 async def test_details_are_vietnamese_where_asked(api: Served, path: str, detail: str) -> None:
-    told = await errors(api, path, **{"accept-language": "vi"})
-    assert told[0][2].startswith(detail)
-    assert " or " not in told[0][2]
+    logged = await errors(api, path, **{"accept-language": "vi"})
+    assert logged[0][2].startswith(detail)
+    assert " or " not in logged[0][2]

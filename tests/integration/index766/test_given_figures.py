@@ -28,14 +28,14 @@ async def test_given_figures(api: Served) -> None:
 
     before = await index()
     assert (before["5.2"]["standing"], before["5.2"]["value"], before["5.2"]["points"]) == ("no_data", None, None)
-    told = [
+    logged = [
         {"indicator": "5.2", "numerator": 182, "denominator": 247, **paper},
         {"indicator": "5.3", "numerator": 137, "denominator": 247, **paper},
         {"indicator": "5.4", "numerator": 144_574, "denominator": 184_513, **paper},
         {"indicator": "1.4", "denominator": 40, **paper},
     ]
-    assert (await admin.put("/v1/indices/766/inputs", json=told)).json()["written"] == 4
-    assert (await admin.put("/v1/indices/766/inputs", json=told)).json()["unchanged"] == 4
+    assert (await admin.put("/v1/indices/766/inputs", json=logged)).json()["written"] == 4
+    assert (await admin.put("/v1/indices/766/inputs", json=logged)).json()["unchanged"] == 4
     found = await index()
     assert {id_: (found[id_]["value"], found[id_]["points"]) for id_ in ("5.2", "5.3", "5.4", "1.4")} == {
         "5.2": ("73.68", "4.42"),
@@ -51,7 +51,7 @@ async def test_given_figures(api: Served) -> None:
     assert (await index(channel="online"))["5.2"]["standing"] == "no_data"
     assert (await index(to="2026-03-30"))["5.2"]["standing"] == "no_data"
     # a new version counts, the earlier one is kept
-    assert (await admin.put("/v1/indices/766/inputs", json=[{**told[0], "numerator": 247}])).json()["written"] == 1
+    assert (await admin.put("/v1/indices/766/inputs", json=[{**logged[0], "numerator": 247}])).json()["written"] == 1
     assert (await index())["5.2"]["points"] == "6.00"
     async with driver_session(api.engine) as link:
         assert await link.fetchval("SELECT count(*) FROM index_input WHERE tenant = 'H51'") == 5
@@ -117,8 +117,8 @@ async def test_a_given_figure_is_corrected_and_withdrawn_and_every_version_stays
         answer = await admin.get("/v1/indices/766", params={**period, **asked})
         return next(one["value"] for one in answer.json()["indicators"] if one["id"] == "5.2")
 
-    async def put(**told: Any) -> dict[str, Any]:
-        answer = await admin.put("/v1/indices/766/inputs", json=[item | told])
+    async def put(**logged: Any) -> dict[str, Any]:
+        answer = await admin.put("/v1/indices/766/inputs", json=[item | logged])
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -128,12 +128,12 @@ async def test_a_given_figure_is_corrected_and_withdrawn_and_every_version_stays
     for wrong in ({}, {"withdrawn": True, "denominator": 4}, {"numerator": 1}):
         assert (await admin.put("/v1/indices/766/inputs", json=[item | wrong])).status_code == 422, wrong
     instants = []
-    for told in (
+    for logged in (
         {"numerator": 1, "denominator": 4},
         {"numerator": 2, "denominator": 4},
         {"withdrawn": True, "source": "13"},
     ):
-        await put(**told)
+        await put(**logged)
         async with driver_session(api.engine) as link:
             instants.append((await link.fetchval("SELECT clock_timestamp()")).isoformat())
     assert (await put(withdrawn=True, source="13"))["unchanged"] == 1

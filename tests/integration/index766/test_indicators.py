@@ -1,4 +1,4 @@
-"""The index over HTTP against a brute-force reckoning over folded dossiers."""
+"""The index over HTTP against a brute-force computation over folded dossiers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["api"]  # fixtures
 async def load(api: Served, seed: int, number: int) -> dict[str, Dossier]:
     random = Random(seed)
     seen: set[tuple[str, str]] = set()
-    told = []
+    logged = []
     for posted in seeded_tenant(f"index{seed}", number, longest=9):
         if (posted["source"], posted["id"]) not in seen:
             seen.add((posted["source"], posted["id"]))
-            told.append(new_event(decorated(posted, random)))
-    await append(api.engine, told)
+            logged.append(new_event(decorated(posted, random)))
+    await append(api.engine, logged)
     await project(api.engine)
     async with driver_session(api.engine) as link:
         log = await event_log.read_after(link, TENANT, 0, 1_000_000)

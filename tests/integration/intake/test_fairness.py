@@ -90,11 +90,11 @@ async def test_a_question_is_under_way_until_its_answer_begins(
     api: Served, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     client = await api.key()
-    turnstile = api.app.state.context.turnstile
+    fairness = api.app.state.context.fairness
     asked, answered = [], []
-    ask, answer = turnstile.asked, turnstile.answered
-    monkeypatch.setattr(turnstile, "asked", lambda: asked.append(ask()) or asked[-1])
-    monkeypatch.setattr(turnstile, "answered", lambda question: answered.append(question) or answer(question))
+    ask, answer = fairness.asked, fairness.answered
+    monkeypatch.setattr(fairness, "asked", lambda: asked.append(ask()) or asked[-1])
+    monkeypatch.setattr(fairness, "answered", lambda question: answered.append(question) or answer(question))
     await client.get(path)
     assert len(asked) == 1
     assert set(answered) == set(asked)
@@ -107,8 +107,8 @@ async def test_a_bulk_waits_for_a_question_that_is_under_way(api: Served, monkey
     monkeypatch.setattr(turnstile_module, "LONGEST_QUESTION_SECONDS", 3600.0)
     client = await api.key()
     begun, release = asyncio.Event(), asyncio.Event()
-    turnstile = api.app.state.context.turnstile
-    turnstile._patience = 3600.0  # as much as it has had time to gather
+    fairness = api.app.state.context.fairness
+    fairness._patience = 3600.0  # as much as it has had time to gather
 
     async def slow(*_arguments: Any, **_options: Any) -> Any:
         begun.set()

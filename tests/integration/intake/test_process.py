@@ -97,8 +97,8 @@ async def test_a_body_of_200_mb_is_refused_and_memory_stays(database_url: str, t
                 for _ in range(total // 2**20):
                     yield b" " * 2**20
 
-            told = await http.post("/v1/events", content=endless(size), headers=json | {"content-length": str(size)})
-            assert (told.status_code, told.json()["type"]) == (413, "urn:motcua:problem:too_large")
+            logged = await http.post("/v1/events", content=endless(size), headers=json | {"content-length": str(size)})
+            assert (logged.status_code, logged.json()["type"]) == (413, "urn:motcua:problem:too_large")
             chunked = await http.post("/v1/events", content=endless(size), headers=json)
             assert chunked.status_code == 413
             assert psutil.Process(process.pid).memory_info().rss < memory + 120 * 2**20
@@ -154,8 +154,8 @@ async def test_memory_is_flat_while_lines_stream(database_url: str, tmp_path: Pa
 
 
 async def test_a_cut_upload_is_sent_again(database_url: str, tmp_path: Path, link: asyncpg.Connection) -> None:
-    told = [event("assigned") for _ in range(9_000)]
-    body = lines(*told)
+    logged = [event("assigned") for _ in range(9_000)]
+    body = lines(*logged)
     with api_process(database_url, tmp_path) as (_, url, _log):
         head = (
             "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev-admin-key\r\n"
@@ -177,15 +177,15 @@ async def test_a_cut_upload_is_sent_again(database_url: str, tmp_path: Path, lin
         sums = orjson.loads(answer.content.splitlines()[-1])
         assert sums["accepted"] + sums["duplicates"] == 9_000
         assert sums["duplicates"] >= len(kept)
-        assert await recorded(link) == [one["id"] for one in told]
+        assert await recorded(link) == [one["id"] for one in logged]
 
 
 async def test_a_client_that_hangs_up_is_recorded(database_url: str, tmp_path: Path, link: asyncpg.Connection) -> None:
     with api_process(database_url, tmp_path) as (_, url, log):
         async with client(url) as http:
             await http.get("/v1/whoami")
-            told = [event() for _ in range(20)]
-            for one in told:
+            logged = [event() for _ in range(20)]
+            for one in logged:
                 body = orjson.dumps(one)
                 head = (
                     "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev-admin-key\r\n"
@@ -199,7 +199,7 @@ async def test_a_client_that_hangs_up_is_recorded(database_url: str, tmp_path: P
                 if len(await recorded(link)) == 20:
                     break
                 await asyncio.sleep(0.1)
-            assert set(await recorded(link)) == {one["id"] for one in told}
+            assert set(await recorded(link)) == {one["id"] for one in logged}
             # half a body is no event
             _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
             writer.write(head.encode() + orjson.dumps(event())[:50])
@@ -236,8 +236,8 @@ async def test_a_stopped_process_holds_nobody_up(database_url: str, tmp_path: Pa
         async with client(url) as http, client(other_url) as other:
             await http.get("/v1/whoami")
             await other.get("/v1/whoami")
-            told = [event() for _ in range(300)]
-            burst = [asyncio.create_task(http.post("/v1/events", json=one)) for one in told]
+            logged = [event() for _ in range(300)]
+            burst = [asyncio.create_task(http.post("/v1/events", json=one)) for one in logged]
             await asyncio.sleep(0.15)
             first.send_signal(signal.SIGSTOP)
             started = time.monotonic()
@@ -292,12 +292,12 @@ async def test_postgresql_restarts(own_postgres: Postgres, tmp_path: Path) -> No
                 assert (await http.post("/v1/events", json=event())).status_code == 202
                 # an upload under way waits for it
                 own_postgres.wait_ready(process)
-                told = [event("assigned") for _ in range(6_000)]
+                logged = [event("assigned") for _ in range(6_000)]
 
                 async def body() -> AsyncIterator[bytes]:
                     nonlocal process
                     for start in range(0, 6_000, 1_000):
-                        yield lines(*told[start : start + 1_000])
+                        yield lines(*logged[start : start + 1_000])
                         if start == 3_000:
                             await asyncio.to_thread(own_postgres.stop, process)
                             process = own_postgres.start()
@@ -312,17 +312,17 @@ async def test_postgresql_restarts(own_postgres: Postgres, tmp_path: Path) -> No
                         "items"
                     ]
                 ]
-                assert feed[-6_000:] == [one["id"] for one in told]
+                assert feed[-6_000:] == [one["id"] for one in logged]
             assert '"request_failed"' not in log.read_text()
     finally:
         own_postgres.stop(process)
 
 
 async def test_motcua_import(database_url: str, tmp_path: Path, link: asyncpg.Connection) -> None:
-    told = [event("assigned") for _ in range(50)]
+    logged = [event("assigned") for _ in range(50)]
     plain, packed = tmp_path / "events.ndjson", tmp_path / "events.ndjson.gz"
-    plain.write_bytes(lines(*told[:30], event(subject="?")))
-    packed.write_bytes(gzip.compress(lines(*told)))
+    plain.write_bytes(lines(*logged[:30], event(subject="?")))
+    packed.write_bytes(gzip.compress(lines(*logged)))
 
     def run(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "services.cli", "import", "--api", url, *arguments]
@@ -339,4 +339,4 @@ async def test_motcua_import(database_url: str, tmp_path: Path, link: asyncpg.Co
         assert second.stdout.splitlines() == ["accepted: 20", "duplicates: 30", "rejected: 0", "last_position: 50"]
         refused = await asyncio.to_thread(run, url, str(packed), "--key", "wrong")
         assert (refused.returncode, "401" in refused.stderr) == (1, True)
-    assert await recorded(link) == [one["id"] for one in told]
+    assert await recorded(link) == [one["id"] for one in logged]

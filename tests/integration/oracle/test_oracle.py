@@ -44,11 +44,11 @@ async def test_a_messy_tenant_is_answered_exactly(api: Served, case: int, monkey
         monkeypatch.setattr(projector_module, "LEAST_LIMIT", 1)
         monkeypatch.setattr(projector_module, "FIRST_LIMIT", 40)
         monkeypatch.setattr(projector_module, "LARGEST_LIMIT", 80)
-    told = seeded_tenant(seed, DOSSIERS, http=True)
+    logged = seeded_tenant(seed, DOSSIERS, http=True)
     stack = await stack_of(api, "H51")
-    await stack.tell(told, chance, most=max(60, DOSSIERS))
+    await stack.tell(logged, chance, most=max(60, DOSSIERS))
     await stack.project()
-    judge = Judge(stack, told, seed)
+    judge = Judge(stack, logged, seed)
     await judge.log(stack)
     await judge.every_dossier()
     await judge.whole_list()
@@ -66,7 +66,7 @@ async def test_a_messy_tenant_is_answered_exactly(api: Served, case: int, monkey
 _CODES = itertools.cycle(TENANTS)
 
 
-@given(told=tenants(http=True), seed=st.integers(0, 2**32))
+@given(logged=tenants(http=True), seed=st.integers(0, 2**32))
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -74,15 +74,15 @@ _CODES = itertools.cycle(TENANTS)
     derandomize="ORACLE_EXAMPLES" not in os.environ,
     phases=[*SHRINKING, Phase.explicit, Phase.reuse, Phase.generate],
 )
-async def test_any_few_dossiers_are_answered_exactly(api: Served, told: list[Event], seed: int) -> None:
+async def test_any_few_dossiers_are_answered_exactly(api: Served, logged: list[Event], seed: int) -> None:
     """Small and shrinkable: each example is a province of its own, beside all the others in one database."""
     code = next(_CODES)
     chance = random.Random(seed)
-    told = [of_tenant(event, code) for event in told]
+    logged = [of_tenant(event, code) for event in logged]
     stack = await stack_of(api, code)
-    await stack.tell(told, chance, most=5)
+    await stack.tell(logged, chance, most=5)
     await stack.project()
-    judge = Judge(stack, told, seed)
+    judge = Judge(stack, logged, seed)
     await judge.log(stack)
     await judge.every_dossier()
     await judge.whole_list()

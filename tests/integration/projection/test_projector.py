@@ -52,7 +52,7 @@ def received(code: str, id_: str = "1", *, agency: str = "H51.12"):
     )
 
 
-def told(name: str, code: str, id_: str, time: str = "2022-05-13T08:00:00Z", **data):
+def logged(name: str, code: str, id_: str, time: str = "2022-05-13T08:00:00Z", **data):
     return new_event(event(name, code, time, "urn:t", f"{code}/{id_}", **data))
 
 
@@ -101,16 +101,16 @@ async def test_any_arrival_order_gives_the_same(engine):
 async def test_several_workers_count_once(engine, monkeypatch, workers):
     small_batches(monkeypatch, 20)
     events = messy(f"several {workers}", 100)
-    pumps = []
+    loops = []
     for _ in range(workers):
         projector = Projector(engine)
-        pumps.append(TenantLoop("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02))
-    runs = [asyncio.create_task(pump.run()) for pump in pumps]
+        loops.append(TenantLoop("p", find=projector.tenants, work=projector.work, sweep_seconds=0.02))
+    runs = [asyncio.create_task(pump.run()) for pump in loops]
     for part in parts(events, 3):
         await append(engine, part)
-        pumps[0].ring(TENANT)
+        loops[0].ring(TENANT)
     await until_counted(engine)
-    for pump in pumps:
+    for pump in loops:
         await pump.stop(5)
     await asyncio.gather(*runs)
     await assert_all_counted(engine)
@@ -186,7 +186,7 @@ async def test_a_poisoned_dossier_harms_no_other_and_is_tried_a_few_times(engine
         assert await cursor.tenants_with_work(link) == []
 
         # its next event, on demand, and a mended program
-        await append(engine, [told("assigned", "H51-220512-0002", "2")])
+        await append(engine, [logged("assigned", "H51-220512-0002", "2")])
         await project(engine, poisoned)
         assert await link.fetchval("SELECT position FROM projection_failure") == 4
         assert await cursor.retry(link, TENANT, await queue.clock(link)) == 1
@@ -200,10 +200,10 @@ async def test_a_poisoned_dossier_keeps_what_it_had(engine):
     await append(engine, [received("H51-220512-0002")])
     await project(engine)
     before = await stored_sums(engine)
-    await append(engine, [told("processed", "H51-220512-0002", "2", outcome="approved")])
+    await append(engine, [logged("processed", "H51-220512-0002", "2", outcome="approved")])
     await project(engine, Projector(engine, faults=faults(poison_dossier=".*")))
     assert await stored_sums(engine) == before
-    await append(engine, [told("returned", "H51-220512-0002", "3", method="direct")])
+    await append(engine, [logged("returned", "H51-220512-0002", "3", method="direct")])
     await project(engine)
     await assert_all_counted(engine)
 
@@ -234,12 +234,14 @@ async def test_a_date_that_nobody_can_read_sets_its_dossier_aside_alone(engine):
             lag = await cursor.lag(link, TENANT)
             assert lag.position == lag.head
         # once more, with the next events of others in the same batch as its own
-        await append(engine, [told("assigned", code, "2") for code in codes[15:18]])
+        await append(engine, [logged("assigned", code, "2") for code in codes[15:18]])
 
 
 async def test_a_void_that_waited_for_another_dossiers_event_is_told_apart_when_it_arrives(engine):
     one, other = "H51-220512-0001", "H51-220512-0002"
-    await append(engine, [received(one), told("voided", one, "v", event_id=f"{other}/1", event_source="urn:t", reason="x")])
+    await append(
+        engine, [received(one), logged("voided", one, "v", event_id=f"{other}/1", event_source="urn:t", reason="x")]
+    )
     await project(engine)
     assert "void_waiting" in (await stored_rows(engine))[one].anomalies
     await append(engine, [received(other)])
@@ -253,7 +255,7 @@ async def test_a_void_that_waited_for_another_dossiers_event_is_told_apart_when_
 async def test_a_void_waits_for_an_event_of_the_batch_read_ahead(engine, monkeypatch):
     small_batches(monkeypatch, 1)  # the batch with the event is read while the batch with the void is being written
     one, other = "H51-220512-0001", "H51-220512-0002"
-    void = told("voided", one, "v", event_id=f"{other}/1", event_source="urn:t", reason="x")
+    void = logged("voided", one, "v", event_id=f"{other}/1", event_source="urn:t", reason="x")
     await append(engine, [void, received(other), received(one)])
     await project(engine)
     assert "void_elsewhere" in (await stored_rows(engine))[one].anomalies

@@ -21,7 +21,7 @@ from shared.projection.store import sql_rows
 from shared.projection.store.dossier_rows import DossierRow, row_of
 from shared.projection.store.sql_rows import PathOutcomes
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, Tenant
-from tests.support.histories.history import CODE, REQUIRED, told
+from tests.support.histories.history import CODE, REQUIRED, logged
 from tests.support.histories.random_history import histories
 
 FIRST = datetime(2022, 5, 11, 17, tzinfo=UTC)  # a local midnight
@@ -46,7 +46,7 @@ class Life:
             self.now += timedelta(hours=self.draw(st.sampled_from(HOURS)), microseconds=self.draw(st.integers(0, 1)))
         number = len(self.events)
         source = SYSTEM_SOURCE if name == "due_set" else "s"
-        event = told(name, at or self.now, f"e{number}", source=source, **{**REQUIRED.get(name, {}), **data})
+        event = logged(name, at or self.now, f"e{number}", source=source, **{**REQUIRED.get(name, {}), **data})
         self.events.append(event)
         return event
 
@@ -146,7 +146,7 @@ class Log:
     """A log that holds some dossiers for a moment, each at the position of its number."""
 
     link: asyncpg.Connection
-    courses: PathOutcomes = field(default_factory=PathOutcomes)
+    known_paths: PathOutcomes = field(default_factory=PathOutcomes)
 
     async def plain(self, lives: Lives) -> dict[str, DossierRow]:
         """The rows of the plain ones, by code, with the positions that they would have alone."""
@@ -162,7 +162,7 @@ class Log:
                                  code, event.time, data.replace('"id":"', f'"id":"{code} ')))  # fmt: skip
             await self.link.execute(_STORE, *(list(column) for column in zip(*rows, strict=True)))
             codes = [code for code, _ in lives]
-            found = await sql_rows.read(self.link, Tenant("H51"), codes, len(rows), self.courses)
+            found = await sql_rows.read(self.link, Tenant("H51"), codes, len(rows), self.known_paths)
             assert sorted([*found.others, *(row.code for row, _ in found.rows)]) == sorted(codes)
             return {row.code: row._replace(position=row.position - firsts[row.code]) for row, _ in found.rows}
         finally:
@@ -194,12 +194,12 @@ def numbered(histories: list[list[Event]], spelling: list[int]) -> Lives:
     return [(code, events) for code, events in lives if events]
 
 
-def demand_equal(runner: asyncio.Runner, log: Log, told: Lives) -> int:
+def demand_equal(runner: asyncio.Runner, log: Log, logged: Lives) -> int:
     """Every row that PostgreSQL makes is that of the fold; how many it makes."""
-    if not told:
+    if not logged:
         return 0
-    made = runner.run(log.plain(told))
-    assert made == {code: folded(code, events) for code, events in told if code in made}
+    made = runner.run(log.plain(logged))
+    assert made == {code: folded(code, events) for code, events in logged if code in made}
     return len(made)
 
 
@@ -207,19 +207,19 @@ SPELLINGS = st.lists(st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2, 3, 4]), min_size=1
 
 
 def test_the_row_of_a_life_is_that_of_the_fold(runner, log):
-    made = told = 0
+    made = logged = 0
 
     @settings(max_examples=150, deadline=None, database=None)
     @given(batch=st.lists(lives(), min_size=1, max_size=12), spelling=SPELLINGS, seed=st.integers(0, 5))
     def check(batch, spelling, seed):
-        nonlocal made, told
+        nonlocal made, logged
         if seed:  # what arrives late
             batch = [random.Random(seed).sample(events, len(events)) for events in batch]
-        told += len(batch)
+        logged += len(batch)
         made += demand_equal(runner, log, numbered(batch, spelling))
 
     check()
-    assert made > told / 8  # else the test would say little
+    assert made > logged / 8  # else the test would say little
 
 
 def test_the_row_of_any_history_is_that_of_the_fold_or_none(runner, log):
@@ -234,14 +234,14 @@ def test_the_row_of_any_history_is_that_of_the_fold_or_none(runner, log):
 def test_no_number_of_paths_that_are_not_plain_keeps_a_plain_one_out(monkeypatch):
     monkeypatch.setattr(sql_rows, "MOST_COURSES", 3)
     monkeypatch.setattr(sql_rows, "MOST_OTHERS", 5)
-    courses = PathOutcomes()
-    assert not courses.learn(["b" + "i" * number for number in range(40, 60)])  # longer than any that is looked at
-    assert not courses.learn(["r" * number for number in range(1, 20)])
-    assert courses.learn(["b", "r"])
-    assert courses.learn(["b", "bq", "bi"])
-    assert courses.arguments()[0] == ["b", "bq", "bi"]
-    assert not courses.learn(["bn"])  # full: the fold does it
-    assert len(courses._others) <= 5
+    known_paths = PathOutcomes()
+    assert not known_paths.learn(["b" + "i" * number for number in range(40, 60)])  # longer than any that is looked at
+    assert not known_paths.learn(["r" * number for number in range(1, 20)])
+    assert known_paths.learn(["b", "r"])
+    assert known_paths.learn(["b", "bq", "bi"])
+    assert known_paths.arguments()[0] == ["b", "bq", "bi"]
+    assert not known_paths.learn(["bn"])  # full: the fold does it
+    assert len(known_paths._others) <= 5
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def life(*names: str, **received: Any) -> list[Event]:
     """Steps of a dossier half a day apart; ``received``: data of the reception."""
     data = {"received": {"due_at": FIRST + timedelta(days=9), **received}, "extended": {"new_due_at": FIRST + timedelta(9)}}
     return [
-        told(name, FIRST + timedelta(hours=12 * number), f"e{number}", **data.get(name, {}))
+        logged(name, FIRST + timedelta(hours=12 * number), f"e{number}", **data.get(name, {}))
         for number, name in enumerate(names)
     ]
 
@@ -321,7 +321,7 @@ def due_set(hours: int, follows: str | None, *, days: int = 12) -> Event:
     """A date that the system set so many hours after the first instant, following the event of this id."""
     data = {} if follows is None else {"follows": {"source": "s", "id": follows}}
     at = FIRST + timedelta(hours=hours)
-    return told("due_set", at, f"d{hours}-{days}", source=SYSTEM_SOURCE, new_due_at=FIRST + timedelta(days), **data)
+    return logged("due_set", at, f"d{hours}-{days}", source=SYSTEM_SOURCE, new_due_at=FIRST + timedelta(days), **data)
 
 
 def test_what_the_system_wrote_does_not_touch_a_dossier(plain_row):

@@ -15,9 +15,9 @@ import pytest
 
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
+from tests.oracle.computation import Computation, compute
 from tests.oracle.figures import PATHS, places, scope
 from tests.oracle.histories import seeded_tenant
-from tests.oracle.reckoning import Reckoning, reckon
 from tests.oracle.stack import stack_of, stacked, unique
 from tests.support.api import Served
 
@@ -28,7 +28,7 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
         yield api
 
 
-def standing(dossier: Reckoning | None, agency: str, start: date, to: date) -> set[str]:
+def standing(dossier: Computation | None, agency: str, start: date, to: date) -> set[str]:
     mine = scope(agency=agency)
     return places(dossier, start, to) if dossier is not None and mine(dossier) else set()
 
@@ -36,10 +36,10 @@ def standing(dossier: Reckoning | None, agency: str, start: date, to: date) -> s
 @pytest.mark.parametrize("case", range(3))
 async def test_the_difference_is_the_dossiers_that_changed(api: Served, case: int) -> None:
     chance = random.Random(f"freeze {case}")
-    told = unique(seeded_tenant(f"freeze {case}", 60, http=True))
+    logged = unique(seeded_tenant(f"freeze {case}", 60, http=True))
     stack = await stack_of(api, "H51")
-    cut = chance.randint(len(told) // 3, len(told) - 20)
-    await stack.tell(told[:cut], chance)
+    cut = chance.randint(len(logged) // 3, len(logged) - 20)
+    await stack.tell(logged[:cut], chance)
     if case:
         await stack.project()
     agency = ("H51", "H51", "H51.02")[case]
@@ -53,10 +53,10 @@ async def test_the_difference_is_the_dossiers_that_changed(api: Served, case: in
     first = await stack.get(path)
     assert first == frozen
     assert first["checksum_holds"]
-    await stack.tell(told[cut:], chance)
+    await stack.tell(logged[cut:], chance)
     await stack.project()
     assert await stack.get(path) == first
-    before, after = reckon(told[:cut]), reckon(told)
+    before, after = compute(logged[:cut]), compute(logged)
     expected: dict[str, tuple[list[str], list[str]]] = {}
     for code, now in after.items():
         was, is_now = standing(before.get(code), agency, start, to), standing(now, agency, start, to)
@@ -70,7 +70,7 @@ async def test_the_difference_is_the_dossiers_that_changed(api: Served, case: in
         for item in page["items"]:
             assert item["code"] not in found
             found[item["code"]] = (sorted(item["left"]), sorted(item["entered"]))
-            since = {(event["source"], event["id"]) for event in told[cut:] if event["subject"] == item["code"]}
+            since = {(event["source"], event["id"]) for event in logged[cut:] if event["subject"] == item["code"]}
             assert {(one["event"]["source"], one["event"]["id"]) for one in item["events"]} == since
         cursor = page["next_cursor"]
         if cursor is None:
@@ -103,8 +103,8 @@ async def test_the_difference_is_the_dossiers_that_changed(api: Served, case: in
 
 async def test_rights_and_the_report_as_it_is_kept(api: Served) -> None:
     stack = await stack_of(api, "H51")
-    told = unique(seeded_tenant("rights", 10, http=True))
-    await stack.tell(told, random.Random(1))
+    logged = unique(seeded_tenant("rights", 10, http=True))
+    await stack.tell(logged, random.Random(1))
     body: dict[str, Any] = {"period": "2018", "reason": "Chốt năm"}
     reader = await stack.key(Permission.STATS_READ, Permission.DOSSIERS_READ, agency="H51.12")
     assert (await reader.post("/v1/freezes", json=body)).status_code == 403
@@ -127,7 +127,7 @@ async def test_rights_and_the_report_as_it_is_kept(api: Served) -> None:
     assert (await reader.get(f"/v1/freezes/{made[0]['id']}/difference")).status_code == 404
     assert (await reader.get(f"/v1/freezes/{made[1]['id']}/difference")).status_code == 200
     assert (await stack.client.get("/v1/freezes/nope")).status_code == 404
-    assert made[0]["report"]["summary"]["as_of"]["position"] == len(told)
+    assert made[0]["report"]["summary"]["as_of"]["position"] == len(logged)
     assert made[0]["report"]["by_agency"]["total"]["received"] == made[0]["report"]["summary"]["received"]
     async with driver_session(api.engine) as connection:
         text = await connection.fetchval("SELECT report FROM frozen_report WHERE freeze_id = $1", made[0]["id"])
@@ -137,8 +137,8 @@ async def test_rights_and_the_report_as_it_is_kept(api: Served) -> None:
 
 async def test_a_report_frozen_beside_appends_is_of_one_prefix(api: Served) -> None:
     stack = await stack_of(api, "H51")
-    told = unique(seeded_tenant("beside", 40, http=True))
-    telling = asyncio.create_task(stack.tell(told, random.Random(2), most=5))
+    logged = unique(seeded_tenant("beside", 40, http=True))
+    telling = asyncio.create_task(stack.tell(logged, random.Random(2), most=5))
     made = []
     while not telling.done():
         made.append((await stack.client.post("/v1/freezes", json={"period": "2018", "reason": "Thử"})).json())
@@ -164,17 +164,17 @@ async def test_reports_frozen_at_one_position_each_say_their_own_instant(api: Se
 
 async def test_a_report_is_frozen_as_it_stood_then(api: Served) -> None:
     stack = await stack_of(api, "H51")
-    told = unique(seeded_tenant("then", 12, http=True))
-    await stack.tell(told[: len(told) // 2], random.Random(4))
+    logged = unique(seeded_tenant("then", 12, http=True))
+    await stack.tell(logged[: len(logged) // 2], random.Random(4))
     async with driver_session(api.engine) as connection:
         then = await connection.fetchval("SELECT clock_timestamp()")
     expected = await stack.get("/v1/stats/summary", period="2024", as_of=then.isoformat())
-    await stack.tell(told[len(told) // 2 :], random.Random(5))
+    await stack.tell(logged[len(logged) // 2 :], random.Random(5))
     body = {"period": "2024", "reason": "Nộp muộn", "as_of": then.isoformat()}
     made = (await stack.client.post("/v1/freezes", json=body)).json()
     assert datetime.fromisoformat(made["as_of"]) == then
-    assert made["position"] == expected["as_of"]["position"] < len(told)
+    assert made["position"] == expected["as_of"]["position"] < len(logged)
     assert made["report"]["summary"] == expected
     difference = await stack.get(f"/v1/freezes/{made['id']}/difference")
-    late = {event["subject"] for event in told[len(told) // 2 :]}
+    late = {event["subject"] for event in logged[len(logged) // 2 :]}
     assert {item["code"] for item in difference["items"]} <= late

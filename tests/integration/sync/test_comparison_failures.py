@@ -79,11 +79,11 @@ async def test_a_comparison_takes_no_probe(side: Side) -> None:
     await side.bulk(1, steps=1)
     await side.drain()
     await side.fetch("UPDATE portal_circuit SET state = 'open', retry_at = now(), version = version + 1 RETURNING 1")
-    gate = side.sync.post(TENANT).gate
-    gate._last = None
-    assert await gate.admit(Lane.BACKLOG, probing=False) is None
+    limiter = side.sync.post(TENANT).limiter
+    limiter._last = None
+    assert await limiter.acquire(Lane.BACKLOG, probing=False) is None
     assert await circuit(side) == ("open", 0)
-    admission = await gate.admit(Lane.LIVE)
+    admission = await limiter.acquire(Lane.LIVE)
     assert admission is not None
     assert admission.probe
 

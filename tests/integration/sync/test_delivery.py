@@ -1,4 +1,4 @@
-"""Dossiers go to a practice portal, and both sides then hold the same."""
+"""Dossiers go to a mock portal, and both sides then hold the same."""
 
 import asyncio
 from datetime import timedelta

@@ -117,17 +117,17 @@ async def test_only_what_is_asked_for_is_compared(side: Side) -> None:
 async def test_progress_is_consistent_while_dossiers_are_sent_meanwhile(side: Side) -> None:
     await side.bulk(130)
     await side.drain()
-    told: list[Mapping[str, Any]] = []
+    logged: list[Mapping[str, Any]] = []
 
     async def report(progress: Mapping[str, Any]) -> None:
-        told.append(progress)
-        if len(told) == 1:
+        logged.append(progress)
+        if len(logged) == 1:
             await side.bulk(150, prefix="H51.12-180103")
             await side.drain()
 
     await Reconcile(side.engine, side.sync)(job("reconcile"), report)
-    assert told[-1]["looked_up"] == told[-1]["of"] == 280
-    assert all(progress["looked_up"] <= progress["of"] for progress in told)
+    assert logged[-1]["looked_up"] == logged[-1]["of"] == 280
+    assert all(progress["looked_up"] <= progress["of"] for progress in logged)
 
 
 async def test_replay_by_error_dossier_and_time(side: Side) -> None:

@@ -36,7 +36,7 @@ async def test_after_a_failed_look_up_no_other_name_is_asked_for_and_nothing_is_
     # the circuit may have opened; it is tried again by itself
     for _ in range(200):
         await names.for_procedures(codes, Lane.LIVE)
-        if (told := len([call for call in await side.calls() if call["service"] == "LayThuTuc"])) >= failed + len(codes):
+        if (logged := len([call for call in await side.calls() if call["service"] == "LayThuTuc"])) >= failed + len(codes):
             break
         await asyncio.sleep(0.05)
-    assert told == failed + len(codes)
+    assert logged == failed + len(codes)

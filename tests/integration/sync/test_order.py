@@ -30,12 +30,12 @@ async def failed_before(side: Side, attempts: int, error_class: str, codes: Sequ
 
 async def rounds_told(capsys: pytest.CaptureFixture[str], count: int) -> list[str]:
     """What the next ``count`` rounds claimed; a round ends, and says so, after what it sent can be seen."""
-    told: list[str] = []
+    logged: list[str] = []
     async with asyncio.timeout(10):
-        while len(told) < count:
-            told += re.findall(r"claimed=[1-9]\d* ", capsys.readouterr().out)
+        while len(logged) < count:
+            logged += re.findall(r"claimed=[1-9]\d* ", capsys.readouterr().out)
             await asyncio.sleep(0.02)
-    return told
+    return logged
 
 
 async def test_those_whose_calls_may_hang_again_are_claimed_alone(side: Side, capsys: pytest.CaptureFixture[str]) -> None:

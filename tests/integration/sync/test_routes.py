@@ -148,8 +148,8 @@ async def test_replay_answers_a_job(api: Served) -> None:
         assert response.json()["kind"] == "replay"
         assert (await client.get(response.headers["location"])).status_code == 200
     async with driver_session(api.engine) as connection:
-        told = [row["parameters"] for row in await connection.fetch("SELECT parameters FROM job ORDER BY created_at")]
-    assert told[2] | {"requested_by": ""} == {
+        logged = [row["parameters"] for row in await connection.fetch("SELECT parameters FROM job ORDER BY created_at")]
+    assert logged[2] | {"requested_by": ""} == {
         "from": at(date(2026, 5, 1), 0).isoformat(),
         "to": at(date(2026, 6, 1), 0).isoformat(),
         "requested_by": "",
@@ -186,9 +186,9 @@ async def test_reconcile_takes_the_same_bodies_and_without_one_compares_everythi
         assert response.json()["kind"] == "reconcile"
     assert (await client.post("/v1/sync/reconcile")).status_code == 202
     async with driver_session(api.engine) as connection:
-        told = [row["parameters"] for row in await connection.fetch("SELECT parameters FROM job ORDER BY created_at")]
-    assert [sorted(set(one) - {"requested_by"}) for one in told] == [["dossiers"], ["error"], ["from", "to"], []]
-    assert told[0]["dossiers"] == [CODE]
+        logged = [row["parameters"] for row in await connection.fetch("SELECT parameters FROM job ORDER BY created_at")]
+    assert [sorted(set(one) - {"requested_by"}) for one in logged] == [["dossiers"], ["error"], ["from", "to"], []]
+    assert logged[0]["dossiers"] == [CODE]
 
 
 @pytest.mark.parametrize(

@@ -21,18 +21,18 @@ ACKNOWLEDGED = "coalesce(acknowledged_before_at, acknowledged_at)"
 async def test_a_step_that_the_gate_held_back_was_not_sent(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     """The circuit opens between the dossier and its steps: no time of sending stands that was none."""
     await side.bulk(1)
-    gate = side.sync.post(TENANT).gate
-    admit = gate.admit
+    limiter = side.sync.post(TENANT).limiter
+    acquire = limiter.acquire
 
     async def until_the_dossier(lane: Lane, connection: Any = None, **asked: bool) -> Admission | None:
-        return None if await side.calls("DongBoHoSoMC") else await admit(lane, connection, **asked)
+        return None if await side.calls("DongBoHoSoMC") else await acquire(lane, connection, **asked)
 
     async def shut(_: Lane) -> float:
         return 60.0 if await side.calls("DongBoHoSoMC") else 0.0
 
     with monkeypatch.context() as patch:
-        patch.setattr(gate, "admit", until_the_dossier)
-        patch.setattr(gate, "wait_seconds", shut)
+        patch.setattr(limiter, "admit", until_the_dossier)
+        patch.setattr(limiter, "wait_seconds", shut)
         await side.sync.drain(TENANT)
     assert len(await side.calls("DongBoHoSoMC")) == 1
     assert await side.fetch("SELECT sent_at FROM sync_step") == []

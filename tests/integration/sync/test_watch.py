@@ -57,7 +57,7 @@ async def looked(side: Side, limits: AlarmLimits) -> list[tuple[str, str]]:
 
 async def on(side: Side) -> set[SyncAlarm]:
     async with driver_session(side.engine) as connection:
-        return set(await sync_alarms.told(connection, TENANT))
+        return set(await sync_alarms.read_raised(connection, TENANT))
 
 
 async def test_an_alarm_is_told_once_when_it_rises_and_once_when_it_falls(side: Side) -> None:

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from shared.dossiers.rules.dossier import fold
 from shared.vocabulary.events import Event
-from tests.support.histories.office import CODE, local, told, void
+from tests.support.histories.office import CODE, local, logged, void
 
-RECEIVED = told("received", "2026-11-02 10:00", "r")
+RECEIVED = logged("received", "2026-11-02 10:00", "r")
 
 
 def due(events: list[Event]) -> str | None:
@@ -31,13 +31,13 @@ ASKED = [
 
 @st.composite
 def messy(draw: st.DrawFn) -> list[Event]:
-    events = [told("received", draw(st.sampled_from(GRID[:6])), "r")]
+    events = [logged("received", draw(st.sampled_from(GRID[:6])), "r")]
     for number in range(draw(st.integers(0, 8))):
         name, when = draw(st.sampled_from(ASKED + ["supplement_requested", "supplemented"] * 2)), draw(st.sampled_from(GRID))
         data = {"new_due_at": draw(st.sampled_from(GRID))} if name == "extended" else {}
         if name == "supplemented" and draw(st.integers(0, 3)) == 0:
             data = {"new_due_at": draw(st.sampled_from(GRID))}
-        events.append(told(name, when, f"e{number}", **data))
+        events.append(logged(name, when, f"e{number}", **data))
     for number in range(draw(st.integers(0, 2))):
         events.append(void(draw(st.sampled_from(events)), draw(st.sampled_from(GRID)), f"v{number}"))
     return events

@@ -45,7 +45,7 @@ def written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def told(name: str, when: str | datetime, event_id: str | None = None, *, source: str = "s", **data: Any) -> Event:
+def logged(name: str, when: str | datetime, event_id: str | None = None, *, source: str = "s", **data: Any) -> Event:
     """An event; instants in ``data`` may be written as `at` reads them."""
     position = next(_positions)
     for key in ("due_at", "new_due_at", "step_due_at"):
@@ -61,7 +61,7 @@ def told(name: str, when: str | datetime, event_id: str | None = None, *, source
 def due_set(when: str, new_due_at: str, follows: Event | None, event_id: str | None = None, **data: Any) -> Event:
     if follows is not None:
         data["follows"] = {"source": follows.source, "id": follows.id}
-    return told("due_set", when, event_id, source=SYSTEM_SOURCE, new_due_at=new_due_at, **data)
+    return logged("due_set", when, event_id, source=SYSTEM_SOURCE, new_due_at=new_due_at, **data)
 
 
 def void(target: Event, when: str = "30 08:00", event_id: str | None = None) -> Event:
@@ -69,7 +69,7 @@ def void(target: Event, when: str = "30 08:00", event_id: str | None = None) -> 
 
 
 def void_of(source: str, target_id: str, when: str = "30 08:00", event_id: str | None = None) -> Event:
-    event = told("voided", when, event_id, reason="Nhầm")
+    event = logged("voided", when, event_id, reason="Nhầm")
     return replace(event, data={**event.data, "event_source": source, "event_id": target_id})
 
 
@@ -90,4 +90,4 @@ def ids(events: Iterable[Event]) -> list[str]:
 
 
 def received(when: str = "12 08:00", event_id: str = "r", **data: Any) -> Event:
-    return told("received", when, event_id, **({"due_at": "16 17:00"} | data))
+    return logged("received", when, event_id, **({"due_at": "16 17:00"} | data))

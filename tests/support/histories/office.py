@@ -86,7 +86,7 @@ def almanac(
     )
 
 
-def told(name: str, when: str, event_id: str | None = None, *, recorded: str | None = None, **data: Any) -> Event:
+def logged(name: str, when: str, event_id: str | None = None, *, recorded: str | None = None, **data: Any) -> Event:
     for key in ("due_at", "new_due_at"):
         if key in data:
             data[key] = at(data[key]).isoformat().replace("+00:00", "Z")

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shared.vocabulary.events import SYSTEM_SOURCE, Event, EventName
-from tests.support.histories.history import REQUIRED, told
+from tests.support.histories.history import REQUIRED, logged
 
 FIRST = datetime(2022, 5, 11, 17, tzinfo=UTC)  # a local midnight
 GRID = [FIRST + timedelta(hours=6 * step) for step in range(28)]
@@ -33,12 +33,12 @@ def histories(draw: Callable[[Any], Any], *, received: bool = False) -> list[Eve
             break
         data = {"follows": {"source": follows.source, "id": follows.id}, "new_due_at": draw(instants)}
         later = [moment for moment in GRID if moment >= follows.time]
-        events.append(told("due_set", draw(st.sampled_from(later)), f"d{number}", source=SYSTEM_SOURCE, **data))
+        events.append(logged("due_set", draw(st.sampled_from(later)), f"d{number}", source=SYSTEM_SOURCE, **data))
     for number in range(draw(st.integers(0, 2))):
         if not events:
             break
         target = draw(st.sampled_from(events))
-        void = told("voided", draw(instants), f"v{number}")
+        void = logged("voided", draw(instants), f"v{number}")
         void.data.update(event_source=target.source, event_id=target.id, reason="Nhầm")  # type: ignore[attr-defined]
         events.append(void)
     return events
@@ -57,4 +57,4 @@ def _event(draw: Callable[[Any], Any], name: EventName, when: datetime, number: 
         data["outcome"] = draw(st.sampled_from(["succeeded", "failed"]))
     elif name is EventName.TRANSFERRED:
         data["agency_code"] = draw(st.sampled_from(["H51.01", "H51.02"]))
-    return told(name.value, when, f"e{number}", source=draw(st.sampled_from(["a", "b"])), **data)
+    return logged(name.value, when, f"e{number}", source=draw(st.sampled_from(["a", "b"])), **data)

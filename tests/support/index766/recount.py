@@ -1,4 +1,4 @@
-"""A brute-force reckoning of the index over folded dossiers, one by one."""
+"""A brute-force computation of the index over folded dossiers, one by one."""
 
 from __future__ import annotations
 

@@ -67,17 +67,17 @@ def told_by(random: Random, access: Access) -> list[AgencyVersion]:
     """A body that its sender has chosen with care: mostly of what it sees, often kept as it is but for one thing."""
     own = sorted(code for code in CODES if access.sees(code)) or CODES
     below = [code for code in own if code != access.root] or own
-    told: list[AgencyVersion] = []
+    logged: list[AgencyVersion] = []
     for code in random.sample(below, min(len(below), random.choice([1, 1, 1, 2, 3]))):
         pool = own if random.random() < 0.9 else CODES
         known = [one for one in access.catalogue.agencies.versions if one.code == code]
         new = periods(random, code, pool)
         if known and random.random() < 0.7:
             mixed = [*known[:-1], AgencyVersion(**_fields(known[-1]) | _one_of(random, _fields(new[0])))]
-            told += mixed
+            logged += mixed
         else:
-            told += new
-    return told
+            logged += new
+    return logged
 
 
 def _fields(one: AgencyVersion) -> dict[str, object]:
@@ -89,10 +89,10 @@ def _one_of(random: Random, fields: dict[str, object]) -> dict[str, object]:
     return {name: fields[name]}
 
 
-def after_putting(before: AgencyCatalogue, told: Sequence[AgencyVersion]) -> AgencyCatalogue | None:
-    """The catalogue with ``told``; None: it would be refused for everybody."""
-    codes = {one.code for one in told}
-    after = AgencyCatalogue(H51, [*told, *(one for one in before.versions if one.code not in codes)])
+def after_putting(before: AgencyCatalogue, logged: Sequence[AgencyVersion]) -> AgencyCatalogue | None:
+    """The catalogue with ``logged``; None: it would be refused for everybody."""
+    codes = {one.code for one in logged}
+    after = AgencyCatalogue(H51, [*logged, *(one for one in before.versions if one.code not in codes)])
     return None if after.problems() else after
 
 
@@ -102,11 +102,11 @@ def case(random: Random) -> tuple[Access, list[AgencyVersion], AgencyCatalogue |
     roots = [Access.of(Catalogue(before, {}, seen), AgencyCode(code), TODAY) for code in random.sample(CODES, 4)]
     access = max(roots, key=lambda one: sum(map(one.sees, CODES))) if random.random() < 0.9 else roots[0]
     for _ in range(5):
-        told = told_by(random, access)
-        after = after_putting(before, told)
+        logged = told_by(random, access)
+        after = after_putting(before, logged)
         if after is not None:
             break
-    return access, told, after
+    return access, logged, after
 
 
 def assert_nobody_gained(access: Access, after: AgencyCatalogue) -> None:
@@ -138,16 +138,16 @@ def assert_nobody_gained(access: Access, after: AgencyCatalogue) -> None:
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=150, deadline=None)
 def test_what_is_let_through_gives_the_key_nothing_and_moves_nobody(random: Random) -> None:
-    access, told, after = case(random)
-    if after is not None and not foreign_agencies(access, told) and not crossing_agencies(access, after, told):
+    access, logged, after = case(random)
+    if after is not None and not foreign_agencies(access, logged) and not crossing_agencies(access, after, logged):
         assert_nobody_gained(access, after)
 
 
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=150, deadline=None)
 def test_the_last_line_alone_would_do(random: Random) -> None:
-    access, told, after = case(random)
-    if after is not None and not crossing_agencies(access, after, told):
+    access, logged, after = case(random)
+    if after is not None and not crossing_agencies(access, after, logged):
         assert_nobody_gained(access, after)
 
 
@@ -155,12 +155,12 @@ def test_the_cases_are_not_empty() -> None:
     """Many are let through, and some are stopped by the last line only."""
     outcomes = Counter[str]()
     for seed in range(300):
-        access, told, after = case(Random(seed))
+        access, logged, after = case(Random(seed))
         if after is None:
             outcomes["invalid"] += 1
-        elif foreign_agencies(access, told):
+        elif foreign_agencies(access, logged):
             outcomes["foreign"] += 1
-        elif crossing_agencies(access, after, told):
+        elif crossing_agencies(access, after, logged):
             outcomes["crossing"] += 1
         else:
             outcomes["taken"] += 1
@@ -188,7 +188,7 @@ ADMIN = Access.of(Catalogue(REFORM, {}, SEEN), AgencyCode("H51.12"), TODAY)
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("logged", "field"),
     [
         ([version("H51.13", "H51.12")], "/0/code"),
         ([version("H51.99", "H51.12")], "/0/code"),
@@ -216,12 +216,12 @@ ADMIN = Access.of(Catalogue(REFORM, {}, SEEN), AgencyCode("H51.12"), TODAY)
         ([version("H51.12", "H51", successors=["H51.12.01"], aliases=["SO-12"])], "/0/successors"),
     ],
 )
-def test_a_row_that_names_what_is_outside_is_refused_where_it_does(told: list[AgencyVersion], field: str) -> None:
-    assert [error.pointer for error in foreign_agencies(ADMIN, told)] == [field]
+def test_a_row_that_names_what_is_outside_is_refused_where_it_does(logged: list[AgencyVersion], field: str) -> None:
+    assert [error.pointer for error in foreign_agencies(ADMIN, logged)] == [field]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "logged",
     [
         # promised to another one from 2027 on, and kept
         [version("H51.12.03", "H51.12")],
@@ -236,15 +236,15 @@ def test_a_row_that_names_what_is_outside_is_refused_where_it_does(told: list[Ag
         [version("H51.20.01", "H51.12", date(2025, 7, 1), TODAY)],
     ],
 )
-def test_what_only_other_days_or_other_codes_show_is_stopped_at_the_last_line(told: list[AgencyVersion]) -> None:
-    after = after_putting(REFORM, told)
+def test_what_only_other_days_or_other_codes_show_is_stopped_at_the_last_line(logged: list[AgencyVersion]) -> None:
+    after = after_putting(REFORM, logged)
     assert after is not None
-    errors = crossing_agencies(ADMIN, after, told)
+    errors = crossing_agencies(ADMIN, after, logged)
     assert [(error.pointer[:2], error.code) for error in errors] == [("/0", "crossing")]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "logged",
     [
         [version("H51.12", "H51", aliases=["SO-12", "000.00.12.H51"])],
         [version("H51.12.05", "H51.12"), version("H51.12.05.01", "H51.12.05")],
@@ -257,11 +257,11 @@ def test_what_only_other_days_or_other_codes_show_is_stopped_at_the_last_line(to
         [version("H51.20.01", "H51.20", end=date(2025, 6, 30)), version("H51.20.01", "H51.12.01", date(2025, 7, 1))],
     ],
 )
-def test_its_own_house_is_its_own_to_order(told: list[AgencyVersion]) -> None:
-    after = after_putting(REFORM, told)
+def test_its_own_house_is_its_own_to_order(logged: list[AgencyVersion]) -> None:
+    after = after_putting(REFORM, logged)
     assert after is not None
-    assert foreign_agencies(ADMIN, told) == []
-    assert crossing_agencies(ADMIN, after, told) == []
+    assert foreign_agencies(ADMIN, logged) == []
+    assert crossing_agencies(ADMIN, after, logged) == []
     assert_nobody_gained(ADMIN, after)
 
 
@@ -295,8 +295,8 @@ def test_a_row_is_valid_no_longer_than_what_it_lies_in() -> None:
     begin = date(2025, 7, 1)
     young = checked([version("H51"), version("H51.12", "H51", begin), version("H51.13", "H51")])
     admin = Access.of(Catalogue(young, {}, ["H51.12"]), AgencyCode("H51.12"), TODAY)
-    for told, is_taken in (([version("H51.12.05", "H51.12")], False), ([version("H51.12.05", "H51.12", begin)], True)):
-        after = after_putting(young, told)
+    for logged, is_taken in (([version("H51.12.05", "H51.12")], False), ([version("H51.12.05", "H51.12", begin)], True)):
+        after = after_putting(young, logged)
         assert after is not None
-        assert foreign_agencies(admin, told) == []
-        assert (crossing_agencies(admin, after, told) == []) == is_taken
+        assert foreign_agencies(admin, logged) == []
+        assert (crossing_agencies(admin, after, logged) == []) == is_taken

@@ -22,14 +22,14 @@ def row(value: float, *, at_least: bool) -> Row:
 
 @pytest.mark.parametrize(("value", "reached", "broken"), [(12, True, False), (7, False, False), (4, False, True)])
 def test_more_is_better(value: float, reached: bool, broken: bool) -> None:
-    told = row(value, at_least=True)
-    assert (told.reached, told.broken) == (reached, broken)
+    logged = row(value, at_least=True)
+    assert (logged.reached, logged.broken) == (reached, broken)
 
 
 @pytest.mark.parametrize(("value", "reached", "broken"), [(4, True, False), (7, False, False), (12, False, True)])
 def test_less_is_better(value: float, reached: bool, broken: bool) -> None:
-    told = row(value, at_least=False)
-    assert (told.reached, told.broken) == (reached, broken)
+    logged = row(value, at_least=False)
+    assert (logged.reached, logged.broken) == (reached, broken)
 
 
 def test_every_ceiling_is_more_generous_than_its_target() -> None:

@@ -1,4 +1,4 @@
-"""The table of rules, section 6: day by day against a naive reckoning, and by hand."""
+"""The table of rules, section 6: day by day against a naive computation, and by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from shared.counting.rules.contributions import Contributions, Measure, contributions, covers, resolution, signed_counts
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.vocabulary.local_time import end_of_day, local_date
-from tests.support.histories.history import CODE, at, may, of, received, told
+from tests.support.histories.history import CODE, at, logged, may, of, received
 from tests.support.histories.random_history import FIRST, histories
 
 RECEIVED = received()
@@ -118,7 +118,7 @@ def test_spans_are_sorted_disjoint_and_not_touching(events):
 
 
 def test_never_received_counts_nowhere():
-    assert contributions(of(told("submitted", "11 08:00"))) is None
+    assert contributions(of(logged("submitted", "11 08:00"))) is None
     assert signed_counts(None) == []
 
 
@@ -139,13 +139,13 @@ def test_an_open_dossier_is_overdue_from_the_day_after_its_date():
     [("15 23:59", "early"), ("16 00:00", "on_time"), ("16 23:59", "on_time"), ("17 00:00", "late")],
 )
 def test_resolved_is_by_local_date(when, resolved):
-    added = contributions(of(RECEIVED, told("processed", when)))
+    added = contributions(of(RECEIVED, logged("processed", when)))
     assert added is not None
     assert added.resolution == resolved
 
 
 def test_no_due_date_is_on_time_and_within():
-    bare = told("received", "12 08:00")
+    bare = logged("received", "12 08:00")
     added = contributions(of(bare))
     assert added is not None
     assert (added.within, added.overdue) == (((may(12), None),), ())
@@ -153,7 +153,7 @@ def test_no_due_date_is_on_time_and_within():
 
 
 def test_ended_on_the_day_of_reception_is_never_open():
-    added = contributions(of(RECEIVED, told("stopped", "12 09:00")))
+    added = contributions(of(RECEIVED, logged("stopped", "12 09:00")))
     assert added is not None
     assert (added.within, added.overdue, added.paused) == ((), (), ())
     assert signed_counts(added) == [
@@ -164,10 +164,10 @@ def test_ended_on_the_day_of_reception_is_never_open():
 
 
 def test_withdrawn_is_ended_and_classed_like_the_rest():
-    counts = signed_counts(contributions(of(RECEIVED, told("withdrawn", "18 08:00"))))
+    counts = signed_counts(contributions(of(RECEIVED, logged("withdrawn", "18 08:00"))))
     assert (may(18), Measure.WITHDRAWN, 1) in counts
     assert (may(18), Measure.RESOLVED_LATE, 1) in counts
-    rejected = signed_counts(contributions(of(RECEIVED, told("rejected", "18 08:00"))))
+    rejected = signed_counts(contributions(of(RECEIVED, logged("rejected", "18 08:00"))))
     assert {measure for _, measure, _ in rejected} == {
         Measure.RECEIVED,
         Measure.RESOLVED_LATE,
@@ -177,7 +177,7 @@ def test_withdrawn_is_ended_and_classed_like_the_rest():
 
 
 def test_a_pause_keeps_an_overdue_dossier_within():
-    added = contributions(of(RECEIVED, told("supplement_requested", "15 08:00"), told("supplemented", "19 00:00")))
+    added = contributions(of(RECEIVED, logged("supplement_requested", "15 08:00"), logged("supplemented", "19 00:00")))
     assert added is not None
     assert added.within == ((may(12), may(19)),)  # the pause did not end before the midnight that ends 18 May
     assert added.overdue == ((may(19), None),)
@@ -185,28 +185,28 @@ def test_a_pause_keeps_an_overdue_dossier_within():
 
 
 def test_a_pause_after_lateness_takes_it_back_for_its_days():
-    added = contributions(of(RECEIVED, told("supplement_requested", "19 08:00"), told("supplemented", "21 08:00")))
+    added = contributions(of(RECEIVED, logged("supplement_requested", "19 08:00"), logged("supplemented", "21 08:00")))
     assert added is not None
     assert added.within == ((may(12), may(17)), (may(19), may(21)))
     assert added.overdue == ((may(17), may(19)), (may(21), None))
 
 
 def test_an_extension_moves_the_stock_from_its_own_day_on():
-    nearer = contributions(of(RECEIVED, told("extended", "15 08:00", new_due_at="13 17:00")))
+    nearer = contributions(of(RECEIVED, logged("extended", "15 08:00", new_due_at="13 17:00")))
     assert nearer is not None
     assert nearer.within == ((may(12), may(15)),)  # at the end of 14 May 16 May was in force
     assert nearer.overdue == ((may(15), None),)
 
 
 def test_an_end_taken_back_leaves_no_resolved():
-    added = contributions(of(RECEIVED, told("processed", "15 08:00"), told("assigned", "18 08:00")))
+    added = contributions(of(RECEIVED, logged("processed", "15 08:00"), logged("assigned", "18 08:00")))
     assert added is not None
     assert (added.ended_on, added.resolution) == (None, None)
     assert added.overdue == ((may(17), None),)
 
 
 def test_a_local_midnight_belongs_to_the_new_day():
-    added = contributions(of(received("13 00:00"), told("processed", "14 00:00")))
+    added = contributions(of(received("13 00:00"), logged("processed", "14 00:00")))
     assert added is not None
     assert (added.received_on, added.ended_on) == (may(13), may(14))
     assert of(RECEIVED).received_at == at("12 08:00")

@@ -22,9 +22,9 @@ from tests.support.histories.office import (
     at,
     hours,
     local,
+    logged,
     recorded,
     settled,
-    told,
     void,
     working_days,
 )
@@ -53,16 +53,16 @@ def test_deciding_again_says_the_same_and_after_the_append_nothing():
 
 
 def test_dates_that_were_told_are_left_alone():
-    own = told("received", "2026-11-02 10:00", due_at="2026-12-01 17:00")
-    completed = told("supplemented", "2026-11-10 08:00", new_due_at="2026-12-09 17:00")
-    assert due_sets(CODE, [own, told("supplement_requested", "2026-11-03 08:00"), completed], almanac()) == ()
-    assert due_sets(CODE, [told("submitted", "2026-11-02 10:00")], almanac()) == ()
+    own = logged("received", "2026-11-02 10:00", due_at="2026-12-01 17:00")
+    completed = logged("supplemented", "2026-11-10 08:00", new_due_at="2026-12-09 17:00")
+    assert due_sets(CODE, [own, logged("supplement_requested", "2026-11-03 08:00"), completed], almanac()) == ()
+    assert due_sets(CODE, [logged("submitted", "2026-11-02 10:00")], almanac()) == ()
     assert due_sets(CODE, [], almanac()) == ()
 
 
 @pytest.mark.parametrize("ended", ["processed", "withdrawn"])
 def test_an_ended_dossier_gets_the_date_it_should_have_had(ended):
-    events = settled([RECEIVED, told(ended, "2026-11-03 09:00", reason="x")], almanac())
+    events = settled([RECEIVED, logged(ended, "2026-11-03 09:00", reason="x")], almanac())
     assert due(events) == "2026-11-04 10:00"
 
 
@@ -108,15 +108,15 @@ def test_why_there_is_no_date(by, reason):
     found = uncomputed(CODE, [RECEIVED], by)
     assert found is not None
     assert found.reason is reason
-    own = told("extended", "2026-11-03 10:00", new_due_at="2026-11-20 17:00")
+    own = logged("extended", "2026-11-03 10:00", new_due_at="2026-11-20 17:00")
     assert uncomputed(CODE, [RECEIVED, own], by) is None
 
 
 def test_a_supplement_that_reaches_an_unconfirmed_year_says_so():
     events = [
-        told("received", "2026-12-21 10:00", due_at="2026-12-28 10:00"),
-        told("supplement_requested", "2026-12-22 10:00"),
-        told("supplemented", "2026-12-31 10:00"),
+        logged("received", "2026-12-21 10:00", due_at="2026-12-28 10:00"),
+        logged("supplement_requested", "2026-12-22 10:00"),
+        logged("supplemented", "2026-12-31 10:00"),
     ]
     found = uncomputed(CODE, events, almanac())
     assert found is not None
@@ -126,12 +126,12 @@ def test_a_supplement_that_reaches_an_unconfirmed_year_says_so():
 
 
 def test_only_what_leaves_its_date_to_the_clock_asks_it():
-    dated = told("received", "2026-11-02 10:00", due_at="2026-11-04 10:00")
-    redated = told("supplemented", "2026-11-03 10:00", new_due_at="2026-11-06 10:00")
-    silent = [told(name, "2026-11-03 11:00") for name in ("supplement_requested", "processed", "extended")]
+    dated = logged("received", "2026-11-02 10:00", due_at="2026-11-04 10:00")
+    redated = logged("supplemented", "2026-11-03 10:00", new_due_at="2026-11-06 10:00")
+    silent = [logged(name, "2026-11-03 11:00") for name in ("supplement_requested", "processed", "extended")]
     assert not may_ask([dated, redated, *silent])
     for name in ("received", "supplemented", "paid"):
-        assert may_ask([dated, told(name, "2026-11-03 12:00")]), name
+        assert may_ask([dated, logged(name, "2026-11-03 12:00")]), name
 
 
 def test_a_reception_that_was_taken_back_lacks_no_date():

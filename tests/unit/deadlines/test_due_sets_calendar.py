@@ -11,7 +11,7 @@ from shared.calendar.rules.calendar import DayKind
 from shared.calendar.rules.working_time import OfficeHours
 from shared.deadlines.rules.due_dates import UncomputedReason, due_sets, uncomputed
 from tests.support.histories.due_cases import RECEIVED, due
-from tests.support.histories.office import CODE, almanac, at, dates, hours, local, settled, told, void, working_days
+from tests.support.histories.office import CODE, almanac, at, dates, hours, local, logged, settled, void, working_days
 
 
 def test_a_holiday_added_after_reception_moves_the_computed_date():
@@ -39,8 +39,8 @@ def test_a_holiday_added_after_reception_moves_the_computed_date():
 @pytest.mark.parametrize(
     "event",
     [
-        told("processed", "2026-11-03 07:45"),
-        told("extended", "2026-11-03 07:45", new_due_at="2026-11-20 17:00"),
+        logged("processed", "2026-11-03 07:45"),
+        logged("extended", "2026-11-03 07:45", new_due_at="2026-11-20 17:00"),
         void(RECEIVED, "2026-11-03 07:45"),
     ],
     ids=lambda event: event.name,
@@ -74,28 +74,28 @@ def test_office_hours_changed_make_no_open_date_past():
     changed = almanac(hours(15), office_hours=longer)
     assert due_sets(CODE, history, changed) == ()
     # who is received after the change is dated by it
-    anew = told("received", "2026-11-04 06:00", "r")
+    anew = logged("received", "2026-11-04 06:00", "r")
     assert due(settled([anew], changed)) == "2026-11-05 09:00"
 
 
 def test_what_was_left_of_a_date_that_a_change_left_is_granted_again():
     changed = almanac(working_days(5), later=[("2026-11-07 10:01", WORK_ON_SATURDAY, DayKind.WORKED)])
     history = settled(settled([RECEIVED], almanac(working_days(5))), changed)
-    paused = [*history, told("supplement_requested", "2026-11-09 08:00"), told("supplemented", "2026-11-16 08:00")]
+    paused = [*history, logged("supplement_requested", "2026-11-09 08:00"), logged("supplemented", "2026-11-16 08:00")]
     assert due(settled(paused, changed)) == "2026-11-16 10:00"
 
 
 def test_a_change_during_a_pause_moves_the_date_and_keeps_what_was_left():
-    paused = settled([RECEIVED, told("supplement_requested", "2026-11-03 10:00")], almanac(working_days(5)))
+    paused = settled([RECEIVED, logged("supplement_requested", "2026-11-03 10:00")], almanac(working_days(5)))
     changed = almanac(working_days(5), later=[("2026-11-05 08:00", date(2026, 11, 6), DayKind.OFF)])
     history = settled(paused, changed)
     assert dates(history)[-1] == ("calendar", "2026-11-10 10:00")
-    history = settled([*history, told("supplemented", "2026-11-11 14:00")], changed)
+    history = settled([*history, logged("supplemented", "2026-11-11 14:00")], changed)
     assert dates(history)[-1] == ("supplemented", "2026-11-17 14:00")
 
 
 def test_a_supplemented_date_moves_with_the_calendar():
-    events = [RECEIVED, told("supplement_requested", "2026-11-03 10:00"), told("supplemented", "2026-11-11 14:00")]
+    events = [RECEIVED, logged("supplement_requested", "2026-11-03 10:00"), logged("supplemented", "2026-11-11 14:00")]
     history = settled(events, almanac(working_days(5)))
     changed = almanac(working_days(5), later=[("2026-11-12 08:00", date(2026, 11, 16), DayKind.OFF)])
     history = settled(history, changed)
@@ -116,7 +116,7 @@ def test_nothing_is_decided_by_an_older_almanac():
 
 
 def test_a_year_confirmed_later_lets_the_date_be_computed():
-    december = told("received", "2026-12-30 10:00", "r")
+    december = logged("received", "2026-12-30 10:00", "r")
     assert due_sets(CODE, [december], almanac()) == ()
     reason = uncomputed(CODE, [december], almanac())
     assert reason is not None

@@ -20,9 +20,9 @@ from tests.support.histories.office import (
     dates,
     days,
     hours,
+    logged,
     recorded,
     settled,
-    told,
     void,
     working_days,
 )
@@ -32,7 +32,9 @@ from tests.support.histories.office import (
 
 def test_a_voided_reception_takes_its_date_along_and_a_new_one_gets_its_own():
     history = settled([RECEIVED], almanac())
-    history = settled([*history, void(RECEIVED, "2026-11-02 11:00"), told("received", "2026-11-03 10:00", "r2")], almanac())
+    history = settled(
+        [*history, void(RECEIVED, "2026-11-02 11:00"), logged("received", "2026-11-03 10:00", "r2")], almanac()
+    )
     assert dates(history) == [("received", "2026-11-04 10:00"), ("received", "2026-11-05 10:00")]
     assert due(history) == "2026-11-05 10:00"
 
@@ -44,21 +46,21 @@ def test_a_voided_date_is_a_person_s_matter():
 
 
 def test_a_voided_request_takes_the_grant_back():
-    request = told("supplement_requested", "2026-11-03 10:00")
-    history = settled([RECEIVED, request, told("supplemented", "2026-11-04 14:00")], almanac(working_days(5)))
+    request = logged("supplement_requested", "2026-11-03 10:00")
+    history = settled([RECEIVED, request, logged("supplemented", "2026-11-04 14:00")], almanac(working_days(5)))
     assert due(history) == "2026-11-10 14:00"
     history = settled([*history, void(request, "2026-11-04 15:00")], almanac(working_days(5)))
     assert due(history) == "2026-11-09 10:00"
 
 
 def test_an_earlier_reception_that_comes_late_is_the_first():
-    history = settled([told("received", "2026-11-03 10:00", "second")], almanac(working_days(5)))
+    history = settled([logged("received", "2026-11-03 10:00", "second")], almanac(working_days(5)))
     history = settled([*history, RECEIVED], almanac(working_days(5)))
     assert due(history) == "2026-11-09 10:00"
 
 
 def test_two_workers_that_know_the_same_say_the_same():
-    events = [RECEIVED, told("supplement_requested", "2026-11-03 10:00"), told("supplemented", "2026-11-04 14:00")]
+    events = [RECEIVED, logged("supplement_requested", "2026-11-03 10:00"), logged("supplemented", "2026-11-04 14:00")]
     assert due_sets(CODE, events, almanac()) == due_sets(CODE, list(reversed(events)), almanac())
     known_less, known_more = due_sets(CODE, events[:1], almanac()), due_sets(CODE, events, almanac())
     assert known_more[0] == known_less[0]

@@ -13,18 +13,18 @@ from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.dossiers.rules.dossier import fold
 from shared.vocabulary.events import Event
 from tests.support.histories.due_cases import RECEIVED, due
-from tests.support.histories.office import CODE, almanac, dates, local, settled, told, working_days
+from tests.support.histories.office import CODE, almanac, dates, local, logged, settled, working_days
 
 
 def test_three_supplements_each_grant_what_was_left():
     events = [
         RECEIVED,  # Monday; five working days: the next Monday 10:00
-        told("supplement_requested", "2026-11-03 10:00"),  # four days left
-        told("supplemented", "2026-11-11 14:00"),  # Tuesday 17 November 14:00
-        told("supplement_requested", "2026-11-12 14:00"),  # three days left
-        told("supplemented", "2026-11-16 09:00"),  # Thursday 19 November 09:00
-        told("supplement_requested", "2026-11-17 09:00"),  # two days left
-        told("supplemented", "2026-11-23 16:00"),  # over 24 November, a day off: Thursday 26 November 16:00
+        logged("supplement_requested", "2026-11-03 10:00"),  # four days left
+        logged("supplemented", "2026-11-11 14:00"),  # Tuesday 17 November 14:00
+        logged("supplement_requested", "2026-11-12 14:00"),  # three days left
+        logged("supplemented", "2026-11-16 09:00"),  # Thursday 19 November 09:00
+        logged("supplement_requested", "2026-11-17 09:00"),  # two days left
+        logged("supplemented", "2026-11-23 16:00"),  # over 24 November, a day off: Thursday 26 November 16:00
     ]
     history = settled(events, almanac(working_days(5)))
     assert dates(history) == [
@@ -43,9 +43,9 @@ def test_three_supplements_each_grant_what_was_left():
 
 def test_the_time_left_is_that_of_the_agency_s_own_date_too():
     events = [
-        told("received", "2026-11-02 10:00", due_at="2026-11-05 17:00"),
-        told("supplement_requested", "2026-11-05 15:00"),
-        told("supplemented", "2026-11-12 10:00"),
+        logged("received", "2026-11-02 10:00", due_at="2026-11-05 17:00"),
+        logged("supplement_requested", "2026-11-05 15:00"),
+        logged("supplemented", "2026-11-12 10:00"),
     ]
     assert due(settled(events, almanac(None))) == "2026-11-12 14:00"
 
@@ -63,40 +63,40 @@ def test_the_time_left_is_that_of_the_agency_s_own_date_too():
 )
 def test_a_wait_makes_no_date_earlier(own, requested, supplemented, expected):
     events = [
-        told("received", "2026-11-02 10:00", due_at=own),
-        told("supplement_requested", requested),
-        told("supplemented", supplemented),
+        logged("received", "2026-11-02 10:00", due_at=own),
+        logged("supplement_requested", requested),
+        logged("supplemented", supplemented),
     ]
     assert due(settled(events, almanac())) == expected
 
 
 def test_a_late_request_leaves_nothing():
     late = [
-        told("received", "2026-11-02 10:00", due_at="2026-11-05 10:00"),
-        told("supplement_requested", "2026-11-06 08:00"),
-        told("supplemented", "2026-11-12 10:00"),
+        logged("received", "2026-11-02 10:00", due_at="2026-11-05 10:00"),
+        logged("supplement_requested", "2026-11-06 08:00"),
+        logged("supplemented", "2026-11-12 10:00"),
     ]
     assert due_sets(CODE, late, almanac()) == ()
     # over by the clock, not yet by the date: due as soon as it is complete
-    same_day = [late[0], told("supplement_requested", "2026-11-05 15:00"), told("supplemented", "2026-11-12 18:00")]
+    same_day = [late[0], logged("supplement_requested", "2026-11-05 15:00"), logged("supplemented", "2026-11-12 18:00")]
     assert dates(settled(same_day, almanac())) == [("supplemented", "2026-11-13 07:30")]
 
 
 def test_restart_grants_the_full_term_anew():
-    events = [RECEIVED, told("supplement_requested", "2026-11-03 10:00"), told("supplemented", "2026-11-12 14:00")]
+    events = [RECEIVED, logged("supplement_requested", "2026-11-03 10:00"), logged("supplemented", "2026-11-12 14:00")]
     history = settled(events, almanac(working_days(5), SupplementPolicy.RESTART))
     assert dates(history) == [("received", "2026-11-09 10:00"), ("supplemented", "2026-11-19 14:00")]
     # without a limit there is no term to grant: what was left, then
-    own = [told("received", "2026-11-02 10:00", due_at="2026-11-09 10:00"), *events[1:]]
+    own = [logged("received", "2026-11-02 10:00", due_at="2026-11-09 10:00"), *events[1:]]
     assert dates(settled(own, almanac(None, SupplementPolicy.RESTART))) == [("supplemented", "2026-11-18 14:00")]
 
 
 def test_two_requests_before_the_supplement_are_one_pause():
     events = [
         RECEIVED,
-        told("supplement_requested", "2026-11-03 10:00", "q1"),
-        told("supplement_requested", "2026-11-05 10:00", "q2"),
-        told("supplemented", "2026-11-11 14:00"),
+        logged("supplement_requested", "2026-11-03 10:00", "q1"),
+        logged("supplement_requested", "2026-11-05 10:00", "q2"),
+        logged("supplemented", "2026-11-11 14:00"),
     ]
     assert dates(settled(events, almanac(working_days(5))))[-1] == ("supplemented", "2026-11-17 14:00")
 
@@ -104,13 +104,13 @@ def test_two_requests_before_the_supplement_are_one_pause():
 def test_a_supplement_after_the_work_went_on_answers_the_latest_request():
     events = [
         RECEIVED,
-        told("supplement_requested", "2026-11-03 10:00"),
-        told("assigned", "2026-11-04 10:00"),
-        told("supplemented", "2026-11-05 10:00"),
+        logged("supplement_requested", "2026-11-03 10:00"),
+        logged("assigned", "2026-11-04 10:00"),
+        logged("supplemented", "2026-11-05 10:00"),
     ]
     assert dates(settled(events, almanac(working_days(5))))[-1] == ("supplemented", "2026-11-11 10:00")
     assert dates(settled([*events[:1], *events[2:]], almanac(working_days(5)))) == [("received", "2026-11-09 10:00")]
-    before = [told("supplement_requested", "2026-10-30 10:00"), told("supplemented", "2026-11-03 10:00")]
+    before = [logged("supplement_requested", "2026-10-30 10:00"), logged("supplemented", "2026-11-03 10:00")]
     assert dates(settled([RECEIVED, *before], almanac(working_days(5)))) == [("received", "2026-11-09 10:00")]
 
 
@@ -127,19 +127,19 @@ def test_a_supplement_after_the_work_went_on_answers_the_latest_request():
 def test_a_date_told_during_a_wait_is_not_granted_again_and_not_undercut(began, ended, extended, expected):
     events = [
         RECEIVED,
-        told(began, "2026-11-03 10:00"),
-        told("extended", "2026-11-05 10:00", new_due_at=extended),
-        told(ended, "2026-11-16 10:00"),
+        logged(began, "2026-11-03 10:00"),
+        logged("extended", "2026-11-05 10:00", new_due_at=extended),
+        logged(ended, "2026-11-16 10:00"),
     ]
     assert dates(settled(events, almanac(working_days(5), payment_pauses=True)))[-1] == ("supplemented", expected)
 
 
 def test_an_extension_during_the_pause_that_says_what_is_granted_leaves_it_so():
     events = [
-        told("received", "2026-06-01 10:00", due_at="2026-06-05 10:00"),
-        told("supplement_requested", "2026-06-03 10:00"),
-        told("extended", "2026-06-09 10:00", new_due_at="2026-06-12 10:00"),
-        told("supplemented", "2026-06-10 10:00"),
+        logged("received", "2026-06-01 10:00", due_at="2026-06-05 10:00"),
+        logged("supplement_requested", "2026-06-03 10:00"),
+        logged("extended", "2026-06-09 10:00", new_due_at="2026-06-12 10:00"),
+        logged("supplemented", "2026-06-10 10:00"),
     ]
     assert due(settled(events, almanac(working_days(5)))) == "2026-06-12 10:00"
 
@@ -148,10 +148,10 @@ def test_an_extension_during_the_pause_that_says_what_is_granted_leaves_it_so():
 def test_waiting_for_payment_pauses_where_the_procedure_says_so(pauses, expected):
     events = [
         RECEIVED,
-        told("payment_requested", "2026-11-03 10:00", "p1"),
-        told("payment_requested", "2026-11-03 14:00", "p2"),
-        told("paid", "2026-11-04 10:00", "failed", outcome="failed"),
-        told("paid", "2026-11-06 10:00", "paid"),
+        logged("payment_requested", "2026-11-03 10:00", "p1"),
+        logged("payment_requested", "2026-11-03 14:00", "p2"),
+        logged("paid", "2026-11-04 10:00", "failed", outcome="failed"),
+        logged("paid", "2026-11-06 10:00", "paid"),
     ]
     history = settled(events, almanac(working_days(5), payment_pauses=pauses))
     assert due(history) == expected
@@ -160,7 +160,7 @@ def test_waiting_for_payment_pauses_where_the_procedure_says_so(pauses, expected
 
 def test_a_date_that_passes_while_waiting_for_payment_is_late_and_the_promise_moves():
     """Waiting for payment stops the clock; it is no pause of the fold, which knows no procedure (rules, section 3)."""
-    events = [RECEIVED, told("payment_requested", "2026-11-06 10:00"), told("paid", "2026-11-11 10:00")]
+    events = [RECEIVED, logged("payment_requested", "2026-11-06 10:00"), logged("paid", "2026-11-11 10:00")]
     history = settled(events, almanac(working_days(5), payment_pauses=True))
     # one working day was left on Friday the 6th: it is granted again from the payment
     assert dates(history)[-1] == ("supplemented", "2026-11-12 10:00")
@@ -177,15 +177,15 @@ def test_a_date_that_passes_while_waiting_for_payment_is_late_and_the_promise_mo
 def test_a_payment_at_the_return_grants_nothing():
     events = [
         RECEIVED,
-        told("processed", "2026-11-03 10:00"),
-        told("payment_requested", "2026-11-03 11:00"),
-        told("paid", "2026-11-04 10:00"),
+        logged("processed", "2026-11-03 10:00"),
+        logged("payment_requested", "2026-11-03 11:00"),
+        logged("paid", "2026-11-04 10:00"),
     ]
     assert due(settled(events, almanac(working_days(5), payment_pauses=True))) == "2026-11-09 10:00"
 
 
 def test_a_payment_pauses_also_where_a_supplement_begins_the_term_anew():
-    events = [RECEIVED, told("payment_requested", "2026-11-03 10:00"), told("paid", "2026-11-05 10:00")]
+    events = [RECEIVED, logged("payment_requested", "2026-11-03 10:00"), logged("paid", "2026-11-05 10:00")]
     pausing, restarting = (
         settled(events, almanac(working_days(5), policy, payment_pauses=True))
         for policy in (SupplementPolicy.PAUSE, SupplementPolicy.RESTART)

@@ -24,7 +24,7 @@ from shared.deadlines.rules.apology import Apology, apology, late_reason
 from shared.dossiers.rules.dossier import fold
 from shared.vocabulary.events import Event
 from shared.vocabulary.local_time import local_date, start_of_day
-from tests.support.histories.office import CALENDAR, CODE, OFFICE, at, told, void
+from tests.support.histories.office import CALENDAR, CODE, OFFICE, at, logged, void
 
 THURSDAY = date(2026, 11, 19)
 
@@ -119,8 +119,8 @@ def test_agencies_are_gathered_by_their_weekdays_the_usual_first():
     assert [office.looks_back_to for office in found] == [date(2026, 11, 9), date(2026, 11, 11), date(2026, 11, 13)]
 
 
-RECEIVED = told("received", "2026-11-02 10:00", due_at="2026-11-18 10:00")
-LETTER = told("extended", "2026-11-17 16:00", new_due_at="2026-11-25 10:00")
+RECEIVED = logged("received", "2026-11-02 10:00", due_at="2026-11-18 10:00")
+LETTER = logged("extended", "2026-11-17 16:00", new_due_at="2026-11-25 10:00")
 
 
 @pytest.mark.parametrize(
@@ -132,21 +132,21 @@ LETTER = told("extended", "2026-11-17 16:00", new_due_at="2026-11-25 10:00")
         ([RECEIVED], date(2026, 11, 19), Apology.NOT_SENT),
         ([RECEIVED, LETTER], date(2026, 11, 17), Apology.SENT_IN_TIME),
         ([RECEIVED, LETTER], date(2026, 12, 17), Apology.SENT_IN_TIME),
-        ([RECEIVED, told("extended", "2026-11-18 08:00", new_due_at="2026-11-25 10:00")], THURSDAY, Apology.SENT_LATE),
-        ([RECEIVED, told("extended", "2026-11-20 08:00", new_due_at="2026-11-25 10:00")], THURSDAY, Apology.SENT_LATE),
+        ([RECEIVED, logged("extended", "2026-11-18 08:00", new_due_at="2026-11-25 10:00")], THURSDAY, Apology.SENT_LATE),
+        ([RECEIVED, logged("extended", "2026-11-20 08:00", new_due_at="2026-11-25 10:00")], THURSDAY, Apology.SENT_LATE),
         # only the first letter counts
         (
-            [RECEIVED, LETTER, told("extended", "2026-11-26 08:00", new_due_at="2026-12-01 10:00")],
+            [RECEIVED, LETTER, logged("extended", "2026-11-26 08:00", new_due_at="2026-12-01 10:00")],
             THURSDAY,
             Apology.SENT_IN_TIME,
         ),
         ([RECEIVED, LETTER, void(LETTER, "2026-11-18 08:00")], THURSDAY, Apology.NOT_SENT),
-        ([RECEIVED, told("processed", "2026-11-18 20:00")], THURSDAY, Apology.NOT_OWED),
-        ([RECEIVED, told("processed", "2026-11-19 08:00")], THURSDAY, Apology.NOT_SENT),
-        ([RECEIVED, told("supplement_requested", "2026-11-18 20:00")], THURSDAY, Apology.NOT_OWED),
-        ([RECEIVED, told("supplement_requested", "2026-11-19 08:00")], THURSDAY, Apology.NOT_SENT),
-        ([told("received", "2026-11-02 10:00")], THURSDAY, Apology.NOT_OWED),
-        ([told("received", "2026-11-02 10:00"), LETTER], THURSDAY, Apology.SENT_IN_TIME),
+        ([RECEIVED, logged("processed", "2026-11-18 20:00")], THURSDAY, Apology.NOT_OWED),
+        ([RECEIVED, logged("processed", "2026-11-19 08:00")], THURSDAY, Apology.NOT_SENT),
+        ([RECEIVED, logged("supplement_requested", "2026-11-18 20:00")], THURSDAY, Apology.NOT_OWED),
+        ([RECEIVED, logged("supplement_requested", "2026-11-19 08:00")], THURSDAY, Apology.NOT_SENT),
+        ([logged("received", "2026-11-02 10:00")], THURSDAY, Apology.NOT_OWED),
+        ([logged("received", "2026-11-02 10:00"), LETTER], THURSDAY, Apology.SENT_IN_TIME),
         ([], THURSDAY, Apology.NOT_OWED),
     ],
 )
@@ -155,10 +155,10 @@ def test_the_letter_of_apology(events: list[Event], today, state):
 
 
 def test_late_reasons():
-    told_late = told("overdue", "2026-11-19 08:00", reason="Thiếu người")
-    processed = told("processed", "2026-11-20 08:00", late_reason="Chờ ý kiến")
+    told_late = logged("overdue", "2026-11-19 08:00", reason="Thiếu người")
+    processed = logged("processed", "2026-11-20 08:00", late_reason="Chờ ý kiến")
     assert late_reason([RECEIVED]) is None
     assert late_reason([RECEIVED, told_late]) == "Thiếu người"
     assert late_reason([processed, RECEIVED, told_late]) == "Chờ ý kiến"
-    assert late_reason([RECEIVED, told_late, told("processed", "2026-11-20 08:00")]) == "Thiếu người"
+    assert late_reason([RECEIVED, told_late, logged("processed", "2026-11-20 08:00")]) == "Thiếu người"
     assert late_reason([RECEIVED, told_late, processed, void(processed, "2026-11-21 08:00")]) == "Thiếu người"

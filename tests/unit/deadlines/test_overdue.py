@@ -16,7 +16,7 @@ from shared.events.cloudevents.decoding import system_event
 from shared.vocabulary.events import SYSTEM_SOURCE, Event, EventName
 from shared.vocabulary.local_time import end_of_day, local_date
 from tests.support.histories.due_cases import messy
-from tests.support.histories.office import CODE, at, local, told, void
+from tests.support.histories.office import CODE, at, local, logged, void
 
 LIVE = "2026-11-01 08:00"
 NOW = at("2026-11-20 08:00")
@@ -24,7 +24,7 @@ NOW = at("2026-11-20 08:00")
 
 def live(name: str, when: str, event_id: str | None = None, **data: object) -> Event:
     """An event recorded as it happens."""
-    return told(name, when, event_id, recorded=when, **data)
+    return logged(name, when, event_id, recorded=when, **data)
 
 
 RECEIVED = live("received", "2026-11-02 10:00", "r", due_at="2026-11-04 10:00")
@@ -122,12 +122,12 @@ def test_each_date_that_passes_is_told():
 
 
 def test_what_was_past_when_it_came_in_is_listed_and_not_told():
-    history = told("received", "2026-11-02 10:00", "r", recorded="2026-11-05 00:00", due_at="2026-11-04 10:00")
+    history = logged("received", "2026-11-02 10:00", "r", recorded="2026-11-05 00:00", due_at="2026-11-04 10:00")
     assert tellings(history) == []
-    on_the_last_moment = told("received", "2026-11-02 10:00", "r", recorded="2026-11-04 23:59", due_at="2026-11-04 10:00")
+    on_the_last_moment = logged("received", "2026-11-02 10:00", "r", recorded="2026-11-04 23:59", due_at="2026-11-04 10:00")
     assert tellings(on_the_last_moment) == [("2026-11-04", "2026-11-05 00:00")]
     # its next date came in time
-    extended = told("extended", "2026-11-04 10:00", recorded="2026-11-06 08:00", new_due_at="2026-11-10 17:00")
+    extended = logged("extended", "2026-11-04 10:00", recorded="2026-11-06 08:00", new_due_at="2026-11-10 17:00")
     assert tellings(history, extended) == [("2026-11-10", "2026-11-11 00:00")]
 
 
@@ -136,12 +136,12 @@ def test_a_date_set_to_a_past_day_is_not_told():
 
 
 def test_late_news_of_an_earlier_end_keeps_it_from_being_told():
-    late = told("processed", "2026-11-04 16:00", recorded="2026-11-05 08:00")
+    late = logged("processed", "2026-11-04 16:00", recorded="2026-11-05 08:00")
     assert tellings(RECEIVED, late) == []
 
 
 def test_no_fold_is_needed_where_nothing_can_have_passed():
-    assert passed_days(CODE, [told("received", "2026-11-02 10:00", due_at="2026-11-04 10:00")], NOW) == []
+    assert passed_days(CODE, [logged("received", "2026-11-02 10:00", due_at="2026-11-04 10:00")], NOW) == []
     assert passed_days(CODE, [RECEIVED], NOW) == [local_date(at("2026-11-04 10:00"))]
 
 
@@ -166,12 +166,12 @@ def test_what_is_told_was_open_late_and_is_told_in_time(events, day):
 @pytest.mark.parametrize("recorded", ["2026-11-10 08:00", "2026-11-05 00:00"])
 def test_a_date_that_only_a_voided_event_told_in_time_is_history(recorded):
     """The day is looked at, for some event set it before it was over; the date in force came in when it was."""
-    late = told("received", "2026-11-02 10:00", "r", recorded=recorded, due_at="2026-11-04 10:00")
+    late = logged("received", "2026-11-02 10:00", "r", recorded=recorded, due_at="2026-11-04 10:00")
     mistaken = live("extended", "2026-11-03 08:00", "x", new_due_at="2026-11-04 09:00")
     events = [late, mistaken, void(mistaken, "2026-11-03 09:00")]
     assert passed_days(CODE, events, NOW) == [local_date(at("2026-11-04 10:00"))]
     assert tellings(*events) == []
-    in_time = told("received", "2026-11-02 10:00", "r", recorded="2026-11-04 23:59", due_at="2026-11-04 10:00")
+    in_time = logged("received", "2026-11-02 10:00", "r", recorded="2026-11-04 23:59", due_at="2026-11-04 10:00")
     assert tellings(in_time, *events[1:]) == [("2026-11-04", "2026-11-05 00:00")]
 
 

@@ -1,4 +1,4 @@
-"""Indicator 2.1 sentence by sentence, against a naive reckoning over random histories; the marks one by one."""
+"""Indicator 2.1 sentence by sentence, against a naive computation over random histories; the marks one by one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.dossiers.rules.instant_facts import IndexFacts, Trait, index_facts, is_late, microseconds
 from shared.dossiers.rules.lifecycle import END_EVENTS, STATUS_BEARING
-from tests.support.histories.history import CODE, at, of, received, told
+from tests.support.histories.history import CODE, at, logged, of, received
 from tests.support.histories.random_history import GRID, histories
 
 END = at("20 23:59")
@@ -34,32 +34,32 @@ def test_an_open_dossier_is_late_once_the_promise_has_passed_by_instant():
 
 
 def test_the_end_is_the_time_of_9_whenever_it_was_returned():
-    found = facts(RECEIVED, told("processed", "16 10:00"), told("returned", "20 10:00"))
+    found = facts(RECEIVED, logged("processed", "16 10:00"), logged("returned", "20 10:00"))
     assert found.handled_at == at("16 10:00")
     assert not late(found, END)
 
 
 def test_else_the_time_of_10():
-    assert facts(RECEIVED, told("returned", "17 10:00")).handled_at == at("17 10:00")
+    assert facts(RECEIVED, logged("returned", "17 10:00")).handled_at == at("17 10:00")
 
 
 def test_8_or_refusal_before_7():
-    found = facts(RECEIVED, told("stopped", "14 10:00"), told("withdrawn", "15 10:00"))
+    found = facts(RECEIVED, logged("stopped", "14 10:00"), logged("withdrawn", "15 10:00"))
     assert found.handled_at == at("14 10:00")
-    found = facts(RECEIVED, told("rejected", "14 10:00"), told("withdrawn", "15 10:00"))
+    found = facts(RECEIVED, logged("rejected", "14 10:00"), logged("withdrawn", "15 10:00"))
     assert found.handled_at == at("14 10:00")
 
 
 def test_7_only_if_received():
-    assert facts(RECEIVED, told("withdrawn", "15 10:00")).handled_at == at("15 10:00")
-    found = facts(told("submitted", "12 08:00"), told("withdrawn", "13 10:00"))
+    assert facts(RECEIVED, logged("withdrawn", "15 10:00")).handled_at == at("15 10:00")
+    found = facts(logged("submitted", "12 08:00"), logged("withdrawn", "13 10:00"))
     assert (found.handled_at, found.late) == (None, ())
 
 
 def test_a_single_unanswered_request_ends_at_the_request():
-    asked_in_time = facts(RECEIVED, told("supplement_requested", "16 09:00"))
+    asked_in_time = facts(RECEIVED, logged("supplement_requested", "16 09:00"))
     assert not late(asked_in_time, END)
-    asked_late = facts(RECEIVED, told("supplement_requested", "16 11:00"))
+    asked_late = facts(RECEIVED, logged("supplement_requested", "16 11:00"))
     assert late(asked_late, END)
     assert not late(asked_late, "16 09:00")
 
@@ -67,53 +67,55 @@ def test_a_single_unanswered_request_ends_at_the_request():
 def test_more_than_one_request_is_late():
     events = [
         RECEIVED,
-        told("supplement_requested", "13 09:00"),
-        told("supplemented", "13 10:00"),
-        told("supplement_requested", "14 09:00"),
+        logged("supplement_requested", "13 09:00"),
+        logged("supplemented", "13 10:00"),
+        logged("supplement_requested", "14 09:00"),
     ]
     found = facts(*events)
     assert not late(found, "14 08:59")
     assert late(found, "14 09:00")
-    assert late(facts(*events, told("processed", "15 09:00")), END)
+    assert late(facts(*events, logged("processed", "15 09:00")), END)
 
 
 def test_an_answered_request_subtracts_its_waiting_time():
-    events = [RECEIVED, told("supplement_requested", "13 09:00"), told("supplemented", "15 09:00")]
-    assert not late(facts(*events, told("processed", "18 10:00")), END)
-    assert late(facts(*events, told("processed", "18 10:01")), END)
+    events = [RECEIVED, logged("supplement_requested", "13 09:00"), logged("supplemented", "15 09:00")]
+    assert not late(facts(*events, logged("processed", "18 10:00")), END)
+    assert late(facts(*events, logged("processed", "18 10:01")), END)
     assert not late(facts(*events), "18 10:00")
     assert late(facts(*events), "18 10:01")
 
 
 def test_not_ended_takes_the_end_of_the_period_whatever_comes_later():
-    found = facts(RECEIVED, told("processed", "18 10:00"))
+    found = facts(RECEIVED, logged("processed", "18 10:00"))
     assert not late(found, "15 23:59")  # then it was open, and within its time
     assert late(found, END)
 
 
 def test_it_is_compared_with_what_the_applicant_was_last_told_not_with_the_date_in_force():
-    told_late = told("extended", "18 08:00", new_due_at="19 10:00")
+    told_late = logged("extended", "18 08:00", new_due_at="19 10:00")
     found = facts(RECEIVED, told_late)
     assert late(found, "17 10:00")
     assert not late(found, "18 09:00")
     assert late(found, "19 10:01")
-    assert not late(facts(RECEIVED, told_late, told("processed", "19 09:00")), END)
+    assert not late(facts(RECEIVED, told_late, logged("processed", "19 09:00")), END)
 
 
 def test_without_a_promise_only_the_requests_speak():
-    found = facts(told("received", "12 08:00"))
+    found = facts(logged("received", "12 08:00"))
     assert (found.promised_from, found.late) == (None, ())
     twice = facts(
-        told("received", "12 08:00"), told("supplement_requested", "13 09:00"), told("supplement_requested", "14 09:00")
+        logged("received", "12 08:00"),
+        logged("supplement_requested", "13 09:00"),
+        logged("supplement_requested", "14 09:00"),
     )
     assert late(twice, END)
-    assert facts(told("received", "12 08:00"), told("extended", "14 09:00", new_due_at="19 10:00")).promised_from == at(
+    assert facts(logged("received", "12 08:00"), logged("extended", "14 09:00", new_due_at="19 10:00")).promised_from == at(
         "14 09:00"
     )
 
 
 def test_rework_takes_the_end_back():
-    events = [RECEIVED, told("processed", "14 10:00"), told("assigned", "15 10:00")]
+    events = [RECEIVED, logged("processed", "14 10:00"), logged("assigned", "15 10:00")]
     assert facts(*events).handled_at is None
     assert late(facts(*events), END)
 
@@ -127,19 +129,22 @@ def test_rework_takes_the_end_back():
             Trait.COMPONENTS_DIGITISED | Trait.COMPONENTS_REUSED,
         ),
         ([received(flags={"from_national_store": True})], Trait.FROM_NATIONAL_STORE),
-        ([RECEIVED, told("processed", "14 10:00", results=[{"code": "KQ", "url": "https://kq.test/1"}])], Trait.RESULT_LINK),
-        ([RECEIVED, told("processed", "14 10:00", results=[{"code": "KQ"}])], Trait(0)),
-        ([RECEIVED, told("payment_requested", "14 10:00")], Trait.FEE),
         (
-            [RECEIVED, told("payment_requested", "14 10:00", fees=[{"code": "L", "name": "L", "amount_vnd": 0}])],
+            [RECEIVED, logged("processed", "14 10:00", results=[{"code": "KQ", "url": "https://kq.test/1"}])],
+            Trait.RESULT_LINK,
+        ),
+        ([RECEIVED, logged("processed", "14 10:00", results=[{"code": "KQ"}])], Trait(0)),
+        ([RECEIVED, logged("payment_requested", "14 10:00")], Trait.FEE),
+        (
+            [RECEIVED, logged("payment_requested", "14 10:00", fees=[{"code": "L", "name": "L", "amount_vnd": 0}])],
             Trait.FEES_ALL_ZERO,
         ),
-        ([RECEIVED, told("payment_requested", "14 10:00", fees=[])], Trait(0)),
-        ([RECEIVED, told("paid", "14 10:00", gateway="local")], Trait.PAID_ONLINE),
-        ([RECEIVED, told("paid", "14 10:00", gateway="counter")], Trait(0)),
-        ([RECEIVED, told("paid", "14 10:00", outcome="failed")], Trait(0)),
-        ([RECEIVED, told("rated", "14 10:00", satisfied=False), told("rated", "15 10:00", satisfied=True)], Trait.RATED),
-        ([RECEIVED, told("rated", "14 10:00", satisfied=False)], Trait.RATED | Trait.DISLIKED),
+        ([RECEIVED, logged("payment_requested", "14 10:00", fees=[])], Trait(0)),
+        ([RECEIVED, logged("paid", "14 10:00", gateway="local")], Trait.PAID_ONLINE),
+        ([RECEIVED, logged("paid", "14 10:00", gateway="counter")], Trait(0)),
+        ([RECEIVED, logged("paid", "14 10:00", outcome="failed")], Trait(0)),
+        ([RECEIVED, logged("rated", "14 10:00", satisfied=False), logged("rated", "15 10:00", satisfied=True)], Trait.RATED),
+        ([RECEIVED, logged("rated", "14 10:00", satisfied=False)], Trait.RATED | Trait.DISLIKED),
     ],
 )
 def test_marks(events, marks):

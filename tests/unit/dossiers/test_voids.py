@@ -1,16 +1,16 @@
 from itertools import permutations
 
 from shared.dossiers.rules.voids import absent_void_targets, effective_events, fold_key, in_fold_order, void_problems
-from tests.support.histories.history import due_set, ids, received, told, void, void_of
+from tests.support.histories.history import due_set, ids, logged, received, void, void_of
 
 RECEIVED = received()
 
 
 def test_fold_order_is_time_then_rank_then_source_then_id():
-    late = told("submitted", "13 08:00", "z")
-    ranked = [told("submitted", "12 08:00", "z"), told("received", "12 08:00", "a")]
-    sourced = [told("rated", "12 08:00", "z", source="A"), told("rated", "12 08:00", "a", source="a")]
-    named = [told("rated", "12 08:00", "B", source="b"), told("rated", "12 08:00", "b", source="b")]
+    late = logged("submitted", "13 08:00", "z")
+    ranked = [logged("submitted", "12 08:00", "z"), logged("received", "12 08:00", "a")]
+    sourced = [logged("rated", "12 08:00", "z", source="A"), logged("rated", "12 08:00", "a", source="a")]
+    named = [logged("rated", "12 08:00", "B", source="b"), logged("rated", "12 08:00", "b", source="b")]
     wanted = [*ranked, *sourced, *named, late]
     for order in permutations(wanted):
         assert in_fold_order(order) == wanted
@@ -18,25 +18,25 @@ def test_fold_order_is_time_then_rank_then_source_then_id():
 
 def test_strings_are_ordered_as_utf_8_bytes():
     # in UTF-16 the astral one comes first
-    ligature, emoji = told("rated", "12 08:00", "ﬀ"), told("rated", "12 08:00", "😀")
+    ligature, emoji = logged("rated", "12 08:00", "ﬀ"), logged("rated", "12 08:00", "😀")
     assert "ﬀ".encode() < "😀".encode()
     assert fold_key(ligature) < fold_key(emoji)
 
 
 def test_a_void_takes_out_the_event_it_names_whatever_its_time():
-    assigned = told("assigned", "13 08:00", "a")
+    assigned = logged("assigned", "13 08:00", "a")
     early = void(assigned, "01 08:00")
     assert ids(effective_events([early, RECEIVED, assigned])) == ["r"]
     assert ids(effective_events([RECEIVED, assigned, void(assigned)])) == ["r"]
 
 
 def test_the_same_id_of_another_source_stays():
-    mine, other = told("assigned", "13 08:00", "a"), told("assigned", "14 08:00", "a", source="t")
+    mine, other = logged("assigned", "13 08:00", "a"), logged("assigned", "14 08:00", "a", source="t")
     assert effective_events([mine, other, void(mine)]) == [other]
 
 
 def test_a_void_cannot_be_voided():
-    assigned = told("assigned", "13 08:00", "a")
+    assigned = logged("assigned", "13 08:00", "a")
     first = void(assigned, "14 08:00", "v1")
     second = void(first, "15 08:00", "v2")
     assert ids(effective_events([RECEIVED, assigned, first, second])) == ["r"]
@@ -44,7 +44,7 @@ def test_a_void_cannot_be_voided():
 
 
 def test_an_undone_void_is_the_event_sent_again_under_a_new_id():
-    assigned, again = told("assigned", "13 08:00", "a"), told("assigned", "13 08:00", "a2")
+    assigned, again = logged("assigned", "13 08:00", "a"), logged("assigned", "13 08:00", "a2")
     assert ids(effective_events([assigned, void(assigned), again])) == ["a2"]
 
 
@@ -62,11 +62,11 @@ def test_a_void_waits_for_an_event_that_is_missing_and_is_wrong_about_another_do
     problems = void_problems(events, {("s", "theirs")})
     assert [(p.code, p.event_id) for p in problems] == [("void_waiting", "v1"), ("void_elsewhere", "v2")]
     assert ids(effective_events(events)) == ["r"]
-    assert void_problems([*events, told("assigned", "13 08:00", "unheard")], {("s", "theirs")}) == problems[1:]
+    assert void_problems([*events, logged("assigned", "13 08:00", "unheard")], {("s", "theirs")}) == problems[1:]
 
 
 def test_a_due_set_counts_only_while_the_event_it_follows_is_effective():
-    supplemented = told("supplemented", "13 08:00", "done")
+    supplemented = logged("supplemented", "13 08:00", "done")
     set_by_system = due_set("13 08:00", "20 17:00", supplemented, "d")
     assert "d" in ids(effective_events([RECEIVED, set_by_system, supplemented]))
     assert "d" not in ids(effective_events([RECEIVED, set_by_system, supplemented, void(supplemented)]))

@@ -87,6 +87,6 @@ def test_an_event_is_recorded_as_it_always_was(case: str) -> None:
         _read_by_schema(raw, H51, KEY),
         plain_event(raw, H51, KEY),
     ]
-    for told in ways:
-        assert told is None or (told.event.content_hash.hex(), told.event.data) == (content_hash, data)
+    for logged in ways:
+        assert logged is None or (logged.event.content_hash.hex(), logged.event.data) == (content_hash, data)
     assert case == "an extension" or ways[-1] is not None

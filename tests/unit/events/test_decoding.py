@@ -64,11 +64,11 @@ def refusal(event: Any) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", TOLD)
 def test_every_example_is_taken(name: EventName) -> None:
-    told = read(example(name))
-    assert told.event.name is name
-    assert told.event.dossier_code == "H51.12-180102-00123"
-    assert told.event.time == datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
-    assert "Nguyễn" not in told.event.data
+    logged = read(example(name))
+    assert logged.event.name is name
+    assert logged.event.dossier_code == "H51.12-180102-00123"
+    assert logged.event.time == datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
+    assert "Nguyễn" not in logged.event.data
 
 
 @pytest.mark.parametrize("name", TOLD)
@@ -108,7 +108,7 @@ def test_absent_data_is_the_empty_object(name: EventName, change: dict[str, Any]
     with pytest.raises(InvalidEventError) as caught:
         read(event | change)
     assert {"/".join(error["loc"]) for error in caught.value.errors} == {f"data/{field}" for field in required}
-    assert {fault.told(Language.ENGLISH).code for fault in faults_of(caught.value.errors)} == {"missing"}
+    assert {fault.as_field_error(Language.ENGLISH).code for fault in faults_of(caught.value.errors)} == {"missing"}
 
 
 NOT_INSTANTS = [
@@ -273,11 +273,11 @@ def test_every_fault_is_named() -> None:
 
 def test_personal_data_goes_apart() -> None:
     event = example(data__applicant={"kind": "citizen", "name": "Trần Thị B", "id_number": "094", "address": None})
-    told = read(event).event
-    assert told.applicant == {"name": "Trần Thị B", "id_number": "094"}
-    kept = orjson.loads(told.data)["applicant"]
+    logged = read(event).event
+    assert logged.applicant == {"name": "Trần Thị B", "id_number": "094"}
+    kept = orjson.loads(logged.data)["applicant"]
     assert set(kept) == {"kind", "digest"}
-    assert "Trần" not in told.data
+    assert "Trần" not in logged.data
     other = read_event(orjson.dumps(event), H51, b"another key").event
     assert orjson.loads(other.data)["applicant"]["digest"] != kept["digest"]
     same_person = read(example(subject="H51.12-180102-00124", data__applicant=event["data"]["applicant"])).event
@@ -285,16 +285,16 @@ def test_personal_data_goes_apart() -> None:
 
 
 def test_canonical_data_is_sorted_and_in_utc() -> None:
-    told = read(example("extended", data__new_due_at="2018-01-16T17:00:00.120+07:00"))
-    assert told.event.data == (
+    logged = read(example("extended", data__new_due_at="2018-01-16T17:00:00.120+07:00"))
+    assert logged.event.data == (
         '{"apology_number":"12/XL-UBND","new_due_at":"2018-01-16T10:00:00.120000Z","reason":"Cần xác minh thêm"}'
     )
-    assert len(told.event.content_hash) == hashlib.sha256().digest_size
+    assert len(logged.event.content_hash) == hashlib.sha256().digest_size
 
 
 def test_nine_digits_are_cut_to_six() -> None:
-    told = read(example(time="2018-01-02T01:30:00.123456999Z")).event
-    assert told.time == datetime(2018, 1, 2, 1, 30, 0, 123456, tzinfo=UTC)
+    logged = read(example(time="2018-01-02T01:30:00.123456999Z")).event
+    assert logged.time == datetime(2018, 1, 2, 1, 30, 0, 123456, tzinfo=UTC)
 
 
 @st.composite
@@ -364,8 +364,8 @@ def test_a_system_event_is_like_a_told_one() -> None:
     moment = datetime(2018, 1, 10, 17, 0, tzinfo=UTC)
     event = system_event(EventName.OVERDUE, DossierCode("H51.12-180102-00123"), "overdue/1", moment, {})
     assert (event.source, event.data, event.applicant) == (SYSTEM_SOURCE, "{}", None)
-    told = read(example("overdue", time=moment.isoformat(), data={}))
-    assert event.content_hash == told.event.content_hash
+    logged = read(example("overdue", time=moment.isoformat(), data={}))
+    assert event.content_hash == logged.event.content_hash
     due = {"new_due_at": moment, "cause": "calendar", "calendar_version": "7"}
     assert system_event(EventName.DUE_SET, DossierCode("H51.12-180102-00123"), "d", moment, due).data == (
         '{"calendar_version":"7","cause":"calendar","new_due_at":"2018-01-10T17:00:00Z"}'
@@ -373,13 +373,17 @@ def test_a_system_event_is_like_a_told_one() -> None:
 
 
 def test_what_is_told_on_can_be_told_again() -> None:
-    told = read(example("assigned")).event
-    recorded = Event(1, told.time, told.source, told.id, told.name, told.dossier_code, told.time, orjson.loads(told.data))
+    logged = read(example("assigned")).event
+    recorded = Event(
+        1, logged.time, logged.source, logged.id, logged.name, logged.dossier_code, logged.time, orjson.loads(logged.data)
+    )
     again = read(orjson.dumps(cloudevent_of(recorded))).event
-    assert again == told
+    assert again == logged
 
 
 def test_what_is_told_on_has_no_digest() -> None:
-    told = read(example()).event
-    recorded = Event(1, told.time, told.source, told.id, told.name, told.dossier_code, told.time, orjson.loads(told.data))
+    logged = read(example()).event
+    recorded = Event(
+        1, logged.time, logged.source, logged.id, logged.name, logged.dossier_code, logged.time, orjson.loads(logged.data)
+    )
     assert cloudevent_of(recorded)["data"]["applicant"] == {"kind": "citizen"}

@@ -127,14 +127,14 @@ def test_every_example_is_plain(name: EventName) -> None:
 
 
 def test_nearly_every_event_of_messy_histories_is_plain() -> None:
-    told = [orjson.dumps(event) for event in seeded_tenant(7, 300)]
-    quick = [plain_event(raw, H51, KEY) for raw in told]
-    assert sum(one is not None for one in quick) > 0.7 * len(told)
-    assert all(one is None or one == by_schema(raw) for one, raw in zip(quick, told, strict=True))
+    logged = [orjson.dumps(event) for event in seeded_tenant(7, 300)]
+    quick = [plain_event(raw, H51, KEY) for raw in logged]
+    assert sum(one is not None for one in quick) > 0.7 * len(logged)
+    assert all(one is None or one == by_schema(raw) for one, raw in zip(quick, logged, strict=True))
 
 
 @pytest.mark.parametrize(
-    "told",
+    "logged",
     [
         b'{"id":"a","id":"b"}',
         b'{"type":"vn.motcua.dossier.rated.v1","data":{"satisfied":true}}',
@@ -143,8 +143,8 @@ def test_nearly_every_event_of_messy_histories_is_plain() -> None:
         b'{"data":{"officer":"x","officer":null}}',
     ],
 )
-def test_of_names_told_twice_the_last_one_counts_either_way(told: bytes) -> None:
-    raw = orjson.dumps(example(EventName.ASSIGNED))[:-1] + b"," + told[1:]
+def test_of_names_told_twice_the_last_one_counts_either_way(logged: bytes) -> None:
+    raw = orjson.dumps(example(EventName.ASSIGNED))[:-1] + b"," + logged[1:]
     assert read_event(raw, H51, KEY) == by_schema(raw) is not None
 
 

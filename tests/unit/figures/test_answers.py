@@ -34,9 +34,9 @@ def test_what_is_answered_is_what_the_domain_reports(counts: list[int]) -> None:
     sums = Sums(**dict(zip(SUM_NAMES, counts, strict=True)))
     answer, whole = nested(sums, (Check("one more", holds=False),)), report(sums)
     for figure, count in whole.figures.items():
-        told: Any = answer
+        logged: Any = answer
         for part in figure.value.split("."):
-            told = told[part]
-        assert told == count, figure
+            logged = logged[part]
+        assert logged == count, figure
     assert answer["rates"] == rates_answer(sums) == {key.value: asdict(rate) for key, rate in whole.rates.items()}
     assert answer["checks"] == [*map(asdict, whole.checks), {"identity": "one more", "holds": False}]

@@ -12,7 +12,7 @@ CONTRACT = (Path(__file__).parents[3] / "docs" / "contract.md").read_text()
 NAMED = re.compile(r"`(GET|PUT|POST|DELETE|PATCH) (/[^\s`?]*)")
 PARAMETER = re.compile(r"\{[^}]*\}")
 ELSEWHERE = ("/mapi/", "/_portal/")
-"""Of the practice portal."""
+"""Of the mock portal."""
 NO_OPERATIONS = {("GET", "/docs"), ("GET", "/openapi.json")}
 
 

@@ -23,8 +23,8 @@ def key(name: str, tenant: str = "H51") -> Caller:
 
 
 def places(**changes: float) -> Places:
-    told = {"at_once": 2, "by_key": 1, "waiting": 10, "waiting_by_key": 3, "patience_seconds": 30.0} | changes
-    return Places("questions", **told)  # type: ignore[arg-type]
+    logged = {"at_once": 2, "by_key": 1, "waiting": 10, "waiting_by_key": 3, "patience_seconds": 30.0} | changes
+    return Places("questions", **logged)  # type: ignore[arg-type]
 
 
 class Holding:
@@ -167,5 +167,5 @@ async def test_long_work_leaves_as_much_time_as_it_takes(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("name", [name for name in vars(limits) if name.isupper()])
 def test_the_limits_are_those_of_the_document(name: str) -> None:
     text = (ROOT / "docs" / "limits.md").read_text()
-    told = dict(re.findall(r"^\| `([A-Z_]+)` \| ([\d,.]+) ", text, re.MULTILINE))
-    assert float(told[name].replace(",", "")) == getattr(limits, name)
+    logged = dict(re.findall(r"^\| `([A-Z_]+)` \| ([\d,.]+) ", text, re.MULTILINE))
+    assert float(logged[name].replace(",", "")) == getattr(limits, name)

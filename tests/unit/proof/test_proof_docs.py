@@ -15,9 +15,9 @@ TEXT = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
 
 
 def test_every_setting_stands_with_its_default(monkeypatch: pytest.MonkeyPatch):
-    told = dict(re.findall(r"^\| `MOTCUA_PROOF_(\w+)` \| (\S+) \|", TEXT, re.MULTILINE))
+    logged = dict(re.findall(r"^\| `MOTCUA_PROOF_(\w+)` \| (\S+) \|", TEXT, re.MULTILINE))
     settings = ProofSettings.read()
-    assert told == {field.name.upper(): str(getattr(settings, field.name)) for field in fields(settings)}
+    assert logged == {field.name.upper(): str(getattr(settings, field.name)) for field in fields(settings)}
     monkeypatch.setenv("MOTCUA_PROOF_SCALE", "0")
     with pytest.raises(SystemExit, match="MOTCUA_PROOF_SCALE='0'"):
         ProofSettings.read()

@@ -96,10 +96,10 @@ def test_every_fail_point_of_the_worker_is_documented():
 def test_one_dossier_that_cannot_be_folded_harms_no_other():
     good, bad = DossierCode("H51-220512-0001"), DossierCode("H51-220512-0002")
     histories = {bad: [an_event(7, EventName.RECEIVED, bad)], good: [received(8)]}
-    reckoned = fold_histories(histories, ())
-    assert [row.code for row in reckoned.rows] == [good]
-    assert [want.position for want in reckoned.wants] == [8]
-    [failure] = reckoned.failures
+    batch = fold_histories(histories, ())
+    assert [row.code for row in batch.rows] == [good]
+    assert [want.position for want in batch.wants] == [8]
+    [failure] = batch.failures
     assert (failure.dossier_code, failure.position) == (bad, 7)
     assert failure.reason.startswith("KeyError")
 
@@ -120,10 +120,10 @@ def test_voids_that_wait_are_told_and_those_that_do_not_are_not():
 def test_a_rebuild_repairs_what_differs_and_leaves_what_cannot_be_folded():
     codes = [DossierCode(f"H51-220512-{n:04d}") for n in range(7)]
     same, other, missing, bogus, failed, mended, unnoted = codes
-    reckoned = fold_histories({code: [received(1, code)] for code in (same, other, missing, mended, unnoted)}, ())
-    rows = {row.code: row for row in reckoned.rows}
-    reckoned.failures = [Failure(failed, 1, "x")]
-    reckoned.voids = [WaitingVoid(("s", "i"), unnoted), WaitingVoid(("s", "j"), same)]
+    batch = fold_histories({code: [received(1, code)] for code in (same, other, missing, mended, unnoted)}, ())
+    rows = {row.code: row for row in batch.rows}
+    batch.failures = [Failure(failed, 1, "x")]
+    batch.voids = [WaitingVoid(("s", "i"), unnoted), WaitingVoid(("s", "j"), same)]
     stored: dict[DossierCode, DossierRow] = {
         same: rows[same],
         other: rows[other]._replace(agency="H51.99"),
@@ -132,7 +132,7 @@ def test_a_rebuild_repairs_what_differs_and_leaves_what_cannot_be_folded():
         mended: rows[mended],
         unnoted: rows[unnoted],
     }
-    wrong = differences(reckoned, stored, Known({mended, failed}, {(("s", "j"), same)}))
+    wrong = differences(batch, stored, Known({mended, failed}, {(("s", "j"), same)}))
     assert set(wrong) == {other, missing, bogus, mended, unnoted}
 
 

@@ -117,8 +117,8 @@ def test_the_portal_knows_the_integrated_procedures_and_no_other(table):
     catalogue = Catalogue()
     assert all(catalogue.has_procedure(procedure.code) for procedure in PROCEDURES)
     assert not any(catalogue.has_procedure(procedure.code) for procedure in NOT_INTEGRATED)
-    told = {body["code"] for body in procedures(table)}
-    assert told == {procedure.code for procedure in (*PROCEDURES, *NOT_INTEGRATED)}
+    logged = {body["code"] for body in procedures(table)}
+    assert logged == {procedure.code for procedure in (*PROCEDURES, *NOT_INTEGRATED)}
     assert [body["code"] for body in agencies(table)] == ["H51"]
     assert {body["code"] for body in procedures(published_table("soctrang-2018", "H51"))} == {p.code for p in PROCEDURES}
 

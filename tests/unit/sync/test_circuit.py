@@ -55,14 +55,14 @@ def test_any_minute_stays_under_the_limit_and_near_it(lanes: list[Lane]) -> None
 @pytest.mark.parametrize("lanes", [[Lane.BACKLOG] * 4, [Lane.BACKLOG] * 4 + [Lane.LIVE] * 2])
 def test_senders_that_are_not_ready_at_each_instant_lose_little(lanes: list[Lane]) -> None:
     """Each call takes as long as it takes: on the average there is a third more capacity than pace."""
-    luck = random.Random(5)
+    jitter = random.Random(5)
     circuit, calls, free = Circuit(), [], [NOW] * len(lanes)
     while (now := min(free)) < NOW + seconds(600):
         index = free.index(now)
         circuit, answer = acquire(circuit, lanes[index], now, PACE)
         if isinstance(answer, Go):
             calls.append((answer.at - NOW).total_seconds())
-            free[index] = answer.at + seconds(luck.uniform(0.02, 0.6))
+            free[index] = answer.at + seconds(jitter.uniform(0.02, 0.6))
         else:
             free[index] = max(answer.until, now + seconds(0.001))
     calls.sort()
@@ -148,14 +148,14 @@ def test_closed_hours_refusals_and_throttling() -> None:
     assert (refused.state, refused.reason, refused.retry_at) == (CircuitState.OPEN, "-2", NOW + seconds(20))
     slow = rules.throttled(Circuit(), NOW, 5, PACE, probe=False)
     assert slow.state is CircuitState.CLOSED
-    assert (slow.told_reason(NOW), slow.told_reason(NOW + seconds(5))) == (rules.THROTTLED_REASON, None)
-    assert refused.told_reason(NOW) == "-2"
+    assert (slow.reason_for_people(NOW), slow.reason_for_people(NOW + seconds(5))) == (rules.THROTTLED_REASON, None)
+    assert refused.reason_for_people(NOW) == "-2"
     assert acquire(slow, Lane.LIVE, NOW, PACE)[1] == Wait(NOW + seconds(5))
     assert rules.throttled(slow, NOW + seconds(1), 5, PACE, probe=False).ramp_share == slow.ramp_share == 0.5
 
 
 @given(st.lists(st.sampled_from(["go", "fail", "good", "throttle", "refuse", "closed"]), max_size=60), st.floats(0, 0.99))
-def test_it_never_stays_shut_for_ever(course: list[str], luck: float) -> None:
+def test_it_never_stays_shut_for_ever(course: list[str], jitter: float) -> None:
     circuit, now, probe = Circuit(), NOW, False
     for event in course:
         now += seconds(3)
@@ -164,7 +164,7 @@ def test_it_never_stays_shut_for_ever(course: list[str], luck: float) -> None:
                 circuit, answer = acquire(circuit, Lane.BACKLOG, now, PACE)
                 probe = isinstance(answer, Go) and answer.probe
             case "fail":
-                circuit = rules.failed(circuit, now, luck, PACE, probe=probe, reason="x")
+                circuit = rules.failed(circuit, now, jitter, PACE, probe=probe, reason="x")
             case "good":
                 circuit = rules.succeeded(circuit, now, probe=probe)
             case "throttle":

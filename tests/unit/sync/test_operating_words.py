@@ -20,7 +20,7 @@ def test_the_alarms_are_explained() -> None:
 
 
 def test_the_metrics_are_explained_with_their_labels() -> None:
-    told = dict(re.findall(r"`(motcua_\w+?)\{([\w,]+)\}`", " ".join(TABLES["metric of a worker"])))
+    logged = dict(re.findall(r"`(motcua_\w+?)\{([\w,]+)\}`", " ".join(TABLES["metric of a worker"])))
     registry = CollectorRegistry()
     WorkerMetrics(registry)
     made = {}
@@ -28,4 +28,4 @@ def test_the_metrics_are_explained_with_their_labels() -> None:
         [family] = collector.collect()
         name = f"{family.name}_total" if family.type == "counter" else family.name
         made[name] = ",".join(collector._labelnames)  # type: ignore[attr-defined]
-    assert told == made
+    assert logged == made

@@ -22,8 +22,10 @@ TRIES = st.integers(0, 100_000)
 
 
 @given(KINDS, TRIES, LUCK, st.floats(1, 100_000))
-def test_a_failure_is_tried_again_in_bounded_time_or_parked(kind: ErrorClass, tries: int, luck: float, scale: float) -> None:
-    decision = after_failure(kind, tries, NOW, luck, time_scale=scale)
+def test_a_failure_is_tried_again_in_bounded_time_or_parked(
+    kind: ErrorClass, tries: int, jitter: float, scale: float
+) -> None:
+    decision = after_failure(kind, tries, NOW, jitter, time_scale=scale)
     rule = RETRY_TABLE[kind]
     assert decision.attempts == tries + rule.counts
     if isinstance(decision, Again):
@@ -33,16 +35,16 @@ def test_a_failure_is_tried_again_in_bounded_time_or_parked(kind: ErrorClass, tr
 
 
 @given(st.sampled_from(sorted(TRANSIENT)), TRIES, LUCK)
-def test_transient_trouble_never_parks(kind: ErrorClass, tries: int, luck: float) -> None:
-    assert isinstance(after_failure(kind, tries, NOW, luck), Again)
+def test_transient_trouble_never_parks(kind: ErrorClass, tries: int, jitter: float) -> None:
+    assert isinstance(after_failure(kind, tries, NOW, jitter), Again)
 
 
 @given(KINDS, TRIES, LUCK)
-def test_the_wait_never_shrinks_and_luck_spreads_it_over_its_upper_half(kind: ErrorClass, tries: int, luck: float) -> None:
+def test_the_wait_never_shrinks_and_luck_spreads_it_over_its_upper_half(kind: ErrorClass, tries: int, jitter: float) -> None:
     rule = RETRY_TABLE[kind]
     whole = wait_seconds(rule, tries + 1, 1.0)
     assert wait_seconds(rule, tries + 2, 1.0) >= whole
-    assert whole / 2 <= wait_seconds(rule, tries + 1, luck) <= whole
+    assert whole / 2 <= wait_seconds(rule, tries + 1, jitter) <= whole
 
 
 def test_permanent_trouble_parks_at_once_and_out_of_order_after_its_tries() -> None:

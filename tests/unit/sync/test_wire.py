@@ -28,10 +28,10 @@ class Names:
         return {"H51.12": "Sở Tư pháp " + "x" * 60}.get(code or "", code or "H51")
 
 
-def dossier(*told: tuple[str, float, dict[str, Any]]) -> Dossier:
+def dossier(*logged: tuple[str, float, dict[str, Any]]) -> Dossier:
     events = [
         Event(number, AT, "urn:x", str(number), EventName(name), CODE, AT + timedelta(hours=hours), data)
-        for number, (name, hours, data) in enumerate(told, start=1)
+        for number, (name, hours, data) in enumerate(logged, start=1)
     ]
     return fold(CODE, events)
 
@@ -98,7 +98,7 @@ def test_nothing_is_invented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "kind"),
+    ("logged", "kind"),
     [
         ([("extended", 0, {"new_due_at": "2018-01-09T10:00:00Z"})], ErrorClass.NO_STATUS),
         ([("processed", 0, {"outcome": "approved"})], ErrorClass.NO_PROCEDURE),
@@ -107,11 +107,11 @@ def test_nothing_is_invented() -> None:
         ([("submitted", 0, RECEIVED), ("rejected", 1, {"reason": "x"})], None),
     ],
 )
-def test_what_cannot_be_sent_is_said(told: list[tuple[str, float, dict[str, Any]]], kind: ErrorClass | None) -> None:
-    found = wire.unsendable(dossier(*told))
+def test_what_cannot_be_sent_is_said(logged: list[tuple[str, float, dict[str, Any]]], kind: ErrorClass | None) -> None:
+    found = wire.unsendable(dossier(*logged))
     assert (None if found is None else found.kind) == kind
     if found is None:
-        fields.dossier(wire.dossier_body(dossier(*told), NOBODY, Names()))
+        fields.dossier(wire.dossier_body(dossier(*logged), NOBODY, Names()))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_identities(id_type: str | None, number: str, code: str | None) -> None:
 
 
 def test_steps_say_who_had_the_dossier_then_and_each_natural_key_once() -> None:
-    letters = wire.step_letters(
+    letters = wire.step_messages(
         dossier(
             ("extended", -1, {"new_due_at": "2018-01-09T10:00:00Z"}),  # before any status: none for the portal
             ("received", 0, RECEIVED),

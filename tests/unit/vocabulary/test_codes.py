@@ -52,7 +52,7 @@ def test_agency_codes():
 
 
 @pytest.mark.parametrize(
-    ("told", "present"),
+    ("logged", "present"),
     [
         ("000.00.12.H51", "H51.12"),
         ("000.00.00.H51", "H51"),
@@ -63,8 +63,8 @@ def test_agency_codes():
         ("nonsense", "nonsense"),
     ],
 )
-def test_the_old_right_to_left_form_names_the_same_agency(told, present):
-    assert present_form(told) == present
+def test_the_old_right_to_left_form_names_the_same_agency(logged, present):
+    assert present_form(logged) == present
 
 
 def test_tenants():

@@ -91,9 +91,9 @@ class Cutter:
             InvalidFields: no array, more than ``most`` items, or one that is too long.
         """
         if await self.peek() != "[":
-            told = await self.value(place)
+            value = await self.value(place)
             await self.end()
-            raise InvalidFields.of(place, "missing" if told == b"null" else "list_type")
+            raise InvalidFields.of(place, "missing" if value == b"null" else "list_type")
         found: list[bytes] = []
         async for _ in self._parts("[", "]"):
             if len(found) == most:

@@ -37,15 +37,15 @@ _KINDS: Final = {
 _PLAIN_KINDS: Final = {name.encode(): kind for name, kind in _KINDS.items()}
 
 
-def plain_kind(headers: Iterable[tuple[bytes, bytes]]) -> BodyKind | None:
+def kind_by_headers(headers: Iterable[tuple[bytes, bytes]]) -> BodyKind | None:
     """What kind of body a request has, if its headers say so plainly."""
-    told = b""
+    header_value = b""
     for header, value in headers:
         if header == b"content-type":
-            told = value
+            header_value = value
         elif header == b"content-encoding" or header.startswith(b"ce-"):
             return None
-    return _PLAIN_KINDS.get(told)
+    return _PLAIN_KINDS.get(header_value)
 
 
 def kind_of(request: Request) -> BodyKind:
@@ -54,7 +54,7 @@ def kind_of(request: Request) -> BodyKind:
     Raises:
         Refused: 415, a content type, charset or encoding that is not taken.
     """
-    plain = plain_kind(request.scope["headers"])
+    plain = kind_by_headers(request.scope["headers"])
     if plain is not None:
         return plain
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")

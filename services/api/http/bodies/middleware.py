@@ -110,12 +110,12 @@ def _within(most: int, receive: Receive) -> Receive:
     return receive_counted
 
 
-def _after(told: list[Message], receive: Receive) -> Receive:
+def _after(taken: list[Message], receive: Receive) -> Receive:
     """What was received already, then the rest."""
-    told.reverse()
+    taken.reverse()
 
     async def receive_again() -> Message:
-        return told.pop() if told else await receive()
+        return taken.pop() if taken else await receive()
 
     return receive_again
 
@@ -153,16 +153,16 @@ class BodyMiddleware:
         try:
             try:
                 paced = _Paced(receive, held.patience)
-                told: list[Message] = []
+                taken: list[Message] = []
                 if 0 < size <= held.patience.first_piece_bytes and not waits:
-                    told.append(await paced())
+                    taken.append(await paced())
                     if not paced.is_complete:
-                        await _take_first_piece(paced, told, held, size)
+                        await _take_first_piece(paced, taken, held, size)
                 if paced.is_complete:
-                    onward = _whole(told, receive)
+                    onward = _whole(taken, receive)
                 else:
                     share = Share(held)
-                    onward = await self._key_first(scope, _after(told, paced), size, share)
+                    onward = await self._key_first(scope, _after(taken, paced), size, share)
             except MotcuaError as error:
                 await (await problems.answer_motcua_error(Request(scope), error))(scope, receive, send)
                 return
@@ -216,23 +216,23 @@ class BodyMiddleware:
         return None
 
 
-async def _take_first_piece(paced: _Paced, told: list[Message], held: Held, size: int) -> None:
+async def _take_first_piece(paced: _Paced, taken: list[Message], held: Held, size: int) -> None:
     """The rest of a small body, while there is room for it before its key is known."""
     if held.first_pieces + size > held.patience.first_pieces_bytes:
         return
     held.first_pieces += size
     try:
         while not paced.is_complete:
-            told.append(await paced())
+            taken.append(await paced())
     finally:
         held.first_pieces -= size
 
 
-def _whole(told: list[Message], receive: Receive) -> Receive:
+def _whole(taken: list[Message], receive: Receive) -> Receive:
     """A body that is here; or what is left of one whose client has gone, which is none."""
-    if told[-1]["type"] != "http.request":
-        return _after(told, receive)
-    return WholeBody(b"".join([message.get("body", b"") for message in told]), receive)
+    if taken[-1]["type"] != "http.request":
+        return _after(taken, receive)
+    return WholeBody(b"".join([message.get("body", b"") for message in taken]), receive)
 
 
 async def _pieces(receive: Receive) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from shared.database.pace import Pace
 
 
 class HeavyReads:
-    """What reads or reckons much: questions as of an earlier instant, pages of exports, folds of many dossiers.
+    """What reads or computes much: questions as of an earlier instant, pages of exports, folds of many dossiers.
 
     ``engine`` has a connection for each place. ``exports`` are places for whole exports: they last as long as their clients
     read, and have a place among the heavy reads only while a page is fetched.

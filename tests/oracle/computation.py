@@ -1,7 +1,7 @@
-"""What the rules say of a dossier, reckoned slowly from docs/rules.md alone (sections 2-4).
+"""What the rules say of a dossier, computed slowly from docs/rules.md alone (sections 2-4).
 
 Nothing of the product is imported or imitated here: every function quotes the sentence it stands for, and walks over
-the whole history again each time it is asked. `reckon` takes CloudEvents as posted (plain dicts) in arrival order.
+the whole history again each time it is asked. `compute` takes CloudEvents as posted (plain dicts) in arrival order.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ Anomaly = tuple[str, str | None, str | None]  # code, source, id; the last two a
 # ------------------------------------------------------------------------------------------------------ a dossier
 
 
-class Reckoning:
+class Computation:
     """One dossier: its effective events in fold order, and every question the rules answer about it."""
 
     def __init__(self, code: str, events: list[Told], voids: list[tuple[str, Told]] = ()) -> None:
         self.code = code
         self.events = events
         self.faulty_voids = list(voids)
-        self.firsts = [told for told in events if told.name == "received"]
+        self.firsts = [logged for logged in events if logged.name == "received"]
         self.reception = self.firsts[0] if self.firsts else None
         self.roles = self._roles()
         self.pauses = self._pauses()
@@ -94,16 +94,16 @@ class Reckoning:
     def _roles(self) -> list[str | None]:
         """For each event: 'end', 'other' (another status-bearing event: reopens), or None (bears no status)."""
         roles: list[str | None] = []
-        for index, told in enumerate(self.events):
+        for index, logged in enumerate(self.events):
             received_already = any(earlier.name == "received" for earlier in self.events[:index])
             bearing_before = [role for role in roles if role is not None]
-            if told.name not in STATUS:
+            if logged.name not in STATUS:
                 roles.append(None)
-            elif told.name == "paid" and told.data["outcome"] != "succeeded":
+            elif logged.name == "paid" and logged.data["outcome"] != "succeeded":
                 roles.append(None)  # "A failed paid bears nothing."
-            elif told.name in ("payment_requested", "paid") and bearing_before and bearing_before[-1] == "end":
+            elif logged.name in ("payment_requested", "paid") and bearing_before and bearing_before[-1] == "end":
                 roles.append(None)  # "after an end event with nothing reopening in between is not"
-            elif told.name in END_NAMES and received_already:
+            elif logged.name in END_NAMES and received_already:
                 roles.append("end")  # "end events are …, once the dossier has been received"
             else:
                 roles.append("other")  # "Any other status-bearing event reopens."
@@ -111,7 +111,7 @@ class Reckoning:
 
     @property
     def bearing(self) -> list[Told]:
-        return [told for told, role in zip(self.events, self.roles, strict=True) if role is not None]
+        return [logged for logged, role in zip(self.events, self.roles, strict=True) if role is not None]
 
     @property
     def status(self) -> int | None:
@@ -126,13 +126,13 @@ class Reckoning:
         """'ended_at, end_kind, if the last status-bearing event is an end event: among the end events after the last
         reopening event, the last processed; else the first returned; else the last stopped; else the last withdrawn;
         else the last rejected.'"""
-        pairs = [(told, role) for told, role in zip(self.events, self.roles, strict=True) if role is not None]
+        pairs = [(logged, role) for logged, role in zip(self.events, self.roles, strict=True) if role is not None]
         if self.reception is None or not pairs or pairs[-1][1] != "end":
             return None
         reopenings = [index for index, pair in enumerate(pairs) if pair[1] == "other"]
-        ends = [told for told, role in pairs[(reopenings[-1] + 1) if reopenings else 0 :] if role == "end"]
+        ends = [logged for logged, role in pairs[(reopenings[-1] + 1) if reopenings else 0 :] if role == "end"]
         for name, which in (("processed", -1), ("returned", 0), ("stopped", -1), ("withdrawn", -1), ("rejected", -1)):
-            named = [told for told in ends if told.name == name]
+            named = [logged for logged in ends if logged.name == name]
             if named:
                 return named[which]
         raise AssertionError("an end event of no kind")
@@ -150,8 +150,8 @@ class Reckoning:
         """'Without a received … it is neither open nor ended.'"""
         return self.reception is not None and self.end is None
 
-    def is_after_reception(self, told: Told) -> bool:
-        return self.reception is not None and told.place > self.reception.place
+    def is_after_reception(self, logged: Told) -> bool:
+        return self.reception is not None and logged.place > self.reception.place
 
     # -- whose
 
@@ -159,7 +159,7 @@ class Reckoning:
     def agency(self) -> str | None:
         """'that of the last transferred (before reception too), else of the first received, else of the last
         submitted'."""
-        transfers = [told for told in self.events if told.name == "transferred"]
+        transfers = [logged for logged in self.events if logged.name == "transferred"]
         return transfers[-1].data["agency_code"] if transfers else self._said("agency_code")
 
     @property
@@ -172,7 +172,7 @@ class Reckoning:
 
     def _said(self, key: str) -> str | None:
         """'of the first received, else of the last submitted; else none'."""
-        submissions = [told for told in self.events if told.name == "submitted"]
+        submissions = [logged for logged in self.events if logged.name == "submitted"]
         said = self.reception or (submissions[-1] if submissions else None)
         return said.data[key] if said else None
 
@@ -183,12 +183,12 @@ class Reckoning:
         dropped, those before reception count as pauses of nothing'."""
         bearing = self.bearing
         intervals: list[tuple[datetime, datetime | None]] = []
-        for index, told in enumerate(bearing):
-            if told.name != "supplement_requested" or not self.is_after_reception(told):
+        for index, logged in enumerate(bearing):
+            if logged.name != "supplement_requested" or not self.is_after_reception(logged):
                 continue
             until = bearing[index + 1].time if index + 1 < len(bearing) else None
-            if until != told.time:
-                intervals.append((told.time, until))
+            if until != logged.time:
+                intervals.append((logged.time, until))
         merged: list[tuple[datetime, datetime | None]] = []
         for began, ended in intervals:
             if merged and merged[-1][1] == began:
@@ -208,19 +208,19 @@ class Reckoning:
 
     # -- due dates
 
-    def date_set_by(self, told: Told) -> datetime | None:
+    def date_set_by(self, logged: Told) -> datetime | None:
         """'Setting events: the first received (due_at), due_set, extended and supplemented (new_due_at).'"""
-        if told is self.reception:
-            return told.moment_in("due_at")
-        if told.name in ("due_set", "extended", "supplemented"):
-            return told.moment_in("new_due_at")
+        if logged is self.reception:
+            return logged.moment_in("due_at")
+        if logged.name in ("due_set", "extended", "supplemented"):
+            return logged.moment_in("new_due_at")
         return None
 
     @property
     def setting(self) -> list[tuple[Told, datetime]]:
         """'An event that sets no date leaves the date as it is.'"""
-        dated = [(told, self.date_set_by(told)) for told in self.events]
-        return [(told, when) for told, when in dated if when is not None]
+        dated = [(logged, self.date_set_by(logged)) for logged in self.events]
+        return [(logged, when) for logged, when in dated if when is not None]
 
     @property
     def promised_at(self) -> datetime | None:
@@ -232,17 +232,17 @@ class Reckoning:
         """'The original date is the first one set'."""
         return self.setting[0][1] if self.setting else None
 
-    def reference_day(self, told: Told) -> date:
+    def reference_day(self, logged: Told) -> date:
         """'its own local date, or, inside or at the end of a pause, the local date on which that pause began. (For a
         due_set that follows a supplemented: that pause too.)' Where several would do, the earliest; never a later day
         than its own (a pause that began after the event says nothing of it)."""
-        pauses = self.pauses_at(told.time)
-        if told.name == "due_set":
-            follows = told.data["follows"]
+        pauses = self.pauses_at(logged.time)
+        if logged.name == "due_set":
+            follows = logged.data["follows"]
             for other in self.events:
                 if other.name == "supplemented" and other.identity == (follows["source"], follows["id"]):
                     pauses = pauses + self.pauses_at(other.time)
-        return min([local_date(told.time)] + [local_date(began) for began, _ in pauses])
+        return min([local_date(logged.time)] + [local_date(began) for began, _ in pauses])
 
     def due_dates(self, setting: list[tuple[Told, datetime]]) -> tuple[datetime | None, list[Told]]:
         """D after these setting events, and those refused: 'after reception a setting event does not move D if D's
@@ -250,20 +250,20 @@ class Reckoning:
         setting event before it.'"""
         due: datetime | None = None
         refused: list[Told] = []
-        for told, when in setting:
-            if self.is_after_reception(told) and due is not None and local_date(due) < self.reference_day(told):
-                refused.append(told)
+        for logged, when in setting:
+            if self.is_after_reception(logged) and due is not None and local_date(due) < self.reference_day(logged):
+                refused.append(logged)
             else:
                 due = when
         return due, refused
 
     def due_at_moment(self, moment: datetime) -> datetime | None:
-        """'In force at a moment: reckoned from the setting events at or before it.'"""
-        return self.due_dates([(told, when) for told, when in self.setting if told.time <= moment])[0]
+        """'In force at a moment: computed from the setting events at or before it.'"""
+        return self.due_dates([(logged, when) for logged, when in self.setting if logged.time <= moment])[0]
 
     def due_at_end_of(self, day: date) -> datetime | None:
         """'At the end of day T: from those whose local date is <= T.'"""
-        return self.due_dates([(told, when) for told, when in self.setting if local_date(told.time) <= day])[0]
+        return self.due_dates([(logged, when) for logged, when in self.setting if local_date(logged.time) <= day])[0]
 
     @property
     def due_at(self) -> datetime | None:
@@ -275,11 +275,11 @@ class Reckoning:
         """'the effective extended, and supplemented with a new date, after the first received and not after the event
         that gives ended_at, in fold order'."""
         return [
-            told
-            for told in self.events
-            if (told.name == "extended" or (told.name == "supplemented" and self.date_set_by(told) is not None))
-            and self.is_after_reception(told)
-            and (self.end is None or told.place <= self.end.place)
+            logged
+            for logged in self.events
+            if (logged.name == "extended" or (logged.name == "supplemented" and self.date_set_by(logged) is not None))
+            and self.is_after_reception(logged)
+            and (self.end is None or logged.place <= self.end.place)
         ]
 
     # -- anomalies (the second table of section 4, line by line)
@@ -290,29 +290,29 @@ class Reckoning:
         and those of voids. unknown_* needs a catalogue: see `unknown`."""
         found: list[Anomaly] = [(code, void.source, void.id) for code, void in self.faulty_voids]
         refused = self.due_dates(self.setting)[1]
-        for index, told in enumerate(self.events):
+        for index, logged in enumerate(self.events):
             before = self.events[:index]
             codes = []
             if self.roles[index] is not None and not self._expected(index):
                 codes.append("unexpected_step")
-            if self.reception and told.time < self.reception.time and told.name not in ALLOWED_BEFORE_RECEPTION:
+            if self.reception and logged.time < self.reception.time and logged.name not in ALLOWED_BEFORE_RECEPTION:
                 codes.append("before_reception")
-            if told.name == "received" and any(other.name == "received" for other in before):
+            if logged.name == "received" and any(other.name == "received" for other in before):
                 codes.append("received_twice")
-            when = self.date_set_by(told)
+            when = self.date_set_by(logged)
             if when is not None and self.reception and when < self.reception.time:
                 codes.append("due_before_reception")
-            if told in refused:
+            if logged in refused:
                 codes.append("date_after_lateness")
-            if told.name == "extended" and any(other.name == "extended" for other in before):
+            if logged.name == "extended" and any(other.name == "extended" for other in before):
                 codes.append("extended_twice")
-            if told.name == "supplement_requested" and any(other.name == "supplement_requested" for other in before):
+            if logged.name == "supplement_requested" and any(other.name == "supplement_requested" for other in before):
                 codes.append("supplements_many")
-            if told.name == "returned" and not any(other.name == "processed" for other in before):
+            if logged.name == "returned" and not any(other.name == "processed" for other in before):
                 codes.append("returned_unprocessed")
-            found.extend((code, told.source, told.id) for code in codes)
+            found.extend((code, logged.source, logged.id) for code in codes)
         if self.reception is None and any(
-            told.name in ("assigned", "stopped", "processed", "returned") for told in self.events
+            logged.name in ("assigned", "stopped", "processed", "returned") for logged in self.events
         ):
             found.append(("not_received", None, None))
         if self.reception is not None and self.due_at is None:
@@ -324,13 +324,13 @@ class Reckoning:
 
     def _expected(self, index: int) -> bool:
         """'Expected steps': from the status-bearing event before to this one."""
-        told = self.events[index]
+        logged = self.events[index]
         earlier = [other for other, role in zip(self.events[:index], self.roles[:index], strict=True) if role is not None]
         last = earlier[-1].name if earlier else None
-        if told.name in EXPECTED[last]:
+        if logged.name in EXPECTED[last]:
             return True
         not_yet_received = not any(other.name == "received" for other in self.events[:index])
-        return not_yet_received and last is not None and told.name in EXPECTED_WHILE_NOT_RECEIVED.get(last, ())
+        return not_yet_received and last is not None and logged.name in EXPECTED_WHILE_NOT_RECEIVED.get(last, ())
 
     def unknown(self, procedures: set[str], agencies: set[str]) -> Counter[Anomaly]:
         """'unknown_* by the derived agency and procedure'; the agencies are those of the reception day's tree."""
@@ -352,15 +352,15 @@ def date_in_code(code: str) -> date | None:
         return None
 
 
-def reckon(posted: list[dict[str, Any]]) -> dict[str, Reckoning]:
+def compute(posted: list[dict[str, Any]]) -> dict[str, Computation]:
     """Every dossier that an event names, by code."""
     log = listen(posted)
     by_code: dict[str, dict[tuple[str, str], Told]] = {}
-    for told in log.values():
-        by_code.setdefault(told.dossier, {})[told.identity] = told
+    for logged in log.values():
+        by_code.setdefault(logged.dossier, {})[logged.identity] = logged
     answer = {}
     for code, own in by_code.items():
-        voids = [told for told in own.values() if told.name == "voided"]
+        voids = [logged for logged in own.values() if logged.name == "voided"]
         faulty = [(fault, void) for void in voids if (fault := void_fault(void, log)) is not None]
-        answer[code] = Reckoning(code, effective_events(code, own), faulty)
+        answer[code] = Computation(code, effective_events(code, own), faulty)
     return answer
