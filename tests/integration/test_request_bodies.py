@@ -13,10 +13,16 @@ import httpx
 import orjson
 import psutil
 import pytest
+from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
-from services.api.body_limits import LIMITS, LONGEST_EVENT, limit_of
+from services.api import problems
+from services.api.auth import demand_of
+from services.api.body_limits import LIMITS, LONGEST_EVENT, USUAL, Patience, limit_of
+from services.api.catalogue_bodies import MOST_ITEMS
 from services.api.main import create_app
+from services.api.routes import routers
+from shared.cloudevents import content
 from shared.db.keys import Scope
 from shared.settings import Settings
 from tests.integration.listening import Listening, listening
@@ -492,3 +498,32 @@ async def test_200_mb_of_nobody_cost_no_memory(api: Served, database_url: str, t
                 answer = await http_client.post(path, content=mebibytes(), headers=headers)
                 assert answer.status_code == status, path
                 assert watched.memory_info().rss < memory + 20 * 2**20, path
+
+
+def test_every_operation_that_takes_a_body_asks_for_a_key_first() -> None:
+    routes = [route for router in routers() for route in router.routes if isinstance(route, APIRoute)]
+    taking = [route for route in routes for method in route.methods if (method, route.path) in WITH_BODY]
+    assert len(taking) == len(WITH_BODY)
+    assert all(demand_of(route.dependant) for route in taking)
+
+
+def test_the_limits_stand_in_the_documents() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
+    section = document.partition("## Request bodies")[2].partition("\n## ")[0]
+    rows = [row for row in section.splitlines() if row.startswith("|") and "lines |" not in row and "one event" not in row]
+    for (_, path), limit in LIMITS.items():
+        row = next(row for row in rows if f"{path}`" in row)
+        assert f"| {limit.most_bytes // 2**20} MiB |" in row
+    assert f"| every other | {USUAL.most_bytes // 2**10} KiB |" in section
+    usual = Patience()
+    for told in (
+        f"{usual.stall_seconds:.0f} s without a byte",
+        f"1 KiB a second over {usual.window_seconds:.0f} s",
+        f"at most {usual.bodies_bytes // 2**20} MiB, those of one key {usual.key_bytes // 2**20} MiB",
+        f"at most {usual.first_pieces_bytes // 2**20} MiB",
+        f"dropped for {usual.linger_seconds:.0f} s, or until it has been silent for {usual.linger_silence_seconds:.0f} s",
+        f"a catalogue {MOST_ITEMS:,}",
+        f"one event the first {content.MOST_FAULTS} are told, of one request the first {problems.MOST_FAULTS}",
+        f"at most {content.MOST_MEMBERS:,} members",
+    ):
+        assert told in " ".join(section.split())
