@@ -25,8 +25,8 @@ from services.api.routes import routers
 from shared.cloudevents import content
 from shared.db.keys import Scope
 from shared.settings import Settings
-from tests.integration.raw_calls import Listening, listening
 from tests.integration.posted import JSON, LINES, event, feed, lines
+from tests.integration.raw_calls import Listening, listening
 from tests.integration.served import Served, served
 from tests.integration.test_intake_process import api_process
 
