@@ -16,13 +16,14 @@ LONGEST_ANSWER_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Flood:
-    """Connections that ask their path again and again; ``keys`` by turns, ``{number}`` in a path is the connection's."""
+    """Connections that ask their path again and again; ``keys`` by turns, ``{choice}`` in a path is one of ``choices``, by turns."""
 
     port: int
     keys: list[str]
     path: str
     connections: int
     seconds: float
+    choices: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -42,7 +43,9 @@ async def _one(flood: Flood, number: int, until: float, found: Flooded) -> None:
     turn = 0
     await asyncio.sleep(2.0 * number / flood.connections)
     while time.monotonic() < until:
-        path = flood.path.format(number=number, day=1 + (number + turn) % 28)
+        path = flood.path
+        if flood.choices:
+            path = path.format(choice=flood.choices[(number + turn) % len(flood.choices)])
         turn += 1
         reader, writer = await asyncio.open_connection("127.0.0.1", flood.port)
         try:

@@ -34,7 +34,7 @@ GETS_A_SECOND = 25.0
 KEYS = 25
 
 FLOODS = {
-    "as_of": ("30 as_of askers with one key", "/v1/stats/summary?period=2022&as_of=2025-06-{day:02d}", 30, 1),
+    "as_of": ("30 as_of askers with one key", "/v1/stats/summary?period=2022&as_of={choice}", 30, 1),
     "polls": ("200 long polls", "/v1/events?after=999999999&wait=30", 200, 5),
     "streams": ("500 streams", "/v1/stream?period=2022", 500, KEYS),
     "exports": ("8 whole exports", "/v1/dossiers?format=csv", 8, 2),
@@ -46,6 +46,20 @@ async def _keys(database: Database) -> list[str]:
     try:
         scopes = (Permission.STATS_READ, Permission.DOSSIERS_READ)
         return [await keys.create(link, Tenant("H51"), scopes) for _ in range(KEYS)]
+    finally:
+        await link.close()
+
+
+async def _instants(database: Database) -> list[str]:
+    """Twenty-eight, between which the log grew by as much each time."""
+    link = await asyncpg.connect(database.url)
+    try:
+        rows = await link.fetch(
+            "SELECT to_char(e.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM log_counter h"
+            " JOIN generate_series(1, 28) AS part ON true JOIN event_log e ON e.tenant = h.tenant"
+            " AND e.position = h.position * part / 29 WHERE h.tenant = 'H51'"
+        )
+        return [row[0] for row in rows]
     finally:
         await link.close()
 
@@ -93,6 +107,7 @@ def floods(bench: Bench) -> None:
     """Each flood of readers for twelve seconds, beside few posts and questions with another key."""
     database, _, _ = loaded(bench, BIG)
     many = asyncio.run(_keys(database))
+    instants = asyncio.run(_instants(database))
     chance = random.Random(bench.seed)
     codes = [dossier(bench.seed, chance.randrange(bench.sizes.dossiers), bench.sizes.dossiers)[0][2] for _ in range(50)]
     paths = [path for code in codes for path in (f"/v1/dossiers/{code}", "/v1/stats/summary?period=2022")]
@@ -103,7 +118,7 @@ def floods(bench: Bench) -> None:
         api.highest = 0
         idle_memory = api.memory()
         for number, (name, (what, path, connections, of_keys)) in enumerate(FLOODS.items(), start=2):
-            flood = Flood(api.port, many[:of_keys], path, connections, SECONDS)
+            flood = Flood(api.port, many[:of_keys], path, connections, SECONDS, instants if name == "as_of" else [])
             api.highest = 0
             with _Ready(api) as ready:
                 flooding = _begin([flood])

@@ -14,7 +14,8 @@ What an agency's software tells: events of dossiers (sự kiện của hồ sơ)
 **202 means committed to disk.**
 
 * One event: `application/cloudevents+json` or `application/json`, or binary mode, where `ce-` headers hold the
-  attributes and the body the data (the content type may then be absent). Any `ce-` header decides for binary mode.
+  attributes and the body the data (the content type may then be absent). Any `ce-` header decides for binary mode. At most
+  256 KiB.
 * Up to 10,000: a JSON array, `application/cloudevents-batch+json` or `application/json`, at most 32 MiB.
 * Without bound: one event a line, `application/x-ndjson`, also with `Content-Encoding: gzip`, at most 256 KiB a line.
   The answer begins when the whole body is read; a cut upload keeps what was recorded and can be sent again as it is.

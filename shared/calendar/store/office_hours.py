@@ -10,6 +10,9 @@ from shared.catalogue.store.changes import CatalogueChange, begin_change
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import AgencyCode, Tenant
 
+_TELL: Final = """
+INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed) VALUES ($1, $2, $3, $4, $5, $6)"""
+
 _ROWS_AT_ONCE: Final = 1_000
 
 _KNOWN: Final = """
@@ -42,8 +45,7 @@ async def put_office_hours(
     rows = [(code, hours, False) for code, hours in written.items()] + [(code, known[code], True) for code in gone]
     for start in range(0, len(rows), _ROWS_AT_ONCE):  # thousands at once would hold up whoever shares the event loop
         await connection.executemany(
-            "INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed)"
-            " VALUES ($1, $2, $3, $4, $5, $6)",
+            _TELL,
             [
                 (tenant, code, known_from, str(hours), sorted(hours.weekdays), removed)
                 for code, hours, removed in rows[start : start + _ROWS_AT_ONCE]

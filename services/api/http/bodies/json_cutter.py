@@ -10,6 +10,8 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
+from pydantic_core import from_json
+
 from services.api.http import messages
 from services.api.http.problems import InvalidFields, Refused
 
@@ -23,6 +25,14 @@ _scan: Final = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=l
 _blanks: Final = re.compile(r"[ \t\n\r]*").match
 _NUMBER: Final = frozenset("-0123456789")
 _AFTER_NUMBER: Final = frozenset(" \t\n\r,]}")
+
+
+def _check(cut: bytes) -> None:
+    """Half of a surrogate pair, escaped, is a text for Python and no JSON for the validators."""
+    try:
+        from_json(cut)
+    except ValueError:
+        raise Refused(messages.MALFORMED) from None
 
 
 class Cutter:
@@ -63,6 +73,8 @@ class Cutter:
             end = self._end_of_value(is_number=first in _NUMBER)
             if end is not None:
                 cut = self._text[self._at : end].encode()
+                if b"\\u" in cut:
+                    _check(cut)
                 if len(cut) > self._longest:
                     raise InvalidFields.of(place, "item_too_long", limit=self._longest)
                 self._at = end
