@@ -494,7 +494,7 @@ async def test_200_mb_of_nobody_cost_no_memory(api: Served, database_url: str, t
                 ("/v1/sync/replay", False, reader, 403),
                 ("/nowhere", False, None, 404),
             ):
-                headers = JSON | ({"content-length": str(size)} if told else {}) | ({"authorization": key} if key else {})
+                headers = JSON | ({"content-length": str(size)} if logged else {}) | ({"authorization": key} if key else {})
                 answer = await http_client.post(path, content=mebibytes(), headers=headers)
                 assert answer.status_code == status, path
                 assert watched.memory_info().rss < memory + 20 * 2**20, path
@@ -523,7 +523,7 @@ def test_the_limits_stand_in_the_documents() -> None:
         f"at most {usual.first_pieces_bytes // 2**20} MiB",
         f"dropped for {usual.linger_seconds:.0f} s, or until it has been silent for {usual.linger_silence_seconds:.0f} s",
         f"a catalogue {MOST_ITEMS:,}",
-        f"one event the first {decoding.MOST_FAULTS} are logged, of one request the first {problems.MOST_FAULTS}",
+        f"one event the first {decoding.MOST_FAULTS} are told, of one request the first {problems.MOST_FAULTS}",
         f"at most {decoding.MOST_MEMBERS:,} members",
     ):
         assert logged in " ".join(section.split())
