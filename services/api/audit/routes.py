@@ -23,6 +23,7 @@ from services.api.jobs.routes import REQUESTED_BY
 from services.api.jobs.schemas import JobOut
 from shared.access.store.visibility import Access
 from shared.audit.store import alarms
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.doorbell import Topic
 from shared.jobs.store import queue
@@ -197,7 +198,7 @@ async def acknowledge(context: RequestContext, caller: Auditor, alarm_id: Id, bo
             alarm_id,
             key_id=caller.key_id,
             note=body.note,
-            now=await queue.clock(connection),
+            now=await database_now(connection),
         )
         found = await alarms.alarm(connection, caller.tenant, alarm_id)
     if found is None:

@@ -9,9 +9,9 @@ from services.api.http.auth import Caller, Permission, requires_whole_province
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.projection.schemas import FailureItem, FailureList, RetryIn, RetryOut
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.doorbell import Topic
-from shared.jobs.store import queue
 from shared.projection.store import cursor as projections
 from shared.search.store.pages import PageKey
 
@@ -61,6 +61,6 @@ async def retry_failures(
     """Ask for it."""
     async with driver_session(context.engine) as connection:
         codes = None if asked is None else asked.dossiers
-        count = await projections.retry(connection, caller.tenant, await queue.clock(connection), codes)
+        count = await projections.retry(connection, caller.tenant, await database_now(connection), codes)
     context.doorbell.ring(Topic.EVENTS, caller.tenant)
     return RetryOut(asked=count)
