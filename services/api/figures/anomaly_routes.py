@@ -8,12 +8,12 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.routes import DossierReader
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.anomaly_schemas import AnomalyAnswer, anomaly_links
-from services.api.figures.routes import By, Filters, StatsCaller
+from services.api.figures.routes import By, Filters
 from services.api.figures.schemas import head_answer
 from services.api.figures.scopes import LIST_ANSWERS, PLAIN, ListQuestion, asked_of, listed_of
+from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from shared.as_of.store.rows import fold_those_with_events_elsewhere

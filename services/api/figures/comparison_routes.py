@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from services.api.figures.comparison_schemas import AveragesAnswer, ComparisonAnswer, averages_answer, comparison_answer
-from services.api.figures.routes import Ask, By, Filters, StatsCaller, answered
+from services.api.figures.routes import Ask, By, Filters, answered
+from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from shared.database.engine import DriverConnection

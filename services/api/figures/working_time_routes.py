@@ -13,13 +13,13 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.routes import DossierReader
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.anomaly_schemas import WorkingTimeAnswer, working_time_links
-from services.api.figures.routes import Filters, StatsCaller, past_scope_of
+from services.api.figures.routes import Filters, past_scope_of
 from services.api.figures.schemas import head_answer
 from services.api.figures.scopes import LIST_ANSWERS, PLAIN, ListQuestion, listed_of, present_scope
 from services.api.http.as_of import View
+from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from shared.calendar.rules.almanac import Almanac

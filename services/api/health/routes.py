@@ -5,15 +5,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
 import migrations
+from services.api.http.answers import json_answer
 from services.api.http.context import Context, RequestContext
-from services.api.sync.routes import limits_of
+from services.api.sync.use_cases import limits_of
 from shared.database.engine import driver_session
 from shared.observability import failure_of, get_logger
 from shared.projection.store import health
@@ -145,7 +145,7 @@ async def readyz(context: RequestContext) -> Response:
         dependencies=[*dependencies, valkey],
         lags=[_lag(standing) for standing in standings],
     )
-    return Response(orjson.dumps(answer.model_dump()), 200 if answer.ready else 503, media_type="application/json")
+    return json_answer(answer, 200 if answer.ready else 503)
 
 
 def _lag(standing: TenantHealth) -> Lag:

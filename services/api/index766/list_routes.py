@@ -7,12 +7,13 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from services.api.dossiers.lists import listed
 from services.api.dossiers.lists_as_of import listed_then
-from services.api.dossiers.routes import DossierReader, listed
 from services.api.dossiers.schemas import DossierList
-from services.api.figures.routes import Filters, StatsCaller, past_scope_of
+from services.api.figures.routes import Filters, past_scope_of
 from services.api.figures.scopes import LIST_ANSWERS, ListQuestion, asked_of, present_scope
 from services.api.http.as_of import View
+from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.index766.schemas import IndexProcedures, procedures_answer

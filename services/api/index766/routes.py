@@ -8,14 +8,16 @@ from pydantic import Field, TypeAdapter
 
 from services.api.catalogue.bodies import body_described, read_array, validated
 from services.api.catalogue.schemas import Change
-from services.api.figures.routes import FilterParameters, Filters, StatsCaller, past_scope_of, scope_of, wait_until_counted
+from services.api.figures.routes import FilterParameters, Filters, past_scope_of, scope_of
 from services.api.http.as_of import View
 from services.api.http.auth import Caller, Permission, requires
+from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
 from services.api.http.problems import InvalidFields
 from services.api.index766.schemas import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
+from services.api.projection.use_cases import wait_until_counted
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store.tables import FigureScope

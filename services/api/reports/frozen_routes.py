@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from services.api.dossiers.lists_as_of import listed_then
-from services.api.dossiers.routes import Paging
+from services.api.dossiers.parameters import Paging
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.routes import Filters, past_scope_of
 from services.api.figures.schemas import summary_answer, table_answer

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from services.api.figures.routes import Ask, Filters, StatsCaller, answered
+from services.api.figures.routes import Ask, Filters, answered
+from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.reports import form_ii06_files
