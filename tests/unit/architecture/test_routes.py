@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[3]
 API = ROOT / "services" / "api"
 
 STILL = {
-    ("services.api.calendar.routes", "services.api.catalogue.routes"),
     ("services.api.figures.anomaly_routes", "services.api.figures.routes"),
     ("services.api.figures.comparison_routes", "services.api.figures.routes"),
     ("services.api.figures.scopes", "services.api.figures.routes"),
