@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +12,7 @@ from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.parameters import Paging
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.schemas import SummaryOut, TableOut, summary_answer, table_answer
+from services.api.http.answers import json_answer
 from services.api.http.as_of import View
 from services.api.http.auth import Caller
 from services.api.http.callers import DossierReader, StatsCaller
@@ -189,10 +189,6 @@ async def summary_dossiers(
     return await listed(request, context, caller, selection, asked)
 
 
-def _json(answer: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
-
-
 @router.get(
     "/v1/stats/summary",
     summary="The figures of a period",
@@ -206,7 +202,7 @@ an earlier instant, these are the events recorded by then, and the answer never 
 async def summary(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
     """Answer the figures of the scope."""
     scope, table = await answered(context, caller, asked, tables.summary)
-    return _json(summary_answer(scope, table))
+    return json_answer(summary_answer(scope, table))
 
 
 @router.get(
@@ -232,4 +228,4 @@ async def by(
         return await tables.by_time(connection, scope, TimeGrain(by))
 
     scope, table = await answered(context, caller, asked, _KEYED.get(by, cut_by_time))
-    return _json(table_answer(scope, by, table))
+    return json_answer(table_answer(scope, by, table))
