@@ -24,6 +24,7 @@ from services.api.catalogue.schemas import (
     ProcedureItem,
     Procedures,
 )
+from services.api.catalogue.use_cases import find_agency, find_procedure
 from services.api.http.auth import Caller, Permission, requires, requires_whole_province
 from services.api.http.bodies.json_cutter import Turn
 from services.api.http.callers import AnyCaller, ProvinceAdmin
@@ -35,7 +36,7 @@ from shared.catalogue.store import changes
 from shared.catalogue.store.catalogues import CalendarDay, Procedure, read_agencies, read_calendar, read_procedures
 from shared.catalogue.store.changes import CatalogueChange
 from shared.database.engine import DriverConnection
-from shared.vocabulary.errors import InvalidInput, NotFound
+from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import Tenant
 
 router = APIRouter(tags=["catalogues"])
@@ -123,19 +124,7 @@ async def get_agency(
     code: Annotated[str, Path(description="Its code, or an alias (mã định danh, mã cũ).", examples=["H51.12"])],
 ) -> AgencyDetail:
     """Answer one agency."""
-    catalogue = await context.catalogues.of(caller.tenant)
-    tree = catalogue.tree_on(context.catalogues.today())
-    resolved = catalogue.agencies.resolve(code)
-    version = catalogue.agencies.version_on(resolved, tree.on) or catalogue.agencies.latest(resolved)
-    if version is None:
-        raise NotFound
-    versions = [AgencyItem.of(one) for one in catalogue.agencies.versions if one.code == resolved]
-    return AgencyDetail(
-        **AgencyItem.of(version).model_dump(),
-        path=list(tree.ancestors(resolved)),
-        children=list(tree.children(resolved)),
-        versions=versions,
-    )
+    return await find_agency(context, caller, code)
 
 
 async def _read_procedures(connection: DriverConnection, tenant: Tenant, known_at: datetime | None) -> Procedures:
@@ -201,11 +190,7 @@ async def get_procedure(
     code: Annotated[str, Path(description="Its code (mã TTHC).", examples=["1.005129"])],
 ) -> ProcedureItem:
     """Answer one procedure."""
-    catalogue = await context.catalogues.of(caller.tenant)
-    procedure = next((known for key, known in catalogue.procedures.items() if key == code), None)
-    if procedure is None:
-        raise NotFound
-    return ProcedureItem.of(procedure)
+    return await find_procedure(context, caller, code)
 
 
 class _GivenCalendar(NamedTuple):
