@@ -1,4 +1,4 @@
-"""A route never imports a route; nothing hides the driver's connection from itself behind `TYPE_CHECKING`."""
+"""A route never imports a route, a use case nothing of the framework; nothing hides the driver's connection from itself behind `TYPE_CHECKING`."""
 
 import ast
 from collections.abc import Iterator
@@ -71,6 +71,17 @@ def test_no_module_of_the_api_imports_routes():
 )
 def test_an_import_of_routes_is_seen(text):
     assert len(routes_between({"services.api.figures.scopes": text})) == 1
+
+
+def types_of_the_framework(text: str) -> set[str]:
+    return {one for one in imported(text) if one.partition(".")[0] in {"fastapi", "starlette"}}
+
+
+def test_use_cases_know_nothing_of_the_framework():
+    use_cases = {name: text for name, text in modules_of(API).items() if name.endswith("use_cases")}
+    assert use_cases
+    assert {name for name, text in use_cases.items() if types_of_the_framework(text)} == set()
+    assert types_of_the_framework("from fastapi import Request\nfrom starlette.responses import Response\n")
 
 
 def hidden_connections(text: str) -> list[str]:
