@@ -1,11 +1,9 @@
 """Who the caller is."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Security
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.auth import Caller, any_caller
+from services.api.http.callers import AnyCaller
 from services.api.http.openapi import error_answers
 
 router = APIRouter(tags=["keys"])
@@ -34,6 +32,6 @@ class WhoAmI(BaseModel):
     responses=error_answers(),
     description="Answers the tenant, scopes and agency subtree of the key (khóa truy cập) in `Authorization`.",
 )
-async def whoami(caller: Annotated[Caller, Security(any_caller)]) -> WhoAmI:
+async def whoami(caller: AnyCaller) -> WhoAmI:
     """Answer the caller's own rights."""
     return WhoAmI(tenant=caller.tenant, key_id=caller.key_id, scopes=sorted(caller.scopes), agency=caller.agency)

@@ -1,9 +1,10 @@
 """Audits on demand, what audits found, and who has looked into it. They are of the whole province, and so are their keys."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 
+from services.api.audit import use_cases
 from services.api.audit.schemas import (
     AcknowledgeIn,
     AlarmFilters,
@@ -15,30 +16,23 @@ from services.api.audit.schemas import (
     AuditOut,
     FindingOut,
 )
+from services.api.audit.use_cases import queue_audit
 from services.api.http import cursors
-from services.api.http.auth import Caller, Permission, requires_whole_province
-from services.api.http.context import Context, RequestContext
+from services.api.http.callers import ProvinceAdmin
+from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from services.api.jobs.routes import REQUESTED_BY
+from services.api.http.parameters import PageCursor, PageLimit
+from services.api.jobs.answers import job_begun
 from services.api.jobs.schemas import JobOut
-from shared.access.store.visibility import Access
 from shared.audit.store import alarms
 from shared.database.engine import driver_session
-from shared.doorbell import Topic
-from shared.jobs.store import queue
-from shared.jobs.store.queue import JobKind
 from shared.vocabulary.errors import InvalidInput, NotFound
-from shared.vocabulary.periods import read_period
 
 router = APIRouter(tags=["figures"])
 
 _DEFAULT_LIMIT: Final = 50
-_MOST: Final = 500
 
-Auditor = Annotated[Caller, Depends(requires_whole_province(Permission.ADMIN))]
 Id = Annotated[str, Path(pattern=r"^[0-9a-z]{1,80}$", description="Its id.", examples=["audit20261122"])]
-Limit = Annotated[int, Query(ge=1, le=_MOST, description="Items a page.")]
-Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]
 
 
 @router.post(
@@ -53,43 +47,12 @@ values and the dossiers behind it, and is repaired after that. Answers a job; th
 )
 async def begin_audit(
     context: RequestContext,
-    caller: Auditor,
+    caller: ProvinceAdmin,
     response: Response,
     asked: Annotated[AuditIn | None, Body(description="What to recount; absent or empty: a sample.")] = None,
 ) -> JobOut:
     """Queue an audit."""
-    parameters = await _parameters(context, caller, asked or AuditIn())
-    async with driver_session(context.engine) as connection:
-        job = await queue.create(connection, caller.tenant, JobKind.AUDIT, {**parameters, REQUESTED_BY: caller.key_id})
-    context.doorbell.ring(Topic.JOBS, caller.tenant)
-    response.headers["location"] = f"/v1/jobs/{job.job_id}"
-    return JobOut.of(job)
-
-
-async def _parameters(context: Context, caller: Caller, asked: AuditIn) -> dict[str, Any]:
-    """What the worker is told.
-
-    Raises:
-        InvalidInput: a period that is none, an agency that is none, a seed for what is no sample, a part of the whole.
-    """
-    if asked.whole and any(part is not None for part in (asked.period, asked.from_, asked.to, asked.agency)):
-        raise InvalidInput.of("/whole", "ambiguous", "give whole, or a period or an agency, not both")
-    parameters: dict[str, Any] = {"whole": True} if asked.whole else {}
-    if asked.period is not None or asked.from_ is not None or asked.to is not None:
-        period = read_period(asked.period, asked.from_, asked.to)
-        parameters |= {"whole": True, "from": period.from_on.isoformat(), "to": period.to_on.isoformat()}
-    access = Access.of(await context.catalogues.of(caller.tenant), None, context.catalogues.today())
-    agency = access.scope(asked.agency)
-    within = None if agency is None else access.codes_within(agency)
-    if within is not None:
-        parameters["agencies"] = sorted(within)
-    elif agency is not None:
-        parameters["whole"] = True
-    if asked.seed is not None:
-        if parameters:
-            raise InvalidInput.of("/seed", "sample_only", "only for a sample: without whole, period and agency")
-        parameters["seed"] = asked.seed
-    return parameters
+    return job_begun(response, await queue_audit(context, caller, asked or AuditIn()))
 
 
 @router.get(
@@ -99,7 +62,7 @@ async def _parameters(context: Context, caller: Caller, asked: AuditIn) -> dict[
     responses=error_answers(),
 )
 async def list_audits(
-    context: RequestContext, caller: Auditor, cursor: Cursor = None, limit: Limit = _DEFAULT_LIMIT
+    context: RequestContext, caller: ProvinceAdmin, cursor: PageCursor = None, limit: PageLimit = _DEFAULT_LIMIT
 ) -> AuditList:
     """Answer a page."""
     digest = cursors.digest_of({"path": "/v1/audits", "tenant": caller.tenant})
@@ -120,7 +83,7 @@ async def list_audits(
     description="How far an audit (một lần kiểm toán) is, and what it compared. It is there once its job has begun.",
     responses=error_answers(404),
 )
-async def get_audit(context: RequestContext, caller: Auditor, audit_id: Id) -> AuditOut:
+async def get_audit(context: RequestContext, caller: ProvinceAdmin, audit_id: Id) -> AuditOut:
     """Answer it."""
     async with driver_session(context.engine) as connection:
         found = await alarms.find(connection, caller.tenant, audit_id)
@@ -137,7 +100,7 @@ async def get_audit(context: RequestContext, caller: Auditor, audit_id: Id) -> A
 )
 async def list_alarms(
     context: RequestContext,
-    caller: Auditor,
+    caller: ProvinceAdmin,
     asked: Annotated[AlarmFilters, Query()],
 ) -> AlarmList:
     """Answer a page."""
@@ -162,7 +125,11 @@ async def list_alarms(
     responses=error_answers(404),
 )
 async def get_alarm(
-    context: RequestContext, caller: Auditor, alarm_id: Id, cursor: Cursor = None, limit: Limit = _DEFAULT_LIMIT
+    context: RequestContext,
+    caller: ProvinceAdmin,
+    alarm_id: Id,
+    cursor: PageCursor = None,
+    limit: PageLimit = _DEFAULT_LIMIT,
 ) -> AlarmOut:
     """Answer it with a page of its findings."""
     digest = cursors.digest_of({"path": "/v1/alarms/findings", "tenant": caller.tenant, "alarm": alarm_id})
@@ -188,21 +155,9 @@ async def get_alarm(
     " counts in the metric `motcua_audit_alarms`. The first acknowledgement stays.",
     responses=error_answers(404),
 )
-async def acknowledge(context: RequestContext, caller: Auditor, alarm_id: Id, body: AcknowledgeIn) -> AlarmItem:
+async def acknowledge(context: RequestContext, caller: ProvinceAdmin, alarm_id: Id, body: AcknowledgeIn) -> AlarmItem:
     """Keep it."""
-    async with driver_session(context.engine) as connection:
-        await alarms.acknowledge(
-            connection,
-            caller.tenant,
-            alarm_id,
-            key_id=caller.key_id,
-            note=body.note,
-            now=await queue.clock(connection),
-        )
-        found = await alarms.alarm(connection, caller.tenant, alarm_id)
-    if found is None:
-        raise NotFound
-    return AlarmItem(**AlarmItem.values(found))
+    return AlarmItem(**AlarmItem.values(await use_cases.acknowledge(context, caller, alarm_id, body.note)))
 
 
 def _read_id_cursor(cursor: str | None, digest: str) -> str | None:

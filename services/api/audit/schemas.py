@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.parameters import LocalDate
+from services.api.http.parameters import LocalDate, PageCursor, PageLimit
 from shared.audit.store.alarms import Alarm, Audit, Finding
 
 _PLAIN: Final = r"^[^\x00-\x1f\x7f]+$"
@@ -225,8 +225,8 @@ class AlarmFilters(BaseModel):
     open_: Annotated[
         bool | None, Field(alias="open", description="True: those that nobody has acknowledged (chưa xử lý).")
     ] = None
-    cursor: Annotated[str | None, Field(max_length=400, description="`next_cursor` of the page before.")] = None
-    limit: Annotated[int, Field(ge=1, le=500, description="Items a page.")] = 50
+    cursor: PageCursor = None
+    limit: PageLimit = 50
 
 
 class AlarmList(BaseModel):

@@ -1,23 +1,19 @@
 """Agencies, procedures and the calendar: told whole or in part, kept as versions, read as known at any time."""
 
+from collections.abc import Collection
 from dataclasses import replace as replace_part
+from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Security
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import TypeAdapter
 
 from services.api.catalogue import schemas as items
-from services.api.catalogue.bodies import (
-    body_described,
-    csv_answer,
-    csv_described,
-    pointed,
-    read_body,
-    validated,
-    validated_others,
-)
+from services.api.catalogue.bodies import Row, read_body, validated_others
+from services.api.catalogue.parameters import Replace
+from services.api.catalogue.resource import Resource, Words, as_told
 from services.api.catalogue.schemas import (
     Agencies,
     AgencyDetail,
@@ -28,38 +24,22 @@ from services.api.catalogue.schemas import (
     ProcedureItem,
     Procedures,
 )
-from services.api.http.auth import Caller, Permission, any_caller, refuse_replacing, requires, requires_whole_province
+from services.api.catalogue.use_cases import find_agency, find_procedure
+from services.api.http.auth import Caller, Permission, requires, requires_whole_province
+from services.api.http.bodies.json_cutter import Turn
+from services.api.http.callers import AnyCaller, ProvinceAdmin
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from services.api.http.parameters import FormatParameter, read_known_at, wants_csv
 from shared.access.store import own_rows
+from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store import changes
-from shared.catalogue.store.catalogues import read_agencies, read_calendar, read_procedures
-from shared.database.engine import driver_session
-from shared.vocabulary.errors import Forbidden, InvalidInput, NotFound
+from shared.catalogue.store.catalogues import CalendarDay, Procedure, read_agencies, read_calendar, read_procedures
+from shared.catalogue.store.changes import CatalogueChange
+from shared.database.engine import DriverConnection
+from shared.vocabulary.errors import InvalidInput
+from shared.vocabulary.events import Tenant
 
 router = APIRouter(tags=["catalogues"])
-
-Anyone = Annotated[Caller, Security(any_caller)]
-Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
-# deadlines of everybody hang on procedures and the calendar
-WholeAdmin = Annotated[Caller, Depends(requires_whole_province(Permission.ADMIN))]
-Replace = Annotated[
-    bool, Query(description="True: the body is all there is; what it leaves out is marked as removed (thay thế toàn bộ).")
-]
-AsOf = Annotated[
-    str | None,
-    Query(
-        description="The catalogue as it was known then: a date (its local end of day) or an RFC 3339 instant.",
-        examples=["2026-01-31"],
-    ),
-]
-
-_AGENCIES: Final = TypeAdapter(list[AgencyItem])
-_PROCEDURES: Final = TypeAdapter(list[ProcedureItem])
-_CALENDAR: Final = TypeAdapter(CalendarItem)
-_DAYS: Final = TypeAdapter(list[DayItem])
-
 
 _AGENCY_EXAMPLE: Final = [{"code": "H51.12", "name": "Sở Tài nguyên và Môi trường", "parent": "H51"}]
 _AGENCY_CSV: Final = "code,name,parent,aliases\r\nH51.12,Sở Tài nguyên và Môi trường,H51,000.00.12.H51\r\n"
@@ -82,23 +62,54 @@ _CALENDAR_EXAMPLE: Final = {
 _CALENDAR_CSV: Final = "date,kind,source\r\n2026-02-16,off,9441/TB-BNV\r\n"
 
 
-@router.get(
-    "/v1/agencies",
-    summary="The agencies",
-    description="Agencies (cơ quan, đơn vị) of the province, by code, an item for each period of validity. JSON or CSV.",
-    response_model=Agencies,
-    responses=error_answers() | csv_described(_AGENCY_CSV),
+async def _read_agencies(connection: DriverConnection, tenant: Tenant, known_at: datetime | None) -> Agencies:
+    return Agencies(items=[AgencyItem.of(version) for version in await read_agencies(connection, tenant, known_at)])
+
+
+async def _write_agencies(
+    connection: DriverConnection, caller: Caller, given: list[AgencyVersion], *, replace: bool
+) -> CatalogueChange:
+    if caller.agency is None or caller.has_whole_province:
+        return await changes.put_agencies(connection, caller.tenant, given, replace=replace)
+    return await own_rows.put_own_agencies(connection, caller.tenant, caller.agency, given)
+
+
+_AGENCIES: Final = Resource(
+    path="/v1/agencies",
+    reading=Words(
+        "list_agencies",
+        "The agencies",
+        "Agencies (cơ quan, đơn vị) of the province, by code, an item for each period of validity. JSON or CSV.",
+    ),
+    telling=Words(
+        "put_agencies",
+        "Tell agencies",
+        """Tells agencies (cập nhật danh mục cơ quan): all of them with `replace=true`, else those given.
+
+What is given of a code is all that is to be known of it; a code may come several times, for periods of validity that do not
+overlap. Parents, successors and aliases are checked against the whole catalogue, cycles are refused. Earlier versions are
+kept: an as-of question gets the catalogue as it was known then. Told again unchanged, nothing is written. The process that
+answered uses it at once, the others within a second.
+
+A key with an agency subtree tells agencies inside it (trong phạm vi của khóa), with parents, successors and new aliases
+inside it too, and never with `replace`; its own agency keeps its parent, days and successors. What lies outside must stay as
+it is on every day. Else 403 with the row, and nothing is written.""",
+    ),
+    example=_AGENCY_EXAMPLE,
+    csv_example=_AGENCY_CSV,
+    items=TypeAdapter(list[AgencyItem]),
+    sheet=items.AGENCY_SHEET,
+    headings=items.AGENCY_HEADINGS,
+    answer_model=Agencies,
+    read=_read_agencies,
+    rows=lambda answer: [item.model_dump() for item in answer.items],
+    may_tell=requires(Permission.ADMIN),
+    to_domain=AgencyItem.to_domain,
+    gather=as_told,
+    write=_write_agencies,
 )
-async def list_agencies(
-    request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
-) -> Any:
-    """List the agencies."""
-    async with driver_session(context.engine) as connection:
-        versions = await read_agencies(connection, caller.tenant, read_known_at(as_of))
-    found = [AgencyItem.of(version) for version in versions]
-    if wants_csv(request, format_):
-        return csv_answer(items.AGENCY_HEADINGS, [item.model_dump() for item in found])
-    return Agencies(items=found)
+_AGENCIES.serve_reading(router)
+_AGENCIES.serve_telling(router)
 
 
 @router.get(
@@ -109,79 +120,62 @@ async def list_agencies(
 )
 async def get_agency(
     context: RequestContext,
-    caller: Anyone,
+    caller: AnyCaller,
     code: Annotated[str, Path(description="Its code, or an alias (mã định danh, mã cũ).", examples=["H51.12"])],
 ) -> AgencyDetail:
     """Answer one agency."""
-    catalogue = await context.catalogues.of(caller.tenant)
-    tree = catalogue.tree_on(context.catalogues.today())
-    resolved = catalogue.agencies.resolve(code)
-    version = catalogue.agencies.version_on(resolved, tree.on) or catalogue.agencies.latest(resolved)
-    if version is None:
-        raise NotFound
-    versions = [AgencyItem.of(one) for one in catalogue.agencies.versions if one.code == resolved]
-    return AgencyDetail(
-        **AgencyItem.of(version).model_dump(),
-        path=list(tree.ancestors(resolved)),
-        children=list(tree.children(resolved)),
-        versions=versions,
-    )
+    return await find_agency(context, caller, code)
 
 
-@router.put(
-    "/v1/agencies",
-    summary="Tell agencies",
-    description="""Tells agencies (cập nhật danh mục cơ quan): all of them with `replace=true`, else those given.
+async def _read_procedures(connection: DriverConnection, tenant: Tenant, known_at: datetime | None) -> Procedures:
+    procedures = await read_procedures(connection, tenant, known_at)
+    return Procedures(items=[ProcedureItem.of(procedure) for procedure in procedures.values()])
 
-What is given of a code is all that is to be known of it; a code may come several times, for periods of validity that do not
-overlap. Parents, successors and aliases are checked against the whole catalogue, cycles are refused. Earlier versions are
-kept: an as-of question gets the catalogue as it was known then. Told again unchanged, nothing is written. The process that
-answered uses it at once, the others within a second.
 
-A key with an agency subtree tells agencies inside it (trong phạm vi của khóa), with parents, successors and new aliases
-inside it too, and never with `replace`; its own agency keeps its parent, days and successors. What lies outside must stay as
-it is on every day. Else 403 with the row, and nothing is written.""",
-    responses=error_answers(400, 413, 415),
-    openapi_extra=body_described(_AGENCIES, _AGENCY_EXAMPLE, _AGENCY_CSV),
+def _procedure_rows(answer: Procedures) -> list[Row]:
+    rows = [item.model_dump(exclude={"limit"}) for item in answer.items]
+    for row, item in zip(rows, answer.items, strict=True):
+        if item.limit is not None:
+            row |= {"limit_value": item.limit.value, "limit_unit": item.limit.unit}
+    return rows
+
+
+async def _write_procedures(
+    connection: DriverConnection, caller: Caller, given: list[Procedure], *, replace: bool
+) -> CatalogueChange:
+    return await changes.put_procedures(connection, caller.tenant, given, replace=replace)
+
+
+# deadlines of everybody hang on procedures and the calendar
+_PROCEDURES: Final = Resource(
+    path="/v1/procedures",
+    reading=Words(
+        "list_procedures",
+        "The procedures",
+        "Administrative procedures (thủ tục hành chính) of the key's province, by code. JSON or CSV.",
+    ),
+    telling=Words(
+        "put_procedures",
+        "Tell procedures",
+        "Tells procedures (cập nhật danh mục thủ tục): all of them with `replace=true`, else those given. Earlier"
+        " versions are kept; told again unchanged, nothing is written. Needs a key without an agency subtree.",
+    ),
+    example=_PROCEDURE_EXAMPLE,
+    csv_example=_PROCEDURE_CSV,
+    items=TypeAdapter(list[ProcedureItem]),
+    sheet=items.PROCEDURE_SHEET,
+    headings=items.PROCEDURE_HEADINGS,
+    answer_model=Procedures,
+    read=_read_procedures,
+    rows=_procedure_rows,
+    may_tell=requires_whole_province(Permission.ADMIN),
+    to_domain=ProcedureItem.to_domain,
+    gather=as_told,
+    write=_write_procedures,
+    convert=items.nested_limit,
 )
-async def put_agencies(request: Request, context: RequestContext, caller: Admin, replace: Replace = False) -> Change:
-    """Take agencies."""
-    refuse_replacing(caller, replace=replace)
-    body = await read_body(request, items.AGENCY_SHEET)
-    agencies = await validated(_AGENCIES, body, context.fairness.turn, AgencyItem.to_domain)
-    try:
-        async with driver_session(context.engine) as connection, connection.transaction():
-            if caller.agency is None or caller.has_whole_province:
-                change = await changes.put_agencies(connection, caller.tenant, agencies, replace=replace)
-            else:
-                change = await own_rows.put_own_agencies(connection, caller.tenant, caller.agency, agencies)
-    except (InvalidInput, Forbidden) as error:
-        raise pointed(error, body) from error
-    context.catalogues.forget(caller.tenant)
-    return Change.model_validate(change, from_attributes=True)
-
-
-@router.get(
-    "/v1/procedures",
-    summary="The procedures",
-    description="Administrative procedures (thủ tục hành chính) of the key's province, by code. JSON or CSV.",
-    response_model=Procedures,
-    responses=error_answers() | csv_described(_PROCEDURE_CSV),
-)
-async def list_procedures(
-    request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
-) -> Any:
-    """List the procedures."""
-    async with driver_session(context.engine) as connection:
-        procedures = await read_procedures(connection, caller.tenant, read_known_at(as_of))
-    found = [ProcedureItem.of(procedure) for procedure in procedures.values()]
-    if wants_csv(request, format_):
-        rows = [item.model_dump(exclude={"limit"}) for item in found]
-        for row, item in zip(rows, found, strict=True):
-            if item.limit is not None:
-                row |= {"limit_value": item.limit.value, "limit_unit": item.limit.unit}
-        return csv_answer(items.PROCEDURE_HEADINGS, rows)
-    return Procedures(items=found)
+_PROCEDURES.serve_reading(router)
+_PROCEDURES.serve_telling(router)
 
 
 @router.get(
@@ -192,93 +186,91 @@ async def list_procedures(
 )
 async def get_procedure(
     context: RequestContext,
-    caller: Anyone,
+    caller: AnyCaller,
     code: Annotated[str, Path(description="Its code (mã TTHC).", examples=["1.005129"])],
 ) -> ProcedureItem:
     """Answer one procedure."""
-    catalogue = await context.catalogues.of(caller.tenant)
-    procedure = next((known for key, known in catalogue.procedures.items() if key == code), None)
-    if procedure is None:
-        raise NotFound
-    return ProcedureItem.of(procedure)
+    return await find_procedure(context, caller, code)
 
 
-@router.put(
-    "/v1/procedures",
-    summary="Tell procedures",
-    description="Tells procedures (cập nhật danh mục thủ tục): all of them with `replace=true`, else those given. Earlier"
-    " versions are kept; told again unchanged, nothing is written. Needs a key without an agency subtree.",
-    responses=error_answers(400, 413, 415),
-    openapi_extra=body_described(_PROCEDURES, _PROCEDURE_EXAMPLE, _PROCEDURE_CSV),
-)
-async def put_procedures(request: Request, context: RequestContext, caller: WholeAdmin, replace: Replace = False) -> Change:
-    """Take procedures."""
-    body = await read_body(request, items.PROCEDURE_SHEET, items.nested_limit)
-    procedures = await validated(_PROCEDURES, body, context.fairness.turn, ProcedureItem.to_domain)
-    try:
-        async with driver_session(context.engine) as connection, connection.transaction():
-            change = await changes.put_procedures(connection, caller.tenant, procedures, replace=replace)
-    except InvalidInput as error:
-        raise pointed(error, body) from error
-    context.catalogues.forget(caller.tenant)
-    return Change.model_validate(change, from_attributes=True)
+class _GivenCalendar(NamedTuple):
+    days: list[CalendarDay]
+    confirmed_years: Collection[int]
 
 
-@router.get(
-    "/v1/calendar",
-    summary="Days off and make-up days",
-    description="Days off (ngày nghỉ), make-up working days (ngày làm bù) and the confirmed years. JSON or CSV (days only).",
-    response_model=CalendarItem,
-    responses=error_answers() | csv_described(_CALENDAR_CSV),
-)
-async def get_calendar(
-    request: Request, context: RequestContext, caller: Anyone, as_of: AsOf = None, format_: FormatParameter = None
-) -> Any:
-    """Answer the calendar."""
-    async with driver_session(context.engine) as connection:
-        calendar = await read_calendar(connection, caller.tenant, read_known_at(as_of))
+async def _read_calendar(connection: DriverConnection, tenant: Tenant, known_at: datetime | None) -> CalendarItem:
+    calendar = await read_calendar(connection, tenant, known_at)
     days = [{"date": day.date, "kind": day.kind, "source": day.source} for day in calendar.days]
-    if wants_csv(request, format_):
-        return csv_answer(items.CALENDAR_HEADINGS, days)
     return CalendarItem.model_validate({"days": days, "confirmed_years": sorted(calendar.confirmed_years)})
 
 
-@router.put(
-    "/v1/calendar",
-    summary="Tell days off and make-up days",
-    description="""Tells days (cập nhật lịch nghỉ) and confirmed years: all of them with `replace=true`, else those given.
+async def _with_years(years: Collection[int], days: list[CalendarDay], _tenant: Tenant, _turn: Turn) -> _GivenCalendar:
+    return _GivenCalendar(days, years)
+
+
+async def _write_calendar(
+    connection: DriverConnection, caller: Caller, given: _GivenCalendar, *, replace: bool
+) -> CatalogueChange:
+    return await changes.put_calendar(connection, caller.tenant, given.days, given.confirmed_years, replace=replace)
+
+
+_CALENDAR_BODY: Final = TypeAdapter(CalendarItem)
+_CALENDAR: Final = Resource(
+    path="/v1/calendar",
+    reading=Words(
+        "get_calendar",
+        "Days off and make-up days",
+        "Days off (ngày nghỉ), make-up working days (ngày làm bù) and the confirmed years. JSON or CSV (days only).",
+    ),
+    telling=Words(
+        "put_calendar",
+        "Tell days off and make-up days",
+        """Tells days (cập nhật lịch nghỉ) and confirmed years: all of them with `replace=true`, else those given.
 
 A CSV has days only: the years that occur in it count as confirmed, or those of `confirmed_years=` where it is given (empty:
 none). Needs a key without an agency subtree.""",
-    responses=error_answers(400, 413, 415),
-    openapi_extra=body_described(_CALENDAR, _CALENDAR_EXAMPLE, _CALENDAR_CSV),
+    ),
+    example=_CALENDAR_EXAMPLE,
+    csv_example=_CALENDAR_CSV,
+    items=TypeAdapter(list[DayItem]),
+    sheet=items.CALENDAR_SHEET,
+    headings=items.CALENDAR_HEADINGS,
+    answer_model=CalendarItem,
+    read=_read_calendar,
+    rows=lambda answer: [day.model_dump() for day in answer.days],
+    may_tell=requires_whole_province(Permission.ADMIN),
+    to_domain=DayItem.to_domain,
+    gather=partial(_with_years, ()),
+    write=_write_calendar,
+    within="days",
+    body=_CALENDAR_BODY,
+    is_remembered=False,
 )
+_CALENDAR.serve_reading(router)
+
+
+@router.put(_CALENDAR.path, **_CALENDAR.describe_telling())
 async def put_calendar(
     request: Request,
     context: RequestContext,
-    caller: WholeAdmin,
+    caller: ProvinceAdmin,
     replace: Replace = False,
     confirmed_years: Annotated[
         str | None,
         Query(description="With CSV: years to confirm, such as `2026,2027`.", pattern=r"^([0-9]{4}(,[0-9]{4})*)?$"),
     ] = None,
 ) -> Change:
-    """Take days and years."""
+    """Take days and years: beside its days a body has the years, and a CSV has them in the query or by its days."""
     years_given: set[str] = set()
-    body = await read_body(request, items.CALENDAR_SHEET, partial(_note_year, years_given), within="days")
+    body = await read_body(request, _CALENDAR.sheet, partial(_note_year, years_given), _CALENDAR.within)
     if confirmed_years is not None and not body.from_csv:
         raise InvalidInput.of("/confirmed_years", "csv_only", "only with CSV: JSON names them in the body")
     if body.from_csv:
         years = years_given if confirmed_years is None else {year for year in confirmed_years.split(",") if year}
         body = replace_part(body, others=orjson.dumps({"confirmed_years": sorted(int(year) for year in years)}))
-    calendar = validated_others(_CALENDAR, body)
-    days = await validated(_DAYS, body, context.fairness.turn, DayItem.to_domain)
-    try:
-        async with driver_session(context.engine) as connection, connection.transaction():
-            change = await changes.put_calendar(connection, caller.tenant, days, calendar.confirmed_years, replace=replace)
-    except InvalidInput as error:
-        raise pointed(error, body) from error
-    return Change.model_validate(change, from_attributes=True)
+    calendar = validated_others(_CALENDAR_BODY, body)
+    gather = partial(_with_years, calendar.confirmed_years)
+    return await _CALENDAR.take(body, context, caller, replace=replace, gather=gather)
 
 
 def _note_year(years: set[str], row: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Officials' lists at the edge: ageing of open dossiers, letters of apology, reasons for lateness."""
 
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -152,6 +152,29 @@ class ApologyItem(BaseModel):
     sent_at: datetime | None = Field(description="When the first letter was sent; null: it was not.")
     late_reason: str | None = Field(description="Why it is or was late, as its agency says (lý do trễ hạn).")
 
+    @classmethod
+    def of(cls, late: LateDossier) -> "ApologyItem":
+        """The item that shows a late dossier."""
+        dossier = late.dossier
+        return cls(
+            code=dossier.code,
+            agency=dossier.agency_code,
+            procedure=dossier.procedure_code,
+            received_at=dossier.received_at,
+            due_at=dossier.due_at,
+            ended_at=dossier.ended_at,
+            state=cast("ApologyState", late.apology.value),  # the list has none that owe no letter
+            sent_at=None if late.apology in {Apology.NOT_SENT, Apology.OWED} else _sent_at(dossier),
+            late_reason=late.reason,
+        )
+
+
+def _sent_at(dossier: Dossier) -> datetime | None:
+    """When the first letter after reception was sent."""
+    letters = (one for one in dossier.due_settings if one.event.name is EventName.EXTENDED and one.reference_on is not None)
+    first = next(letters, None)
+    return None if first is None else first.event.time
+
 
 class ApologyList(BaseModel):
     """A page of them."""
@@ -215,26 +238,3 @@ class ReasonsTotal(BaseModel):
     dossiers: int
     resolved_late: int
     overdue: int
-
-
-def sent_at(dossier: Dossier) -> datetime | None:
-    """When the first letter after reception was sent."""
-    letters = (one for one in dossier.due_settings if one.event.name is EventName.EXTENDED and one.reference_on is not None)
-    first = next(letters, None)
-    return None if first is None else first.event.time
-
-
-def apology_item(late: LateDossier) -> dict[str, Any]:
-    """A dossier of the list of letters."""
-    dossier = late.dossier
-    return {
-        "code": dossier.code,
-        "agency": dossier.agency_code,
-        "procedure": dossier.procedure_code,
-        "received_at": dossier.received_at,
-        "due_at": dossier.due_at,
-        "ended_at": dossier.ended_at,
-        "state": late.apology,
-        "sent_at": None if late.apology is Apology.NOT_SENT or late.apology is Apology.OWED else sent_at(dossier),
-        "late_reason": late.reason,
-    }

@@ -1,23 +1,67 @@
 """A folded dossier as the answer of ``GET /v1/dossiers/{code}``, and a listed one as an item."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Final, NotRequired, TypedDict
 
-from services.api.dossiers.schemas import STATUS_NAMES
+from services.api.dossiers.schemas import (
+    STATUS_NAMES,
+    AnomalyOut,
+    ApplicantOut,
+    DossierDetail,
+    DueDate,
+    DueDates,
+    DueSettingOut,
+    DueUncomputed,
+    EventReference,
+    MaskedApplicant,
+    PauseOut,
+    SyncOut,
+    TimelineOut,
+    VoidOut,
+)
 from shared.access.store.visibility import Access
 from shared.counting.rules.contributions import contributions, covers
 from shared.deadlines.rules.due_dates import Uncomputed, UncomputedReason
 from shared.dossiers.rules.anomalies import Anomaly, AnomalyCode
 from shared.dossiers.rules.dossier import Dossier
+from shared.dossiers.rules.dossier import timeline as timeline_of
 from shared.dossiers.rules.facts import DueSetting, TimelineEntry
 from shared.dossiers.store.applicant_access import ApplicantData
 from shared.search.store.pages import ListedDossier, anomalies_of
 from shared.vocabulary.events import Event, EventName
 
-ITEM_FIELDS: Final = (
-    *("code", "status", "agency", "procedure", "channel", "received_at", "due_at", "promised_at", "ended_at", "end_kind"),
-    *("open", "overdue", "paused", "last_event_at", "anomalies"),
-)
+
+class ItemJson(TypedDict):
+    """A `DossierItem` as plain values: lists have hundreds."""
+
+    code: str
+    status: int | None
+    agency: str | None
+    procedure: str | None
+    channel: str | None
+    received_at: datetime | None
+    due_at: datetime | None
+    promised_at: datetime | None
+    ended_at: datetime | None
+    end_kind: str | None
+    open: bool
+    overdue: bool
+    paused: bool
+    last_event_at: datetime | None
+    anomalies: list[str]
+
+
+class ListJson(TypedDict):
+    """A `DossierList` as plain values."""
+
+    items: list[ItemJson]
+    next_cursor: str | None
+    count: NotRequired[int | None]
+
+
+ITEM_FIELDS: Final = tuple(ItemJson.__annotations__)
+"""The columns of a list as CSV, in their order."""
 
 _UNCOMPUTED: Final[Mapping[UncomputedReason, str]] = {
     UncomputedReason.UNKNOWN_PROCEDURE: "no catalogue knows the procedure, so its time limit is not known",
@@ -27,7 +71,7 @@ _UNCOMPUTED: Final[Mapping[UncomputedReason, str]] = {
 }
 
 
-def item(listed: ListedDossier, access: Access) -> dict[str, Any]:
+def item(listed: ListedDossier, access: Access) -> ItemJson:
     """A dossier of a list."""
     return {
         "code": listed.code,
@@ -49,50 +93,87 @@ def item(listed: ListedDossier, access: Access) -> dict[str, Any]:
 
 
 def detail(
-    dossier: Dossier, timeline: Sequence[TimelineEntry], void_problems: Iterable[Anomaly], access: Access
-) -> dict[str, Any]:
-    """What the events of one dossier tell; the caller adds the applicant, the clock's side and the portal's."""
+    dossier: Dossier,
+    events: Sequence[Event],
+    void_problems: Iterable[Anomaly],
+    access: Access,
+    *,
+    applicant_data: ApplicantData,
+    owed: Uncomputed | None,
+    sync: SyncOut | None,
+) -> DossierDetail:
+    """What the events of one dossier tell, its applicant masked, the clock's side (``owed``) and the portal's."""
+    timeline = timeline_of(events)
     catalogue = access.catalogue
     counted = contributions(dossier)
     procedure = None if dossier.procedure_code is None else catalogue.procedures.get(dossier.procedure_code)
     agency = dossier.agency_code
     unknown = _unknown(dossier, timeline, access)
-    return {
-        "code": dossier.code,
-        "position": dossier.last_position,
-        "status": dossier.status,
-        "status_name": None if dossier.status is None else STATUS_NAMES[dossier.status],
-        "agency": agency,
-        "agency_name": None if agency is None else catalogue.tree_on(access.today).name(agency),
-        "procedure": dossier.procedure_code,
-        "procedure_name": None if procedure is None else procedure.name,
-        "field": None if procedure is None else procedure.field,
-        "channel": dossier.channel,
-        "submitted_at": dossier.submitted_at,
-        "received_at": dossier.received_at,
-        "original_due_at": dossier.original_due_at,
-        "due_at": dossier.due_at,
-        "promised_at": dossier.promised_at,
-        "ended_at": dossier.ended_at,
-        "end_kind": dossier.end_kind,
-        "returned_at": dossier.returned_at,
-        "open": dossier.is_open,
-        "overdue": counted is not None and covers(counted.overdue, access.today),
-        "paused": counted is not None and covers(counted.paused, access.today),
-        "last_event_at": dossier.last_event_at,
-        "due_dates": _due_dates(dossier),
-        "pauses": [{"from": pause.begun_at, "until": pause.until} for pause in dossier.pauses],
-        "anomalies": [_anomaly(one) for one in (*dossier.anomalies, *unknown, *void_problems)],
-        "timeline": [_entry(entry) for entry in timeline],
-    }
+    return DossierDetail(
+        code=dossier.code,
+        position=dossier.last_position,
+        status=dossier.status,
+        status_name=None if dossier.status is None else STATUS_NAMES[dossier.status],
+        agency=agency,
+        agency_name=None if agency is None else catalogue.tree_on(access.today).name(agency),
+        procedure=dossier.procedure_code,
+        procedure_name=None if procedure is None else procedure.name,
+        field=None if procedure is None else procedure.field,
+        channel=dossier.channel,
+        submitted_at=dossier.submitted_at,
+        received_at=dossier.received_at,
+        original_due_at=dossier.original_due_at,
+        due_at=dossier.due_at,
+        promised_at=dossier.promised_at,
+        ended_at=dossier.ended_at,
+        end_kind=dossier.end_kind,
+        returned_at=dossier.returned_at,
+        open=dossier.is_open,
+        overdue=counted is not None and covers(counted.overdue, access.today),
+        paused=counted is not None and covers(counted.paused, access.today),
+        last_event_at=dossier.last_event_at,
+        due_dates=_due_dates(dossier),
+        pauses=[PauseOut(from_=pause.begun_at, until=pause.until) for pause in dossier.pauses],
+        anomalies=[_anomaly(one) for one in (*dossier.anomalies, *unknown, *void_problems)],
+        timeline=[_entry(entry) for entry in timeline],
+        applicant=_masked(dossier, applicant_data),
+        due_uncomputed=_due_uncomputed(owed),
+        sync=sync,
+    )
 
 
-def masked_applicant(event: Event | None, data: ApplicantData) -> dict[str, Any] | None:
+def _kind(event: Event) -> str | None:
+    kind: str | None = event.data["applicant"].get("kind")
+    return kind
+
+
+def _masked(dossier: Dossier, data: ApplicantData) -> MaskedApplicant | None:
     """The applicant so that nobody is recognised; None: no event brought one."""
+    event = dossier.applicant_event
     if event is None:
         return None
-    kind = event.data["applicant"].get("kind")
-    return {"kind": kind, "name": data.name, "id_type": data.id_type, "id_number": data.id_number, "phone": data.phone}
+    return MaskedApplicant(
+        kind=_kind(event),
+        name=data.name,
+        id_type=data.id_type,
+        id_number=data.id_number,
+        phone=data.phone,
+    )
+
+
+def applicant(dossier: Dossier, data: ApplicantData) -> ApplicantOut:
+    """The applicant's personal data."""
+    event = dossier.applicant_event
+    return ApplicantOut(
+        dossier=dossier.code,
+        kind=None if event is None else _kind(event),
+        name=data.name,
+        id_type=data.id_type,
+        id_number=data.id_number,
+        phone=data.phone,
+        email=data.email,
+        address=data.address,
+    )
 
 
 def _unknown(dossier: Dossier, timeline: Sequence[TimelineEntry], access: Access) -> list[Anomaly]:
@@ -117,80 +198,75 @@ def _known(dossier: Dossier, access: Access) -> bool:
     return dossier.agency_code is not None and access.catalogue.agencies.is_known(dossier.agency_code, on)
 
 
-def _anomaly(anomaly: Anomaly) -> dict[str, Any]:
-    return {
-        "code": anomaly.code.value,
-        "source": anomaly.source,
-        "id": anomaly.event_id,
-        "position": anomaly.position,
-    }
+def _anomaly(anomaly: Anomaly) -> AnomalyOut:
+    return AnomalyOut(
+        code=anomaly.code.value,
+        source=anomaly.source,
+        id=anomaly.event_id,
+        position=anomaly.position,
+    )
 
 
-def _reference(event: Event) -> dict[str, Any]:
-    return {
-        "source": event.source,
-        "id": event.id,
-        "name": event.name.value,
-        "time": event.time,
-        "position": event.position,
-    }
+def _reference(event: Event) -> EventReference:
+    return EventReference(
+        source=event.source,
+        id=event.id,
+        name=event.name.value,
+        time=event.time,
+        position=event.position,
+    )
 
 
-def _due(setting: DueSetting | None) -> dict[str, Any] | None:
-    return None if setting is None else {"at": setting.due_at, "set_by": _reference(setting.event)}
+def _due(setting: DueSetting | None) -> DueDate | None:
+    return None if setting is None else DueDate(at=setting.due_at, set_by=_reference(setting.event))
 
 
-def _setting(setting: DueSetting) -> dict[str, Any]:
-    return {"at": setting.due_at, "set_by": _reference(setting.event), "moved": setting.moved}
+def _setting(setting: DueSetting) -> DueSettingOut:
+    return DueSettingOut(at=setting.due_at, set_by=_reference(setting.event), moved=setting.moved)
 
 
-def _due_dates(dossier: Dossier) -> dict[str, Any]:
+def _due_dates(dossier: Dossier) -> DueDates:
     settings = dossier.due_settings
     in_force = next((one for one in reversed(settings) if one.moved and one.due_at == dossier.due_at), None)
-    return {
-        "original": _due(settings[0] if settings else None),
-        "in_force": _due(in_force),
-        "promised": _due(settings[-1] if settings else None),
-        "settings": [_setting(one) for one in settings],
-        "postponements": [_setting(one) for one in dossier.postponements],
-    }
+    return DueDates(
+        original=_due(settings[0] if settings else None),
+        in_force=_due(in_force),
+        promised=_due(settings[-1] if settings else None),
+        settings=[_setting(one) for one in settings],
+        postponements=[_setting(one) for one in dossier.postponements],
+    )
 
 
-def due_uncomputed(uncomputed: Uncomputed | None) -> dict[str, Any] | None:
+def _due_uncomputed(uncomputed: Uncomputed | None) -> DueUncomputed | None:
     """Why the clock has not set a date that it should set; None: it owes none."""
     if uncomputed is None:
         return None
-    return {
-        "reason": uncomputed.reason.value,
-        "detail": _UNCOMPUTED[uncomputed.reason],
-        "year": uncomputed.year,
-        "event": _reference(uncomputed.event),
-    }
+    return DueUncomputed(
+        reason=uncomputed.reason.value,
+        detail=_UNCOMPUTED[uncomputed.reason],
+        year=uncomputed.year,
+        event=_reference(uncomputed.event),
+    )
 
 
-def _entry(entry: TimelineEntry) -> dict[str, Any]:
+def _entry(entry: TimelineEntry) -> TimelineOut:
     event, void = entry.event, entry.voided_by
     data = dict(event.data)
     if "applicant" in data:
         data["applicant"] = {"kind": data["applicant"].get("kind")}  # the digest is of no use to a reader
     voided_by = None
     if void is not None:
-        voided_by = {
-            "source": void.source,
-            "id": void.id,
-            "position": void.position,
-            "reason": void.data.get("reason"),
-        }
-    return {
-        "position": event.position,
-        "recorded_at": event.recorded_at,
-        "source": event.source,
-        "id": event.id,
-        "name": event.name.value,
-        "time": event.time,
-        "status": entry.status,
-        "effective": entry.effective,
-        "voided": void is not None,
-        "voided_by": voided_by,
-        "data": data,
-    }
+        voided_by = VoidOut(source=void.source, id=void.id, position=void.position, reason=void.data.get("reason"))
+    return TimelineOut(
+        position=event.position,
+        recorded_at=event.recorded_at,
+        source=event.source,
+        id=event.id,
+        name=event.name.value,
+        time=event.time,
+        status=entry.status,
+        effective=entry.effective,
+        voided=void is not None,
+        voided_by=voided_by,
+        data=data,
+    )

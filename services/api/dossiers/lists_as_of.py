@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-import orjson
 from fastapi import Request, Response
 
-from services.api.dossiers.answers import ITEM_FIELDS, item
-from services.api.dossiers.routes import DEFAULT_LIMIT, Paging
+from services.api.dossiers.answers import ITEM_FIELDS, ItemJson, item
+from services.api.dossiers.lists import digest_of, page_answer
+from services.api.dossiers.parameters import DEFAULT_LIMIT, Paging
 from services.api.http import cursors
 from services.api.http.as_of import View
 from services.api.http.context import Context
@@ -20,20 +20,18 @@ from shared.search.store import pages, pages_as_of
 from shared.search.store.filters import Selection
 from shared.search.store.pages import PAGE_OF_STREAM, PageKey
 
-_HEADINGS: Final = ITEM_FIELDS
-
 Select = Callable[[DriverConnection, View], Awaitable[Selection]]
 """What is listed, in the transaction of a look at the past."""
 
 
 class _Page(NamedTuple):
-    items: list[dict[str, Any]]
+    items: list[ItemJson]
     mark: PageKey | None
     as_of: datetime
     total: int | None
 
 
-def _values(one: dict[str, Any]) -> list[Any]:
+def _values(one: ItemJson) -> list[Any]:
     return list(one.values())
 
 
@@ -47,8 +45,7 @@ async def listed_then(
     asked: Paging,
 ) -> Response:
     """The page of what ``select`` answers that is asked for, or all of it as CSV: as the dossiers stood then."""
-    filters = asked.model_dump(exclude={"cursor", "limit", "count", "format"}, mode="json")
-    digest = cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
+    digest = digest_of(request, caller, asked)
     after = cursors.read(asked.cursor, digest)
 
     async def page(
@@ -70,18 +67,15 @@ async def listed_then(
             as_of, after, PAGE_OF_STREAM if asked.limit is None else min(PAGE_OF_STREAM, asked.limit)
         )
         left = None if asked.limit is None else asked.limit - len(first.items)
-        yield await written(context.heavy, _HEADINGS, map(_values, current.items), is_first=True)
+        yield await written(context.heavy, ITEM_FIELDS, map(_values, current.items), is_first=True)
         while current.mark is not None and (left is None or left > 0):
             # the instant of the first page: today goes on
             limit = PAGE_OF_STREAM if left is None else min(PAGE_OF_STREAM, left)
             current = await page(first.as_of, current.mark, limit, patient=True)
             left = None if left is None else left - len(current.items)
-            yield await written(context.heavy, _HEADINGS, map(_values, current.items), is_first=False)
+            yield await written(context.heavy, ITEM_FIELDS, map(_values, current.items), is_first=False)
 
     if wants_csv(request, asked.format):
         return Export(context.heavy, caller, lines())
     found = await page(as_of, after, asked.limit or DEFAULT_LIMIT, with_count=asked.count)
-    answer: dict[str, Any] = {"items": found.items, "next_cursor": cursors.written(found.mark, digest)}
-    if found.total is not None:
-        answer["count"] = found.total
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
+    return page_answer({"items": found.items, "next_cursor": cursors.written(found.mark, digest)}, found.total)

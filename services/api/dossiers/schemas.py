@@ -121,7 +121,9 @@ class DueUncomputed(BaseModel):
 class PauseOut(BaseModel):
     """The applicant's turn (thời gian chờ công dân)."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"from": "2026-05-20T03:00:00Z", "until": None}]})
+    model_config = ConfigDict(
+        populate_by_name=True, json_schema_extra={"examples": [{"from": "2026-05-20T03:00:00Z", "until": None}]}
+    )
 
     from_: datetime = Field(alias="from")
     until: datetime | None = Field(description="Null: still.")

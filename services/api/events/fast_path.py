@@ -11,7 +11,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.events.routes import PATH, take_event, take_events
+from services.api.events.posting import PATH, take_event, take_events
 from services.api.http import problems
 from services.api.http.auth import admitted, bearer_token
 from services.api.http.bodies.middleware import WholeBody

@@ -2,19 +2,37 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from typing import Any, TypedDict
 
 from services.api.events import authorization
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.http.problems import Unauthenticated
 from services.api.http.reads.limits import RETRY_AFTER_SECONDS
+from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
 from shared.events.store import event_log
 from shared.projection.store.progress import Progress
 from shared.vocabulary.errors import Overloaded
 from shared.vocabulary.events import Event
+
+
+class FeedItemJson(TypedDict):
+    """A `FeedItem` as plain values: a page has a thousand."""
+
+    position: int
+    recorded_at: datetime
+    event: dict[str, Any]
+
+
+class FeedPageJson(TypedDict):
+    """A `FeedPage` as plain values."""
+
+    items: list[FeedItemJson]
+    next: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +92,7 @@ def _second() -> int:
 async def _access(context: Context, caller: Caller) -> Access | None:
     if caller.agency is None:
         return None
-    catalogue = await context.catalogues.of(caller.tenant)
-    access = Access.of(catalogue, caller.agency, context.catalogues.today())
+    access = await access_of(context, caller)
     return None if access.root is None else access
 
 

@@ -9,9 +9,9 @@ from services.api.events.receipts import Receipt
 from services.api.http.bodies.limits import LONGEST_EVENT
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
+from services.api.http.visibility import access_of
 from services.api.intake.fairness import BYTES_AT_ONCE, EVENTS_AT_ONCE, EVENTS_IN_A_ROW
 from services.api.intake.group_commit import AppendResult
-from shared.access.store.visibility import Access
 from shared.database.engine import driver_session
 from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event
 from shared.events.rules.new_events import NewEvent
@@ -150,8 +150,7 @@ class EventIntake:
         return await self.context.intake.record(self.caller.tenant, events)
 
     async def _bounds(self, events: Sequence[ValidatedEvent]) -> _Bounds | None:
-        catalogue = await self.context.catalogues.of(self.caller.tenant)
-        access = Access.of(catalogue, self.caller.agency, self.context.catalogues.today())
+        access = await access_of(self.context, self.caller)
         if access.root is None:
             return None
         identities = [(new.event.source, new.event.id) for new in events]

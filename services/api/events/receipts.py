@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
@@ -33,6 +33,24 @@ class Rejection:
         return problem_body(self.kind, language, field_errors=[fault.as_field_error(language) for fault in self.faults])
 
 
+class ReceiptJson(TypedDict):
+    """A `Receipt` of the schemas as plain values: a batch has ten thousand."""
+
+    id: str | None
+    source: str | None
+    status: str
+    position: int | None
+    problem: NotRequired[dict[str, Any]]
+
+
+class SumsJson(TypedDict):
+    """How many were accepted, duplicates and rejected: a `BatchReceipt` without its results."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+
+
 class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What became of one event. ``position`` is that of its first recording, None if there is none (or a dry run)."""
 
@@ -49,13 +67,13 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
             return REJECTED
         return DUPLICATE if self.duplicate else ACCEPTED
 
-    def as_json(self) -> dict[str, Any]:
-        """The receipt of an event that was not rejected."""
+    def as_json(self) -> ReceiptJson:
+        """The receipt as JSON, without the problem of one that was rejected."""
         return {"id": self.id, "source": self.source, "status": self.status, "position": self.position}
 
-    def body(self, language: Language) -> dict[str, Any]:
+    def body(self, language: Language) -> ReceiptJson:
         """The receipt as JSON."""
-        body: dict[str, Any] = {"id": self.id, "source": self.source, "status": self.status, "position": self.position}
+        body = self.as_json()
         if self.rejection is not None:
             body["problem"] = self.rejection.body(language)
         return body
@@ -114,9 +132,9 @@ def outside(as_field_error: ValidatedEvent) -> Receipt:
     return Receipt(as_field_error.event.id, as_field_error.event.source, rejection=OUTSIDE)
 
 
-def sums_of(receipts: Iterable[Receipt]) -> dict[str, int]:
-    """How many were accepted, duplicates and rejected, by these names."""
-    sums = {"accepted": 0, "duplicates": 0, "rejected": 0}
+def sums_of(receipts: Iterable[Receipt]) -> SumsJson:
+    """How many of these there are by what became of them."""
+    sums: SumsJson = {"accepted": 0, "duplicates": 0, "rejected": 0}
     for receipt in receipts:
         if receipt.rejection is not None:
             sums["rejected"] += 1

@@ -4,16 +4,16 @@ from collections import Counter
 from datetime import date, datetime
 from typing import Annotated, Any, Final, TypeVar
 
-import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.routes import DossierReader
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.anomaly_schemas import AnomalyAnswer, anomaly_links
-from services.api.figures.routes import By, Filters, StatsCaller
+from services.api.figures.routes import By, Filters
 from services.api.figures.schemas import head_answer
 from services.api.figures.scopes import LIST_ANSWERS, PLAIN, ListQuestion, asked_of, listed_of
+from services.api.http.answers import json_answer
+from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from shared.as_of.store.rows import fold_those_with_events_elsewhere
@@ -32,10 +32,6 @@ router = APIRouter(tags=["figures"])
 _FIRST_DAY: Final = date(1900, 1, 1)
 
 Question = TypeVar("Question", bound=Filters)
-
-
-def _json(answer: Any) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 class RowQuestion(ListQuestion):
@@ -114,7 +110,7 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
         counted = await drill_down.anomaly_counts(connection, selection)
         return _anomalies(scope, counted, everything=everything)
 
-    return _json(await asked_of(context, caller, filters, answer))
+    return json_answer(await asked_of(context, caller, filters, answer))
 
 
 def _anomalies(scope: FigureScope, counted: dict[str | None, AnomalyCounts], *, everything: bool) -> dict[str, Any]:

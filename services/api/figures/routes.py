@@ -1,23 +1,25 @@
 """Period figures: the whole of a scope, and cut by agency, procedure, field, channel or time."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.dossiers.lists import listed
 from services.api.dossiers.lists_as_of import listed_then
-from services.api.dossiers.routes import DossierReader, Paging, listed
+from services.api.dossiers.parameters import Paging
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.schemas import SummaryOut, TableOut, summary_answer, table_answer
+from services.api.http.answers import json_answer
 from services.api.http.as_of import View
-from services.api.http.auth import Caller, Permission, requires
+from services.api.http.auth import Caller
+from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import LocalDate
+from services.api.projection.use_cases import wait_until_counted
 from shared.access.store.visibility import Access
 from shared.counting.rules.figure_definitions import AnyFigure
 from shared.database.engine import DriverConnection, driver_session
@@ -25,15 +27,11 @@ from shared.figures.store import tables
 from shared.figures.store.drill_down import as_then, selection_of
 from shared.figures.store.tables import FigureScope, Table
 from shared.search.store.filters import Selection
-from shared.vocabulary.errors import NotYet
 from shared.vocabulary.events import Channel
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.periods import TimeGrain, read_period
 
 router = APIRouter(tags=["figures"])
-
-WAIT_SECONDS: Final = 5.0
-"""How long ``min_position`` waits for an event to be counted."""
 
 By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 Ask = Callable[[DriverConnection, FigureScope], Awaitable[Table]]
@@ -44,8 +42,6 @@ _KEYED: Final[dict[str, Ask]] = {
     "field": tables.by_field,
     "channel": tables.by_channel,
 }
-
-StatsCaller = Annotated[Caller, Depends(requires(Permission.STATS_READ))]
 
 
 def _text(description: str, example: str) -> Any:
@@ -158,19 +154,6 @@ async def _answered_then(connection: DriverConnection, view: View, *, asked: Fil
     return scope, await ask(connection, scope)
 
 
-async def wait_until_counted(context: Context, caller: Caller, position: int) -> None:
-    """Wait until the event at ``position`` is counted.
-
-    Raises:
-        NotYet: it was not within `WAIT_SECONDS`.
-    """
-    deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
-    with context.watchers.watching(caller, hurried=True) as watching:
-        await watching.wait(lambda seen: seen.counted >= position, deadline)
-        if watching.counted < position:
-            raise NotYet(f"position {position} is not counted yet; counted up to {max(watching.counted, 0)}")
-
-
 class FigureQuestion(Filters, Paging):
     """A figure of a summary, and how its dossiers are listed."""
 
@@ -206,10 +189,6 @@ async def summary_dossiers(
     return await listed(request, context, caller, selection, asked)
 
 
-def _json(answer: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
-
-
 @router.get(
     "/v1/stats/summary",
     summary="The figures of a period",
@@ -223,7 +202,7 @@ an earlier instant, these are the events recorded by then, and the answer never 
 async def summary(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
     """Answer the figures of the scope."""
     scope, table = await answered(context, caller, asked, tables.summary)
-    return _json(summary_answer(scope, table))
+    return json_answer(summary_answer(scope, table))
 
 
 @router.get(
@@ -249,4 +228,4 @@ async def by(
         return await tables.by_time(connection, scope, TimeGrain(by))
 
     scope, table = await answered(context, caller, asked, _KEYED.get(by, cut_by_time))
-    return _json(table_answer(scope, by, table))
+    return json_answer(table_answer(scope, by, table))

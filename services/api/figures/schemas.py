@@ -39,8 +39,15 @@ _AS_OF_EXAMPLE: Final[dict[str, Any]] = {"position": 412, "recorded_at": "2018-1
 class PeriodOut(BaseModel):
     """Local dates, both included."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     from_: date = Field(alias="from", description="First day.")
     to: date = Field(description="Last day that counts: today, where the period has not ended.")
+
+    @classmethod
+    def of(cls, period: Period) -> "PeriodOut":
+        """The answer that shows a period."""
+        return cls(from_=period.from_on, to=period.to_on)
 
 
 class ScopeOut(BaseModel):

@@ -6,12 +6,14 @@ from typing import Any, Final, TypeVar
 
 from fastapi import Request, Response
 
+from services.api.dossiers.lists import listed
 from services.api.dossiers.lists_as_of import listed_then
-from services.api.dossiers.routes import Paging, listed
-from services.api.figures.routes import Filters, past_scope_of, scope_of, wait_until_counted
+from services.api.dossiers.parameters import Paging
+from services.api.figures.routes import Filters, past_scope_of, scope_of
 from services.api.http.as_of import View
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
+from services.api.projection.use_cases import wait_until_counted
 from shared.as_of.store.rows import fold_those_with_events_elsewhere
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.store.stored_almanacs import read_almanac

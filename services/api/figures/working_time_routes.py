@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.routes import DossierReader
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.anomaly_schemas import WorkingTimeAnswer, working_time_links
-from services.api.figures.routes import Filters, StatsCaller, past_scope_of
+from services.api.figures.routes import Filters, past_scope_of
 from services.api.figures.schemas import head_answer
 from services.api.figures.scopes import LIST_ANSWERS, PLAIN, ListQuestion, listed_of, present_scope
+from services.api.http.answers import json_answer
 from services.api.http.as_of import View
+from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from shared.calendar.rules.almanac import Almanac
@@ -43,10 +43,6 @@ router = APIRouter(tags=["figures"])
 TimesBy = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 
 MEASURE: Final = "received_to_ended_less_waits/1"
-
-
-def _json(answer: Any) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 class WorkingTimeQuestion(Filters):
@@ -156,7 +152,7 @@ async def working_time(
 
         gathered = await context.as_of_views.read(caller, asked.as_of, then)
     # sorting a year's dossiers takes longer than other requests may wait
-    return _json(await asyncio.to_thread(gathered.answer))
+    return json_answer(await asyncio.to_thread(gathered.answer))
 
 
 _AT_ONCE: Final = 25

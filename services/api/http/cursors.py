@@ -6,9 +6,9 @@ grants nothing: the place is looked up under the caller's own filters and rights
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -18,6 +18,8 @@ from shared.vocabulary.errors import InvalidInput
 
 _VERSION: Final = 1
 _DIGEST_BYTES: Final = 9
+
+_T = TypeVar("_T")
 
 
 def digest_of(question: Mapping[str, Any]) -> str:
@@ -32,6 +34,12 @@ def written(mark: PageKey | None, digest: str) -> str | None:
         return None
     value = None if mark.value is None else mark.value.isoformat()
     return base64.urlsafe_b64encode(orjson.dumps([_VERSION, digest, value, mark.code])).rstrip(b"=").decode()
+
+
+def cut(rows: list[_T], limit: int, digest: str, code: Callable[[_T], str]) -> tuple[list[_T], str | None]:
+    """The page of a list by code, and its `next_cursor`; there is a next page if more than ``limit`` rows were found."""
+    page = rows[:limit]
+    return page, written(PageKey(None, code(page[-1])) if len(rows) > limit else None, digest)
 
 
 def read(cursor: str | None, digest: str) -> PageKey | None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 from fastapi import Query, Request
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.local_time import end_of_day
@@ -26,6 +26,13 @@ class Format(StrEnum):
 FormatParameter = Annotated[
     Format | None, Query(alias="format", description="`json` or `csv`; without it the header `Accept` decides.")
 ]
+
+
+MOST_A_PAGE: Final = 500
+
+PageCursor = Annotated[str | None, Field(max_length=400, description="`next_cursor` of the page before.")]
+PageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Items a page.")]
+DossierPageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Dossiers a page.")]
 
 
 def wants_csv(request: Request, format_: Format | None) -> bool:

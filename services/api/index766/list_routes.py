@@ -3,16 +3,17 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from services.api.dossiers.lists import listed
 from services.api.dossiers.lists_as_of import listed_then
-from services.api.dossiers.routes import DossierReader, listed
 from services.api.dossiers.schemas import DossierList
-from services.api.figures.routes import Filters, StatsCaller, past_scope_of
+from services.api.figures.routes import Filters, past_scope_of
 from services.api.figures.scopes import LIST_ANSWERS, ListQuestion, asked_of, present_scope
+from services.api.http.answers import json_answer
 from services.api.http.as_of import View
+from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.index766.schemas import IndexProcedures, procedures_answer
@@ -99,4 +100,4 @@ async def index_procedures(
     async def answer(connection: DriverConnection, scope: "FigureScope", now: "datetime") -> dict[str, Any]:
         return procedures_answer(scope, part, await lists.procedures(connection, scope, now, part))
 
-    return Response(orjson.dumps(await asked_of(context, caller, asked, answer)), media_type="application/json")
+    return json_answer(await asked_of(context, caller, asked, answer))

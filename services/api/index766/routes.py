@@ -1,21 +1,23 @@
 """The national index set: Decision 766/QĐ-TTg, and the figures that dossiers do not feed."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field, TypeAdapter
 
 from services.api.catalogue.bodies import body_described, read_array, validated
 from services.api.catalogue.schemas import Change
-from services.api.figures.routes import FilterParameters, Filters, StatsCaller, past_scope_of, scope_of, wait_until_counted
+from services.api.figures.routes import FilterParameters, Filters, past_scope_of, scope_of
+from services.api.http.answers import json_answer
 from services.api.http.as_of import View
 from services.api.http.auth import Caller, Permission, requires
+from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
 from services.api.http.problems import InvalidFields
 from services.api.index766.schemas import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
+from services.api.projection.use_cases import wait_until_counted
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store.tables import FigureScope
@@ -34,10 +36,6 @@ _INPUTS: Final = TypeAdapter(list[InputItem])
 _INPUTS_DESCRIBED: Final = TypeAdapter(Annotated[list[InputItem], Field(max_length=MAX_INPUTS)])
 
 Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
-
-
-def _json(answer: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 async def _read(context: Context, caller: Caller, asked: Filters) -> tuple[FigureScope, Reading]:
@@ -82,7 +80,7 @@ async def read_index(context: RequestContext, caller: StatsCaller, asked: Filter
     if asked.as_of is None and is_outdated:
         context.catalogues.forget(caller.tenant)
         scope, reading = await _read(context, caller, asked)
-    return _json(index_answer(scope, reading, online_points(context.settings.index_online_points)))
+    return json_answer(index_answer(scope, reading, online_points(context.settings.index_online_points)))
 
 
 @router.get(
@@ -107,7 +105,7 @@ async def read_inputs(
     async with driver_session(context.engine) as connection:
         read = given_figures.read_versions if history else given_figures.read_given
         given = await read(connection, caller.tenant, known_by)
-    return _json(inputs_answer(one for one in given if access.sees(one.agency)))
+    return json_answer(inputs_answer(one for one in given if access.sees(one.agency)))
 
 
 @router.put(

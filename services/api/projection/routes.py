@@ -2,28 +2,22 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body
 
 from services.api.http import cursors
-from services.api.http.auth import Caller, Permission, requires_whole_province
+from services.api.http.callers import ProvinceAdmin
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.parameters import PageCursor, PageLimit
 from services.api.projection.schemas import FailureItem, FailureList, RetryIn, RetryOut
+from services.api.projection.use_cases import retry_failed
 from shared.database.engine import driver_session
-from shared.doorbell import Topic
-from shared.jobs.store import queue
 from shared.projection.store import cursor as projections
 from shared.search.store.pages import PageKey
 
 router = APIRouter(tags=["figures"])
 
 _DEFAULT_LIMIT: Final = 50
-_MOST: Final = 500
-
-# what cannot be folded has no agency to judge a right by
-Operator = Annotated[Caller, Depends(requires_whole_province(Permission.ADMIN))]
-Limit = Annotated[int, Query(ge=1, le=_MOST, description="Items a page.")]
-Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]
 
 
 @router.get(
@@ -34,7 +28,7 @@ reason and the position. Others are not held up. Needs the scope `admin`, of a k
     responses=error_answers(),
 )
 async def list_failures(
-    context: RequestContext, caller: Operator, cursor: Cursor = None, limit: Limit = _DEFAULT_LIMIT
+    context: RequestContext, caller: ProvinceAdmin, cursor: PageCursor = None, limit: PageLimit = _DEFAULT_LIMIT
 ) -> FailureList:
     """Answer a page."""
     digest = cursors.digest_of({"path": "/v1/projection/failures", "tenant": caller.tenant})
@@ -55,12 +49,8 @@ also tried again with their next event. Needs the scope `admin`, of a key withou
 )
 async def retry_failures(
     context: RequestContext,
-    caller: Operator,
+    caller: ProvinceAdmin,
     asked: Annotated[RetryIn | None, Body(description="Which; absent or empty: all.")] = None,
 ) -> RetryOut:
     """Ask for it."""
-    async with driver_session(context.engine) as connection:
-        codes = None if asked is None else asked.dossiers
-        count = await projections.retry(connection, caller.tenant, await queue.clock(connection), codes)
-    context.doorbell.ring(Topic.EVENTS, caller.tenant)
-    return RetryOut(asked=count)
+    return RetryOut(asked=await retry_failed(context, caller, None if asked is None else asked.dossiers))

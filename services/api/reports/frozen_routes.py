@@ -4,17 +4,17 @@ from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
-import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from services.api.dossiers.lists_as_of import listed_then
-from services.api.dossiers.routes import Paging
+from services.api.dossiers.parameters import Paging
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.routes import Filters, past_scope_of
 from services.api.figures.schemas import summary_answer, table_answer
 from services.api.figures.scopes import LIST_ANSWERS
 from services.api.http import cursors
+from services.api.http.answers import as_json, json_answer
 from services.api.http.as_of import View, with_seen
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
@@ -48,7 +48,6 @@ from shared.vocabulary.periods import Period
 
 router = APIRouter(tags=["figures"])
 
-_JSON: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _DEFAULT_LIMIT: Final = 50
 _MOST: Final = 500
 
@@ -72,10 +71,6 @@ class MovedPage(Paging):
     moved: Annotated[Moved, Field(description="Into the figure (entered) or out of it (left).")] = Moved.ENTERED
 
 
-def _json(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(answer, option=_JSON), status, headers, "application/json")
-
-
 @router.post(
     "/v1/freezes",
     status_code=201,
@@ -95,7 +90,7 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
         scope = past_scope_of(view, asked)
         table = table_answer(scope, "agency", await tables.by_agency(connection, scope))
         whole = summary_answer(scope, await tables.summary(connection, scope))
-        text = orjson.dumps({"summary": whole, "by_agency": table}, option=_JSON).decode()
+        text = as_json({"summary": whole, "by_agency": table}, any_keys=True).decode()
         return Freeze(
             tenant=caller.tenant,
             freeze_id=uuid4().hex,
@@ -118,7 +113,7 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
     made = await context.as_of_views.read(caller, body.as_of, computed)
     async with driver_session(context.engine) as connection:
         await frozen_reports.keep(connection, made)
-    return _json(freeze_answer(made), 201, {"location": f"/v1/freezes/{made.freeze_id}"})
+    return json_answer(freeze_answer(made), 201, {"location": f"/v1/freezes/{made.freeze_id}"}, any_keys=True)
 
 
 @router.get(
@@ -151,7 +146,7 @@ async def list_freezes(
             before = (page[-1].as_of, page[-1].freeze_id)
     shown = found[:limit]
     following = f"{digest}.{shown[-1].freeze_id}" if len(found) > limit else None
-    return _json({"items": [freeze_item(one) for one in shown], "next_cursor": following})
+    return json_answer({"items": [freeze_item(one) for one in shown], "next_cursor": following}, any_keys=True)
 
 
 def _read_id_cursor(cursor: str | None, digest: str) -> str | None:
@@ -172,7 +167,7 @@ def _read_id_cursor(cursor: str | None, digest: str) -> str | None:
 )
 async def get_freeze(context: RequestContext, caller: StatsReader, freeze_id: FreezeId) -> Response:
     """Answer it."""
-    return _json(freeze_answer(await _visible(context, caller, freeze_id)))
+    return json_answer(freeze_answer(await _visible(context, caller, freeze_id)), any_keys=True)
 
 
 @router.get(
@@ -221,7 +216,7 @@ async def freeze_difference(
             "next_cursor": cursors.written(following, digest),
         }
 
-    return _json(await context.as_of_views.read(holder, None, compared))
+    return json_answer(await context.as_of_views.read(holder, None, compared), any_keys=True)
 
 
 @router.get(

@@ -4,12 +4,13 @@ import asyncio
 from enum import StrEnum
 from typing import Annotated, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from services.api.figures.routes import Ask, Filters, StatsCaller, answered
+from services.api.figures.routes import Ask, Filters, answered
+from services.api.http.answers import json_answer
+from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.reports import form_ii06_files
@@ -108,8 +109,7 @@ async def form_ii06(
                 headers=_attached(form, ReportFormat.CSV),
             )
         case _:
-            answer = orjson.dumps(form_answer(form), option=orjson.OPT_UTC_Z)
-            return Response(answer, media_type="application/json")
+            return json_answer(form_answer(form))
 
 
 def _attached(form: FormII06, format_: ReportFormat) -> dict[str, str]:

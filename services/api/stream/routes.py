@@ -4,21 +4,22 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from services.api.dossiers.routes import access_of
-from services.api.figures.routes import Filters, StatsCaller, answered, scope_of
+from services.api.figures.routes import Filters, answered, scope_of
 from services.api.figures.schemas import summary_answer
+from services.api.http.answers import as_json
 from services.api.http.auth import Caller
+from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.limits import STREAM_EVENTS_A_SECOND
-from services.api.sync.routes import limits_of
+from services.api.http.visibility import access_of
+from services.api.sync.use_cases import limits_of
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage
@@ -210,4 +211,4 @@ def _event(name: str, data: dict[str, Any], position: int | None = None) -> byte
 
 
 def _text(data: dict[str, Any]) -> bytes:
-    return orjson.dumps(data, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    return as_json(data, any_keys=True)

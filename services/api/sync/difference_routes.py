@@ -1,43 +1,23 @@
 """What comparisons with the portal found, dossier by dossier."""
 
+from operator import itemgetter
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.dossiers.routes import access_of
 from services.api.http import cursors
+from services.api.http.answers import json_answer
+from services.api.http.callers import SyncManager
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from services.api.sync.routes import DEFAULT_LIMIT, Manager
-from services.api.sync.schemas import DifferenceList
+from services.api.http.visibility import access_of
+from services.api.sync.parameters import DifferenceQuestion
+from services.api.sync.schemas import DifferenceList, DifferingDossier
 from shared.access.store.visibility import any_of
 from shared.database.engine import driver_session
-from shared.search.store.pages import PageKey
-from shared.sync.rules.reconciliation import DifferenceKind
 from shared.sync.store import differences
 
 router = APIRouter(tags=["portal sync"])
-
-
-class DifferenceQuestion(BaseModel):
-    """Which differences."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    job: Annotated[
-        str | None,
-        Field(
-            max_length=64,
-            pattern="^[0-9A-Za-z]+$",
-            description="Of this comparison (mã công việc đối soát); default: of the newest one of everything.",
-            examples=["reconcile20260512"],
-        ),
-    ] = None
-    kind: Annotated[DifferenceKind | None, Field(description="Only of this kind (loại sai lệch).")] = None
-    cursor: Annotated[str | None, Field(max_length=400, description="`next_cursor` of the page before.")] = None
-    limit: Annotated[int, Field(ge=1, le=500, description="Dossiers a page.")] = DEFAULT_LIMIT
 
 
 @router.get(
@@ -49,7 +29,7 @@ class DifferenceQuestion(BaseModel):
     responses=error_answers(),
 )
 async def sync_differences(
-    context: RequestContext, caller: Manager, asked: Annotated[DifferenceQuestion, Query()]
+    context: RequestContext, caller: SyncManager, asked: Annotated[DifferenceQuestion, Query()]
 ) -> Response:
     """Answer a page of differences."""
     access = await access_of(context, caller)
@@ -68,19 +48,6 @@ async def sync_differences(
             after="" if after is None else after.code,
             limit=asked.limit + 1,
         )
-    page = rows[: asked.limit]
-    mark = PageKey(None, page[-1]["dossier_code"]) if len(rows) > asked.limit else None
-    answer = {
-        "job": job_id,
-        "items": [
-            {
-                "dossier": row["dossier_code"],
-                "found_at": row["found_at"],
-                "state": row["state"],
-                "differences": row["found"],
-            }
-            for row in page
-        ],
-        "next_cursor": cursors.written(mark, digest),
-    }
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
+    page, following = cursors.cut(rows, asked.limit, digest, itemgetter("dossier_code"))
+    items = [DifferingDossier.of(row) for row in page]
+    return json_answer(DifferenceList(job=job_id, items=items, next_cursor=following))

@@ -1,63 +1,23 @@
 """How long the portal is behind, by agency, and why it shows dossiers as late: with the dossiers behind each figure."""
 
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from operator import itemgetter
+from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
 
-from services.api.dossiers.routes import access_of
 from services.api.http import cursors
-from services.api.http.context import Context, RequestContext
+from services.api.http.answers import json_answer
+from services.api.http.callers import SyncManager
+from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from services.api.sync.lag_schemas import LagAnswer, LateList, Sums
-from services.api.sync.routes import DEFAULT_LIMIT, Manager, SyncQuestion
-from shared.access.store.visibility import Access, any_of
+from services.api.http.visibility import access_of
+from services.api.sync.lag_schemas import LagAnswer, LateDossierOut, LateList
+from services.api.sync.lag_use_cases import read_lag, span_of
+from services.api.sync.parameters import LagQuestion, LateQuestion
 from shared.database.engine import driver_session
-from shared.figures.store.agency_rows import AgencyRows
-from shared.search.store.pages import PageKey
 from shared.sync.store import step_times
-from shared.sync.store.step_times import Cause, Span
-from shared.vocabulary.events import AgencyCode
-from shared.vocabulary.local_time import end_of_day, start_of_day
-from shared.vocabulary.periods import Period, read_period
 
 router = APIRouter(tags=["portal sync"])
-
-
-class LagQuestion(SyncQuestion):
-    """Whose sync, and when."""
-
-    agency: Annotated[
-        str | None,
-        Field(max_length=200, description="This agency and what is below it (cơ quan); default: all.", examples=["H51.12"]),
-    ] = None
-
-    def read(self, access: Access) -> Period:
-        """The period; this year where none is told."""
-        if (self.period, self.from_, self.to) == (None, None, None):
-            return read_period(str(access.today.year), None, None).until(access.today)
-        return read_period(self.period, self.from_, self.to).until(access.today)
-
-
-class LateQuestion(LagQuestion):
-    """Which late dossiers."""
-
-    cause: Annotated[Cause, Field(description="Behind this figure of `late` (nguyên nhân).", examples=["by_us"])]
-    cursor: Annotated[str | None, Field(max_length=400, description="`next_cursor` of the page before.")] = None
-    limit: Annotated[int, Field(ge=1, le=500, description="Dossiers a page.")] = DEFAULT_LIMIT
-
-
-def _json(answer: Any) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
-
-
-def _span(context: Context, access: Access, period: Period, agency: AgencyCode | None) -> Span:
-    """The instants of a period until now, and the agencies asked about."""
-    codes = any_of(access.codes_within(agency))
-    before = min(end_of_day(period.to_on), context.catalogues.now())
-    return Span(access.tenant, start_of_day(period.from_on), before, codes)
 
 
 @router.get(
@@ -70,54 +30,9 @@ def _span(context: Context, access: Access, period: Period, agency: AgencyCode |
     response_model=LagAnswer,
     responses=error_answers(),
 )
-async def sync_lag(context: RequestContext, caller: Manager, asked: Annotated[LagQuestion, Query()]) -> Response:
+async def sync_lag(context: RequestContext, caller: SyncManager, asked: Annotated[LagQuestion, Query()]) -> Response:
     """Answer the figures by agency."""
-    access = await access_of(context, caller)
-    agency, period = access.scope(asked.agency), asked.read(access)
-    span = _span(context, access, period, agency)
-    async with (
-        context.heavy.session(caller) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        times = await step_times.step_times(connection, span)
-        waiting = await step_times.waiting(connection, span)
-        late = await step_times.late(connection, span)
-    rows = AgencyRows.of(access, agency, access.today)
-    sums = {key: Sums() for key in rows.keys}
-    total = Sums()
-    for code, of_steps in times.items():
-        for one in (sums[rows.key(code)], total):
-            one.times.add(of_steps)
-    for code, of_dossiers in waiting.items():
-        for one in (sums[rows.key(code)], total):
-            one.waiting.add(of_dossiers)
-    for code, causes in late.items():
-        for one in (sums[rows.key(code)], total):
-            one.add_late(causes)
-    concerned = {rows.key(code) for code in (*times, *waiting, *late)} | set(rows.children)
-
-    def link(agency: str) -> str:
-        asked_with = urlencode({"agency": agency, "from": period.from_on, "to": period.to_on})
-        return f"/v1/sync/lag/dossiers?{asked_with}&cause={{cause}}"
-
-    return _json(
-        {
-            "period": {"from": period.from_on, "to": period.to_on},
-            "agency": rows.top,
-            "rows": [
-                {
-                    "key": key,
-                    "name": rows.name(key),
-                    **sums[key].answer(),
-                    "late_dossiers": link(key) if key in rows.children else None,
-                }
-                for key in rows.keys
-                if key in concerned
-            ],
-            "total": total.answer(),
-            "late_dossiers": link(rows.top),
-        }
-    )
+    return json_answer(await read_lag(context, caller, asked))
 
 
 @router.get(
@@ -128,7 +43,7 @@ async def sync_lag(context: RequestContext, caller: Manager, asked: Annotated[La
     response_model=LateList,
     responses=error_answers(),
 )
-async def late_dossiers(context: RequestContext, caller: Manager, asked: Annotated[LateQuestion, Query()]) -> Response:
+async def late_dossiers(context: RequestContext, caller: SyncManager, asked: Annotated[LateQuestion, Query()]) -> Response:
     """Answer a page of dossiers."""
     access = await access_of(context, caller)
     agency, period = access.scope(asked.agency), asked.read(access)
@@ -146,12 +61,10 @@ async def late_dossiers(context: RequestContext, caller: Manager, asked: Annotat
     async with driver_session(context.engine) as connection:
         rows = await step_times.late_page(
             connection,
-            _span(context, access, period, agency),
+            span_of(context, access, period, agency),
             asked.cause,
             after="" if after is None else after.code,
             limit=asked.limit + 1,
         )
-    page = rows[: asked.limit]
-    mark = PageKey(None, page[-1]["code"]) if len(rows) > asked.limit else None
-    items = [{"dossier": row["code"], **{name: value for name, value in row.items() if name != "code"}} for row in page]
-    return _json({"items": items, "next_cursor": cursors.written(mark, digest)})
+    page, following = cursors.cut(rows, asked.limit, digest, itemgetter("code"))
+    return json_answer(LateList(items=[LateDossierOut.of(row) for row in page], next_cursor=following))

@@ -1,5 +1,6 @@
 """The three times of progress steps at the edge: lag by agency, and why the portal shows dossiers as late."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -116,6 +117,11 @@ class LateDossierOut(BaseModel):
     sent_at: datetime | None
     acknowledged_at: datetime | None
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "LateDossierOut":
+        """The item that shows a late dossier."""
+        return cls.model_validate({**row, "dossier": row["code"]})
+
 
 class LateList(BaseModel):
     """A page of these dossiers, by code."""
@@ -158,29 +164,29 @@ class Sums:
         for cause, dossiers in found.items():
             self.late[cause] = self.late.get(cause, 0) + dossiers
 
-    def answer(self) -> dict[str, Any]:
-        """As `LagOut` has it."""
+    def answer(self) -> LagOut:
+        """The figures of these sums."""
         times = self.times
         causes = {cause.value: self.late.get(cause, 0) for cause in Cause}
         on_portal = sum(causes.values())
-        return {
-            "steps": times.steps,
-            "acknowledged": times.acknowledged,
-            "mean_sync_seconds": _mean(times.sync_seconds, times.acknowledged),
-            "longest_sync_seconds": round(times.longest_sync_seconds, 3),
-            "acknowledged_within": dict(zip(map(str, WITHIN_SECONDS), times.within, strict=True)),
-            "mean_telling_seconds": _mean(times.telling_seconds, times.steps),
-            "longest_telling_seconds": round(times.longest_telling_seconds, 3),
-            "pending": self.waiting.pending,
-            "parked": self.waiting.parked,
-            "oldest_pending_at": self.waiting.oldest_pending_at,
-            "late": {
-                "due": sum(self.late.values()),
-                "on_portal": on_portal,
-                "only_there": on_portal - causes[Cause.IN_FACT],
+        return LagOut(
+            steps=times.steps,
+            acknowledged=times.acknowledged,
+            mean_sync_seconds=_mean(times.sync_seconds, times.acknowledged),
+            longest_sync_seconds=round(times.longest_sync_seconds, 3),
+            acknowledged_within=dict(zip(map(str, WITHIN_SECONDS), times.within, strict=True)),
+            mean_telling_seconds=_mean(times.telling_seconds, times.steps),
+            longest_telling_seconds=round(times.longest_telling_seconds, 3),
+            pending=self.waiting.pending,
+            parked=self.waiting.parked,
+            oldest_pending_at=self.waiting.oldest_pending_at,
+            late=LateOut(
+                due=sum(self.late.values()),
+                on_portal=on_portal,
+                only_there=on_portal - causes[Cause.IN_FACT],
                 **causes,
-            },
-        }
+            ),
+        )
 
 
 def _mean(seconds: float, number: int) -> float | None:

@@ -1,5 +1,6 @@
 """The portal ledger at the edge."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from services.api.figures.schemas import PeriodOut, RateOut
 from shared.sync.rules.alarm_rules import SyncAlarm
 from shared.sync.rules.reconciliation import DifferenceKind
 from shared.sync.rules.retry import ErrorClass
+from shared.sync.store.lists import DossierSync, Version
 
 _POSITION: Final = "Position in the log of the newest version that"
 
@@ -115,6 +117,10 @@ _LEDGER_EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
 class LedgerItem(BaseModel):
     """One dossier in the ledger (sổ đồng bộ)."""
 
@@ -141,6 +147,11 @@ class LedgerItem(BaseModel):
     error_detail: str | None
     acknowledged_at: datetime | None
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "LedgerItem":
+        """The item that shows a row of the ledger."""
+        return cls.model_validate({**row, "dossier": row["dossier_code"], "body_hash": _hex(row["dossier_body_hash"])})
+
 
 class LedgerList(BaseModel):
     """A page of the ledger, by dossier code."""
@@ -163,6 +174,11 @@ class AttemptOut(BaseModel):
     outcome: str
     detail: str | None
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "AttemptOut":
+        """The answer that shows an attempt."""
+        return cls.model_validate({**row, "body_hash": _hex(row["body_hash"])})
+
 
 class VersionOut(BaseModel):
     """One version that went on the wire."""
@@ -171,6 +187,16 @@ class VersionOut(BaseModel):
     body_hash: str | None
     accepted_at: datetime | None
     attempts: list[AttemptOut]
+
+    @classmethod
+    def of(cls, version: Version) -> "VersionOut":
+        """The answer that shows a version."""
+        return cls(
+            position=version.position,
+            body_hash=_hex(version.body_hash),
+            accepted_at=version.accepted_at,
+            attempts=[AttemptOut.of(row) for row in version.attempts],
+        )
 
 
 class StepOut(BaseModel):
@@ -195,6 +221,16 @@ class LedgerDetail(LedgerItem):
     versions: list[VersionOut]
     attempts_made: list[AttemptOut]
     steps: list[StepOut]
+
+    @classmethod
+    def of_dossier(cls, sync: DossierSync) -> "LedgerDetail":
+        """The answer that shows all that the ledger knows of a dossier."""
+        return cls(
+            **dict(LedgerItem.of(sync.ledger)),
+            versions=[VersionOut.of(version) for version in sync.versions],
+            attempts_made=[AttemptOut.of(row) for row in sync.attempts],
+            steps=[StepOut.model_validate(row) for row in sync.steps],
+        )
 
 
 _ASKED: Final[list[Any]] = [
@@ -252,6 +288,11 @@ class DifferingDossier(BaseModel):
     found_at: datetime
     state: str = Field(description="Its state in the ledger now; unknown: it has none.")
     differences: list[DifferenceOut]
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "DifferingDossier":
+        """The item that shows what was found of a dossier."""
+        return cls.model_validate({**row, "dossier": row["dossier_code"], "differences": row["found"]})
 
 
 class DifferenceList(BaseModel):

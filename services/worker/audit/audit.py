@@ -26,10 +26,10 @@ from shared.audit.store.alarms import Alarm, Audit, Finding, Recounted
 from shared.catalogue.store import catalogues
 from shared.counting.rules.branches import CodeKind
 from shared.counting.store import branch_sums
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.dossiers.rules.voids import Identity
 from shared.events.store import event_log
-from shared.jobs.store import queue
 from shared.jobs.store.queue import Job
 from shared.observability import get_logger
 from shared.projection.store import cursor as projections
@@ -93,7 +93,7 @@ class Audits:
                 for number in range(audit.parts_done, len(audit.parts)):
                     await self._do_part(connection, job.tenant, audit, number)
                     await report({"parts": len(audit.parts), "parts_done": number + 1})
-                await alarms.end(connection, job.tenant, audit.audit_id, await queue.clock(connection))
+                await alarms.end(connection, job.tenant, audit.audit_id, await database_now(connection))
             finally:
                 if not connection.is_closed():
                     await recount.drop(connection)
@@ -115,7 +115,7 @@ class Audits:
         night = date.fromisoformat(asked["night"]) if "night" in asked else None
         # of its id: the same audit draws the same dossiers whoever does it
         seed = asked.get("seed", random.Random(f"{job.tenant} {job.job_id}").getrandbits(62))  # noqa: S311 - repeatable
-        now = await queue.clock(connection)
+        now = await database_now(connection)
         if "agencies" in asked:
             known = await self._agencies(connection, job.tenant, seed)
             parts = [Part(agencies=group) for group in grouped([one for one in known if one[0] in set(asked["agencies"])])]
@@ -174,7 +174,7 @@ class Audits:
         for _ in range(MOST_TRIES):
             look = await self._look(connection, tenant, audit, part)
             first = first or look.came
-            now = await queue.clock(connection)
+            now = await database_now(connection)
             if look.is_right:
                 async with connection.transaction():
                     # told by a look that was cut off, and put right by somebody else since
@@ -201,7 +201,7 @@ class Audits:
         for _ in range(MOST_TRIES):
             cursor, differing, findings = await branches.compare_branches(connection, tenant)
             first = first or replace(beside, position=cursor.position, sums_differing=beside.sums_differing + differing)
-            now = await queue.clock(connection)
+            now = await database_now(connection)
             if not differing:
                 async with connection.transaction():
                     await alarms.repaired(connection, tenant, alarm_id, now, cursor.position)
@@ -289,7 +289,7 @@ class Audits:
             await recount.remember_agencies(connection, tenant)
             await recount.sweep(connection, tenant)
             await projections.bump_corrections(connection, tenant)
-            await alarms.repaired(connection, tenant, alarm_id, await queue.clock(connection), cursor.position)
+            await alarms.repaired(connection, tenant, alarm_id, await database_now(connection), cursor.position)
             self._faults.passed("before-audit-commit")
         get_logger().warning("audit_alarm_repaired", tenant=tenant, alarm=alarm_id, position=cursor.position)
         return True

@@ -8,8 +8,8 @@ from services.worker.runtime.fail_points import FailPoints
 from shared.audit.store import alarms, rebuild_statements, recount
 from shared.audit.store.alarms import Finding
 from shared.counting.store import branch_sums, code_numbers
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection
-from shared.jobs.store import queue
 from shared.observability import get_logger
 from shared.projection.store import cursor as projections
 from shared.projection.store.cursor import Cursor
@@ -46,7 +46,7 @@ async def repair(connection: DriverConnection, tenant: Tenant, seen: Cursor, ala
             return False
         await branch_sums.settle(connection, tenant)
         await projections.bump_corrections(connection, tenant)
-        await alarms.repaired(connection, tenant, alarm_id, await queue.clock(connection), cursor.position)
+        await alarms.repaired(connection, tenant, alarm_id, await database_now(connection), cursor.position)
         faults.passed("before-audit-commit")
     get_logger().warning("audit_alarm_repaired", tenant=tenant, alarm=alarm_id, position=cursor.position)
     return True

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.runtime.fail_points import NO_FAULTS, FailPoints
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.store.stored_almanacs import Almanacs
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.deadlines.rules.due_dates import due_sets
 from shared.deadlines.rules.overdue import overdue_events
@@ -75,7 +76,7 @@ class Examiner:
     async def look(self, connection: DriverConnection, tenant: Tenant) -> _Look:
         """The almanac and the database's clock as they are."""
         almanac, newest = await self._almanacs.of(connection, tenant)
-        return _Look(almanac, newest, await progress.now(connection))
+        return _Look(almanac, newest, await database_now(connection))
 
     async def examine(
         self, connection: DriverConnection, tenant: Tenant, look: _Look, codes: Collection[str], *, writes: bool = True

@@ -4,6 +4,7 @@ After a time of standing still it takes up all midnights since at once. Dossiers
 """
 
 from services.worker.deadlines.due_date_clock import PAGE_DOSSIERS, Examiner
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.deadlines.store import progress
 from shared.deadlines.store.progress import Passed
@@ -20,7 +21,7 @@ class OverdueEvents:
     async def tenants(self) -> list[Tenant]:
         """Every tenant for which a midnight has come."""
         async with driver_session(self._examiner.engine) as connection:
-            midnight = start_of_day(local_date(await progress.now(connection)))
+            midnight = start_of_day(local_date(await database_now(connection)))
             return await progress.tenants_passed(connection, midnight)
 
     async def work(self, tenant: Tenant) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage
 from shared.jobs.store import queue
@@ -42,15 +43,15 @@ class JobRunner:
     async def tenants(self) -> list[Tenant]:
         """Every tenant with a job to start."""
         async with driver_session(self._engine) as connection:
-            return await queue.tenants_with_jobs(connection, self._kinds, await queue.clock(connection), whole=self._whole)
+            return await queue.tenants_with_jobs(connection, self._kinds, await database_now(connection), whole=self._whole)
 
     async def work(self, tenant: Tenant) -> bool:
         """Do one job of the tenant; false: there was none."""
         async with driver_session(self._engine) as connection:
-            job = await queue.claim(connection, tenant, self._kinds, await queue.clock(connection), whole=self._whole)
+            job = await queue.claim(connection, tenant, self._kinds, await database_now(connection), whole=self._whole)
             if job is not None and job.fence > queue.MOST_CLAIMS:
                 await queue.finish(
-                    connection, job, await queue.clock(connection), result=None, error="it was begun too often"
+                    connection, job, await database_now(connection), result=None, error="it was begun too often"
                 )
                 return True
         if job is None:
@@ -93,7 +94,7 @@ class JobRunner:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 async with driver_session(self._engine) as connection:
-                    if not await queue.renew(connection, job, await queue.clock(connection)):
+                    if not await queue.renew(connection, job, await database_now(connection)):
                         return
                 renewed = loop.time()
             except Exception as error:
@@ -109,7 +110,7 @@ class JobRunner:
                 await self._give_back(job, doing)
             raise error
         async with driver_session(self._engine) as connection:
-            now = await queue.clock(connection)
+            now = await database_now(connection)
             if error is None:
                 await queue.finish(connection, job, now, result=doing.result())
                 get_logger().info("job_done")

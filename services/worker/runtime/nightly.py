@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.runtime.job_runner import JobRunner
 from shared.audit.store import alarms
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.jobs.rules.nights import last_tick, night_of
 from shared.jobs.store import queue
@@ -62,13 +63,13 @@ class NightlySchedule:
         if self._at is None:
             return []
         async with driver_session(self._engine) as connection:
-            tick = last_tick(await queue.clock(connection), self._at)
+            tick = last_tick(await database_now(connection), self._at)
             return await self._nightly.due(connection, self._nightly.job_id(night_of(tick)), tick)
 
     async def _queue(self, tenant: Tenant, at: time) -> None:
         nightly = self._nightly
         async with driver_session(self._engine) as connection, connection.transaction():
-            night = night_of(last_tick(await queue.clock(connection), at))
+            night = night_of(last_tick(await database_now(connection), at))
             if nightly.hindered is not None and await nightly.hindered(connection, tenant):
                 return
             parameters = {"night": night.isoformat()}

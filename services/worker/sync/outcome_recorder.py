@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.sync.call_limits import DatabaseClock, held_session
 from services.worker.sync.outbound import OutboundDossier, StepPage
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.observability import get_logger
 from shared.sync.portal.wire import Unsendable
@@ -67,7 +68,7 @@ class OutcomeRecorder:
             return
         async with driver_session(self._engine) as connection:
             held = await ledger.renew(
-                connection, self._tenant, claims, now=await ledger.clock(connection), lease_seconds=LEASE_SECONDS
+                connection, self._tenant, claims, now=await database_now(connection), lease_seconds=LEASE_SECONDS
             )
         for claim in claims:
             if claim.dossier_code not in held and self.open.get(claim.dossier_code) is claim:
@@ -282,4 +283,4 @@ class OutcomeRecorder:
             self._finished.pop(code, None)
         get_logger().warning("lease_lost", tenant=self._tenant, dossiers=len(lost))
         async with driver_session(self._engine) as connection:
-            await ledger.mark_in_doubt(connection, self._tenant, lost, await ledger.clock(connection))
+            await ledger.mark_in_doubt(connection, self._tenant, lost, await database_now(connection))

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.runtime.job_runner import Report
 from services.worker.sync.comparison_calls import ComparisonStopped, Declined, Turns
 from services.worker.sync.senders import PortalSync
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.dossiers.rules.applicant import NOBODY, Applicant
 from shared.dossiers.rules.dossier import Dossier, fold
@@ -25,7 +26,7 @@ from shared.sync.portal.held_rows import differing_fields, held_hash
 from shared.sync.portal.outcomes import Held, Listed
 from shared.sync.portal.wire import Body, ProcedureNames
 from shared.sync.rules.reconciliation import DifferenceKind, spacing
-from shared.sync.store import comparison, differences, ledger, lists
+from shared.sync.store import comparison, differences, lists
 from shared.sync.store.comparison import ComparisonScope, Discrepancy, Settled
 from shared.sync.store.differences import EXAMPLES_KEPT, ReportedDifferences
 from shared.sync.store.steps import StepKey
@@ -216,7 +217,7 @@ class _Comparison:
         after: str | None = reached.listed_after or ""
         while after is not None:
             async with driver_session(self._engine) as connection:
-                before = await ledger.clock(connection) - JUST_NOW
+                before = await database_now(connection) - JUST_NOW
             page = await self._page(path, after)
             reopened = await self._compare_list(page.items, before)
             after = page.next
@@ -259,7 +260,7 @@ class _Comparison:
                     kept.append((item.code, DifferenceKind.STEPS_BEYOND, f"{beyond} beyond {len(ours.steps)}"))
         if kept:
             async with driver_session(self._engine) as connection:
-                await differences.keep(connection, job.tenant, job.job_id, kept, await ledger.clock(connection))
+                await differences.keep(connection, job.tenant, job.job_id, kept, await database_now(connection))
         return await self._reopen(lacking)
 
     async def _contents(
@@ -283,7 +284,7 @@ class _Comparison:
             return 0
         job = self._job
         async with driver_session(self._engine) as connection:
-            now = await ledger.clock(connection)
+            now = await database_now(connection)
             reopened = await comparison.reopen(connection, job.tenant, job.job_id, found, now)
         if reopened:
             self._portal.ring(job.tenant)

@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.runtime.job_runner import Report
 from services.worker.sync.senders import PortalSync
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.jobs.store.queue import Job
-from shared.sync.store import ledger, lists
+from shared.sync.store import lists
 from shared.sync.store.lists import REPLAY_PAGE
 from shared.vocabulary.errors import InvalidInput
 
@@ -36,7 +37,7 @@ class Replay:
         total, after, page = 0, "", REPLAY_PAGE
         while page == REPLAY_PAGE:
             async with driver_session(self._engine) as connection:
-                now = await ledger.clock(connection)
+                now = await database_now(connection)
                 page, after = await lists.replay_page(connection, job.tenant, what, after, now)
             total += page
             await report({"replayed": total})

@@ -25,6 +25,7 @@ from services.worker.sync.delivery import Delivery, DeliveryCount
 from services.worker.sync.names import PortalNames
 from services.worker.sync.outcome_recorder import LEASE_SECONDS, OutcomeRecorder
 from shared.catalogue.store.cache import CatalogueCache
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.database.kill_points import Passed
 from shared.database.outages import is_outage
@@ -132,7 +133,7 @@ class PortalSync:
         while not self._stopping.is_set():
             try:
                 async with driver_session(self._engine) as connection:
-                    tenants = await ledger.tenants_with_due_work(connection, await ledger.clock(connection))
+                    tenants = await ledger.tenants_with_due_work(connection, await database_now(connection))
                 for tenant in tenants:
                     self.ring(tenant)
                 failures = 0
@@ -295,7 +296,7 @@ class PortalSync:
         return len(claims)
 
     async def _claim(self, connection: DriverConnection, tenant: Tenant, lane: Lane) -> list[Claim]:
-        now = await ledger.clock(connection)
+        now = await database_now(connection)
         self._clock.observe(now)
         limit = CLAIM_LIMITS[lane]
         claim = partial(ledger.claim, connection, tenant, lane, now=now, lease_seconds=LEASE_SECONDS)

@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.observability import get_logger
 from shared.sync.rules.alarm_rules import AlarmLimits, SyncAlarm, alarms
@@ -40,7 +41,7 @@ class Watch:
     async def work(self, tenant: Tenant) -> bool:
         """Tell what has changed."""
         async with driver_session(self._engine) as connection:
-            now = await ledger.clock(connection)
+            now = await database_now(connection)
             on = {one.alarm: one for one in alarms(await sync_alarms.read_health(connection, tenant), self._limits)}
             already_raised = await sync_alarms.read_raised(connection, tenant)
             for alarm in SyncAlarm:
@@ -71,7 +72,7 @@ class Tidy:
     async def work(self, tenant: Tenant) -> bool:
         """Do a part; answer whether there may be more."""
         async with driver_session(self._engine) as connection:
-            now = await ledger.clock(connection)
+            now = await database_now(connection)
             before = now - self._kept
             attempts = await steps.prune_attempts(connection, tenant, before=before, limit=PRUNED_AT_ONCE)
             differences = await ledger_differences.prune(connection, tenant, before=before, limit=PRUNED_AT_ONCE)

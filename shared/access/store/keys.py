@@ -15,6 +15,7 @@ from typing import Final
 
 import asyncpg
 
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection
 from shared.vocabulary.codes import is_agency_code, is_old_agency_code, present_form, tenant_of_agency
 from shared.vocabulary.errors import InvalidInput
@@ -132,7 +133,7 @@ async def revoke(connection: DriverConnection, tenant: Tenant, key_id: str) -> b
         "UPDATE api_key SET revoked_at = coalesce(revoked_at, $3) WHERE tenant = $1 AND key_id = $2 RETURNING key_id",
         tenant,
         key_id,
-        await connection.fetchval("SELECT clock_timestamp()"),
+        await database_now(connection),
     )
     return found is not None
 

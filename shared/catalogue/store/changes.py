@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyVersion
 from shared.catalogue.store.catalogues import Calendar, CalendarDay, Procedure, read_agencies, read_calendar, read_procedures
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection
 from shared.vocabulary.errors import FieldError, InvalidInput
 from shared.vocabulary.events import Tenant
@@ -139,8 +140,7 @@ def _calendar_rows(
 async def begin_change(connection: DriverConnection, tenant: Tenant) -> datetime:
     """Wait for the tenant's other writers and answer the instant from which this change is known: later than theirs."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('motcua catalogue ' || $1, 0))", tenant)
-    known_from: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    return known_from
+    return await database_now(connection)
 
 
 def _by_code(versions: Iterable[AgencyVersion]) -> dict[str, list[AgencyVersion]]:

@@ -41,12 +41,6 @@ class Passed:
     code: str
 
 
-async def now(connection: DriverConnection) -> datetime:
-    """The database's clock, which is the one that counts."""
-    instant: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    return instant
-
-
 _TENANTS: Final = f"""
 SELECT p.tenant
 FROM projection_cursor p

@@ -90,12 +90,6 @@ def _text(value: Mapping[str, Any]) -> str:
     return orjson.dumps(value).decode()
 
 
-async def clock(connection: DriverConnection) -> datetime:
-    """The database's clock, now."""
-    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    return now
-
-
 async def create(connection: DriverConnection, tenant: Tenant, kind: JobKind, parameters: Mapping[str, Any]) -> Job:
     """Queue a job. Ring ``Topic.JOBS`` after the commit; a sweep finds it anyway.
 

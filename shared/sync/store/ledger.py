@@ -302,12 +302,6 @@ async def mark_in_doubt(connection: DriverConnection, tenant: Tenant, codes: Ite
     await connection.execute(_DISTRUST, tenant, sorted(codes), now)
 
 
-async def clock(connection: DriverConnection) -> datetime:
-    """The database's clock, the one that counts."""
-    instant: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    return instant
-
-
 _TENANTS_DUE: Final = """
 SELECT t.tenant FROM tenant t
 WHERE EXISTS (SELECT FROM sync_ledger l WHERE l.tenant = t.tenant AND l.state = 'pending' AND l.next_try_at <= $1

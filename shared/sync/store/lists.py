@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection
 from shared.sync.rules.retry import ErrorClass
 from shared.sync.store.ledger import SyncState
@@ -41,7 +42,7 @@ FROM sync_ledger WHERE tenant = $1 GROUP BY state, error_class
 async def counts(connection: DriverConnection, tenant: Tenant) -> SyncCounts:
     """Count the tenant's ledger."""
     rows = await connection.fetch(_COUNTS, tenant)
-    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    now = await database_now(connection)
     by_state = dict.fromkeys(SyncState, 0)
     errors: dict[str, int] = {}
     for row in rows:

@@ -7,6 +7,7 @@ A worker that dies over it is replaced after `RENEWAL_SECONDS`. The session is a
 from datetime import timedelta
 from typing import Any, Final
 
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import Tenant
 
@@ -39,14 +40,14 @@ async def read(connection: DriverConnection, tenant: Tenant) -> tuple[str | None
 
 async def take_renewal(connection: DriverConnection, tenant: Tenant, generation: int) -> bool:
     """Become the one who renews ``generation``; false if somebody else is, or has."""
-    now = await connection.fetchval("SELECT clock_timestamp()")
+    now = await database_now(connection)
     taken: Any = await connection.fetchval(_TAKE, tenant, generation, now, now + timedelta(seconds=RENEWAL_SECONDS))
     return taken is not None
 
 
 async def keep(connection: DriverConnection, tenant: Tenant, generation: int, session: str) -> int | None:
     """Put a new session in the place of ``generation``; its own generation, None if somebody else was faster."""
-    now = await connection.fetchval("SELECT clock_timestamp()")
+    now = await database_now(connection)
     kept: int | None = await connection.fetchval(_KEEP, tenant, generation, session, now)
     return kept
 

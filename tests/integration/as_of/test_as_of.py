@@ -16,6 +16,7 @@ from services.worker.projection import projector as projector_module
 from shared.access.store.keys import Permission
 from shared.as_of.store import dossiers as past_module
 from shared.as_of.store import rows as past_rows
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from tests.oracle.answers import Judge, figure
 from tests.oracle.comparison import differences, figure_differences
@@ -36,8 +37,7 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
 
 async def clock(api: Served) -> datetime:
     async with driver_session(api.engine) as connection:
-        now: datetime = await connection.fetchval("SELECT clock_timestamp()")
-        return now
+        return await database_now(connection)
 
 
 async def recorded(stack: Stack) -> list[tuple[datetime, tuple[str, str]]]:

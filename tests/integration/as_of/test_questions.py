@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from shared.access.store.keys import Permission
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from tests.oracle.histories import PROCEDURES, seeded_tenant
 from tests.support.api import Served, served
@@ -141,7 +142,7 @@ async def test_what_was_answered_is_answered_again(api: Served, seed: int) -> No
             items = [await listed(client, link) for link in links_of(path, answer, random.Random(lot))]
             answers.append((path, parameters, answer, lot, items))
         async with driver_session(api.engine) as link:
-            instant = (await link.fetchval("SELECT clock_timestamp()")).isoformat()
+            instant = (await database_now(link)).isoformat()
         known += [(instant, *one) for one in answers]
     for instant, path, parameters, answer, lot, items in known:
         again = await asked(client, path, {**parameters, "as_of": instant})

@@ -7,6 +7,7 @@ from services.worker.audit.rebuild import Rebuild
 from services.worker.runtime.fail_points import Injected
 from services.worker.runtime.job_runner import JobRunner
 from shared.audit.store import alarms as audits
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.jobs.store import queue
 from shared.jobs.store.queue import JobKind, JobState
@@ -24,7 +25,7 @@ async def test_nothing_is_repaired_before_it_is_told(loaded):
     rows, sums = await stored_rows(loaded), await stored_sums(loaded)
     async with driver_session(loaded) as link:
         await queue.create(link, TENANT, JobKind.AUDIT, WHOLE)
-        job = await queue.claim(link, TENANT, ["audit"], await queue.clock(link))
+        job = await queue.claim(link, TENANT, ["audit"], await database_now(link))
     with pytest.raises(Injected):
         await Audits(loaded, nights=7, faults=faults("before-audit-repair:1"))(job, silent)
     assert (rows, sums) == (await stored_rows(loaded), await stored_sums(loaded))
@@ -39,7 +40,7 @@ async def test_a_killed_audit_goes_on_and_tells_once(loaded, point):
         await spoil(loaded, MISTAKES[mistake])
     async with driver_session(loaded) as link:
         queued = await queue.create(link, TENANT, JobKind.AUDIT, WHOLE)
-        job = await queue.claim(link, TENANT, ["audit"], await queue.clock(link))
+        job = await queue.claim(link, TENANT, ["audit"], await database_now(link))
     with pytest.raises(Injected):
         await Audits(loaded, nights=7, faults=faults(f"{point}:1"))(job, silent)
     logged = await raised(loaded)
@@ -63,7 +64,7 @@ async def test_a_killed_audit_goes_on_and_tells_once(loaded, point):
 async def test_parts_that_are_done_are_not_done_again(loaded):
     async with driver_session(loaded) as link:
         await queue.create(link, TENANT, JobKind.AUDIT, WHOLE)
-        job = await queue.claim(link, TENANT, ["audit"], await queue.clock(link))
+        job = await queue.claim(link, TENANT, ["audit"], await database_now(link))
     done = []
 
     class Counting(Audits):
@@ -105,7 +106,7 @@ async def test_a_rebuild_meanwhile_voids_the_comparison(loaded):
     await spoil(loaded, MISTAKES["a sum is changed"])
     async with driver_session(loaded) as link:
         await queue.create(link, TENANT, JobKind.AUDIT, WHOLE)
-        job = await queue.claim(link, TENANT, ["audit"], await queue.clock(link))
+        job = await queue.claim(link, TENANT, ["audit"], await database_now(link))
         await queue.create(link, TENANT, JobKind.REBUILD, {})
 
     class Rebuilding(Audits):

@@ -11,9 +11,9 @@ from services.worker.main import Worker
 from services.worker.runtime.fail_points import FailPoints
 from services.worker.runtime.nightly import AUDIT, NightlySchedule
 from shared.audit.store import alarms as audits
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.jobs.rules.nights import last_tick, night_of
-from shared.jobs.store import queue
 from shared.settings import Settings
 from tests.support.audits import audited, loaded, memory, raised, runner
 from tests.support.mistakes import MISTAKES
@@ -32,7 +32,7 @@ async def test_a_walk_of_nights_finds_everything(loaded, mistake):
     remembered = await memory(loaded)
     await spoil(loaded, MISTAKES[mistake])
     async with driver_session(loaded) as link:
-        tonight = (await queue.clock(link)).date()
+        tonight = (await database_now(link)).date()
     for back in range(3, 0, -1):
         await audited(loaded, {"night": (tonight - timedelta(days=back)).isoformat()}, nights=3)
     await assert_all_counted(loaded)
@@ -60,7 +60,7 @@ async def test_two_workers_begin_one_audit_a_night_and_only_for_who_had_events(l
     assert await schedules[1].tenants() == []
     async with driver_session(loaded) as link:
         found = await link.fetch("SELECT job_id, state FROM job")
-        night = night_of(last_tick(await queue.clock(link), at))
+        night = night_of(last_tick(await database_now(link), at))
         assert await audits.last_night(link, TENANT) == night
     assert [tuple(row) for row in found] == [(AUDIT.job_id(night), "done")]
     assert await NightlySchedule(loaded, runner(loaded), AUDIT, None).tenants() == []

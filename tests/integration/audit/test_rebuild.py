@@ -14,6 +14,7 @@ from services.worker.runtime.job_runner import JobRunner
 from services.worker.runtime.tenant_loop import TenantLoop
 from shared.audit.store import rebuild_statements
 from shared.counting.store.sums import day_cells_sql
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.jobs.store import queue
 from shared.jobs.store.queue import JobKind, JobState
@@ -168,7 +169,7 @@ async def test_a_killed_rebuild_leaves_what_was(loaded, point):
 async def claimed(engine):
     await queued(engine)
     async with driver_session(engine) as link:
-        return await queue.claim(link, TENANT, ["rebuild"], await queue.clock(link))
+        return await queue.claim(link, TENANT, ["rebuild"], await database_now(link))
 
 
 @pytest.mark.parametrize("mistake", ["none", *MISTAKES])
@@ -245,7 +246,7 @@ async def test_a_second_start_is_refused_until_the_first_has_ended(loaded):
 async def test_who_lost_the_lease_records_nothing(loaded):
     first = await claimed(loaded)
     async with driver_session(loaded) as link:
-        now = await queue.clock(link)
+        now = await database_now(link)
         assert await queue.claim(link, TENANT, ["rebuild"], now) is None
         second = await queue.claim(link, TENANT, ["rebuild"], now + queue.LEASE + timedelta(seconds=1))
         assert second.fence > first.fence

@@ -9,6 +9,7 @@ from functools import partial
 import asyncpg
 import pytest
 
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.sync.rules.circuit import Lane
 from shared.sync.rules.retry import SUSPECT_TRIES, ErrorClass
@@ -129,7 +130,7 @@ async def test_the_senders_of_the_sync_read_no_more_than_they_claim(
     engine = api.app.state.context.engine
     with written_down(engine) as said:
         async with driver_session(engine) as connection:
-            now = await ledger.clock(connection)
+            now = await database_now(connection)
             for lane, limit in ((Lane.LIVE, 10), (Lane.BACKLOG, 100)):
                 claim = partial(ledger.claim, connection, H51, lane, limit=limit, now=now, lease_seconds=20)
                 # a live sender that finds nothing asks this many times a second

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from shared.access.store.keys import Permission
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from tests.integration.as_of.test_questions import acknowledge, agency, put
 from tests.oracle.histories import PROCEDURES, seeded_tenant
@@ -144,7 +145,7 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
 async def test_every_number_opens(api: Served) -> None:
     client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     async with driver_session(api.engine) as link:
-        instant = (await link.fetchval("SELECT clock_timestamp()")).isoformat()
+        instant = (await database_now(link)).isoformat()
     chance = random.Random("which links")
     for path, more in QUESTIONS:
         for then in ({}, {"as_of": instant}):

@@ -8,6 +8,7 @@ import pytest
 
 from shared.access.store import tenants
 from shared.access.store.keys import Permission
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from tests.support.api import Served
 from tests.support.index766.tenant import api
@@ -135,7 +136,7 @@ async def test_a_given_figure_is_corrected_and_withdrawn_and_every_version_stays
     ):
         await put(**logged)
         async with driver_session(api.engine) as link:
-            instants.append((await link.fetchval("SELECT clock_timestamp()")).isoformat())
+            instants.append((await database_now(link)).isoformat())
     assert (await put(withdrawn=True, source="13"))["unchanged"] == 1
     assert await value() is None
     assert [await value(as_of=instant) for instant in instants] == ["25.00", "50.00", None]

@@ -9,9 +9,9 @@ import pytest
 from services.worker.projection.projector import Projector
 from services.worker.runtime.fail_points import FailPoints, Injected
 from services.worker.runtime.tenant_loop import TenantLoop
+from shared.database.clock import database_now
 from shared.database.engine import create_engine, driver_session
 from shared.events.store import event_log
-from shared.jobs.store import queue
 from shared.projection.store import cursor
 from tests.oracle.histories import event
 from tests.support.projection import (
@@ -189,7 +189,7 @@ async def test_a_poisoned_dossier_harms_no_other_and_is_tried_a_few_times(engine
         await append(engine, [logged("assigned", "H51-220512-0002", "2")])
         await project(engine, poisoned)
         assert await link.fetchval("SELECT position FROM projection_failure") == 4
-        assert await cursor.retry(link, TENANT, await queue.clock(link)) == 1
+        assert await cursor.retry(link, TENANT, await database_now(link)) == 1
         assert await cursor.tenants_with_work(link) == [TENANT]
         await project(engine)
         assert await cursor.failures(link, TENANT) == []

@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from shared.access.store.keys import Permission
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from tests.oracle.computation import Computation, compute
 from tests.oracle.figures import PATHS, places, scope
@@ -167,7 +168,7 @@ async def test_a_report_is_frozen_as_it_stood_then(api: Served) -> None:
     logged = unique(seeded_tenant("then", 12, http=True))
     await stack.tell(logged[: len(logged) // 2], random.Random(4))
     async with driver_session(api.engine) as connection:
-        then = await connection.fetchval("SELECT clock_timestamp()")
+        then = await database_now(connection)
     expected = await stack.get("/v1/stats/summary", period="2024", as_of=then.isoformat())
     await stack.tell(logged[len(logged) // 2 :], random.Random(5))
     body = {"period": "2024", "reason": "Nộp muộn", "as_of": then.isoformat()}

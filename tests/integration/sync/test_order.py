@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.sync.rules.circuit import Lane
 from shared.sync.rules.priorities import MOST_LIVE_WAITING, Priority, SyncRequest
@@ -63,7 +64,7 @@ async def test_live_work_goes_before_the_backlog_and_due_before_ended(side: Side
     live = datetime.now(UTC) - timedelta(minutes=1)
     await side.tell("H51.12-180102-9002", "received", live, **data("received", due_at="2099-01-01T00:00:00Z"))
     async with driver_session(side.engine) as connection:
-        now = await ledger.clock(connection)
+        now = await database_now(connection)
         [first] = await ledger.claim(connection, TENANT, Lane.LIVE, limit=10, now=now, lease_seconds=60)
         [second] = await ledger.claim(connection, TENANT, Lane.BACKLOG, limit=1, now=now, lease_seconds=60)
     assert (first.dossier_code, second.dossier_code) == ("H51.12-180102-9002", overdue)
@@ -71,7 +72,7 @@ async def test_live_work_goes_before_the_backlog_and_due_before_ended(side: Side
 
 async def claimed(side: Side, lane: Lane, limit: int = 1000) -> list[str]:
     async with driver_session(side.engine) as connection:
-        now = await ledger.clock(connection)
+        now = await database_now(connection)
         claims = await ledger.claim(connection, TENANT, lane, limit=limit, now=now, lease_seconds=60)
     return [claim.dossier_code for claim in claims]
 

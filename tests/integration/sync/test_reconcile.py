@@ -12,6 +12,7 @@ from services.worker.runtime.job_runner import JobRunner
 from services.worker.runtime.nightly import COMPARISON, NightlySchedule
 from services.worker.sync import reconcile
 from services.worker.sync.reconcile import LIST_PAGE, Reconcile
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.jobs.store import queue as jobs
 from shared.jobs.store.queue import Job, JobKind, JobState
@@ -161,7 +162,7 @@ async def test_steps_acknowledged_just_now_are_left_to_the_next_comparison(
 async def _claimed(side: Side) -> Job:
     await queue(side)
     async with driver_session(side.engine) as connection:
-        job = await jobs.claim(connection, TENANT, [JobKind.RECONCILE.value], await jobs.clock(connection))
+        job = await jobs.claim(connection, TENANT, [JobKind.RECONCILE.value], await database_now(connection))
     assert job is not None
     return job
 
@@ -251,7 +252,7 @@ class Clock:
         self.days = 0.0
 
     async def __call__(self, connection: Any) -> datetime:
-        now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+        now = await database_now(connection)
         return now + timedelta(days=self.days)
 
 

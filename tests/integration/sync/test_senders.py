@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.worker.sync import delivery, senders
+from shared.database.clock import database_now
 from shared.database.engine import create_engine, driver_session
 from shared.sync.rules.circuit import Lane
 from shared.sync.store import ledger, outcome_records
@@ -59,7 +60,7 @@ async def test_rings_need_no_other_sender_while_one_is_about_to_claim(side: Side
 async def test_a_late_answer_of_an_expired_lease_overwrites_nothing_and_the_newest_goes_once_more(side: Side) -> None:
     await received(side)
     async with driver_session(side.engine) as connection:
-        now = await ledger.clock(connection)
+        now = await database_now(connection)
         [stale] = await ledger.claim(connection, TENANT, Lane.LIVE, limit=10, now=now, lease_seconds=-1)
     await side.tell(CODE, "assigned", AT + timedelta(hours=1))
     assert await side.drain() == {"sent": 1}
@@ -80,7 +81,7 @@ async def test_a_late_answer_of_an_expired_lease_overwrites_nothing_and_the_newe
 async def test_wanted_while_under_way_stays_pending(side: Side) -> None:
     await received(side)
     async with driver_session(side.engine) as connection:
-        now = await ledger.clock(connection)
+        now = await database_now(connection)
         [claim] = await ledger.claim(connection, TENANT, Lane.LIVE, limit=10, now=now, lease_seconds=60)
         await side.tell(CODE, "assigned", AT + timedelta(hours=1))
         for state in (SyncState.SENT, SyncState.PARKED):

@@ -17,6 +17,7 @@ from services.worker.sync.accounts import AccessFileError, Accounts
 from services.worker.sync.senders import PortalSync
 from services.worker.sync.watch import Tidy, Watch
 from shared.catalogue.store.cache import CatalogueCache
+from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.settings import Settings
 from shared.sync.rules.alarm_rules import AlarmLimits, SyncAlarm, SyncHealth, alarms
@@ -139,7 +140,7 @@ async def test_a_dossier_that_comes_near_its_due_date_while_it_waits_goes_first(
     """Wanted a week ago, due in ten days then: after an outage it is at the front."""
     far, near = await side.bulk(2, steps=1)
     async with driver_session(side.engine) as connection:
-        now = await ledger.clock(connection)
+        now = await database_now(connection)
         for code, promised_at in ((far, now + timedelta(days=4)), (near, now + timedelta(days=2))):
             await connection.execute(
                 "INSERT INTO dossier (tenant, code, position, received_on, promised_at) VALUES ($1, $2, 1, '2018-01-02', $3)",
@@ -262,7 +263,7 @@ async def test_pruning_leaves_what_another_worker_is_at(side: Side) -> None:
     await side.bulk(6)
     await side.drain()
     async with driver_session(side.engine) as one, driver_session(side.engine) as other, one.transaction():
-        now = await ledger.clock(one)
+        now = await database_now(one)
         first = await ledger_steps.prune_attempts(one, TENANT, before=now, limit=4)
         second = await asyncio.wait_for(ledger_steps.prune_attempts(other, TENANT, before=now, limit=10), 10)
     # six that failed and six of steps
@@ -279,7 +280,7 @@ async def test_pruning_keeps_every_version_and_every_time_of_a_step(side: Side) 
     before = await side.fetch(steps), await side.fetch(kept)
     every = (await side.fetch("SELECT count(*) AS n FROM sync_attempt"))[0]["n"]
     async with driver_session(side.engine) as link:
-        now = await ledger.clock(link)
+        now = await database_now(link)
         versions = [(await lists.dossier(link, TENANT, code)).versions for code in codes]
         young = await ledger_steps.prune_attempts(link, TENANT, before=now - timedelta(hours=1), limit=100)
         gone = [await ledger_steps.prune_attempts(link, TENANT, before=now, limit=3) for _ in range(10)]

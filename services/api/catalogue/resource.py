@@ -1,0 +1,176 @@
+"""A catalogue as an HTTP resource: one description, and one way in which all are read and told."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, TypeAdapter
+
+from services.api.catalogue.bodies import (
+    CatalogueBody,
+    Row,
+    body_described,
+    csv_answer,
+    csv_described,
+    pointed,
+    read_body,
+    validated,
+)
+from services.api.catalogue.parameters import AsOf, Replace
+from services.api.catalogue.schemas import Change
+from services.api.http.auth import Caller, refuse_replacing
+from services.api.http.bodies.json_cutter import Turn
+from services.api.http.callers import AnyCaller
+from services.api.http.context import Context, RequestContext
+from services.api.http.openapi import error_answers
+from services.api.http.parameters import FormatParameter, read_known_at, wants_csv
+from services.api.http.sheets import Sheet
+from shared.catalogue.store.changes import CatalogueChange
+from shared.database.engine import DriverConnection, driver_session
+from shared.vocabulary.errors import Forbidden, InvalidInput
+from shared.vocabulary.events import Tenant
+
+_Item = TypeVar("_Item", bound=BaseModel)
+_Told = TypeVar("_Told")
+_Given = TypeVar("_Given")
+_Answer = TypeVar("_Answer", bound=BaseModel)
+_Given_contra = TypeVar("_Given_contra", contravariant=True)
+
+
+class Words(NamedTuple):
+    """What the OpenAPI document says of an operation: its name there, and for people."""
+
+    name: str
+    summary: str
+    description: str
+
+
+class Write(Protocol[_Given_contra]):
+    """How a store takes what is given."""
+
+    def __call__(
+        self, connection: DriverConnection, caller: Caller, given: _Given_contra, *, replace: bool
+    ) -> Awaitable[CatalogueChange]:
+        """Write new versions in the transaction of the connection."""
+
+
+async def as_told(items: list[_Told], _tenant: Tenant, _turn: Turn) -> list[_Told]:
+    """What is given to the store: the items in the order told."""
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[_Item, _Told, _Given, _Answer]):
+    """A catalogue: how it is described, read and told, as JSON and as CSV."""
+
+    path: str
+    reading: Words
+    telling: Words
+    example: Any
+    csv_example: str
+
+    items: TypeAdapter[list[_Item]]
+    sheet: Sheet
+    """The columns that a CSV may have."""
+    headings: Sequence[str]
+    """Those that a CSV of ours has."""
+    answer_model: type[_Answer]
+
+    read: Callable[[DriverConnection, Tenant, datetime | None], Awaitable[_Answer]]
+    """What was known at an instant; None: now."""
+    rows: Callable[[_Answer], list[Row]]
+    """The same as rows of a CSV."""
+
+    may_tell: Callable[..., Awaitable[Caller]]
+    """The dependency that answers a caller with the right to tell it."""
+    to_domain: Callable[[_Item], _Told]
+    gather: Callable[[list[_Told], Tenant, Turn], Awaitable[_Given]]
+    """What the store is given, of items that are right one by one; refuses what is wrong between them."""
+    write: Write[_Given]
+
+    convert: Callable[[Row], Row] = dict
+    """Makes of a CSV row what the JSON has."""
+    within: str = ""
+    """The member of the body that has the items, where the body is no array of them."""
+    body: TypeAdapter[Any] | None = None
+    """The whole body, where it is no array of items."""
+    is_remembered: bool = True
+    """Whether processes remember it between requests."""
+
+    def serve_reading(self, router: APIRouter) -> None:
+        """Add the operation that reads it."""
+
+        async def read(
+            request: Request,
+            context: RequestContext,
+            caller: AnyCaller,
+            as_of: AsOf = None,
+            format_: FormatParameter = None,
+        ) -> Any:
+            async with driver_session(context.engine) as connection:
+                answer = await self.read(connection, caller.tenant, read_known_at(as_of))
+            return csv_answer(self.headings, self.rows(answer)) if wants_csv(request, format_) else answer
+
+        router.add_api_route(
+            self.path,
+            read,
+            methods=["GET"],
+            name=self.reading.name,
+            summary=self.reading.summary,
+            description=self.reading.description,
+            response_model=self.answer_model,
+            responses=error_answers() | csv_described(self.csv_example),
+        )
+
+    def serve_telling(self, router: APIRouter) -> None:
+        """Add the operation that tells it."""
+
+        async def tell(
+            request: Request,
+            context: RequestContext,
+            caller: Annotated[Caller, Depends(self.may_tell)],
+            replace: Replace = False,
+        ) -> Change:
+            refuse_replacing(caller, replace=replace)
+            body = await read_body(request, self.sheet, self.convert, self.within)
+            return await self.take(body, context, caller, replace=replace)
+
+        router.add_api_route(self.path, tell, methods=["PUT"], name=self.telling.name, **self.describe_telling())
+
+    def describe_telling(self) -> dict[str, Any]:
+        """The operation that tells it, for the OpenAPI document."""
+        return {
+            "summary": self.telling.summary,
+            "description": self.telling.description,
+            "responses": error_answers(400, 413, 415),
+            "openapi_extra": body_described(self.body or self.items, self.example, self.csv_example),
+        }
+
+    async def take(
+        self,
+        body: CatalogueBody,
+        context: Context,
+        caller: Caller,
+        *,
+        replace: bool,
+        gather: Callable[[list[_Told], Tenant, Turn], Awaitable[_Given]] | None = None,
+    ) -> Change:
+        """Take what a body tells. ``gather``: another one than the resource's, which knows more of this body.
+
+        Raises:
+            Refused: an item is nested too deep to be read.
+            InvalidFields, InvalidInput, Forbidden: with pointers into the body as it was told.
+        """
+        turn = context.fairness.turn
+        items = await validated(self.items, body, turn, self.to_domain)
+        try:
+            given = await (gather or self.gather)(items, caller.tenant, turn)
+            async with driver_session(context.engine) as connection, connection.transaction():
+                change = await self.write(connection, caller, given, replace=replace)
+        except (InvalidInput, Forbidden) as error:
+            raise pointed(error, body) from error
+        if self.is_remembered:
+            context.catalogues.forget(caller.tenant)
+        return Change.model_validate(change, from_attributes=True)

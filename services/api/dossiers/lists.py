@@ -1,0 +1,64 @@
+"""Lists of dossiers as HTTP answers: a page in JSON, or all of them as CSV."""
+
+from collections.abc import AsyncGenerator
+from functools import partial
+
+from fastapi import Request, Response
+
+from services.api.dossiers.answers import ITEM_FIELDS, ListJson, item
+from services.api.dossiers.parameters import DEFAULT_LIMIT, Paging
+from services.api.dossiers.use_cases import read_page
+from services.api.http import cursors
+from services.api.http.answers import json_answer
+from services.api.http.context import Context
+from services.api.http.keyring import Caller
+from services.api.http.parameters import wants_csv
+from services.api.http.reads.exports import Export, written
+from services.api.http.reads.heavy import HeavyReads
+from shared.search.store import pages
+from shared.search.store.filters import Selection
+from shared.search.store.pages import PageKey
+
+
+def digest_of(request: Request, caller: Caller, asked: Paging) -> str:
+    """What the cursors of a list are bound to."""
+    filters = asked.model_dump(exclude={"cursor", "limit", "count", "format"}, mode="json")
+    return cursors.digest_of({**filters, "path": request.url.path, "tenant": caller.tenant, "root": caller.agency})
+
+
+def page_answer(page: ListJson, total: int | None) -> Response:
+    """A page in JSON; ``total``: how many there are in all, where that was asked."""
+    if total is not None:
+        page["count"] = total
+    return json_answer(page)
+
+
+async def listed(request: Request, context: Context, caller: Caller, selection: Selection, asked: Paging) -> Response:
+    """The page of ``selection`` that is asked for, or all of it as CSV."""
+    digest = digest_of(request, caller, asked)
+    after = cursors.read(asked.cursor, digest)
+    if wants_csv(request, asked.format):
+        return Export(context.heavy, caller, _csv(context.heavy, caller, selection, asked, after))
+    page = await read_page(
+        context,
+        caller,
+        selection,
+        order=asked.order,
+        after=after,
+        limit=asked.limit or DEFAULT_LIMIT,
+        count=asked.count,
+    )
+    items = [item(one, selection.access) for one in page.dossiers]
+    return page_answer({"items": items, "next_cursor": cursors.written(page.mark, digest)}, page.total)
+
+
+async def _csv(
+    heavy: HeavyReads, caller: Caller, selection: Selection, asked: Paging, after: PageKey | None
+) -> AsyncGenerator[str, None]:
+    # it has a place among the exports: once begun, its pages wait however long
+    session = partial(heavy.page_session, caller)
+    is_first = True
+    async for page in pages.stream(session, selection, asked.order, after, asked.limit):
+        rows = (list(item(one, selection.access).values()) for one in page)
+        yield await written(heavy, ITEM_FIELDS, rows, is_first=is_first)
+        is_first = False

@@ -1,0 +1,37 @@
+"""Waiting for what was told to be counted, and having dossiers that failed tried again."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from services.api.http.context import Context
+from services.api.http.keyring import Caller
+from shared.database.clock import database_now
+from shared.database.engine import driver_session
+from shared.doorbell import Topic
+from shared.projection.store import cursor as projections
+from shared.vocabulary.errors import NotYet
+
+WAIT_SECONDS: Final = 5.0
+"""How long a question waits for an event to be counted."""
+
+
+async def wait_until_counted(context: Context, caller: Caller, position: int) -> None:
+    """Wait until the event at ``position`` is counted.
+
+    Raises:
+        NotYet: it was not within `WAIT_SECONDS`.
+    """
+    deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
+    with context.watchers.watching(caller, hurried=True) as watching:
+        await watching.wait(lambda seen: seen.counted >= position, deadline)
+        if watching.counted < position:
+            raise NotYet(f"position {position} is not counted yet; counted up to {max(watching.counted, 0)}")
+
+
+async def retry_failed(context: Context, caller: Caller, codes: Sequence[str] | None) -> int:
+    """Have dossiers that failed computed again at once, None: all of them; how many there are."""
+    async with driver_session(context.engine) as connection:
+        count = await projections.retry(connection, caller.tenant, await database_now(connection), codes)
+    context.doorbell.ring(Topic.EVENTS, caller.tenant)
+    return count
