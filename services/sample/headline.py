@@ -10,7 +10,7 @@ from rich.table import Table
 
 from services.sample.comparison import Comparison
 from services.sample.table import UnitTable
-from shared.counting.rules.figure_definitions import percent
+from shared.counting.rules.period_sums import percent
 
 SPLIT_NOTE: Final = (
     "only the totals are printed: which procedures are integrated, and so which dossiers the portal takes, is ours;"

@@ -56,6 +56,11 @@ TESTS: dict[str, list[str]] = {
         "tests/unit/counting/test_contributions.py",
         "tests/unit/index766/test_indicators.py",
     ],
+    "counting/rules/period_sums": [
+        "tests/unit/counting/test_figure_definitions.py",
+        "tests/unit/counting/test_contributions.py",
+        "tests/unit/index766/test_indicators.py",
+    ],
     "index766/rules/indicators": ["tests/unit/index766/test_indicators.py", "tests/unit/dossiers/test_instant_facts.py"],
     "deadlines/rules/overdue": ["tests/unit/deadlines/test_overdue.py"],
     "deadlines/rules/ageing": ["tests/unit/deadlines/test_lists.py"],

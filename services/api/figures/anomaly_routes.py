@@ -18,7 +18,8 @@ from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from shared.as_of.store.rows import fold_those_with_events_elsewhere
 from shared.calendar.rules.almanac import Almanac
-from shared.counting.rules.figure_definitions import AnyFigure, Figure, percent
+from shared.counting.rules.figure_definitions import AnyFigure, Figure
+from shared.counting.rules.period_sums import percent
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.figures.store import drill_down

@@ -17,7 +17,7 @@ from services.api.figures.schemas import (
     stamp_answer,
     table_links,
 )
-from shared.counting.rules.figure_definitions import Sums, report
+from shared.counting.rules.period_sums import Sums, report
 from shared.figures.rules.comparison import Compare, changes, mean_of_units, rate_changes
 from shared.figures.store.tables import UNKNOWN, FigureScope, Row, Table
 from shared.vocabulary.periods import Period, TimeGrain

@@ -1,13 +1,14 @@
 """Figures at the edge (contract, section 4): built as plain JSON, described by the models here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from shared.counting.rules.figure_definitions import Check, Sums, percent
+from shared.counting.rules.figure_definitions import FIGURES, RATES, SUMMED, Figure, columns_in, summed_in
+from shared.counting.rules.period_sums import IDENTITIES, Check, Sums, percent, rate_formula
 from shared.counting.store.answers import Stamp
 from shared.figures.store.tables import FigureScope, Row, Table
 from shared.vocabulary.periods import Period
@@ -16,22 +17,18 @@ _HEAD_EXAMPLE: Final[dict[str, Any]] = {
     "period": {"from": "2018-01-01", "to": "2018-12-31"},
     "scope": {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2018-12-31"},
 }
-_FIGURES_EXAMPLE: Final[dict[str, Any]] = {
-    "received": {
-        "total": 112,
-        "new": {"total": 110, "online": 40, "direct": 60, "postal": 10},
-        "carried_over": 2,
-    },
-    "resolved": {"total": 99, "early": 50, "on_time": 36, "late": 13, "withdrawn": 1, "stopped": 0},
-    "open": {"total": 13, "within": 13, "overdue": 0, "paused": 2},
-    "rates": {
-        "resolved_on_time": {"value": "86.87", "numerator": 86, "denominator": 99, "formula": "resolved_on_time/1"},
-        "index_on_time": {"value": "88.39", "numerator": 99, "denominator": 112, "formula": "index_on_time/1"},
-        "on_time_of_received": {"value": "76.79", "numerator": 86, "denominator": 112, "formula": "on_time_of_received/1"},
-        "open_within": {"value": "100.00", "numerator": 13, "denominator": 13, "formula": "open_within/1"},
-    },
-    "checks": [{"identity": identity, "holds": True} for identity in ("3=4+5+6", "7=8+9+10", "11=12+13", "3=7+11")],
-}
+_SUMS_EXAMPLE: Final = Sums.of(
+    received_online=40,
+    received_direct=60,
+    received_postal=10,
+    carried_over=2,
+    resolved_early=50,
+    resolved_on_time=36,
+    resolved_late=13,
+    withdrawn=1,
+    within=13,
+    paused=2,
+)
 _LINK_EXAMPLE: Final = "from=2018-01-01&to=2018-12-31&tree_on=2018-12-31&agency=H51&figure={figure}"
 _AS_OF_EXAMPLE: Final[dict[str, Any]] = {"position": 412, "recorded_at": "2018-12-31T09:00:00Z", "lag_seconds": 0.0}
 
@@ -60,41 +57,50 @@ class ScopeOut(BaseModel):
     tree_on: date = Field(description="The date whose agency tree is used.")
 
 
-class NewOut(BaseModel):
-    """Columns 4 and 5: received in the period (tiếp nhận mới)."""
-
-    total: int
-    online: int = Field(description="Column 4: online (trực tuyến).")
-    direct: int = Field(description="In column 5: at the desk (trực tiếp).")
-    postal: int = Field(description="In column 5: by public post (bưu chính công ích).")
+Room = dict[str, "Figure | Room"]
+"""Where figures stand in an answer: as their paths say."""
 
 
-class ReceivedOut(BaseModel):
-    """Column 3: received (tiếp nhận)."""
-
-    total: int
-    new: NewOut
-    carried_over: int = Field(description="Column 6: carried over (từ kỳ trước chuyển qua).")
-
-
-class ResolvedOut(BaseModel):
-    """Column 7: resolved (đã giải quyết)."""
-
-    total: int
-    early: int = Field(description="Column 8: early (trước hạn).")
-    on_time: int = Field(description="Column 9: on time (đúng hạn).")
-    late: int = Field(description="Column 10: late (quá hạn).")
-    withdrawn: int = Field(description="Of the total: withdrawn (công dân rút).")
-    stopped: int = Field(description="Of the total: stopped (dừng xử lý).")
+def _by_path() -> Room:
+    top: Room = {}
+    for figure in Figure:
+        room, (*above, name) = top, figure.split(".")
+        for part in above:
+            inner = room.setdefault(part, {})
+            assert isinstance(inner, dict), "no path is the beginning of another one"
+            room = inner
+        room[name] = figure
+    return top
 
 
-class OpenOut(BaseModel):
-    """Column 11: open (đang giải quyết)."""
+_ROOMS: Final = _by_path()
 
-    total: int
-    within: int = Field(description="Column 12: within their time (trong hạn).")
-    overdue: int = Field(description="Column 13: overdue (quá hạn).")
-    paused: int = Field(description="Of those within: waiting for the applicant (chờ bổ sung).")
+
+def _described(figure: Figure) -> str:
+    """A figure in the words of its row, and where form II.06 has it."""
+    one = FIGURES[figure]
+    if one.within is not None:
+        name = one.within.rpartition(".")[2]
+        place = f"Of {'the total' if name == 'total' else f'those {name}'}"
+    elif one.column is None:
+        place = f"Columns {' and '.join(map(str, columns_in(figure)))}"
+    else:
+        is_alone = [other.column for other in FIGURES.values()].count(one.column) == 1
+        place = f"{'Column' if is_alone else 'In column'} {one.column}"
+    return f"{place}: {one.english} ({one.vietnamese})."
+
+
+def _group_model(name: str, room: Mapping[str, "Figure | Room"]) -> type[BaseModel]:
+    """The model of the figures that stand together, whose total gives it its description."""
+    total = room["total"]
+    fields: dict[str, Any] = {}
+    for part, inner in room.items():
+        if isinstance(inner, Figure):
+            fields[part] = (int, Field() if inner is total else Field(description=_described(inner)))
+        else:
+            fields[part] = (_group_model(part, inner), ...)
+    assert isinstance(total, Figure)
+    return create_model(f"{name.title()}Out", __doc__=_described(total), __module__=__name__, **fields)
 
 
 class RateOut(BaseModel):
@@ -106,13 +112,25 @@ class RateOut(BaseModel):
     formula: str = Field(description="Id and version of the formula.", examples=["resolved_on_time/1"])
 
 
-class RatesOut(BaseModel):
-    """The four rates of rules, section 7 (tỷ lệ)."""
+if TYPE_CHECKING:
+    # made of the tables at run time
 
-    resolved_on_time: RateOut = Field(description="A: (8+9)/(8+9+10).")
-    index_on_time: RateOut = Field(description="B: (8+9+12)/(7+11).")
-    on_time_of_received: RateOut = Field(description="C: (8+9)/3.")
-    open_within: RateOut = Field(description="D: 12/11.")
+    class RatesOut(BaseModel):
+        """The four rates."""
+
+    class FigureGroups(BaseModel):
+        """The figures."""
+
+else:
+    RatesOut = create_model(
+        "RatesOut",
+        __doc__="The four rates of rules, section 7 (tỷ lệ).",
+        __module__=__name__,
+        **{key: (RateOut, Field(description=f"{rate.letter}: {rate.formula}.")) for key, rate in RATES.items()},
+    )
+    FigureGroups = create_model(
+        "FigureGroups", __module__=__name__, **{name: (_group_model(name, room), ...) for name, room in _ROOMS.items()}
+    )
 
 
 class CheckOut(BaseModel):
@@ -130,14 +148,72 @@ class AsOfOut(BaseModel):
     lag_seconds: float = Field(description="Age of the oldest event that is not counted; 0: all are.")
 
 
-class FiguresOut(BaseModel):
+class FiguresOut(FigureGroups):
     """The figures of form II.06 (Circular 01/2020/TT-VPCP)."""
 
-    received: ReceivedOut
-    resolved: ResolvedOut
-    open: OpenOut
     rates: RatesOut
     checks: list[CheckOut]
+
+
+_ARGUMENTS: Final = {figure: f"count{place}" for place, figure in enumerate(SUMMED)}
+_IDENTITIES: Final = tuple(
+    tuple({"identity": one.identity, "holds": holds} for holds in (False, True)) for one in IDENTITIES
+)
+
+
+def _sum_of(figures: Iterable[Figure]) -> str:
+    return " + ".join(_ARGUMENTS[one] for figure in figures for one in summed_in(figure))
+
+
+def _room(room: Room) -> str:
+    return "".join(
+        f"{name!r}: {'{' + _room(one) + '}' if isinstance(one, dict) else _sum_of([one])}, " for name, one in room.items()
+    )
+
+
+def _compiled(source: str) -> Callable[..., dict[str, Any]]:
+    """A function of the counts of sums that writes an answer down: made of the tables once, as a named tuple of its names.
+
+    A table of figures has thousands of these answers: walking the tables for each takes twice as long.
+    """
+    names = {"identities": _IDENTITIES, "rate": _rate}
+    made: Callable[..., dict[str, Any]] = eval(f"lambda {', '.join(_ARGUMENTS.values())}: {{{source}}}", names)  # noqa: S307
+    return made
+
+
+def _rate(numerator: int, denominator: int, formula: str) -> dict[str, Any]:
+    value = percent(numerator, denominator)
+    return {"value": value, "numerator": numerator, "denominator": denominator, "formula": formula}
+
+
+_RATES_SOURCE: Final = ", ".join(
+    f"{key.value!r}: rate({_sum_of(one.numerator)}, {_sum_of(one.denominator)}, {rate_formula(key)!r})"
+    for key, one in RATES.items()
+)
+_CHECKS_SOURCE: Final = ", ".join(
+    f"identities[{place}][{_sum_of([one.whole])} == {_sum_of(one.parts)}]" for place, one in enumerate(IDENTITIES)
+)
+_rates_of: Final = _compiled(_RATES_SOURCE)
+_figures_of: Final = _compiled(f"{_room(_ROOMS)} 'rates': {{{_RATES_SOURCE}}}, 'checks': [{_CHECKS_SOURCE}]")
+
+
+def nested(sums: Sums, more_checks: Iterable[Check] = ()) -> dict[str, Any]:
+    """The figures, rates and identities of ``sums`` as the contract nests them.
+
+    What `shared.counting.rules.period_sums.report` says, which a test holds, without the objects on the way.
+    """
+    answer = _figures_of(*sums.counts)
+    for check in more_checks:
+        answer["checks"].append({"identity": check.identity, "holds": check.holds})
+    return answer
+
+
+def rates_answer(sums: Sums) -> dict[str, Any]:
+    """The four rates, as `shared.counting.rules.period_sums.report` has them."""
+    return _rates_of(*sums.counts)
+
+
+_FIGURES_EXAMPLE: Final = nested(_SUMS_EXAMPLE)
 
 
 class SummaryOut(FiguresOut):
@@ -199,75 +275,6 @@ class TableOut(BaseModel):
     row_dossiers: str = Field(
         description="Template of the list behind each figure of a row: `{row}` is the row's key, percent-encoded."
     )
-
-
-_IDENTITIES: Final = {
-    (identity, holds): {"identity": identity, "holds": holds}
-    for identity in ("3=4+5+6", "7=8+9+10", "11=12+13", "3=7+11")
-    for holds in (True, False)
-}
-
-
-def nested(sums: Sums, more_checks: Iterable[Check] = ()) -> dict[str, Any]:
-    """The figures, rates and identities of ``sums`` as the contract nests them.
-
-    What `shared.counting.rules.figure_definitions.report` says, which a test holds, without the objects on the way: a table
-    has it for each row.
-    """
-    new = sums.received_online + sums.received_direct + sums.received_postal
-    received = new + sums.carried_over
-    in_time = sums.resolved_early + sums.resolved_on_time
-    resolved = in_time + sums.resolved_late
-    standing = sums.within + sums.overdue
-    columns = sums.received_online + (sums.received_direct + sums.received_postal) + sums.carried_over
-    return {
-        "received": {
-            "total": received,
-            "new": {
-                "total": new,
-                "online": sums.received_online,
-                "direct": sums.received_direct,
-                "postal": sums.received_postal,
-            },
-            "carried_over": sums.carried_over,
-        },
-        "resolved": {
-            "total": resolved,
-            "early": sums.resolved_early,
-            "on_time": sums.resolved_on_time,
-            "late": sums.resolved_late,
-            "withdrawn": sums.withdrawn,
-            "stopped": sums.stopped,
-        },
-        "open": {"total": standing, "within": sums.within, "overdue": sums.overdue, "paused": sums.paused},
-        "rates": rates_answer(sums),
-        "checks": [
-            _IDENTITIES["3=4+5+6", received == columns],
-            _IDENTITIES["7=8+9+10", resolved == sums.resolved_early + sums.resolved_on_time + sums.resolved_late],
-            _IDENTITIES["11=12+13", standing == sums.within + sums.overdue],
-            _IDENTITIES["3=7+11", received == resolved + standing],
-            *({"identity": check.identity, "holds": check.holds} for check in more_checks),
-        ],
-    }
-
-
-def rates_answer(sums: Sums) -> dict[str, Any]:
-    """The four rates, as `shared.counting.rules.figure_definitions.report` has them."""
-    in_time = sums.resolved_early + sums.resolved_on_time
-    resolved = in_time + sums.resolved_late
-    standing = sums.within + sums.overdue
-    received = sums.received_online + sums.received_direct + sums.received_postal + sums.carried_over
-    return {
-        "resolved_on_time": _rate(in_time, resolved, "resolved_on_time/1"),
-        "index_on_time": _rate(in_time + sums.within, resolved + standing, "index_on_time/1"),
-        "on_time_of_received": _rate(in_time, received, "on_time_of_received/1"),
-        "open_within": _rate(sums.within, standing, "open_within/1"),
-    }
-
-
-def _rate(numerator: int, denominator: int, formula: str) -> dict[str, Any]:
-    value = percent(numerator, denominator)
-    return {"value": value, "numerator": numerator, "denominator": denominator, "formula": formula}
 
 
 def _period(period: Period) -> dict[str, Any]:

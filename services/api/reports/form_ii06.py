@@ -1,13 +1,8 @@
-"""Form II.06 of Circular 01/2020/TT-VPCP as officials file it: its columns, its words, its lines.
+"""Form II.06 filled in, and its answer; its columns and words are in `shared.reports.rules.form_ii06`."""
 
-The rates of rules, section 7, and what section 6 sets beside the columns are no part of the form: they stand apart.
-"""
-
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,116 +19,22 @@ from services.api.figures.schemas import (
     table_links,
 )
 from shared.catalogue.rules.collation import vietnamese_key
-from shared.counting.rules.figure_definitions import Figure, Rate, RateKey, Sums, figures_of, report
 from shared.figures.store.tables import UNKNOWN, FigureScope, Table
-
-CODE: Final = "II.06"
-FORM: Final = "Biểu số II.06/VPCP/KSTT"
-BASIS: Final = "Ban hành theo Thông tư số 01/2020/TT-VPCP"
-BASIS_DATE: Final = "ngày 21/10/2020 của Văn phòng Chính phủ"
-TITLE: Final = "TÌNH HÌNH, KẾT QUẢ GIẢI QUYẾT THỦ TỤC HÀNH CHÍNH"
-UNIT: Final = "hồ sơ"
-TOTAL: Final = "Tổng cộng"
-BLANK: Final = "…………………"
-"""Where nothing is told: filled in by hand."""
-
-FormBy = Literal["agency", "field", "procedure"]
-
-NAME_HEADINGS: Final[Mapping[str, str]] = {
-    "agency": "Cơ quan, đơn vị",
-    "field": "Lĩnh vực giải quyết",
-    "procedure": "Thủ tục hành chính",
-}
-_UNKNOWN_NAMES: Final[Mapping[str, str]] = {
-    "agency": "Chưa rõ cơ quan, đơn vị",
-    "field": "Chưa rõ lĩnh vực",
-    "procedure": "Chưa rõ thủ tục",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of figures: its number, the figures it adds up, and its headings from above."""
-
-    number: int
-    figures: tuple[Figure, ...]
-    group: str
-    part: str | None
-    heading: str
-    sum_of: str = ""
-
-    @property
-    def label(self) -> str:
-        """Its number as the form prints it."""
-        return f"({self.number}){self.sum_of}"
-
-    @property
-    def path(self) -> str:
-        """All its headings in one line."""
-        return ": ".join(part for part in (self.group, self.part, self.heading) if part)
-
-
-_RECEIVED: Final = "Số lượng hồ sơ tiếp nhận"
-_RESOLVED: Final = "Số lượng hồ sơ đã giải quyết"
-_OPEN: Final = "Số lượng hồ sơ đang giải quyết"
-_POSTAL_TOO: Final = (Figure.RECEIVED_DIRECT, Figure.RECEIVED_POSTAL)
-
-COLUMNS: Final = (
-    Column(3, (Figure.RECEIVED,), _RECEIVED, None, "Tổng số", "=(4)+(5)+(6)"),
-    Column(4, (Figure.RECEIVED_ONLINE,), _RECEIVED, "Trong kỳ", "Trực tuyến"),
-    Column(5, _POSTAL_TOO, _RECEIVED, "Trong kỳ", "Trực tiếp, dịch vụ bưu chính"),
-    Column(6, (Figure.CARRIED_OVER,), _RECEIVED, None, "Từ kỳ trước"),
-    Column(7, (Figure.RESOLVED,), _RESOLVED, None, "Tổng số", "=(8)+(9)+(10)"),
-    Column(8, (Figure.RESOLVED_EARLY,), _RESOLVED, None, "Trước hạn"),
-    Column(9, (Figure.RESOLVED_ON_TIME,), _RESOLVED, None, "Đúng hạn"),
-    Column(10, (Figure.RESOLVED_LATE,), _RESOLVED, None, "Quá hạn"),
-    Column(11, (Figure.OPEN,), _OPEN, None, "Tổng số", "=(12)+(13)"),
-    Column(12, (Figure.WITHIN,), _OPEN, None, "Trong hạn"),
-    Column(13, (Figure.OVERDUE,), _OPEN, None, "Quá hạn"),
+from shared.reports.rules.form_ii06 import (
+    BASIS,
+    BASIS_DATE,
+    BESIDE,
+    CODE,
+    COLUMNS,
+    FORM,
+    TITLE,
+    TOTAL,
+    UNIT,
+    UNKNOWN_NAMES,
+    FormBy,
+    Line,
+    written_date,
 )
-
-BESIDE: Final[Mapping[str, tuple[Figure, str]]] = {
-    "direct": (Figure.RECEIVED_DIRECT, "Trong cột 5: trực tiếp"),
-    "postal": (Figure.RECEIVED_POSTAL, "Trong cột 5: dịch vụ bưu chính"),
-    "withdrawn": (Figure.WITHDRAWN, "Trong cột 7: công dân rút"),
-    "stopped": (Figure.STOPPED, "Trong cột 7: dừng xử lý"),
-    "paused": (Figure.PAUSED, "Trong cột 11: chờ bổ sung"),
-}
-"""Counts that stand beside the form's columns (rules, section 6)."""
-
-RATES: Final[Mapping[RateKey, str]] = {
-    RateKey.RESOLVED_ON_TIME: "A. Tỷ lệ hồ sơ đã giải quyết không quá hạn (8+9)/(8+9+10), %",
-    RateKey.INDEX_ON_TIME: "B. Tỷ lệ theo Bộ chỉ số 766 (8+9+12)/(7+11), %",
-    RateKey.ON_TIME_OF_RECEIVED: "C. Tỷ lệ giải quyết không quá hạn trên tiếp nhận (8+9)/3, %",
-    RateKey.OPEN_WITHIN: "D. Tỷ lệ hồ sơ đang giải quyết còn trong hạn 12/11, %",
-}
-"""The four rates by their names; none of them is in the form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the form; ``number`` None: the total."""
-
-    number: int | None
-    key: str | None
-    name: str
-    sums: Sums
-    figures: Mapping[Figure, int]
-
-    @property
-    def rates(self) -> Mapping[RateKey, Rate]:
-        """The four rates."""
-        return report(self.sums).rates
-
-    @property
-    def columns(self) -> list[int]:
-        """Columns 3 to 13."""
-        return [sum(self.figures[figure] for figure in column.figures) for column in COLUMNS]
-
-    @property
-    def beside(self) -> list[int]:
-        """What stands beside the columns."""
-        return [self.figures[figure] for figure, _ in BESIDE.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +56,7 @@ class FormII06:
     def dates(self) -> str:
         """The days that count."""
         period = self.scope.period
-        return f"từ ngày {_written(period.from_on)} đến ngày {_written(period.to_on)}"
+        return f"từ ngày {written_date(period.from_on)} đến ngày {written_date(period.to_on)}"
 
     @property
     def period_words(self) -> str:
@@ -168,46 +69,15 @@ class FormII06:
         if self.by == "field":
             rows = sorted(rows, key=lambda row: (row.key == UNKNOWN, vietnamese_key(row.name or row.key)))
         for number, row in enumerate(rows, start=1):
-            name = row.name or (_UNKNOWN_NAMES[self.by] if row.key == UNKNOWN else row.key)
+            name = row.name or (UNKNOWN_NAMES[self.by] if row.key == UNKNOWN else row.key)
             if self.by == "procedure" and row.name:
                 name = f"{row.name} ({row.key})"
-            yield _line(number, row.key, name, row.sums)
+            yield Line.of(number, row.key, name, row.sums)
 
     @property
     def total(self) -> Line:
         """The last line."""
-        return _line(None, None, TOTAL, self.table.total)
-
-
-def _line(number: int | None, key: str | None, name: str, sums: Sums) -> Line:
-    return Line(number, key, name, sums, figures_of(sums))
-
-
-def _written(on: date) -> str:
-    return f"{on:%d/%m/}{on.year:04}"
-
-
-_ROMAN: Final = {"1": "I", "2": "II", "3": "III", "4": "IV"}
-_DECREE: Final = " theo kỳ báo cáo của Nghị định 09/2019/NĐ-CP"
-_PERIOD_NAMES: Final = (
-    (re.compile(r"([0-9]{4})"), lambda year: f"Năm {year}"),
-    (re.compile(r"([0-9]{4})-H1"), lambda year: f"6 tháng đầu năm {year}"),
-    (re.compile(r"([0-9]{4})-H2"), lambda year: f"6 tháng cuối năm {year}"),
-    (re.compile(r"([0-9]{4})-([69])M"), lambda year, months: f"{months} tháng đầu năm {year}"),
-    (re.compile(r"([0-9]{4})-Q([1-4])"), lambda year, quarter: f"Quý {_ROMAN[quarter]} năm {year}"),
-    (re.compile(r"([0-9]{4})-([0-9]{2})"), lambda year, month: f"Tháng {int(month)} năm {year}"),
-    (re.compile(r"([0-9]{4})-W([0-9]{2})"), lambda year, week: f"Tuần {int(week)} năm {year}"),
-)
-
-
-def period_name(text: str | None) -> str | None:
-    """A short form of a period in Vietnamese words; None: the period is told by its dates only."""
-    plain = (text or "").removeprefix("ND09:")
-    for pattern, name in _PERIOD_NAMES:
-        match = pattern.fullmatch(plain)
-        if match is not None:
-            return name(*match.groups()) + (_DECREE if plain != text else "")
-    return None
+        return Line.of(None, None, TOTAL, self.table.total)
 
 
 class UnitOut(BaseModel):
@@ -274,7 +144,7 @@ class FormII06Out(BaseModel):
                     "reporting_unit": {"code": "H51", "name": "Ủy ban nhân dân tỉnh"},
                     "receiving_unit": None,
                     "unit": UNIT,
-                    "columns": [{"number": 3, "heading": f"{_RECEIVED}: Tổng số", "figures": ["received.total"]}],
+                    "columns": [{"number": 3, "heading": f"{COLUMNS[0].group}: Tổng số", "figures": ["received.total"]}],
                     "beside": {"direct": "received.new.direct"},
                     "rows": [{"number": 1, "key": "Hộ tịch", "name": "Hộ tịch", **_LINE_EXAMPLE}],
                     "total": {"number": None, "key": None, "name": TOTAL, **_LINE_EXAMPLE},

@@ -12,8 +12,9 @@ from typing import IO, Any, Final
 import xlsxwriter
 
 from services.api.http.sheets import write
-from services.api.reports import form_ii06 as form_words
-from services.api.reports.form_ii06 import BESIDE, BLANK, COLUMNS, NAME_HEADINGS, RATES, FormII06, Line
+from services.api.reports.form_ii06 import FormII06
+from shared.reports.rules import form_ii06 as form_words
+from shared.reports.rules.form_ii06 import BESIDE, BLANK, COLUMNS, NAME_HEADINGS, RATE_NAMES, Line
 
 CSV_TYPE: Final = "text/csv; charset=utf-8"
 XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -60,7 +61,7 @@ def file_name(form: FormII06, ending: str) -> str:
 
 def csv_chunks(form: FormII06) -> Iterator[str]:
     """The form as CSV with a byte order mark: its head, headings, lines, the total; what stands apart at the right."""
-    apart = [*(label for _, label in BESIDE.values()), *RATES.values()]
+    apart = [*(label for _, label in BESIDE.values()), *RATE_NAMES.values()]
     yield _BYTE_ORDER_MARK + write(
         [form_words.FORM, f"{form_words.BASIS} {form_words.BASIS_DATE}"],
         [
@@ -81,7 +82,7 @@ def csv_chunks(form: FormII06) -> Iterator[str]:
 
 
 def _rows(lines: Sequence[Line]) -> str:
-    rates = ([line.rates[key].value for key in RATES] for line in lines)
+    rates = ([line.rates[key].value for key in RATE_NAMES] for line in lines)
     cells = (
         [line.number, _plain(line.name), *line.columns, *line.beside, *of_line]
         for line, of_line in zip(lines, rates, strict=True)
@@ -255,7 +256,7 @@ class _ApartSheet(_Sheet):
     def fill(self, form: FormII06) -> None:
         """Write all of it."""
         labels = [label for _, label in BESIDE.values()]
-        last = len(labels) + len(RATES) + 1
+        last = len(labels) + len(RATE_NAMES) + 1
         self._sheet.set_column(0, 0, 6)
         self._sheet.set_column(1, 1, _NAME_WIDTH)
         self._sheet.set_column(2, last, 15)
@@ -264,7 +265,7 @@ class _ApartSheet(_Sheet):
         self._wide(0, last, f"{form.reporting_unit}; {form.period_words}", "italic")
         self._row += 2
         self._sheet.set_row(self._row, 94)
-        self._cells(["STT", NAME_HEADINGS[form.by], *labels, *RATES.values()], "heading")
+        self._cells(["STT", NAME_HEADINGS[form.by], *labels, *RATE_NAMES.values()], "heading")
         self._row += 1
         for line in form.lines():
             self._label(line)
@@ -276,5 +277,5 @@ class _ApartSheet(_Sheet):
 
     def _figures(self, line: Line, count: str, rate: str) -> None:
         self._cells(line.beside, count, 2)
-        values = (line.rates[key].value for key in RATES)
+        values = (line.rates[key].value for key in RATE_NAMES)
         self._cells([None if value is None else float(value) for value in values], rate, 2 + len(BESIDE))

@@ -33,7 +33,8 @@ from services.api.reports.frozen_schemas import (
     frozen_figures,
 )
 from shared.access.store.visibility import Access
-from shared.counting.rules.figure_definitions import Figure, report
+from shared.counting.rules.figure_definitions import Figure
+from shared.counting.rules.period_sums import report
 from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store import drill_down, tables
 from shared.figures.store.tables import FigureScope

@@ -14,8 +14,9 @@ from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.reports import form_ii06_files
-from services.api.reports.form_ii06 import FormBy, FormII06, FormII06Out, form_answer, period_name
+from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
 from shared.figures.store import tables
+from shared.reports.rules.form_ii06 import FormBy, period_name
 
 router = APIRouter(tags=["figures"])
 

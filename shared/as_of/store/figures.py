@@ -13,9 +13,10 @@ from typing import Final
 import asyncpg
 
 from shared.as_of.store.dossiers import Cells, DossierThen, PointInTime, add_counts
+from shared.counting.rules.figure_definitions import FIGURES, Flow, Stock
 from shared.counting.rules.question import Key, Question
 from shared.counting.store.answers import TOTAL, Answer, Counts, Stamp, answer_of, counted
-from shared.counting.store.statement import SUMMED
+from shared.counting.store.statement import COUNTED
 from shared.counting.store.sums import COUNTED_COLUMNS, day_cells_sql
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
@@ -25,9 +26,19 @@ from shared.vocabulary.projections import DOSSIERS
 SLICE: Final = 300
 """So many computed dossiers are looked at before other tasks of the process have a turn."""
 
-_RECEIVED: Final = MEASURES.index("received")
-_CHANNEL_PLACES: Final = {channel.value: place for place, channel in enumerate(Channel)}
-_OTHER_PLACES: Final = tuple((MEASURES.index(name), SUMMED.index(name)) for name in MEASURES if name in SUMMED)
+
+def _places(channel: Channel | None) -> tuple[tuple[int, int], ...]:
+    """From which of `MEASURES` to which of `COUNTED` the counts of a channel go; None: of every channel."""
+    counted = ((FIGURES[figure].counted, place) for place, figure in enumerate(COUNTED))
+    return tuple(
+        (MEASURES.index(one.measure), place)
+        for one, place in counted
+        if (isinstance(one, Flow) and one.channel is channel) or (isinstance(one, Stock) and channel is None)
+    )
+
+
+_ANY_CHANNEL: Final = _places(None)
+_OF_CHANNEL: Final = {channel.value: (*_places(channel), *_ANY_CHANNEL) for channel in Channel}
 _KEY_PLACES: Final = {Key.AGENCY: 0, Key.PROCEDURE: 1, Key.CHANNEL: 2}
 
 _STORED_CELLS: Final = f"""
@@ -181,10 +192,8 @@ async def _add(past: PointInTime, by_label: Sequence[Counts], question: Question
             or (question.channel is not None and channel != question.channel)
         ):
             continue
-        values = [0] * len(SUMMED)
-        if channel in _CHANNEL_PLACES:
-            values[_CHANNEL_PLACES[channel]] = counts[_RECEIVED]
-        for source, target in _OTHER_PLACES:
+        values = [0] * len(COUNTED)
+        for source, target in _OF_CHANNEL.get(channel, _ANY_CHANNEL):
             values[target] = counts[source]
         room = by_label[bisect_right(begins, day)]
         _add_values(room, TOTAL, values)
@@ -199,6 +208,6 @@ def _add_counts(by_label: Sequence[Counts], more: Sequence[Counts]) -> None:
 
 
 def _add_values(room: Counts, key: str | None, values: Sequence[int]) -> None:
-    known = room.setdefault(key, [0] * len(SUMMED))
+    known = room.setdefault(key, [0] * len(COUNTED))
     for place, value in enumerate(values):
         known[place] += value

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import orjson
 
-from shared.counting.rules.figure_definitions import Sums
+from shared.counting.rules.figure_definitions import FIGURES, SUMMED, Opening, Stock, summed_in
+from shared.counting.rules.period_sums import Sums, adder
 from shared.counting.rules.question import Key, Question, cuts_of, members_of
 from shared.counting.rules.spans import spans_of
-from shared.counting.store.statement import STAMP, SUMMED, Shape, figures_sql
+from shared.counting.store.statement import COUNTED, STAMP, Shape, figures_sql
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import Tenant
 from shared.vocabulary.projections import DOSSIERS
@@ -58,7 +59,15 @@ class Answer:
 
 
 Counts = dict[str | None, list[int]]
-"""Counts by key (`TOTAL`: all), each a list with the parts of `SUMMED`."""
+"""Counts by key (`TOTAL`: all), each a list with the parts of `COUNTED`."""
+
+_STOCKS: Final = [figure for figure in SUMMED if isinstance(FIGURES[figure].counted, Stock)]
+_FLOWS: Final = len(COUNTED) - len(_STOCKS)
+_OPENINGS: Final = tuple(
+    adder([_STOCKS.index(one) for one in summed_in(counted.of)])
+    for counted in (FIGURES[figure].counted for figure in SUMMED)
+    if isinstance(counted, Opening)
+)
 
 
 async def ask(connection: DriverConnection, tenant: Tenant, question: Question) -> Answer:
@@ -113,39 +122,24 @@ def _labelled(rows: Sequence[Any], pieces: int) -> list[Counts]:
 
 def answer_of(stamp: Stamp, by_label: Sequence[Counts]) -> Answer:
     """Flows are the sums of their piece, stocks the sums of all up to it; carried over is the stock before it."""
-    zero = [0] * len(SUMMED)
+    zero = [0] * len(COUNTED)
     before, *of_pieces = by_label
     answers: list[dict[str | None, Sums]] = [{} for _ in of_pieces]
     whole: dict[str | None, Sums] = {}
     for key in {TOTAL, *(key for counts in by_label for key in counts)}:
-        within, overdue, paused = opening = before.get(key, zero)[-3:]
+        opening = stocks = before.get(key, zero)[_FLOWS:]
         for counts, answer in zip(of_pieces, answers, strict=True):
             values = counts.get(key, zero)
-            carried_over = within + overdue
-            within, overdue, paused = within + values[-3], overdue + values[-2], paused + values[-1]
-            answer[key] = _sums(values, carried_over, within, overdue, paused)
+            begun, stocks = stocks, list(map(add, stocks, values[_FLOWS:]))
+            answer[key] = _sums(values, begun, stocks)
         if len(of_pieces) == 1:
             whole[key] = answers[0][key]
         else:
             flows = [sum(column) for column in zip(zero, *(counts.get(key, zero) for counts in of_pieces), strict=True)]
-            whole[key] = _sums(flows, opening[0] + opening[1], within, overdue, paused)
+            whole[key] = _sums(flows, opening, stocks)
     return Answer(stamp, answers, whole)
 
 
-def _sums(flows: Sequence[int], carried_over: int, within: int, overdue: int, paused: int) -> Sums:
-    """``flows`` begins like `SUMMED`; by position, because a table has one for each row."""
-    online, direct, postal, early, on_time, late, withdrawn, stopped, *_ = flows
-    return Sums(
-        received_online=online,
-        received_direct=direct,
-        received_postal=postal,
-        carried_over=carried_over,
-        resolved_early=early,
-        resolved_on_time=on_time,
-        resolved_late=late,
-        withdrawn=withdrawn,
-        stopped=stopped,
-        within=within,
-        overdue=overdue,
-        paused=paused,
-    )
+def _sums(flows: Sequence[int], opening: Sequence[int], stocks: Sequence[int]) -> Sums:
+    """In the order of `SUMMED`; ``flows`` begins like `COUNTED`."""
+    return Sums((*flows[:_FLOWS], *[of_stocks(opening) for of_stocks in _OPENINGS], *stocks))

@@ -5,17 +5,14 @@ from functools import cache
 from typing import Final
 
 from shared.counting.rules.branches import CodeKind
+from shared.counting.rules.figure_definitions import FIGURES, SUMMED, Figure, Flow, Opening, Stock, sum_name
 from shared.counting.rules.question import Cuts, Key
 from shared.counting.rules.slot_numbers import SCALE
 from shared.counting.rules.spans import PAST
 from shared.counting.store.slots import is_day_sql, year_slot_sql
-from shared.vocabulary.events import Channel
 
-_FLOWS: Final = ("resolved_early", "resolved_on_time", "resolved_late", "withdrawn", "stopped")
-_STOCKS: Final = ("within", "overdue", "paused")
-_CHANNELS: Final = tuple(f"received_{channel.value}" for channel in Channel)
-SUMMED: Final = (*_CHANNELS, *_FLOWS, *_STOCKS)
-"""What a row of counts holds: the received by channel, the other flows, and the stocks as signed changes."""
+COUNTED: Final = tuple(figure for figure in SUMMED if not isinstance(FIGURES[figure].counted, Opening))
+"""What a row of counts holds: flows, and stocks as signed changes. Openings follow from the stocks."""
 
 STAMP: Final = """
 SELECT now() AS answered_at, coalesce(c.position, 0) AS position,
@@ -108,19 +105,29 @@ def _row_of_procedure_sql(shape: Shape) -> str:
 
 _KEYS: Final = {Key.AGENCY: "told.row", Key.PROCEDURE: "f.procedure", Key.CHANNEL: "f.channel", None: "NULL::text"}
 _ROWS_OF_AGENCIES: Final = " JOIN (SELECT DISTINCT agency, row FROM member) AS told ON told.agency = f.agency"
+
+
 # the sum of integers is a bigint, that of bigints a numeric, which takes twice as long: it is for few rows only
-_RECEIVED: Final = ", ".join(
-    f"sum(received::int) FILTER (WHERE channel = '{channel.value}') AS received_{channel.value}" for channel in Channel
-)
-_OTHERS: Final = ", ".join(f"sum({measure}::int) AS {measure}" for measure in (*_FLOWS, *_STOCKS))
-_SIGNED: Final = ", ".join(f"sum(u.sign * {name})::bigint" for name in SUMMED)
+def _sum_sql(figure: Figure) -> str:
+    """SQL: the sum of a figure of `COUNTED` over rows of ``figure_sum``."""
+    match FIGURES[figure].counted:
+        case Flow(measure, channel) if channel is not None:
+            return f"sum({measure}::int) FILTER (WHERE channel = '{channel}') AS {sum_name(figure)}"
+        case Flow(measure) | Stock(measure):
+            return f"sum({measure}::int) AS {sum_name(figure)}"
+        case _:
+            raise ValueError(figure)
+
+
+_SUMS: Final = ", ".join(map(_sum_sql, COUNTED))
+_SIGNED: Final = ", ".join(f"sum(u.sign * {sum_name(figure)})::bigint" for figure in COUNTED)
 
 
 @cache
 def figures_sql(shape: Shape) -> str:
     """SQL. Arguments: the tenant, the projection, `shared.counting.rules.spans.Spans` (6), and the options of the shape.
 
-    Answers rows of `STAMP` with a label of the spans, a key, and the sums of `SUMMED`; without a label: nothing is counted.
+    Answers rows of `STAMP` with a label of the spans, a key, and the sums of `COUNTED`; without a label: nothing is counted.
     """
     by_procedure = shape.key is Key.PROCEDURE
     # the row of a procedure is looked up once, not once for each part and label
@@ -145,7 +152,7 @@ WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members_sql(s
 ), beside AS MATERIALIZED (
     SELECT coarse, day, array_agg(agency) AS agencies FROM member GROUP BY 1, 2
 ), summed AS (
-    SELECT part, {_KEYS[shape.key]} AS key, {_RECEIVED}, {_OTHERS}
+    SELECT part, {_KEYS[shape.key]} AS key, {_SUMS}
     FROM span CROSS JOIN beside CROSS JOIN LATERAL (
         SELECT * FROM figure_sum
         WHERE tenant = $1 AND slot = digits + CASE WHEN {is_day_sql("digits")} THEN beside.day ELSE beside.coarse END

@@ -7,7 +7,8 @@ from enum import StrEnum
 from math import lcm
 from typing import Final, assert_never
 
-from shared.counting.rules.figure_definitions import Figure, Rate, RateKey, Report, percent
+from shared.counting.rules.figure_definitions import Figure, RateKey
+from shared.counting.rules.period_sums import Rate, Report, percent
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.local_time import ONE_DAY
 from shared.vocabulary.periods import Period

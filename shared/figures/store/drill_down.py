@@ -11,7 +11,7 @@ from shared.as_of.store.dossiers import DossierThen
 from shared.as_of.store.figures import counted_by
 from shared.as_of.store.rows import fetch, rows_then
 from shared.counting.rules.figure_definitions import AnyFigure, figures_in
-from shared.counting.rules.places import places
+from shared.counting.rules.places import stands_in
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.figures.store.agency_rows import AgencyRows
@@ -60,9 +60,7 @@ async def as_then(connection: DriverConnection, scope: FigureScope, selection: S
         if counted_in is None:
             return is_counted(dossier)
         figure, period = counted_in
-        return is_counted(dossier) and not places(dossier.contributed, dossier.row.channel, period).isdisjoint(
-            figures_in(figure)
-        )
+        return is_counted(dossier) and stands_in(figures_in(figure), dossier.contributed, dossier.row.channel, period)
 
     return replace(selection, rows=await rows_then(connection, scope.past, scope.visible, may_count))
 

@@ -9,7 +9,7 @@ from typing import Final
 from shared.access.store.visibility import Access
 from shared.as_of.store import figures
 from shared.as_of.store.dossiers import PointInTime
-from shared.counting.rules.figure_definitions import Check, Sums, opens_next, sum_of_children
+from shared.counting.rules.period_sums import Check, Sums, opens_next, sum_of_children
 from shared.counting.rules.question import Key, Question
 from shared.counting.store import answers
 from shared.counting.store.answers import TOTAL, Answer, Stamp

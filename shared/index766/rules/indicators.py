@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Final, assert_never
 
-from shared.counting.rules.figure_definitions import percent
+from shared.counting.rules.period_sums import percent
 from shared.vocabulary.local_time import ONE_DAY
 from shared.vocabulary.periods import Period
 

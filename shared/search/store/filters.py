@@ -1,12 +1,12 @@
 """Which dossiers: the filters of lists and the predicate behind every figure, as conditions on ``dossier``."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.access.store.visibility import Access, any_of
-from shared.counting.rules.figure_definitions import AnyFigure, Figure, figures_in
+from shared.counting.rules.figure_definitions import FIGURES, AnyFigure, figures_in
 from shared.database.engine import DriverConnection
 from shared.deadlines.rules.ageing import DueRange
 from shared.dossiers.rules.anomalies import AnomalyCode
@@ -23,29 +23,6 @@ _FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 """No event is dated later than this after the database's clock."""
 
 _STORED_ANOMALIES: Final = frozenset(AnomalyCode) - {AnomalyCode.UNKNOWN_AGENCY, AnomalyCode.UNKNOWN_PROCEDURE}
-
-_NEW: Final = "received_on BETWEEN {begin}::date AND {end}::date"
-_RESOLVED: Final = "ended_on BETWEEN {begin}::date AND {end}::date"
-
-FIGURE_CONDITIONS: Final[Mapping[Figure, str]] = {
-    Figure.RECEIVED: "received_on <= {end}::date AND (ended_on IS NULL OR ended_on >= {begin}::date)",
-    Figure.RECEIVED_NEW: _NEW,
-    Figure.RECEIVED_ONLINE: _NEW + " AND channel = 'online'",
-    Figure.RECEIVED_DIRECT: _NEW + " AND channel = 'direct'",
-    Figure.RECEIVED_POSTAL: _NEW + " AND channel = 'postal'",
-    Figure.CARRIED_OVER: "received_on < {begin}::date AND (ended_on IS NULL OR ended_on >= {begin}::date)",
-    Figure.RESOLVED: _RESOLVED,
-    Figure.RESOLVED_EARLY: _RESOLVED + " AND resolution = 'early'",
-    Figure.RESOLVED_ON_TIME: _RESOLVED + " AND resolution = 'on_time'",
-    Figure.RESOLVED_LATE: _RESOLVED + " AND resolution = 'late'",
-    Figure.WITHDRAWN: _RESOLVED + " AND end_kind = 'withdrawn'",
-    Figure.STOPPED: _RESOLVED + " AND end_kind = 'stopped'",
-    Figure.OPEN: "received_on <= {end}::date AND (ended_on IS NULL OR ended_on > {end}::date)",
-    Figure.WITHIN: "within_days @> {end}::date",
-    Figure.OVERDUE: "overdue_days @> {end}::date",
-    Figure.PAUSED: "paused_days @> {end}::date",
-}
-"""The dossiers that each figure of a period [begin, end] counts (rules, section 6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +192,7 @@ class RowFilterSql:
             self.add("due_at < {}::timestamptz", due.before)
 
     def _add_figure(self, figure: AnyFigure, period: Period) -> None:
-        condition = " OR ".join(f"({FIGURE_CONDITIONS[one]})" for one in figures_in(figure))
+        condition = " OR ".join(f"({FIGURES[one].predicate.sql})" for one in figures_in(figure))
         days = {"begin": period.from_on, "end": period.to_on}
         # a parameter that is never named has no type
         named = {name: self._parameter(on) for name, on in days.items() if f"{{{name}}}" in condition}

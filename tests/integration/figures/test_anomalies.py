@@ -15,7 +15,8 @@ from shared.access.store.keys import Permission
 from shared.calendar.rules.calendar import WorkingCalendar
 from shared.calendar.rules.durations import durations
 from shared.calendar.rules.working_time import WorkingTime
-from shared.counting.rules.figure_definitions import Figure, percent
+from shared.counting.rules.figure_definitions import Figure
+from shared.counting.rules.period_sums import percent
 from shared.database.engine import driver_session
 from shared.projection.store.dossier_rows import DossierRow
 from shared.vocabulary.periods import Period, TimeGrain, cut

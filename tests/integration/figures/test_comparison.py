@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from shared.access.store.keys import Permission
-from shared.counting.rules.figure_definitions import percent
+from shared.counting.rules.period_sums import percent
 from tests.integration.figures.test_summary import CATALOGUE, FIELDS, load, row_of
 from tests.support.api import Days, Served, count, counted, figure, served
 

@@ -11,9 +11,9 @@ from typing import Any
 import openpyxl
 import pytest
 
-from services.api.reports.form_ii06 import period_name
 from shared.access.store.keys import Permission
 from shared.catalogue.rules.collation import vietnamese_key
+from shared.reports.rules.form_ii06 import period_name
 from tests.integration.figures.test_summary import BRANCH, CATALOGUE, FIELDS, load
 from tests.support.api import Days, Served, count, served
 

@@ -1,3 +1,4 @@
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -5,10 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.counting.rules.figure_definitions import Figure, RateKey, Sums, opens_next, percent, report, sum_of_children
+from shared.counting.rules.contributions import Measure
+from shared.counting.rules.figure_definitions import (
+    FIGURES,
+    RATES,
+    SUMMANDS,
+    SUMMED,
+    Figure,
+    Flow,
+    RateKey,
+    RatePart,
+    Stock,
+    summed_in,
+)
+from shared.counting.rules.period_sums import Sums, opens_next, percent, report, sum_of_children
+from shared.database.tables import MEASURES
+from shared.vocabulary.events import Channel
 
 COUNTS = st.integers(0, 10**9)
-SUMS = Sums(
+SUMS = Sums.of(
     received_online=3, received_direct=4, received_postal=1, carried_over=2, resolved_early=2, resolved_on_time=3,
     resolved_late=1, withdrawn=1, stopped=1, within=3, overdue=1, paused=2,
 )  # fmt: skip
@@ -83,21 +99,60 @@ def test_checks():
     whole = report(SUMS)
     assert [check.identity for check in whole.checks] == ["3=4+5+6", "7=8+9+10", "11=12+13", "3=7+11"]
     assert whole.holds
-    broken = report(Sums(received_online=1))
+    broken = report(Sums.of(received_online=1))
     assert [check.holds for check in broken.checks] == [True, True, True, False]
     assert not broken.holds
 
 
 def test_checks_over_rows_and_periods():
     assert sum_of_children(SUMS + SUMS, [SUMS, SUMS]).holds
-    assert not sum_of_children(SUMS, [SUMS, Sums(paused=1)]).holds
+    assert not sum_of_children(SUMS, [SUMS, Sums.of(paused=1)]).holds
     assert sum_of_children(Sums(), []).holds
-    assert opens_next(SUMS, Sums(carried_over=4)).holds
+    assert opens_next(SUMS, Sums.of(carried_over=4)).holds
     assert not opens_next(SUMS, SUMS).holds
 
 
-@given(st.lists(st.builds(Sums, received_online=COUNTS, within=COUNTS, stopped=COUNTS), max_size=5))
+@given(st.lists(st.builds(Sums.of, received_online=COUNTS, within=COUNTS, stopped=COUNTS), max_size=5))
 def test_sums_add_up(rows):
     total = sum(rows, Sums())
     assert total.received_online == sum(row.received_online for row in rows)
     assert total.stopped == sum(row.stopped for row in rows)
+
+
+def test_every_figure_and_rate_has_a_row():
+    assert list(FIGURES) == list(Figure)
+    assert list(RATES) == list(RateKey)
+    assert set(SUMMANDS) == set(RatePart)
+
+
+def test_what_is_summed_is_what_the_counters_hold():
+    flows = {one.counted.measure for one in FIGURES.values() if isinstance(one.counted, Flow)}
+    stocks = {one.counted.measure for one in FIGURES.values() if isinstance(one.counted, Stock)}
+    assert flows | stocks == set(Measure) == set(map(Measure, MEASURES))
+    assert {one.counted.channel for one in FIGURES.values() if isinstance(one.counted, Flow)} - {None} == set(Channel)
+    assert not flows & stocks
+
+
+def test_the_formula_of_a_rate_says_what_its_parts_add_up():
+    values = {figure: 7**place for place, figure in enumerate(SUMMED)}
+
+    def columns(text):
+        return sum(
+            values[one]
+            for number in map(int, re.findall(r"[0-9]+", text))
+            for figure, row in FIGURES.items()
+            if row.column == number
+            for one in summed_in(figure)
+        )
+
+    for rate in RATES.values():
+        above, below = rate.formula.split("/")
+        assert columns(above) == sum(values[one] for figure in rate.numerator for one in summed_in(figure))
+        assert columns(below) == sum(values[one] for figure in rate.denominator for one in summed_in(figure))
+
+
+def test_a_name_that_is_no_sum_is_refused():
+    with pytest.raises(TypeError):
+        Sums.of(recieved_online=1)
+    with pytest.raises(AttributeError):
+        _ = Sums().recieved_online

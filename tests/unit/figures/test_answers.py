@@ -1,6 +1,6 @@
 """The answer of the figures has every figure of the domain at its path."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.figures.schemas import FiguresOut, nested, rates_answer
-from shared.counting.rules.figure_definitions import SUM_NAMES, Check, Figure, Sums, report
+from shared.counting.rules.figure_definitions import Figure
+from shared.counting.rules.period_sums import SUM_NAMES, Check, Sums, report
 
 
 def test_every_figure_stands_at_its_path() -> None:
-    sums = Sums(**{field.name: 3**number for number, field in enumerate(fields(Sums))})
+    sums = Sums.of(**{name: 3**number for number, name in enumerate(SUM_NAMES)})
     answer = orjson.loads(orjson.dumps(nested(sums)))
     expected = report(sums).figures
     paths: dict[str, int] = {}
@@ -31,7 +32,7 @@ def test_every_figure_stands_at_its_path() -> None:
 
 @given(st.lists(st.integers(0, 10**6), min_size=len(SUM_NAMES), max_size=len(SUM_NAMES)))
 def test_what_is_answered_is_what_the_domain_reports(counts: list[int]) -> None:
-    sums = Sums(**dict(zip(SUM_NAMES, counts, strict=True)))
+    sums = Sums.of(**dict(zip(SUM_NAMES, counts, strict=True)))
     answer, whole = nested(sums, (Check("one more", holds=False),)), report(sums)
     for figure, count in whole.figures.items():
         logged: Any = answer

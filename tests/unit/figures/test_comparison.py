@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.counting.rules.figure_definitions import Figure, RateKey, Sums, percent, report
+from shared.counting.rules.figure_definitions import Figure, RateKey
+from shared.counting.rules.period_sums import Sums, percent, report
 from shared.figures.rules.comparison import Compare, as_far, changes, compared_period, mean_of_units, rate_changes
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.periods import Period, parse_period
@@ -57,8 +58,8 @@ def test_a_period_that_has_not_ended_is_compared_as_far_as_it_is() -> None:
 
 
 def test_changes() -> None:
-    present = report(Sums(received_online=3, resolved_early=2, resolved_late=1))
-    compared = report(Sums(received_online=4, resolved_early=3, resolved_late=1, within=1))
+    present = report(Sums.of(received_online=3, resolved_early=2, resolved_late=1))
+    compared = report(Sums.of(received_online=4, resolved_early=3, resolved_late=1, within=1))
     found = changes(present, compared)
     assert (found[Figure.RECEIVED].difference, found[Figure.RECEIVED].percent) == (-1, "-25.00")
     assert (found[Figure.OPEN].difference, found[Figure.OPEN].percent) == (-1, "-100.00")
@@ -72,7 +73,7 @@ def test_the_published_averages_are_told_apart() -> None:
     """Rules, section 7: pooled 90.27, mean of units 94.14; the quoted 93.42 is neither."""
     published = json.loads((Path(__file__).parents[3] / "services" / "sample" / "published.json").read_text("utf-8"))
     units = next(one for one in published["reports"] if one["id"] == "soctrang_2018_by_unit")["units"]
-    sums = [Sums(resolved_on_time=unit["on_time"], resolved_late=unit["late"]) for unit in units]
+    sums = [Sums.of(resolved_on_time=unit["on_time"], resolved_late=unit["late"]) for unit in units]
     assert report(sum(sums, Sums())).rates[RateKey.RESOLVED_ON_TIME].value == "90.27"
     mean = mean_of_units(report(one).rates for one in sums)[RateKey.RESOLVED_ON_TIME]
     assert (mean.value, mean.units) == ("94.14", 29)
