@@ -19,8 +19,8 @@ from services.api.http.openapi import error_answers
 from services.api.http.presence import while_there
 from services.api.http.problems import InvalidFields, Refused, language_of
 from shared.events.cloudevents.decoding import cloudevent_of
+from shared.events.store.event_log import AnyEvent
 from shared.observability import note
-from shared.vocabulary.events import Event
 
 router = APIRouter(tags=["events"])
 
@@ -171,5 +171,5 @@ async def read_events(
     return _json({"items": [_item(event)] if event else [], "next": event.position if event else after})
 
 
-def _item(event: Event) -> dict[str, Any]:
+def _item(event: AnyEvent) -> dict[str, Any]:
     return {"position": event.position, "recorded_at": event.recorded_at, "event": cloudevent_of(event)}
