@@ -38,6 +38,7 @@ async def fold_records(
     projection: RegisterProjection,
     codes: Collection[str],
     up_to: int,
+    *,
     faults: FailPoints,
 ) -> FoldedRecords:
     """Compute records from all of their events up to a position; those without any are left out."""

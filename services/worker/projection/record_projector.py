@@ -1,7 +1,7 @@
 """The projector of one register: from the log to its records and their sums, a batch a transaction, by a cursor of its own.
 
-Each batch locks the register's cursor, takes the events after it, folds every record that they touch from all of its events up
-to the batch's last, and commits rows, sums and cursor together. Neither the dossiers nor another register waits for it.
+Each batch locks the register's cursor, takes the events after it, folds every record that they touch from all of its events
+up to the batch's last, and commits rows, sums and cursor together. Neither the dossiers nor another register waits for it.
 """
 
 import time
@@ -61,7 +61,7 @@ class RecordProjector:
                 await cursors.mark_checked(connection, tenant, register.projection)
                 return False
             if codes:
-                folded = await fold_records(connection, tenant, self._projection, codes, found.until, self._faults)
+                folded = await fold_records(connection, tenant, self._projection, codes, found.until, faults=self._faults)
                 await self._store(connection, tenant, folded, one_by_one=one_by_one)
             else:
                 await record_cursor.without_flush(connection)

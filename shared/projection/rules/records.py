@@ -37,7 +37,7 @@ class Record:
 
 
 Fold = Callable[[str, Sequence[RecordEvent]], Record]
-"""A record by its code and its effective events in fold order (none: all are voided). It knows no clock and no other record."""
+"""A record by its code and its effective events in fold order (none: all are voided); it knows no clock, no other record."""
 
 
 @dataclass(frozen=True, slots=True)

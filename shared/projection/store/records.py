@@ -201,9 +201,9 @@ class SumDifference:
     recounted: int
 
 
-async def sums_differing(connection: DriverConnection, tenant: Tenant, register: str, limit: int) -> list[SumDifference]:
-    """The first of the sums that are not what the stored rows add up to, by figure, agency and day."""
-    rows = await connection.fetch(f"{_SUMS_DIFFERING} ORDER BY 1, 2, 3 LIMIT $3", tenant, register, limit)
+async def sums_differing(connection: DriverConnection, tenant: Tenant, register: str) -> list[SumDifference]:
+    """The sums that are not what the stored rows add up to, by figure, agency and day."""
+    rows = await connection.fetch(f"{_SUMS_DIFFERING} ORDER BY 1, 2, 3", tenant, register)
     return [SumDifference(*row) for row in rows]
 
 
