@@ -28,15 +28,8 @@ _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 """Instants in UTC, with microseconds only where there are some; what is null in a part is left out."""
 
 
-class _Types(dict[EventName | RecordEventName, bytes]):
-    """The type of each name, as bytes."""
-
-    def __missing__(self, name: EventName | RecordEventName) -> bytes:
-        self[name] = name.type.encode()
-        return self[name]
-
-
-_TYPES: Final = _Types()
+_TYPES: Final[dict[EventName | RecordEventName, bytes]] = {}
+"""The type of each name, as bytes."""
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
 
 MOST_FAULTS: Final = 20
@@ -78,6 +71,9 @@ def learn_registers() -> None:
     """Take in every register that there is: a row was added or taken away."""
     registered.forget()
     DECODER.learn()
+    _TYPES.clear()
+    for type_, (register, name) in registered.registers_by_type().items():
+        _TYPES[register.logged(name)] = type_.encode()
 
 
 def parsed(raw: bytes) -> Any:
@@ -277,3 +273,6 @@ def _check_extensions(extensions: Mapping[str, Any]) -> None:
             good = value is None
         if not good:
             raise _invalid((name,), "attribute_value")
+
+
+learn_registers()

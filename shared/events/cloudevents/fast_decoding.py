@@ -196,14 +196,16 @@ class _Decoder:
     __slots__ = ("decode", "kind_of")
 
     decode: Callable[[bytes], Any]
-    kind_of: Mapping[type[Struct], _Kind]
+    kind_of: Mapping[type[Struct], tuple[Any, ...]]
+    """By what is decoded, a `_Kind` as a bare tuple, which is taken apart sooner."""
 
     def __init__(self) -> None:
         self.learn()
 
     def learn(self) -> None:
         """Take in every register that there is."""
-        self.kind_of = dict(_event(register, name) for register in REGISTERS.values() for name in register.told)
+        kinds = [_event(register, name) for register in REGISTERS.values() for name in register.told]
+        self.kind_of = {decoded: tuple(kind) for decoded, kind in kinds}
         self.decode = msgspec.json.Decoder(functools.reduce(operator.or_, self.kind_of)).decode
 
 
