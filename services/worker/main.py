@@ -15,6 +15,7 @@ from services.worker.audit.rebuild import Rebuild
 from services.worker.deadlines.due_date_clock import Clock, Examiner
 from services.worker.deadlines.overdue_events import OverdueEvents
 from services.worker.projection.projector import Projector
+from services.worker.projection.record_projector import RecordProjector
 from services.worker.projection.turns import ProjectionTurns
 from services.worker.runtime.fail_points import FailPoints
 from services.worker.runtime.job_runner import Handler, JobRunner
@@ -31,6 +32,7 @@ from shared.database.kill_points import Passed, kill_point
 from shared.doorbell import Topic, run_worker
 from shared.jobs.store.queue import JobKind
 from shared.observability import configure_logging, failure_of, get_logger, new_registry
+from shared.projection.rules.records import PROJECTIONS
 from shared.settings import Settings
 from shared.sync.rules.alarm_rules import AlarmLimits
 from shared.vocabulary.events import Tenant
@@ -79,7 +81,20 @@ class Worker:
             sweep_seconds=sweep,
             failed=failed,
         )
-        examiner = Examiner(engine, faults=faults, appended=self.events.ring)
+        # a loop a register: none waits for another, and the dossiers for none
+        self.registers: list[TenantLoop] = []
+        for projection in PROJECTIONS.values():
+            of_register = RecordProjector(engine, projection, faults=faults)
+            self.registers.append(
+                TenantLoop(
+                    projection.register.projection,
+                    find=of_register.tenants,
+                    work=of_register.work,
+                    sweep_seconds=sweep,
+                    failed=failed,
+                )
+            )
+        examiner = Examiner(engine, faults=faults, appended=self._appended)
         clock, overdue_writer = Clock(examiner), OverdueEvents(examiner)
         self.clock = TenantLoop("clock", find=clock.tenants, work=clock.work, sweep_seconds=sweep, failed=failed)
         self.overdue = TenantLoop(
@@ -118,6 +133,7 @@ class Worker:
         """All of them, each with the patience it deserves at the end: a job takes minutes and begins anew elsewhere."""
         return {
             self.events: PATIENCE_SECONDS,
+            **dict.fromkeys(self.registers, PATIENCE_SECONDS),
             self.clock: PATIENCE_SECONDS,
             self.overdue: PATIENCE_SECONDS,
             self.jobs: 0.0,
@@ -133,7 +149,7 @@ class Worker:
         """Pass a ring of the doorbell on."""
         match topic:
             case Topic.EVENTS:
-                self.events.ring(tenant)
+                self._appended(tenant)
             case Topic.LEDGER:
                 self.portal.ring(tenant)
             case Topic.JOBS:
@@ -143,6 +159,12 @@ class Worker:
                 self.selections.ring(tenant)
             case _:
                 assert_never(topic)
+
+    def _appended(self, tenant: Tenant) -> None:
+        """Pass on that the log grew; nobody knows by which register's events."""
+        self.events.ring(tenant)
+        for register in self.registers:
+            register.ring(tenant)
 
     def _counted(self, tenant: Tenant) -> None:
         """Pass on that events were counted: now the portal wants them and the clock may look at them."""

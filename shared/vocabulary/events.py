@@ -19,7 +19,9 @@ ProcedureCode = NewType("ProcedureCode", str)
 SYSTEM_SOURCE: Final = "urn:motcua:system"
 """The CloudEvents ``source`` of every event that the product writes itself."""
 
-TYPE_PREFIX: Final = "vn.motcua.dossier."
+PRODUCT_PREFIX: Final = "vn.motcua."
+"""Begins the CloudEvents type of every event; the register's name and the event's follow."""
+TYPE_PREFIX: Final = f"{PRODUCT_PREFIX}dossier."
 TYPE_SUFFIX: Final = ".v1"
 
 
@@ -98,3 +100,51 @@ class Event:
     dossier_code: DossierCode
     time: datetime
     data: Mapping[str, Any]
+
+    @property
+    def subject(self) -> str:
+        """The code of the record that it is about."""
+        return self.dossier_code
+
+
+class RecordEventName(str):
+    """What the log calls an event of a register other than the dossiers', ``<register>.<name>``.
+
+    The dossiers' events have no point in their name, so the name alone tells the register of a row.
+    """
+
+    __slots__ = ()
+
+    @property
+    def register(self) -> str:
+        """The name of its register."""
+        return self.partition(".")[0]
+
+    @property
+    def local_name(self) -> str:
+        """What the register calls it."""
+        return self.partition(".")[2]
+
+    @property
+    def type(self) -> str:
+        """The CloudEvents type, ``vn.motcua.<register>.<name>.v1``."""
+        return f"{PRODUCT_PREFIX}{self}{TYPE_SUFFIX}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEvent:
+    """One recorded event of a register other than the dossiers'; ``subject`` is the code of its record."""
+
+    position: int
+    recorded_at: datetime
+    source: str
+    id: str
+    name: RecordEventName
+    subject: str
+    time: datetime
+    data: Mapping[str, Any]
+
+
+def logged_name(name: str) -> EventName | RecordEventName:
+    """A name as the log keeps it, told apart by its register."""
+    return RecordEventName(name) if "." in name else EventName(name)

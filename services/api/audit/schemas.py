@@ -179,7 +179,8 @@ class FindingOut(BaseModel):
 
     kind: str = Field(
         description="`sum`: a stored figure (ô số liệu); `dossier`: a dossier's row (hồ sơ); `branch`: the figure of a"
-        " whole branch of agencies (nhánh cơ quan), recounted from the stored figures of its agencies."
+        " whole branch of agencies (nhánh cơ quan), recounted from the stored figures of its agencies; `record` and"
+        " `record_sum`: a record and a figure of another register (sổ khác)."
     )
     subject: dict[str, Any] = Field(description="The key of the sum, or the dossier.")
     stored: dict[str, Any] | None = Field(

@@ -1,15 +1,16 @@
-"""Which told events a key with an agency subtree may tell: by the agency that they name, and by that of their dossier now.
+"""Which told events a key with an agency subtree may tell: by the agency that they name, and by that of their record now.
 
-A dossier's agency now is that of its projected row where the row has seen the whole log, else it is folded from the log.
-Where no event carries an agency it is the unit that the dossier code begins with. What is looked up here is the log as it
-stands at the request; a transfer that commits in the same moment is not seen.
+A record's agency now is that of its projected row where the row has seen the whole log, else it is folded from the log.
+Where no event of a dossier carries an agency it is the unit that its code begins with; codes of other registers name none,
+and a record that no agency has is one of the whole tenant. What is looked up here is the log as it stands at the request; a
+transfer that commits in the same moment is not seen.
 """
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -17,64 +18,166 @@ from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import fold
 from shared.events.cloudevents.decoding import ValidatedEvent
-from shared.events.store import event_log, lookups
-from shared.vocabulary.events import DossierCode, Event, EventName
+from shared.events.rules.registers import DOSSIER, REGISTERS, Register, register_of
+from shared.events.store import event_log, lookups, record_events
+from shared.projection.rules.records import PROJECTIONS, fold_record
+from shared.projection.store import records
+from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
-_MOVING: Final = frozenset({EventName.SUBMITTED, EventName.RECEIVED, EventName.TRANSFERRED, EventName.VOIDED})
-"""Events that can change which agency has the dossier."""
+Subject = tuple[str, str]
+"""A record: the name of its register, and its code."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
+class _Status(Protocol):
+    @property
+    def agency(self) -> str | None: ...
+    @property
+    def is_current(self) -> bool: ...
+
+
+class _Records(Protocol):
+    """What is asked of a register about its records."""
+
+    @property
+    def register(self) -> Register: ...
+
+    async def statuses(
+        self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]
+    ) -> Mapping[str, _Status]: ...
+
+    async def histories(
+        self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]
+    ) -> Mapping[str, list[Any]]: ...
+
+    def agency_of(self, code: str, history: list[Any]) -> str | None: ...
+
+    def agency_in_code(self, code: str) -> str | None: ...
+
+
+class _Dossiers:
+    register = DOSSIER
+
+    async def statuses(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, _Status]:
+        found = await lookups.statuses(connection, tenant, map(DossierCode, codes))
+        return dict[str, _Status](found.items())
+
+    async def histories(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, list[Any]]:
+        found = await event_log.of_dossiers(connection, tenant, codes)
+        return dict[str, list[Any]](found.items())
+
+    def agency_of(self, code: str, history: list[Any]) -> str | None:
+        return fold(DossierCode(code), history).agency_code
+
+    def agency_in_code(self, code: str) -> str | None:
+        return code.partition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _OfRegister:
+    register: Register
+
+    async def statuses(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, _Status]:
+        return await records.statuses(connection, tenant, self.register.name, codes)
+
+    async def histories(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, list[Any]]:
+        return await record_events.histories(connection, tenant, self.register.name, codes)
+
+    def agency_of(self, code: str, history: list[Any]) -> str | None:
+        return fold_record(PROJECTIONS[self.register.name], code, history).agency
+
+    def agency_in_code(self, code: str) -> str | None:  # noqa: ARG002 - of these registers no code names an agency
+        return None
+
+
+def _records_of(register: Register) -> _Records:
+    return _Dossiers() if register is DOSSIER else _OfRegister(register)
+
+
+def _event(name: EventName | RecordEventName, position: int, new: ValidatedEvent) -> Event | RecordEvent:
+    event, data = new.event, orjson.loads(new.event.data)
+    if isinstance(name, RecordEventName):
+        return RecordEvent(position, _NEVER, event.source, event.id, name, event.dossier_code, event.time, data)
+    return Event(position, _NEVER, event.source, event.id, name, event.dossier_code, event.time, data)
+
+
 @dataclass(slots=True)
 class _Place:
-    """Where one dossier is, as the events of a request go by."""
+    """Where one record is, as the events of a request go by."""
 
-    code: DossierCode
+    code: str
+    kept: _Records
     agency: str | None = None
-    history: list[Event] = field(default_factory=list)
+    history: list[Any] = field(default_factory=list)
 
     def refold(self) -> None:
-        self.agency = fold(self.code, self.history).agency_code
+        self.agency = self.kept.agency_of(self.code, self.history)
 
     def add(self, new: ValidatedEvent) -> None:
-        event = new.event
-        position = 2**62 + len(self.history)
-        data = orjson.loads(event.data)
-        self.history.append(Event(position, _NEVER, event.source, event.id, event.name, self.code, event.time, data))
+        self.history.append(_event(new.event.name, 2**62 + len(self.history), new))
         self.refold()
 
 
-async def visible_dossiers(connection: DriverConnection, access: Access, codes: Collection[DossierCode]) -> set[DossierCode]:
-    """Those of recorded dossiers that the caller may see now; folded where the projected row is behind the log."""
-    standings = await lookups.statuses(connection, access.tenant, codes)
-    agencies: dict[DossierCode, str | None] = {code: standing.agency for code, standing in standings.items()}
-    behind = [code for code, standing in standings.items() if not standing.is_current]
-    if behind:
-        histories = await event_log.of_dossiers(connection, access.tenant, behind)
-        agencies.update({code: fold(code, history).agency_code for code, history in histories.items()})
-    visible = {agency: access.sees(agency) for agency in set(agencies.values())}
-    return {code for code, agency in agencies.items() if visible[agency]}
+def subject_of(name: EventName | RecordEventName, code: str) -> Subject:
+    """The record that an event of the log is of."""
+    return (name.register if isinstance(name, RecordEventName) else DOSSIER.name, code)
+
+
+async def visible_records(connection: DriverConnection, access: Access, subjects: Collection[Subject]) -> set[Subject]:
+    """Those of recorded records that the caller may see now; folded where the projected row is behind the log."""
+    codes: defaultdict[str, set[str]] = defaultdict(set)
+    for register, code in subjects:
+        if register in REGISTERS:  # else a newer version has written it: nobody here knows whose it is
+            codes[register].add(code)
+    visible: set[Subject] = set()
+    for name, wanted in codes.items():
+        kept = _records_of(REGISTERS[name])
+        standings = await kept.statuses(connection, access.tenant, wanted)
+        agencies: dict[str, str | None] = {code: standing.agency for code, standing in standings.items()}
+        behind = [code for code, standing in standings.items() if not standing.is_current]
+        if behind:
+            histories = await kept.histories(connection, access.tenant, behind)
+            agencies.update({code: kept.agency_of(code, history) for code, history in histories.items()})
+        seen = {agency: access.sees(agency) for agency in set(agencies.values())}
+        visible |= {(name, code) for code, agency in agencies.items() if seen[agency]}
+    return visible
 
 
 async def events_outside_scope(connection: DriverConnection, access: Access, events: Sequence[ValidatedEvent]) -> set[int]:
     """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it."""
-    codes = Counter(new.event.dossier_code for new in events)
-    moving = {new.event.dossier_code for new in events if new.event.name in _MOVING}
-    standings = await lookups.statuses(connection, access.tenant, codes)
+    indices: defaultdict[str, list[int]] = defaultdict(list)
+    for index, new in enumerate(events):
+        indices[register_of(new.event.name).name].append(index)
+    outside: set[int] = set()
+    for name, of_register in indices.items():
+        kept = _records_of(REGISTERS[name])
+        found = await _outside_scope(connection, access, kept, [events[index] for index in of_register])
+        outside |= {of_register[number] for number in found}
+    return outside
+
+
+async def _outside_scope(
+    connection: DriverConnection, access: Access, kept: _Records, events: Sequence[ValidatedEvent]
+) -> set[int]:
+    """The same of the events of one register."""
+    moves = {kept.register.logged(name) for name in kept.register.moving}
+    codes: Counter[str] = Counter(new.event.dossier_code for new in events)
+    moving = {new.event.dossier_code for new in events if new.event.name in moves}
+    standings = await kept.statuses(connection, access.tenant, codes)
     unfolded = [
         code for code, standing in standings.items() if not standing.is_current or (codes[code] > 1 and code in moving)
     ]
-    histories = await event_log.of_dossiers(connection, access.tenant, unfolded) if unfolded else {}
-    places: dict[DossierCode, _Place] = {}
+    histories = await kept.histories(connection, access.tenant, unfolded) if unfolded else {}
+    places: dict[str, _Place] = {}
     for code in codes:
         standing = standings.get(code)
-        place = places[code] = _Place(code, standing.agency if standing else None, histories.get(code, []))
+        place = places[code] = _Place(code, kept, standing.agency if standing else None, histories.get(code, []))
         if place.history:
             place.refold()
-    known: dict[str, bool] = {}
+    known: dict[str | None, bool] = {}
 
-    def sees(agency: str) -> bool:
+    def sees(agency: str | None) -> bool:
         if agency not in known:
             known[agency] = access.sees(agency)
         return known[agency]
@@ -82,9 +185,11 @@ async def events_outside_scope(connection: DriverConnection, access: Access, eve
     outside: set[int] = set()
     for index, new in enumerate(events):
         place = places[new.event.dossier_code]
-        now = place.agency or (place.code.partition("-")[0] if new.agency_code is None else None)
-        if (now is not None and not sees(now)) or (new.agency_code is not None and not sees(new.agency_code)):
+        told = new.agency_code
+        now = place.agency or (kept.agency_in_code(place.code) if told is None else None)
+        # that a record has no agency yet shuts nobody out who tells one that he sees
+        if (not sees(now) and (now is not None or told is None)) or (told is not None and not sees(told)):
             outside.add(index)
-        elif new.event.name in _MOVING and codes[place.code] > 1:
+        elif new.event.name in moves and codes[place.code] > 1:
             place.add(new)
     return outside

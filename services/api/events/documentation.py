@@ -6,8 +6,8 @@ import orjson
 
 from services.api.events.schemas import BatchReceipt, Receipt
 from services.api.http.openapi import schema_of
-from shared.events.cloudevents.models import MODELS
-from shared.vocabulary.events import EventName
+from shared.events.cloudevents.registered import models_by_type
+from shared.events.rules.registers import REGISTERS
 
 POST_DESCRIPTION: Final = """
 What an agency's software tells: events of dossiers (sự kiện của hồ sơ) as [CloudEvents](https://cloudevents.io) 1.0.
@@ -40,12 +40,15 @@ _ANYTHING: Final = {"description": "Whatever is no event is answered in a receip
 
 
 def _post_body() -> dict[str, Any]:
-    posted_models = [model for type_, model in MODELS.items() if type_ != EventName.DUE_SET.type]
     event_examples = {}
-    for model in posted_models:
+    for name, model in (
+        (register.logged(name), models_by_type()[register.type_of(name)])
+        for register in REGISTERS.values()
+        for name in register.told
+    ):
         example = schema_of(model)["examples"][0]
         summary = (model.__doc__ or "").strip().splitlines()[0].removesuffix(".")
-        event_examples[example["type"].split(".")[-2]] = {"summary": summary, "value": example}
+        event_examples[str(name)] = {"summary": summary, "value": example}
     received, assigned = event_examples["received"]["value"], event_examples["assigned"]["value"]
     lines = "".join(orjson.dumps(event).decode() + "\n" for event in (received, assigned))
     one = {"$ref": "#/components/schemas/Event"}

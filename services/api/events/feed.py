@@ -15,9 +15,9 @@ from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
 from shared.events.store import event_log
+from shared.events.store.event_log import AnyEvent
 from shared.projection.store.progress import Progress
 from shared.vocabulary.errors import Overloaded
-from shared.vocabulary.events import Event
 
 
 class FeedItemJson(TypedDict):
@@ -39,7 +39,7 @@ class FeedPageJson(TypedDict):
 class Page:
     """The events that the caller may see among those looked at, up to position ``next``."""
 
-    events: list[Event]
+    events: list[AnyEvent]
     next: int
 
 
@@ -106,7 +106,7 @@ async def _look(context: Context, access: Access | None, caller: Caller, after: 
         return Page(await _visible(connection, access, events), events[-1].position)
 
 
-async def found(context: Context, caller: Caller, source: str, id_: str) -> Event | None:
+async def found(context: Context, caller: Caller, source: str, id_: str) -> AnyEvent | None:
     """The event with this identity, if it is recorded and the caller may see it."""
     access = await _access(context, caller)
     async with driver_session(context.engine) as connection:
@@ -116,9 +116,10 @@ async def found(context: Context, caller: Caller, source: str, id_: str) -> Even
         return next(iter(await _visible(connection, access, [event])), None)
 
 
-async def _visible(connection: DriverConnection, access: Access | None, events: list[Event]) -> list[Event]:
-    """Those of dossiers whose present agency the caller may see."""
+async def _visible(connection: DriverConnection, access: Access | None, events: list[AnyEvent]) -> list[AnyEvent]:
+    """Those of records whose present agency the caller may see."""
     if access is None:
         return events
-    seen = await authorization.visible_dossiers(connection, access, {event.dossier_code for event in events})
-    return [event for event in events if event.dossier_code in seen]
+    subjects = [authorization.subject_of(event.name, event.subject) for event in events]
+    seen = await authorization.visible_records(connection, access, set(subjects))
+    return [event for event, subject in zip(events, subjects, strict=True) if subject in seen]

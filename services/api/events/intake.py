@@ -164,7 +164,8 @@ class EventIntake:
             ]
             outside = await authorization.events_outside_scope(connection, access, [events[number] for number in fresh])
             recorded = {identities[number] for number in fresh} & first.keys()
-            visible = await authorization.visible_dossiers(connection, access, {first[one].dossier_code for one in recorded})
+            subjects = {one: authorization.subject_of(first[one].name, first[one].dossier_code) for one in recorded}
+            visible = await authorization.visible_records(connection, access, set(subjects.values()))
         refused = {fresh[number] for number in outside}
         passed: set[tuple[tuple[str, str], bytes]] = set()
         for number, new in enumerate(events):
@@ -173,7 +174,7 @@ class EventIntake:
                 passed.add(content)
             elif content in passed:  # this request told it before it moved the dossier away
                 refused.discard(number)
-        return _Bounds(refused, {one for one in recorded if first[one].dossier_code in visible})
+        return _Bounds(refused, {one for one in recorded if subjects[one] in visible})
 
     async def _rehearse(self, events: Sequence[NewEvent]) -> list[AppendResult]:
         """What an append would answer now; an accepted event gets no position."""

@@ -16,7 +16,7 @@ from services.api.http.openapi import error_answers
 from services.api.http.presence import while_there
 from services.api.http.problems import InvalidFields
 from shared.events.cloudevents.decoding import cloudevent_of
-from shared.vocabulary.events import Event
+from shared.events.store.event_log import AnyEvent
 
 router = APIRouter(tags=["events"])
 
@@ -91,7 +91,7 @@ async def read_events(
     return json_answer(_page([event] if event else [], event.position if event else after))
 
 
-def _page(events: list[Event], next_: int) -> FeedPageJson:
+def _page(events: list[AnyEvent], next_: int) -> FeedPageJson:
     items: list[FeedItemJson] = [
         {"position": event.position, "recorded_at": event.recorded_at, "event": cloudevent_of(event)} for event in events
     ]

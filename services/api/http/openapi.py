@@ -12,7 +12,7 @@ from services.api.http.bodies.limits import limit_of
 from services.api.http.messages import KINDS, Language
 from services.api.http.problems import problem_body
 from services.serving.refusals import MEDIA_TYPE
-from shared.events.cloudevents.models import TOLD_EVENT
+from shared.events.cloudevents.registered import told_event
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 
@@ -66,7 +66,7 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 def _components(named: Sequence[type[BaseModel]]) -> dict[str, Any]:
     """Schemas that operations refer to by name, which FastAPI does not gather by itself."""
     # a prefix, because answers have a Fee and an Applicant of their own
-    events = TOLD_EVENT.json_schema(ref_template="#/components/schemas/event.{model}")
+    events = told_event().json_schema(ref_template="#/components/schemas/event.{model}")
     components = {f"event.{name}": schema for name, schema in events.pop("$defs").items()}
     components["Event"] = {**events, "title": "Event", "description": "One event of a dossier, told apart by `type`."}
     _, gathered = models_json_schema([(model, "serialization") for model in named], ref_template=_REFERENCE)

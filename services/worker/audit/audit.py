@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.worker.audit import branches
+from services.worker.audit import branches, record_audit
 from services.worker.audit.rebuild import SNAPSHOT_SECONDS
 from services.worker.projection.dossier_reading import fold_page
 from services.worker.runtime.fail_points import NO_FAULTS, FailPoints
@@ -131,6 +131,8 @@ class Audits:
                 is_whole = True
             if is_whole:
                 parts.append(Part(branches=True))
+            if not is_limited:
+                parts += await record_audit.parts(connection, job.tenant, slots, self._nights)
         limits = [date.fromisoformat(asked[name]) if name in asked else None for name in ("from", "to")]
         return Audit(job.job_id, night, seed, parts, 0, limits[0], limits[1], 0, 0, 0, 0, 0, now, None)
 
@@ -159,7 +161,9 @@ class Audits:
 
     async def _do_part(self, connection: DriverConnection, tenant: Tenant, audit: Audit, number: int) -> None:
         part, alarm_id = audit.parts[number], f"{audit.audit_id}p{number}"
-        if part.branches:
+        if part.register:
+            came = await self._do_register(connection, tenant, audit, part, alarm_id)
+        elif part.branches:
             came = await self._do_branches(connection, tenant, audit, part, alarm_id)
         else:
             came = await self._recount(connection, tenant, audit, part, alarm_id)
@@ -185,6 +189,21 @@ class Audits:
             if await self._repair(connection, tenant, look, alarm_id):
                 return first
         raise ConcurrentCorrection(alarm_id)
+
+    async def _do_register(
+        self, connection: DriverConnection, tenant: Tenant, audit: Audit, part: Part, alarm_id: str
+    ) -> Recounted:
+        look = await record_audit.look(connection, tenant, part, self._faults)
+        now = await database_now(connection)
+        if look.is_right:
+            async with connection.transaction():
+                await alarms.repaired(connection, tenant, alarm_id, now, look.came.position)
+            return look.came
+        alarm = _alarm(alarm_id, audit, _Look(part, 0, look.came, look.findings, is_right=False), now)
+        await self._raise(connection, tenant, alarm, look.findings)
+        self._faults.passed("before-audit-repair")
+        await record_audit.repair(connection, tenant, part, look, alarm_id=alarm_id, faults=self._faults)
+        return look.came
 
     async def _do_branches(
         self, connection: DriverConnection, tenant: Tenant, audit: Audit, part: Part, alarm_id: str

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.audit.comparison_process import Assignment, compare_in_process
 from services.worker.audit.pace import Pace
 from services.worker.audit.range_comparison import Compared, Comparer
+from services.worker.audit.record_rebuild import rebuild_registers
 from services.worker.projection.dossier_reading import fold_all, fold_page
 from services.worker.runtime.fail_points import NO_FAULTS, FailPoints
 from services.worker.runtime.job_runner import Report
@@ -113,7 +114,9 @@ class Rebuild:
                 finally:
                     if not connection.is_closed():
                         await rebuild_statements.drop(connection)
-            return findings.result(applied_at, time.monotonic() - started)
+            registers = await rebuild_registers(self._engine, job.tenant, self._faults)
+            result = findings.result(applied_at, time.monotonic() - started)
+            return {**result, "registers": registers} if registers else result
         raise ConcurrentCorrection(job.tenant)
 
     async def _compare(self, connection: DriverConnection, tenant: Tenant, report: Report) -> Findings:

@@ -90,8 +90,9 @@ class PointInTime:
 # many computed dossiers take a while to write down for a statement: nobody else waits for a reader
 _PATIENT: Final = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 
-_CHANGED: Final = """
-SELECT DISTINCT dossier_code FROM event_log WHERE tenant = $1 AND position > $2 AND position <= $3 LIMIT $4"""
+_CHANGED: Final = f"""
+SELECT DISTINCT dossier_code FROM event_log
+WHERE tenant = $1 AND position > $2 AND position <= $3 AND {event_log.OF_DOSSIERS} LIMIT $4"""
 
 
 async def begin(connection: DriverConnection, prefix: Prefix, pace: Pace | None = None) -> PointInTime:

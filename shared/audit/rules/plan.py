@@ -27,7 +27,8 @@ class Part:
 
     ``agencies`` and ``procedures``: all sums of these keys ("" for none), with the rows of their dossiers. ``bucket``: the
     rows of these dossiers. ``drawn``: the rows of so many dossiers, drawn by the audit's seed. ``branches``: the sums of
-    branches of agencies, by the sums that they are made of; after all agencies.
+    branches of agencies, by the sums that they are made of; after all agencies. ``register``: of that register instead
+    of the dossiers, the records of the bucket, or without one all of its sums.
     """
 
     agencies: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Part:
     bucket: Bucket | None = None
     drawn: int = 0
     branches: bool = False
+    register: str = ""
 
     def with_scopes(self, agencies: Iterable[str], procedures: Iterable[str]) -> "Part":
         """The same with further agencies and procedures."""
@@ -57,6 +59,8 @@ class Part:
             parts["drawn"] = self.drawn
         if self.branches:
             parts["branches"] = True
+        if self.register:
+            parts["register"] = self.register
         return parts
 
     @classmethod
@@ -69,6 +73,7 @@ class Part:
             None if bucket is None else Bucket(*bucket),
             parts.get("drawn", 0),
             parts.get("branches", False),
+            parts.get("register", ""),
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.database.engine import DriverConnection
+from shared.events.store.event_log import OF_DOSSIERS
 from shared.projection.store.dossier_rows import DossierRow
 from shared.projection.store.sql_rows import PathOutcomes, given_path_outcomes_sql, histories_sql, regular_rows_sql
 from shared.vocabulary.events import DossierCode, Tenant
@@ -36,9 +37,10 @@ class Found:
     others: list[DossierCode]
 
 
-_EVENTS: Final = """
+_EVENTS: Final = f"""
 SELECT dossier_code, position, recorded_at, source, id, name, time, data FROM event_log
-WHERE tenant = $1 AND dossier_code > $2 AND ($3::text IS NULL OR dossier_code <= $3) AND position <= $4"""
+WHERE tenant = $1 AND dossier_code > $2 AND ($3::text IS NULL OR dossier_code <= $3) AND position <= $4
+  AND {OF_DOSSIERS}"""
 
 
 def _of(relation: str) -> str:

@@ -24,7 +24,7 @@ from shared.counting.store.sums import (
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
 from shared.dossiers.rules.voids import Identity
-from shared.events.store.event_log import Recorded, by_dossier
+from shared.events.store.event_log import OF_DOSSIERS, Recorded, by_dossier
 from shared.projection.store.cursor import Cursor
 from shared.projection.store.dossier_rows import DossierRow, given_rows_sql
 from shared.vocabulary.events import DossierCode, Tenant
@@ -103,10 +103,10 @@ async def bound_waits(connection: DriverConnection, seconds: int) -> None:
     )
 
 
-async def cursor_unlocked(connection: DriverConnection, tenant: Tenant) -> Cursor:
+async def cursor_unlocked(connection: DriverConnection, tenant: Tenant, projection: str = DOSSIERS) -> Cursor:
     """The cursor as the snapshot sees it."""
     row = await connection.fetchrow(
-        "SELECT position, corrections FROM projection_cursor WHERE tenant = $1 AND projection = $2", tenant, DOSSIERS
+        "SELECT position, corrections FROM projection_cursor WHERE tenant = $1 AND projection = $2", tenant, projection
     )
     return Cursor(row["position"], row["corrections"]) if row else Cursor(0, 0)
 
@@ -156,9 +156,10 @@ async def histories(
 ) -> dict[DossierCode, list[Recorded]]:
     """All events of the dossiers of a range up to a position, by code, in log order."""
     rows = await connection.fetch(
-        """
+        f"""
         SELECT position, recorded_at, source, id, name, dossier_code, time, data::text FROM event_log
         WHERE tenant = $1 AND dossier_code > $2 AND ($3::text IS NULL OR dossier_code <= $3) AND position <= $4
+          AND {OF_DOSSIERS}
         ORDER BY dossier_code, position
         """,
         tenant,

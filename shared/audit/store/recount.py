@@ -26,6 +26,7 @@ from shared.counting.store.sums import (
 )
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
+from shared.events.store.event_log import OF_DOSSIERS
 from shared.projection.store.dossier_rows import DossierRow, given_rows_sql
 from shared.vocabulary.events import DossierCode, Tenant
 
@@ -69,8 +70,9 @@ WHERE tenant = $1 AND position <= $4 AND (
     (name IN ('submitted', 'received', 'transferred') AND data ->> 'agency_code' = ANY($2::text[]))
     OR (name IN ('submitted', 'received') AND data ->> 'procedure_code' = ANY($3::text[])))"""
 
-_CODES: Final = """(
-    SELECT code FROM dossier WHERE tenant = $1 UNION SELECT dossier_code FROM event_log WHERE tenant = $1 AND position <= $2
+_CODES: Final = f"""(
+    SELECT code FROM dossier WHERE tenant = $1
+    UNION SELECT dossier_code FROM event_log WHERE tenant = $1 AND position <= $2 AND {OF_DOSSIERS}
 ) AS known(code)"""
 
 _BY_BUCKET: Final = f"SELECT code FROM {_CODES} WHERE {HASH.format('code', 0)} % $4::bigint = $3::bigint"

@@ -25,6 +25,7 @@ from shared.database.tables.projection import (
     seen_agency,
     waiting_void,
 )
+from shared.database.tables.records import record, record_failure, record_sum
 from shared.database.tables.work import frozen_report, job
 
 __all__ = [
@@ -54,6 +55,9 @@ __all__ = [
     "procedure",
     "projection_cursor",
     "projection_failure",
+    "record",
+    "record_failure",
+    "record_sum",
     "seen_agency",
     "sync_alarm",
     "sync_attempt",

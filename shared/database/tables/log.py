@@ -22,7 +22,9 @@ event_log = Table(
     required("recorded_at", Instant),
     required("source", Text),
     required("id", Text),
+    # of a dossier's event its name alone, of any other register's ``<register>.<name>``
     required("name", Text),
+    # the subject's code whatever the register: two registers may use the same one
     required("dossier_code", Text),
     required("time", Instant),
     required("data", JSONB),

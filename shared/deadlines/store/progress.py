@@ -11,6 +11,7 @@ from typing import Final
 
 from shared.calendar.store.stored_almanacs import NEWEST_FACT
 from shared.database.engine import DriverConnection
+from shared.events.store.event_log import OF_DOSSIERS
 from shared.vocabulary.events import DossierCode, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -88,7 +89,8 @@ async def move(connection: DriverConnection, tenant: Tenant, to: int) -> None:
 async def dossiers_between(connection: DriverConnection, tenant: Tenant, after: int, up_to: int) -> list[DossierCode]:
     """The dossiers of the events with a position above ``after`` and not above ``up_to``."""
     rows = await connection.fetch(
-        "SELECT DISTINCT dossier_code FROM event_log WHERE tenant = $1 AND position > $2 AND position <= $3",
+        "SELECT DISTINCT dossier_code FROM event_log"
+        f" WHERE tenant = $1 AND position > $2 AND position <= $3 AND {OF_DOSSIERS}",
         tenant,
         after,
         up_to,

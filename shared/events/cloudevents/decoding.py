@@ -14,21 +14,22 @@ from typing import Any, Final
 
 import msgspec
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from shared.events.cloudevents.data import Data
-from shared.events.cloudevents.fast_decoding import ESCAPED_NUL, NotRegular, Plain, plain
-from shared.events.cloudevents.models import MODELS, TOLD_EVENT, Envelope
+from shared.events.cloudevents import registered
+from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotRegular, Plain, plain
+from shared.events.cloudevents.models import MODELS, Envelope
 from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
-from shared.vocabulary.codes import tenant_of_agency, tenant_of_dossier
-from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
+from shared.vocabulary.codes import tenant_of_agency
+from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
 _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 """Instants in UTC, with microseconds only where there are some; what is null in a part is left out."""
 
-_NAMES: Final = {name.type: name for name in EventName}
-_TYPES: Final = {name: type_.encode() for type_, name in _NAMES.items()}
+
+_TYPES: Final[dict[EventName | RecordEventName, bytes]] = {}
+"""The type of each name, as bytes."""
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
 
 MOST_FAULTS: Final = 20
@@ -66,6 +67,15 @@ class ValidatedEvent(msgspec.Struct, frozen=True, gc=False):
     agency_code: str | None
 
 
+def learn_registers() -> None:
+    """Take in every register that there is: a row was added or taken away."""
+    registered.forget()
+    DECODER.learn()
+    _TYPES.clear()
+    for type_, (register, name) in registered.registers_by_type().items():
+        _TYPES[register.logged(name)] = type_.encode()
+
+
 def parsed(raw: bytes) -> Any:
     """JSON by the parser that `read_event` validates with; orjson refuses numbers that this one takes (NaN, 1e400).
 
@@ -101,7 +111,7 @@ def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEven
 
 def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
     try:
-        event = TOLD_EVENT.validate_json(raw)
+        event = registered.told_event().validate_json(raw)
     except ValidationError as error:
         raise _invalid_by_schema(error) from None
     if ESCAPED_NUL in raw:
@@ -110,7 +120,10 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
         _check_extensions(event.model_extra)
     if event.source == SYSTEM_SOURCE:
         raise _invalid(("source",), "system_only")
-    if tenant_of_dossier(event.subject) != tenant:
+    register, _ = registered.registers_by_type()[event.type]
+    if not register.is_subject(event.subject):  # a model may ask for less
+        raise _invalid(("subject",), "string_pattern_mismatch", pattern=register.subject_pattern)
+    if register.tenant_of is not None and register.tenant_of(event.subject) != tenant:
         raise _invalid(("subject",), "tenant", tenant=tenant)
     agency_code = getattr(event.data, "agency_code", None)
     if agency_code is not None and tenant_of_agency(agency_code) != tenant:
@@ -145,7 +158,8 @@ def _recorded_by_schema(event: Envelope, type_: str, content_key: bytes) -> NewE
     if applicant is not None:
         personal = {field: text for field, text in applicant.items() if field in _PERSONAL}
         data = {**data, "applicant": _kept(applicant, applicant.get("kind"), code, content_key)}
-    return _recorded(Plain(event.source, event.id, _NAMES[type_], code, event.time, data), personal)
+    register, name = registered.registers_by_type()[type_]
+    return _recorded(Plain(event.source, event.id, register.logged(name), code, event.time, data), personal)
 
 
 class _KeptOfApplicant(msgspec.Struct, omit_defaults=True, gc=False):
@@ -171,7 +185,7 @@ def _recorded(event: Plain, personal: dict[str, str] | None) -> NewEvent:
     )
 
 
-def cloudevent_of(event: Event) -> dict[str, Any]:
+def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:
     """A recorded event as a CloudEvent, without personal data: of an applicant only the kind is left."""
     data = dict(event.data)
     applicant = data.get("applicant")
@@ -182,7 +196,7 @@ def cloudevent_of(event: Event) -> dict[str, Any]:
         "id": event.id,
         "source": event.source,
         "type": event.name.type,
-        "subject": event.dossier_code,
+        "subject": event.subject,
         "time": event.time,
         "datacontenttype": "application/json",
         "data": data,
@@ -195,7 +209,7 @@ def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
     first = details[0]
     if first["type"] == "json_invalid":
         return InvalidEventError([{"type": "json_invalid", "loc": (), "ctx": {}}], malformed=True)
-    if first["type"] == "union_tag_invalid" and first["ctx"]["tag"] == EventName.DUE_SET.type:
+    if first["type"] == "union_tag_invalid" and _is_written_here(first["ctx"]["tag"]):
         return _invalid(("type",), "system_only")
     if first["type"].startswith("union_tag_"):
         return InvalidEventError([{**first, "loc": ("type",)}])
@@ -205,14 +219,19 @@ def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
     )
 
 
+def _is_written_here(type_: str) -> bool:
+    register, name = registered.registers_by_type().get(type_, (None, ""))
+    return register is not None and name in register.written_here
+
+
 def _without_data(detail: Any) -> list[Mapping[str, Any]]:
     """A fault as it is, but for absent data: it is the empty object, so what is missing are the fields that it must have."""
     if detail["loc"][1:] != ("data",) or not (detail["type"] == "missing" or detail["input"] is None):
         return [detail]
     type_ = detail["loc"][0]
-    part = MODELS[type_].model_fields["data"].annotation
+    part = registered.models_by_type()[type_].model_fields["data"].annotation
     assert isinstance(part, type)
-    assert issubclass(part, Data)
+    assert issubclass(part, BaseModel)
     required = [name for name, field in part.model_fields.items() if field.is_required()]
     return [{"type": "missing", "loc": (type_, "data", name)} for name in required]
 
@@ -254,3 +273,6 @@ def _check_extensions(extensions: Mapping[str, Any]) -> None:
             good = value is None
         if not good:
             raise _invalid((name,), "attribute_value")
+
+
+learn_registers()

@@ -20,9 +20,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from shared.events.cloudevents import fields
-from shared.events.cloudevents.models import MODELS
-from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN
-from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, EventName, Tenant
+from shared.events.cloudevents.registered import models_by_type
+from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN
+from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, EventName, RecordEventName, Tenant
 
 _CODES_REMEMBERED: Final = 4096
 
@@ -152,14 +153,17 @@ def _form_of(hint: Any) -> _Form:
 class _Kind(NamedTuple):
     """What is known of an event by its type."""
 
-    name: EventName
+    name: EventName | RecordEventName
     finish: Finish | None
     names_agency: bool
     names_applicant: bool
+    is_subject: Callable[[str], Any]
+    names_tenant: bool
+    """Its subject begins with the tenant."""
 
 
-def _event(name: EventName) -> tuple[type[Struct], _Kind]:
-    model = MODELS[name.type]
+def _event(register: Register, name: str) -> tuple[type[Struct], _Kind]:
+    model = models_by_type()[register.type_of(name)]
     data = _form_of(get_type_hints(model, include_extras=True)["data"])
     decoded = msgspec.defstruct(
         model.__name__,
@@ -167,24 +171,45 @@ def _event(name: EventName) -> tuple[type[Struct], _Kind]:
             ("specversion", Literal["1.0"]),
             ("id", _text(fields.LONGEST_ID)),
             ("source", _text(fields.LONGEST_SOURCE)),
-            ("subject", Annotated[str, Meta(max_length=60)]),
+            ("subject", Annotated[str, Meta(max_length=LONGEST_SUBJECT)]),
             ("time", str),
             _field("data", data, model.model_fields["data"]),
             ("datacontenttype", Literal["application/json"], "application/json"),
         ],
         tag_field="type",
-        tag=name.type,
+        tag=register.type_of(name),
         forbid_unknown_fields=True,
         kw_only=True,
         gc=False,
     )
     has = data.type.__struct_fields__
-    return decoded, _Kind(name, data.finish, "agency_code" in has, "applicant" in has)
+    # a dossier's pattern says all of it, and is asked without a step between
+    is_subject = re.compile(register.subject_pattern).fullmatch if register is DOSSIER else register.is_subject
+    names_tenant = register.tenant_of is not None
+    kind = _Kind(register.logged(name), data.finish, "agency_code" in has, "applicant" in has, is_subject, names_tenant)
+    return decoded, kind
 
 
-_KIND_OF: Final[Mapping[type[Struct], _Kind]] = dict(_event(name) for name in EventName if name is not EventName.DUE_SET)
-_decode: Final[Callable[[bytes], Any]] = msgspec.json.Decoder(functools.reduce(operator.or_, _KIND_OF)).decode
-_is_dossier: Final = re.compile(DOSSIER_CODE_PATTERN).fullmatch
+class _Decoder:
+    """Decodes an event of any register by its type, and says what is known of what it made."""
+
+    __slots__ = ("decode", "kind_of")
+
+    decode: Callable[[bytes], Any]
+    kind_of: Mapping[type[Struct], tuple[Any, ...]]
+    """By what is decoded, a `_Kind` as a bare tuple, which is taken apart sooner."""
+
+    def __init__(self) -> None:
+        self.learn()
+
+    def learn(self) -> None:
+        """Take in every register that there is."""
+        kinds = [_event(register, name) for register in REGISTERS.values() for name in register.told]
+        self.kind_of = {decoded: tuple(kind) for decoded, kind in kinds}
+        self.decode = msgspec.json.Decoder(functools.reduce(operator.or_, self.kind_of)).decode
+
+
+DECODER: Final = _Decoder()
 ESCAPED_NUL: Final = rb"\u0000"
 """In JSON; PostgreSQL takes no NUL in a text."""
 
@@ -194,8 +219,9 @@ class Plain(Struct, gc=False):
 
     source: str
     id: str
-    name: EventName
+    name: EventName | RecordEventName
     dossier_code: DossierCode
+    """The subject, of whatever register."""
     time: datetime
     data: Any
     """Has the fields of the model's data; None: it is empty."""
@@ -213,11 +239,13 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
     if b"\\" in raw and ESCAPED_NUL in raw:
         raise NotRegular
     try:
-        event = _decode(raw)
-        name, finish, names_agency, names_applicant = _KIND_OF[type(event)]
+        event = DECODER.decode(raw)
+        name, finish, names_agency, names_applicant, is_subject, names_tenant = DECODER.kind_of[type(event)]
         # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
         subject = event.subject
-        if not subject.startswith(tenant) or not _is_dossier(subject) or _without_blanks(event.source) == SYSTEM_SOURCE:
+        if (names_tenant and not subject.startswith(tenant)) or not is_subject(subject):
+            raise NotRegular
+        if _without_blanks(event.source) == SYSTEM_SOURCE:
             raise NotRegular
         data = event.data
         agency_code = applicant = None

@@ -1,9 +1,9 @@
-"""Every event as a CloudEvent 1.0: one model for each type, told apart by ``type`` (rules, section 2)."""
+"""Every event of a dossier as a CloudEvent 1.0: one model for each type, told apart by ``type`` (rules, section 2)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 
 from shared.events.cloudevents import data as of
 from shared.events.cloudevents.fields import DossierCodeText, EventId, Instant, Source
@@ -252,28 +252,6 @@ class Voided(Envelope):
     data: of.VoidedData
 
 
-AnyEvent: TypeAlias = Annotated[
-    Submitted
-    | Received
-    | PaymentRequested
-    | Paid
-    | SupplementRequested
-    | Supplemented
-    | Assigned
-    | Transferred
-    | Extended
-    | Overdue
-    | Rated
-    | Withdrawn
-    | Rejected
-    | Stopped
-    | Processed
-    | Returned
-    | Voided,
-    Field(discriminator="type"),
-]
-"""What may be posted."""
-
 _IN_ORDER: Final[tuple[type[Envelope], ...]] = (
     Submitted,
     Received,
@@ -296,6 +274,4 @@ _IN_ORDER: Final[tuple[type[Envelope], ...]] = (
 )
 
 MODELS: Final[Mapping[str, type[Envelope]]] = {name.type: model for name, model in zip(EventName, _IN_ORDER, strict=True)}
-"""Every event by its type; `DueSet` among them, which is written here only."""
-
-TOLD_EVENT: Final[TypeAdapter[AnyEvent]] = TypeAdapter(AnyEvent)
+"""Every event of a dossier by its type; `DueSet` among them, which is written here only."""

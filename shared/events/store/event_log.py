@@ -1,5 +1,9 @@
 """The append-only log: gapless positions per tenant, in commit order, each (source, id) once.
 
+It holds the events of every register: ``dossier_code`` is the code of the record (the subject) whatever its register, which
+the name tells. Whoever reads the events of dossiers says so with `OF_DOSSIERS`: a record of another register may have a
+dossier's code.
+
 A position comes from the tenant's row in ``log_counter``, taken inside the append itself, which is one statement and one
 round trip: no stopped client ever holds the counter, and ``recorded_at`` never falls as positions rise.
 """
@@ -17,7 +21,10 @@ import orjson
 
 from shared.database.engine import DriverConnection
 from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
-from shared.vocabulary.events import DossierCode, Event, EventName, Tenant
+from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant, logged_name
+
+OF_DOSSIERS: Final = "name NOT LIKE '%.%'"
+"""SQL: the event is a dossier's. The planner knows from the names' statistics that nearly all are."""
 
 FUTURE_TOLERANCE: Final = "5 minutes"
 """An event dated later than this after the database's clock is refused (rules, section 2)."""
@@ -248,21 +255,31 @@ def _lines_of_instants(instants: Sequence[datetime]) -> str:
 _COLUMNS: Final = "position, recorded_at, source, id, name, dossier_code, time, data"
 
 _NAMES: Final = {name.value: name for name in EventName}
+AnyEvent = Event | RecordEvent
 
 Recorded = Sequence[Any]
 """An event as the log's row, with the columns of ``event_log`` up to ``data``, which is its JSON text, not read yet."""
 
 
 def event_of(row: Any) -> Event:
-    """The domain's event of a row with the columns of ``event_log``."""
+    """The domain's event of a dossier's row with the columns of ``event_log``."""
     position, recorded_at, source, id_, name, dossier_code, time, data = row
     return Event(position, recorded_at, source, id_, _NAMES[name], dossier_code, time, data)
 
 
 def event_of_record(recorded: Recorded) -> Event:
-    """The domain's event of a row whose ``data`` has not been read yet."""
+    """The domain's event of a dossier's row whose ``data`` has not been read yet."""
     position, recorded_at, source, id_, name, dossier_code, time, data = recorded
     return Event(position, recorded_at, source, id_, _NAMES[name], dossier_code, time, orjson.loads(data))
+
+
+def any_event_of(row: Any) -> AnyEvent:
+    """The same of a row of whatever register."""
+    name = logged_name(row["name"])
+    if isinstance(name, RecordEventName):
+        position, recorded_at, source, id_, _, subject, time, data = row
+        return RecordEvent(position, recorded_at, source, id_, name, subject, time, data)
+    return event_of(row)
 
 
 async def head(connection: DriverConnection, tenant: Tenant) -> Head:
@@ -288,15 +305,15 @@ async def grew(connection: DriverConnection, tenant: Tenant, events: int, second
     return bool(found)
 
 
-async def read_after(connection: DriverConnection, tenant: Tenant, after: int, limit: int) -> list[Event]:
-    """Up to ``limit`` events with a position above ``after``, in order."""
+async def read_after(connection: DriverConnection, tenant: Tenant, after: int, limit: int) -> list[AnyEvent]:
+    """Up to ``limit`` events, of all registers, with a position above ``after``, in order."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM event_log WHERE tenant = $1 AND position > $2 ORDER BY position LIMIT $3",
         tenant,
         after,
         limit,
     )
-    return [event_of(row) for row in rows]
+    return [any_event_of(row) for row in rows]
 
 
 async def of_dossiers(
@@ -304,7 +321,7 @@ async def of_dossiers(
 ) -> dict[DossierCode, list[Event]]:
     """All events of the dossiers, by code, in log order; only those up to position ``up_to`` where it is given."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM event_log WHERE tenant = $1 AND dossier_code = ANY($2::text[])"
+        f"SELECT {_COLUMNS} FROM event_log WHERE tenant = $1 AND dossier_code = ANY($2::text[]) AND {OF_DOSSIERS}"
         " AND ($3::bigint IS NULL OR position <= $3) ORDER BY dossier_code, position",
         tenant,
         list(codes),
@@ -317,10 +334,10 @@ async def of_dossiers(
 
 
 # by the dossiers' index whatever the statistics say
-_HISTORIES: Final = """
+_HISTORIES: Final = f"""
 SELECT e.* FROM unnest($2::text[]) AS c(code) CROSS JOIN LATERAL (
     SELECT position, recorded_at, source, id, name, dossier_code, time, data::text FROM event_log e
-    WHERE e.tenant = $1 AND e.dossier_code = c.code AND e.position <= $3
+    WHERE e.tenant = $1 AND e.dossier_code = c.code AND e.position <= $3 AND {OF_DOSSIERS}
     ORDER BY e.position OFFSET 0
 ) e
 """
@@ -346,9 +363,9 @@ def by_dossier(rows: Iterable[Any]) -> dict[DossierCode, list[Recorded]]:
     return found
 
 
-async def find(connection: DriverConnection, tenant: Tenant, source: str, id_: str) -> Event | None:
-    """The event with this identity, if it is in the log."""
+async def find(connection: DriverConnection, tenant: Tenant, source: str, id_: str) -> AnyEvent | None:
+    """The event with this identity, of whatever register, if it is in the log."""
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM event_log WHERE tenant = $1 AND source = $2 AND id = $3", tenant, source, id_
     )
-    return event_of(row) if row else None
+    return any_event_of(row) if row else None

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.database.engine import DriverConnection
-from shared.events.store.event_log import FUTURE_TOLERANCE
-from shared.vocabulary.events import DossierCode, Tenant
+from shared.events.store.event_log import FUTURE_TOLERANCE, OF_DOSSIERS
+from shared.vocabulary.events import DossierCode, EventName, RecordEventName, Tenant, logged_name
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An identity of the log: where it stands, the hash of what it says, and the dossier that it is of."""
+    """An identity of the log: where it stands, the hash of what it says, its name, and the subject that it is of."""
 
     position: int
     content_hash: bytes
+    name: EventName | RecordEventName
     dossier_code: DossierCode
 
 
@@ -32,7 +33,7 @@ async def recorded(
     """Those of the (source, id) that are in the log."""
     pairs = list(identities)
     rows = await connection.fetch(
-        "SELECT l.source, l.id, l.position, l.content_hash, l.dossier_code"
+        "SELECT l.source, l.id, l.position, l.content_hash, l.name, l.dossier_code"
         " FROM unnest($2::text[], $3::text[]) AS i(source, id)"
         " JOIN event_log l ON l.tenant = $1 AND l.source = i.source AND l.id = i.id",
         tenant,
@@ -40,7 +41,9 @@ async def recorded(
         [id_ for _, id_ in pairs],
     )
     return {
-        (row["source"], row["id"]): Recorded(row["position"], row["content_hash"], DossierCode(row["dossier_code"]))
+        (row["source"], row["id"]): Recorded(
+            row["position"], row["content_hash"], logged_name(row["name"]), DossierCode(row["dossier_code"])
+        )
         for row in rows
     }
 
@@ -56,10 +59,10 @@ async def statuses(
 ) -> dict[DossierCode, DossierStatus]:
     """Those of the dossiers that have an event in the log."""
     rows = await connection.fetch(
-        """
+        f"""
         SELECT c.code, d.agency, d.position IS NOT DISTINCT FROM l.position AS is_current
         FROM unnest($2::text[]) AS c(code)
-        CROSS JOIN LATERAL (SELECT position FROM event_log WHERE tenant = $1 AND dossier_code = c.code
+        CROSS JOIN LATERAL (SELECT position FROM event_log WHERE tenant = $1 AND dossier_code = c.code AND {OF_DOSSIERS}
                             ORDER BY position DESC LIMIT 1) AS l
         LEFT JOIN dossier d ON d.tenant = $1 AND d.code = c.code
         """,

@@ -1,8 +1,8 @@
 """How far the projection of the log has come: cursor, dossiers set aside, voids that wait, lag.
 
-One projection, ``dossiers``, keeps dossier rows, figure sums and the portal ledger; all of them and the cursor move in one
-transaction under the lock of the cursor's row. The state at cursor position p is a function of the events 1..p alone,
-however they were batched.
+The projection ``dossiers`` keeps dossier rows, figure sums and the portal ledger; all of them and the cursor move in one
+transaction under the lock of the cursor's row. Every other register has a cursor of its own. The state at cursor position p
+is a function of the events 1..p alone, however they were batched.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -12,6 +12,7 @@ from typing import Final
 
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.voids import Identity
+from shared.events.store.event_log import OF_DOSSIERS
 from shared.vocabulary.events import DossierCode, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -103,10 +104,10 @@ async def lag(connection: DriverConnection, tenant: Tenant) -> Lag:
     return Lag(row["head"], row["position"], row["oldest_uncounted_at"], row["failures"], row["checked_at"], row["now"])
 
 
-async def position(connection: DriverConnection, tenant: Tenant) -> int:
+async def position(connection: DriverConnection, tenant: Tenant, projection: str = DOSSIERS) -> int:
     """The last position that is counted; 0 before the first."""
     found = await connection.fetchval(
-        "SELECT position FROM projection_cursor WHERE tenant = $1 AND projection = $2", tenant, DOSSIERS
+        "SELECT position FROM projection_cursor WHERE tenant = $1 AND projection = $2", tenant, projection
     )
     return int(found or 0)
 
@@ -175,22 +176,22 @@ FROM projection_cursor WHERE tenant = $1 AND projection = $2 FOR UPDATE
 """
 
 
-async def lock(connection: DriverConnection, tenant: Tenant) -> Cursor:
+async def lock(connection: DriverConnection, tenant: Tenant, projection: str = DOSSIERS) -> Cursor:
     """Wait for the tenant's cursor (at most the session's ``lock_timeout``) and keep it until the transaction ends.
 
     Waiting instead of skipping: whoever comes second then sees what the first has left, so no wake-up is lost.
     """
-    row = await connection.fetchrow(_LOCK, tenant, DOSSIERS)
+    row = await connection.fetchrow(_LOCK, tenant, projection)
     if row is None:
         await connection.execute(
-            "INSERT INTO projection_cursor (tenant, projection) VALUES ($1, $2) ON CONFLICT DO NOTHING", tenant, DOSSIERS
+            "INSERT INTO projection_cursor (tenant, projection) VALUES ($1, $2) ON CONFLICT DO NOTHING", tenant, projection
         )
-        row = await connection.fetchrow(_LOCK, tenant, DOSSIERS)
+        row = await connection.fetchrow(_LOCK, tenant, projection)
         assert row is not None
     return Cursor(row["position"], row["corrections"])
 
 
-async def move(connection: DriverConnection, tenant: Tenant, to: int) -> None:
+async def move(connection: DriverConnection, tenant: Tenant, to: int, projection: str = DOSSIERS) -> None:
     """All events up to position ``to`` are counted."""
     await connection.execute(
         """
@@ -198,12 +199,12 @@ async def move(connection: DriverConnection, tenant: Tenant, to: int) -> None:
         WHERE tenant = $1 AND projection = $2
         """,
         tenant,
-        DOSSIERS,
+        projection,
         to,
     )
 
 
-async def mark_checked(connection: DriverConnection, tenant: Tenant) -> None:
+async def mark_checked(connection: DriverConnection, tenant: Tenant, projection: str = DOSSIERS) -> None:
     """Say that a worker looked and found nothing to do; at most once a second. It need not survive a crash."""
     await connection.execute(
         """
@@ -212,14 +213,16 @@ async def mark_checked(connection: DriverConnection, tenant: Tenant) -> None:
         WHERE tenant = $1 AND projection = $2 AND checked_at < now() - interval '1 second'
         """,
         tenant,
-        DOSSIERS,
+        projection,
     )
 
 
-async def bump_corrections(connection: DriverConnection, tenant: Tenant) -> None:
+async def bump_corrections(connection: DriverConnection, tenant: Tenant, projection: str = DOSSIERS) -> None:
     """The sums were corrected: corrections computed from before are void."""
     await connection.execute(
-        "UPDATE projection_cursor SET corrections = corrections + 1 WHERE tenant = $1 AND projection = $2", tenant, DOSSIERS
+        "UPDATE projection_cursor SET corrections = corrections + 1 WHERE tenant = $1 AND projection = $2",
+        tenant,
+        projection,
     )
 
 
@@ -290,8 +293,10 @@ class DossiersAfter:
 async def dossiers_after(connection: DriverConnection, tenant: Tenant, after: int, limit: int) -> DossiersAfter:
     """The dossiers of up to ``limit`` events after a position, sorted. Positions have no hole."""
     row = await connection.fetchrow(
-        """
-        SELECT max(position) AS until, array_agg(DISTINCT dossier_code) AS codes FROM event_log
+        f"""
+        SELECT max(position) AS until,
+               coalesce(array_agg(DISTINCT dossier_code) FILTER (WHERE {OF_DOSSIERS}), '{{}}') AS codes
+        FROM event_log
         WHERE tenant = $1 AND position > $2::bigint AND position <= $2::bigint + $3::bigint
         """,
         tenant,

@@ -1,4 +1,4 @@
-"""How far a tenant's log and its projection are, in one statement: asked several times a second."""
+"""How far a tenant's log and its projections are, in one statement: asked several times a second."""
 
 from typing import Final, NamedTuple
 
@@ -21,8 +21,8 @@ LEFT JOIN log_counter h ON h.tenant = $1
 LEFT JOIN projection_cursor c ON c.tenant = $1 AND c.projection = $2"""
 
 
-async def progress(connection: DriverConnection, tenant: Tenant) -> Progress:
-    """Where the tenant's log and its projection stand now."""
-    row = await connection.fetchrow(_PROGRESS, tenant, DOSSIERS)
+async def progress(connection: DriverConnection, tenant: Tenant, projection: str = DOSSIERS) -> Progress:
+    """Where the tenant's log and one of its projections stand now."""
+    row = await connection.fetchrow(_PROGRESS, tenant, projection)
     assert row is not None
     return Progress(row["head"], row["counted"])

@@ -14,6 +14,7 @@ from typing import Final
 
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.instant_facts import ONLINE_GATEWAYS, Trait
+from shared.events.store.event_log import OF_DOSSIERS
 from shared.projection.rules.path_outcomes import (
     ENDS,
     LONGEST_PATH,
@@ -292,10 +293,10 @@ class PathOutcomes:
 
 
 # by the dossiers' index whatever the statistics say
-_OF_DOSSIERS: Final = """
+_OF_DOSSIERS: Final = f"""
 SELECT e.* FROM unnest($2::text[]) AS wanted(code) CROSS JOIN LATERAL (
     SELECT dossier_code, position, recorded_at, source, id, name, time, data FROM event_log
-    WHERE tenant = $1 AND dossier_code = wanted.code AND position <= $3 OFFSET 0
+    WHERE tenant = $1 AND dossier_code = wanted.code AND position <= $3 AND {OF_DOSSIERS} OFFSET 0
 ) AS e"""
 
 _READ: Final = f"""

@@ -110,9 +110,10 @@ async def of_tenant(
     return [Freeze(**dict(row)) for row in rows]
 
 
-_TOUCHED: Final = """
+_TOUCHED: Final = f"""
 SELECT DISTINCT dossier_code FROM event_log
-WHERE tenant = $1 AND position > $2 AND position <= $3 AND dossier_code > $4 ORDER BY dossier_code LIMIT $5"""
+WHERE tenant = $1 AND position > $2 AND position <= $3 AND dossier_code > $4 AND {event_log.OF_DOSSIERS}
+ORDER BY dossier_code LIMIT $5"""
 
 
 async def differences(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from shared.database.engine import DriverConnection
+from shared.events.store.event_log import OF_DOSSIERS
 from shared.vocabulary.events import Tenant
 
 WITHIN_SECONDS: Final = (10, 60, 300, 3_600, 86_400)
@@ -103,7 +104,7 @@ FROM dossier d
 LEFT JOIN LATERAL (
     SELECT coalesce(min(s.recorded_at), (
                SELECT min(l.recorded_at) FROM event_log l
-               WHERE l.tenant = d.tenant AND l.dossier_code = d.code AND l.time = d.handled_at
+               WHERE l.tenant = d.tenant AND l.dossier_code = d.code AND {OF_DOSSIERS} AND l.time = d.handled_at
                  AND d.handled_at <= d.promised_at)) AS recorded_at,
            min(s.sent_at) AS sent_at, min({_ACKNOWLEDGED}) AS acknowledged_at
     FROM sync_step s

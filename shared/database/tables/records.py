@@ -1,0 +1,50 @@
+"""Records and figures of every register but the dossiers': derived from the log, can be recomputed at any time."""
+
+from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.database.tables.columns import Instant, metadata, required, tenant_column
+
+record = Table(
+    "record",
+    metadata,
+    tenant_column(),
+    required("register", Text),
+    required("code", Text),
+    # last log position that this row has seen of its record
+    required("position", BigInteger),
+    Column("agency", Text),
+    required("facts", JSONB, server_default="{}"),
+    # what it counts for: [figure, local date, amount] each, added up
+    required("counts", JSONB, server_default="[]"),
+    required("anomalies", ARRAY(Text), server_default="{}"),
+    PrimaryKeyConstraint("tenant", "register", "code"),
+)
+
+record_sum = Table(
+    "record_sum",
+    metadata,
+    tenant_column(),
+    required("register", Text),
+    required("figure", Text),
+    # "": of records without an agency
+    required("agency", Text),
+    required("day", Date),
+    required("amount", BigInteger, server_default="0"),
+    PrimaryKeyConstraint("tenant", "register", "figure", "agency", "day"),
+)
+
+record_failure = Table(
+    "record_failure",
+    metadata,
+    tenant_column(),
+    required("register", Text),
+    required("code", Text),
+    required("position", BigInteger),
+    required("reason", Text),
+    required("attempts", Integer),
+    required("failed_at", Instant),
+    # null: no further try by itself, only with its next event
+    Column("next_try_at", Instant),
+    PrimaryKeyConstraint("tenant", "register", "code"),
+)

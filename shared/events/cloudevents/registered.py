@@ -1,0 +1,44 @@
+"""The models of every register's events, as `shared.events.rules.registers` names them."""
+
+import functools
+import operator
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import Field, TypeAdapter
+
+from shared.events.cloudevents.models import MODELS, Envelope
+from shared.events.rules.registers import DOSSIER, REGISTERS, Register
+
+MODELS_BY_REGISTER: Final[dict[str, Mapping[str, type[Envelope]]]] = {DOSSIER.name: MODELS}
+"""By the register's name, then by type: a model for each of its events."""
+
+
+@functools.cache
+def models_by_type() -> Mapping[str, type[Envelope]]:
+    """Every event's model, in the order of registers and ranks."""
+    return {
+        type_: MODELS_BY_REGISTER[name][type_]
+        for name, register in REGISTERS.items()
+        for type_ in map(register.type_of, register.events)
+    }
+
+
+@functools.cache
+def registers_by_type() -> Mapping[str, tuple[Register, str]]:
+    """The register of every type, and what it calls the event."""
+    return {register.type_of(name): (register, name) for register in REGISTERS.values() for name in register.events}
+
+
+@functools.cache
+def told_event() -> TypeAdapter[Any]:
+    """What may be posted: any event that a register takes from others, told apart by its type."""
+    told = [models_by_type()[register.type_of(name)] for register in REGISTERS.values() for name in register.told]
+    union: Any = Annotated[functools.reduce(operator.or_, told), Field(discriminator="type")]
+    return TypeAdapter(union)
+
+
+def forget() -> None:
+    """Read the tables again: a row was added or taken away."""
+    for known in (models_by_type, registers_by_type, told_event):
+        known.cache_clear()

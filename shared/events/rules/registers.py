@@ -1,0 +1,98 @@
+"""What stands in the log: a register is a kind of record, and one row here (DECISIONS, 32). The first one are the dossiers.
+
+The row has what is pure. Under the same name the models of its events stand in `shared.events.cloudevents.registered`, and
+fold and figures in `shared.projection.rules.records`; a test holds the three together.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, tenant_of_dossier
+from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, EventName, RecordEventName, Tenant
+from shared.vocabulary.projections import DOSSIERS
+
+VOIDED: Final = "voided"
+"""Every register has this event: it takes out another one of the same register and subject."""
+
+LONGEST_SUBJECT: Final = 60
+_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}")
+_SUBJECT_CHARACTERS: Final = re.compile(r"[^\\\"\x00-\x20\x7f-\U0010ffff]+")
+"""A subject goes into canonical JSON and into a line of the append as it is: nothing to escape, no blank, ASCII."""
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One kind of record. ``events`` stand in the order of their ranks, ``voided`` last.
+
+    ``subject_pattern``: the whole of a record's code. ``tenant_of``: the tenant that a code tells, None where codes tell
+    none. ``moving``: the events that may change which agency has the record. ``projection``: the name of its cursor.
+    ``written_here``: events that the product alone writes.
+    """
+
+    name: str
+    events: tuple[str, ...]
+    subject_pattern: str
+    projection: str
+    moving: frozenset[str]
+    tenant_of: Callable[[str], Tenant] | None = None
+    written_here: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse a row that the log could not keep apart from others."""
+        for name in (self.name, *self.events):
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r}: names of registers and events are lower-case words")
+        if self.events[-1] != VOIDED or len(set(self.events)) != len(self.events):
+            raise ValueError(f"{self.name}: each event once, and voided last")
+        if not self.moving <= set(self.events) or not self.written_here <= set(self.events):
+            raise ValueError(f"{self.name}: moving and written_here name its events")
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The events that others may tell."""
+        return tuple(name for name in self.events if name not in self.written_here)
+
+    def type_of(self, event: str) -> str:
+        """The CloudEvents type of one of its events."""
+        return f"{PRODUCT_PREFIX}{self.name}.{event}{TYPE_SUFFIX}"
+
+    def logged(self, event: str) -> EventName | RecordEventName:
+        """What the log calls one of its events."""
+        return EventName(event) if self.name == DOSSIER.name else RecordEventName(f"{self.name}.{event}")
+
+    def rank(self, name: RecordEventName) -> int:
+        """The place of an event in the fold among those of the same instant."""
+        return self.events.index(name.local_name)
+
+    def is_subject(self, text: str) -> bool:
+        """Whether ``text`` is a code of one of its records."""
+        return (
+            len(text) <= LONGEST_SUBJECT
+            and re.fullmatch(self.subject_pattern, text) is not None
+            and _SUBJECT_CHARACTERS.fullmatch(text) is not None
+        )
+
+
+DOSSIER: Final = Register(
+    name="dossier",
+    events=tuple(name.value for name in EventName),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection=DOSSIERS,
+    moving=frozenset({EventName.SUBMITTED, EventName.RECEIVED, EventName.TRANSFERRED, EventName.VOIDED}),
+    tenant_of=tenant_of_dossier,
+    written_here=frozenset({EventName.DUE_SET}),
+)
+
+REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER,)}
+"""All of them, by name."""
+
+
+def register_of(name: EventName | RecordEventName) -> Register:
+    """The register of an event of the log.
+
+    Raises:
+        KeyError: there is none of that name (the log was written by a newer version).
+    """
+    return REGISTERS[name.register] if isinstance(name, RecordEventName) else DOSSIER
