@@ -9,17 +9,19 @@ import asyncio
 import gc
 import json
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from services.worker.audit.range_comparison import Compared, Comparer
 from services.worker.runtime.fail_points import FailPoints
-from shared.audit.store import rebuild_statements
+from shared.audit.store import snapshots
 from shared.audit.store.range_comparison import Codes
-from shared.database.engine import create_engine, driver_session
+from shared.database.engine import DriverConnection, create_engine, driver_session
 from shared.observability import configure_logging
 from shared.vocabulary.events import Tenant
 
@@ -66,6 +68,15 @@ class Assignment:
     statement_seconds: int
 
 
+@asynccontextmanager
+async def in_snapshot(engine: AsyncEngine, assignment: Assignment) -> AsyncIterator[DriverConnection]:
+    """A connection that sees what the rebuild sees."""
+    async with driver_session(engine) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        await snapshots.adopt_snapshot(connection, assignment.snapshot)
+        await snapshots.bound_waits(connection, assignment.statement_seconds)
+        yield connection
+
+
 async def compare_in_process(
     assignment: Assignment, orders: "asyncio.Queue[Codes | None]", take: Callable[[Compared], Awaitable[None]]
 ) -> None:
@@ -93,7 +104,7 @@ async def compare_in_process(
             found = await process.stdout.readline()
             if not found.endswith(b"\n"):
                 raise RecounterEnded(f"exit status {await process.wait()}")
-            await take(Compared.of(json.loads(found)))
+            await take(Compared(**json.loads(found)))
     finally:
         process.stdin.close()
         with suppress(ProcessLookupError):
@@ -111,9 +122,7 @@ async def _serve() -> None:
         statement_timeout_seconds=assignment.statement_seconds,
     )
     try:
-        async with driver_session(engine) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            await rebuild_statements.adopt_snapshot(connection, assignment.snapshot)
-            await rebuild_statements.bound_waits(connection, assignment.statement_seconds)
+        async with in_snapshot(engine, assignment) as connection:
             comparer = await Comparer.begin(connection, assignment.tenant, assignment.position, faults)
             # nothing else is to be done here while it waits for an order
             for line in sys.stdin:

@@ -4,40 +4,21 @@ In one snapshot, at one position of the log. A range is compared here, in this p
 `services.worker.audit.comparison_process` in processes of their own that share the snapshot.
 """
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 
+from services.worker.audit.recomputation import Remembered
 from services.worker.projection.dossier_reading import fold_page
-from services.worker.projection.fold_batch import FoldedBatch
 from services.worker.runtime.fail_points import FailPoints
 from shared.audit.store import checksum, range_comparison, rebuild_statements
 from shared.audit.store.range_comparison import Codes
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.voids import Identity
 from shared.events.store import event_log
 from shared.projection.store import dossier_rows
-from shared.projection.store.dossier_rows import DossierRow
 from shared.projection.store.sql_rows import PathOutcomes
 from shared.vocabulary.events import DossierCode, Tenant
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the snapshot holds about dossiers beside their rows."""
-
-    failing: set[DossierCode]
-    waiting: set[tuple[Identity, DossierCode]]
-
-    @classmethod
-    async def read(cls, connection: DriverConnection, tenant: Tenant) -> "Known":
-        """As the connection's snapshot sees it."""
-        return cls(
-            await rebuild_statements.failing(connection, tenant), await rebuild_statements.waiting(connection, tenant)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +35,6 @@ class Compared:
     checksum_high: int
     checksum_low: int
 
-    @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> "Compared":
-        """Read from JSON."""
-        return cls(**fields)
-
-
-def differences(folded: FoldedBatch, stored: Mapping[DossierCode, DossierRow], known: Known) -> list[DossierCode]:
-    """Which dossiers of a range to repair: pure, from the computed and the stored rows of the same dossiers.
-
-    A dossier that cannot be folded keeps what it has; one that was set aside and can be folded is repaired.
-    """
-    unfoldable = {failure.dossier_code for failure in folded.failures}
-    unnoted = {void.dossier_code for void in folded.voids if (void.target, void.dossier_code) not in known.waiting}
-    wrong = [
-        row.code for row in folded.rows if stored.get(row.code) != row or row.code in known.failing or row.code in unnoted
-    ]
-    folded_codes = {row.code for row in folded.rows}
-    bogus = [code for code in stored if code not in folded_codes and code not in unfoldable]
-    return [*wrong, *bogus]
-
 
 @dataclass(frozen=True, slots=True)
 class Comparer:
@@ -83,13 +44,14 @@ class Comparer:
     tenant: Tenant
     position: int
     faults: FailPoints
-    known: Known
+    known: Remembered
     known_paths: PathOutcomes
 
     @classmethod
     async def begin(cls, connection: DriverConnection, tenant: Tenant, position: int, faults: FailPoints) -> "Comparer":
         """With what the snapshot knows of all dossiers."""
-        return cls(connection, tenant, position, faults, await Known.read(connection, tenant), PathOutcomes())
+        known = await Remembered.read(connection, tenant, agencies=False)
+        return cls(connection, tenant, position, faults, known, PathOutcomes())
 
     async def compare(self, codes: Codes) -> Compared:
         """Compare the dossiers of a range."""
@@ -115,5 +77,5 @@ class Comparer:
             stored = await dossier_rows.read(self.connection, self.tenant, found.others)
             events, dossiers, wrong = found.events, found.dossiers, [*found.wrong, *found.bogus]
         folded = await fold_page(self.connection, self.tenant, histories, self.position, self.faults)
-        wrong += differences(folded, stored, self.known)
+        wrong += self.known.judge(folded, stored, keeps_failing=False).wrong
         return Compared(events, dossiers, len(folded.failures), wrong, total.high, total.low)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.worker.audit import record_comparison
 from services.worker.runtime.fail_points import FailPoints
 from shared.audit.rules.plan import Bucket
-from shared.audit.store import rebuild_statements, record_recount
+from shared.audit.store import record_recount, snapshots
 from shared.database.engine import DriverConnection, driver_session
 from shared.projection.rules.records import PROJECTIONS, RegisterProjection
 from shared.projection.store import cursor as cursors
@@ -54,7 +54,7 @@ async def rebuild_register(
     register = projection.register
     findings = RecordFindings()
     async with connection.transaction():
-        await rebuild_statements.bound_waits(connection, STATEMENT_SECONDS)
+        await snapshots.bound_waits(connection, STATEMENT_SECONDS)
         codes = await record_recount.codes(connection, tenant, register.name, _EVERYTHING)
     for start in range(0, len(codes), PAGE):
         async with connection.transaction():
@@ -67,7 +67,7 @@ async def rebuild_register(
         findings.records_differing += len(compared.differing)
         findings.records_failing += len(compared.folded.failures)
     async with connection.transaction():
-        await rebuild_statements.bound_waits(connection, STATEMENT_SECONDS)
+        await snapshots.bound_waits(connection, STATEMENT_SECONDS)
         cursor = await cursors.lock(connection, tenant, register.projection)
         findings.applied_at_position = cursor.position
         findings.sums_differing += await records.settle_sums(connection, tenant, register.name)

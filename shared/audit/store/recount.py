@@ -1,9 +1,8 @@
-"""The statements of an audit: some sums and dossier rows computed anew from the log in one snapshot, told apart, corrected.
+"""The statements of an audit: some sums and dossier rows computed anew from the log in one snapshot, and told apart.
 
-What is found goes to temporary tables of the connection. Two things are told apart for every sum: what the log says
-(the alarm), and by how much the stored sum differs from what the *stored rows* count for (the correction). The second stays
-as it is whatever is projected meanwhile, so it can be added at a later position of the cursor; writing a dossier's right row
-then adds the rest. For that to be exact, all sums that a wrong row counts or should count in must have been compared.
+Two things are told apart for every sum: what the log says (the alarm), and by how much the stored sum differs from what the
+*stored rows* count for (the correction, `shared.audit.store.corrections`). For the second to be exact, all sums that a wrong
+row counts or should count in must have been compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,18 +11,11 @@ from datetime import date
 from typing import Any, Final
 
 from shared.audit.rules.plan import Part
+from shared.audit.store.corrections import CELL, NEEDS_CORRECTION
 from shared.counting.rules.slot_numbers import Rollup, Slot, digits_of_span, read_slot
-from shared.counting.store import branch_sums, code_numbers
-from shared.counting.store.code_numbers import with_numbers_sql
+from shared.counting.store import branch_sums
 from shared.counting.store.slots import FINER_FIRST, KEY, NAMES, first_digits_sql, is_rollup_sql, last_digits_sql
-from shared.counting.store.sums import (
-    COUNTED_COLUMNS,
-    SWEEP,
-    add_to_sums_alone_sql,
-    day_cells_sql,
-    named_sums_sql,
-    rolled_up_sql,
-)
+from shared.counting.store.sums import COUNTED_COLUMNS, day_cells_sql, named_sums_sql, rolled_up_sql
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
 from shared.events.store.event_log import OF_DOSSIERS
@@ -34,29 +26,6 @@ MOST_SUMS: Final = 500
 """So many differing sums are kept one by one; of more only the number."""
 MOST_DOSSIERS: Final = 100
 """So many dossiers behind a sum are named; of more only the number."""
-
-_KEY_TYPES: Final = "slot int, agency text, procedure text, channel text"
-_CELL: Final = "agency, procedure, channel, day"
-_CELL_TYPES: Final = f"agency text, procedure text, channel text, day date, {', '.join(f'{m} int' for m in MEASURES)}"
-_TABLES: Final = "audit_code, audit_row, audit_wrong, audit_day, audit_stored_day, audit_sum"
-
-_COUNTED_TYPES: Final = (
-    "agency text, procedure text, channel text, received_on date, ended_on date, resolution text, end_kind text,"
-    " within_days datemultirange, overdue_days datemultirange, paused_days datemultirange"
-)
-
-_PREPARE: Final = f"""
-DROP TABLE IF EXISTS {_TABLES};
--- the dossiers that may count, by the log or by their row
-CREATE TEMP TABLE audit_code (code text PRIMARY KEY);
--- what they count for by the log; a dossier that is set aside counts for what it did when it was
-CREATE TEMP TABLE audit_row (code text, {_COUNTED_TYPES});
-CREATE TEMP TABLE audit_wrong (ordinal bigint GENERATED ALWAYS AS IDENTITY, code text);
-CREATE TEMP TABLE audit_day ({_CELL_TYPES});
-CREATE TEMP TABLE audit_stored_day ({_CELL_TYPES});
-CREATE TEMP TABLE audit_sum ({_KEY_TYPES}, is_stored boolean, is_recounted boolean, differs boolean,
-    {", ".join(f"{m} bigint, {m}_recounted bigint, {m}_correction bigint" for m in MEASURES)});
-"""
 
 HASH: Final = "(hashtextextended({}, {}) & 9223372036854775807)"
 """A number >= 0 that spreads evenly: of a text, by a seed."""
@@ -89,10 +58,10 @@ WITH counting AS (
     SELECT 1 AS sign, {COUNTED_COLUMNS} FROM {{relation}}
     WHERE (coalesce(agency, '') = ANY($1::text[]) OR coalesce(procedure, '') = ANY($2::text[])) {{condition}}
 )
-INSERT INTO {{target}} ({_CELL}, {NAMES}) {day_cells_sql("counting")}
+INSERT INTO {{target}} ({CELL}, {NAMES}) {day_cells_sql("counting")}
 """
-_FILL_BY_LOG: Final = _FILL.format(relation="audit_row", condition="", target="audit_day")
-_FILL_BY_ROWS: Final = _FILL.format(relation="dossier", condition="AND tenant = $3", target="audit_stored_day")
+_FILL_BY_LOG: Final = _FILL.format(relation="recompute_row", condition="", target="recompute_day")
+_FILL_BY_ROWS: Final = _FILL.format(relation="dossier", condition="AND tenant = $3", target="recompute_stored_day")
 
 
 def _zero(relation: str, measure: str) -> str:
@@ -101,9 +70,9 @@ def _zero(relation: str, measure: str) -> str:
 
 _COMPARE: Final = f"""
 WITH recounted AS MATERIALIZED (
-    SELECT * FROM ({rolled_up_sql("audit_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
+    SELECT * FROM ({rolled_up_sql("recompute_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
 ), by_rows AS MATERIALIZED (
-    SELECT * FROM ({rolled_up_sql("audit_stored_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
+    SELECT * FROM ({rolled_up_sql("recompute_stored_day")}) AS f WHERE {_IN_SCOPE.format("$2", "$3")}
 ), stored AS MATERIALIZED (
     SELECT {KEY}, {NAMES} FROM ({named_sums_sql()}) AS named WHERE {_IN_SCOPE.format("$2", "$3")}
 ), compared AS (
@@ -121,25 +90,25 @@ WITH recounted AS MATERIALIZED (
     SELECT * FROM compared
     WHERE ($4::int IS NULL OR {last_digits_sql("slot")} >= $4) AND ($5::int IS NULL OR {first_digits_sql("slot")} <= $5)
 ), kept AS (
-    INSERT INTO audit_sum SELECT * FROM asked WHERE differs OR {" OR ".join(f"{m}_correction <> 0" for m in MEASURES)}
+    INSERT INTO recompute_sum SELECT * FROM asked WHERE differs OR {NEEDS_CORRECTION}
 )
 SELECT count(*) AS compared, count(*) FILTER (WHERE differs) AS differing FROM asked
 """
 
 _TOUCHED: Final = """
 SELECT DISTINCT coalesce(r.agency, '') AS agency, coalesce(r.procedure, '') AS procedure
-FROM audit_wrong w JOIN (
-    SELECT code, agency, procedure FROM audit_row
+FROM recompute_wrong w JOIN (
+    SELECT code, agency, procedure FROM recompute_row
     UNION ALL SELECT code, agency, procedure FROM dossier WHERE tenant = $1
 ) r USING (code)"""
 
 _BEHIND: Final = f"""
 WITH counting AS (
-    SELECT code, {COUNTED_COLUMNS} FROM audit_row
+    SELECT code, {COUNTED_COLUMNS} FROM recompute_row
     UNION ALL SELECT d.code, {", ".join(f"d.{c}" for c in COUNTED_COLUMNS.split(", "))}
-    FROM audit_wrong w JOIN dossier d ON d.tenant = $1 AND d.code = w.code
+    FROM recompute_wrong w JOIN dossier d ON d.tenant = $1 AND d.code = w.code
 ), behind AS (
-    SELECT DISTINCT r.code, r.code IN (SELECT code FROM audit_wrong) AS is_wrong FROM counting r
+    SELECT DISTINCT r.code, r.code IN (SELECT code FROM recompute_wrong) AS is_wrong FROM counting r
     WHERE r.received_on IS NOT NULL AND coalesce(r.channel, '') = $2
       AND ($3::text IS NULL OR coalesce(r.agency, '') = $3) AND ($4::text IS NULL OR coalesce(r.procedure, '') = $4)
       AND (('received' = ANY($5::text[]) AND r.received_on BETWEEN $6 AND $7)
@@ -157,11 +126,6 @@ WITH counting AS (
 SELECT code, count(*) OVER () AS total FROM behind ORDER BY is_wrong DESC, code LIMIT {MOST_DOSSIERS}
 """
 
-_CORRECTION: Final = f"""(
-    SELECT {KEY}, {", ".join(f"{m}_correction AS {m}" for m in MEASURES)} FROM audit_sum
-    WHERE {" OR ".join(f"{m}_correction <> 0" for m in MEASURES)})"""
-_CORRECT: Final = add_to_sums_alone_sql(with_numbers_sql(_CORRECTION, f"slot, channel, {NAMES}"))
-
 
 @dataclass(frozen=True, slots=True)
 class SumDifference:
@@ -174,34 +138,23 @@ class SumDifference:
     dossiers_total: int = 0
 
 
-async def prepare(connection: DriverConnection) -> None:
-    """Make the connection's temporary tables, empty. Outside a transaction."""
-    await connection.execute(_PREPARE)
-
-
-async def drop(connection: DriverConnection) -> None:
-    """Drop the temporary tables: the connection goes back to its pool."""
-    await connection.execute(f"DROP TABLE IF EXISTS {_TABLES}")
-
-
 async def candidates(connection: DriverConnection, tenant: Tenant, part: Part, seed: int, up_to: int) -> int:
     """Note the dossiers that may count in ``part``, by the log up to a position or by their row; answer how many."""
-    await connection.execute(f"TRUNCATE {_TABLES}")
     # ascending into the empty index, which then gives the pages
-    into = "INSERT INTO audit_code SELECT code FROM ({}) AS found(code) ORDER BY code ON CONFLICT DO NOTHING"
+    into = "INSERT INTO recompute_code SELECT code FROM ({}) AS found(code) ORDER BY code ON CONFLICT DO NOTHING"
     if part.agencies or part.procedures:
         await connection.execute(into.format(_BY_SCOPE), tenant, list(part.agencies), list(part.procedures), up_to)
     if part.bucket is not None:
         await connection.execute(into.format(_BY_BUCKET), tenant, up_to, part.bucket.number, part.bucket.of)
     if part.drawn:
         await connection.execute(into.format(_DRAWN), tenant, up_to, part.drawn, seed)
-    return int(await connection.fetchval("SELECT count(*) FROM audit_code"))
+    return int(await connection.fetchval("SELECT count(*) FROM recompute_code"))
 
 
 async def candidates_after(connection: DriverConnection, after: str | None, limit: int) -> list[DossierCode]:
     """The next of the noted dossiers, by code; None: the first ones."""
     rows = await connection.fetch(
-        "SELECT code FROM audit_code WHERE $1::text IS NULL OR code > $1 ORDER BY code LIMIT $2", after, limit
+        "SELECT code FROM recompute_code WHERE $1::text IS NULL OR code > $1 ORDER BY code LIMIT $2", after, limit
     )
     return [DossierCode(row[0]) for row in rows]
 
@@ -210,11 +163,11 @@ async def note(connection: DriverConnection, rows: Sequence[DossierRow], wrong: 
     """Remember the rows that dossiers should have, and which dossiers have another one."""
     if rows:
         await connection.execute(
-            f"INSERT INTO audit_row SELECT code, {COUNTED_COLUMNS} FROM ({given_rows_sql(1)}) AS fresh",
+            f"INSERT INTO recompute_row SELECT code, {COUNTED_COLUMNS} FROM ({given_rows_sql(1)}) AS fresh",
             *zip(*rows, strict=True),
         )
     if wrong:
-        await connection.execute("INSERT INTO audit_wrong (code) SELECT unnest($1::text[])", list(wrong))
+        await connection.execute("INSERT INTO recompute_wrong (code) SELECT unnest($1::text[])", list(wrong))
 
 
 async def touched_by_wrong(connection: DriverConnection, tenant: Tenant) -> tuple[set[str], set[str]]:
@@ -228,10 +181,10 @@ async def compare(
 ) -> tuple[int, int]:
     """Compare the sums of ``part``, those of the days asked for; answer how many were compared and how many differ."""
     scopes = [list(part.agencies), list(part.procedures)]
-    await connection.execute("ANALYZE audit_row")
+    await connection.execute("ANALYZE recompute_row")
     await connection.execute(_FILL_BY_LOG, *scopes)
     await connection.execute(_FILL_BY_ROWS, *scopes, tenant)
-    await connection.execute("ANALYZE audit_day, audit_stored_day")
+    await connection.execute("ANALYZE recompute_day, recompute_stored_day")
     limits = [None if day is None else digits_of_span("day", day) for day in (from_on, to_on)]
     row = await connection.fetchrow(_COMPARE, tenant, *scopes, *limits)
     assert row is not None
@@ -241,7 +194,7 @@ async def compare(
 async def differences(connection: DriverConnection, tenant: Tenant) -> list[SumDifference]:
     """The first `MOST_SUMS` differing sums, days before months before years, each with the dossiers behind it."""
     rows = await connection.fetch(
-        f"SELECT * FROM audit_sum WHERE differs ORDER BY {FINER_FIRST}, {KEY} LIMIT $1",
+        f"SELECT * FROM recompute_sum WHERE differs ORDER BY {FINER_FIRST}, {KEY} LIMIT $1",
         MOST_SUMS,
     )
     return [await _difference(connection, tenant, row) for row in rows]
@@ -284,27 +237,9 @@ async def branch_differences(connection: DriverConnection, tenant: Tenant) -> li
     return found
 
 
-async def wrong_codes(connection: DriverConnection, after: int, limit: int) -> list[tuple[int, DossierCode]]:
-    """Some of the dossiers with a wrong row, each with its ordinal; those above ``after``."""
-    rows = await connection.fetch(
-        "SELECT ordinal, code FROM audit_wrong WHERE ordinal > $1 ORDER BY ordinal LIMIT $2", after, limit
-    )
-    return [(row[0], DossierCode(row[1])) for row in rows]
-
-
 async def needs_correction(connection: DriverConnection) -> bool:
     """Whether a compared sum differs from what the stored rows count for."""
-    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM audit_sum)"))
-
-
-async def correct_sums(connection: DriverConnection, tenant: Tenant) -> None:
-    """Bring the compared sums to what the rows count for. Branches stay as they are: they may be right.
-
-    Under the cursor's lock, with no other correction since the comparison.
-    """
-    unnumbered = await connection.fetch("SELECT DISTINCT agency, procedure FROM audit_sum")
-    await code_numbers.give_numbers(connection, tenant, {row[0] for row in unnumbered}, {row[1] for row in unnumbered})
-    await connection.execute(_CORRECT, tenant)
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM recompute_sum)"))
 
 
 async def remember_agencies(connection: DriverConnection, tenant: Tenant) -> None:
@@ -312,14 +247,8 @@ async def remember_agencies(connection: DriverConnection, tenant: Tenant) -> Non
     await connection.execute(
         """
         INSERT INTO seen_agency (tenant, agency)
-        SELECT DISTINCT $1, r.agency FROM audit_row r JOIN audit_wrong w USING (code) WHERE r.agency IS NOT NULL
+        SELECT DISTINCT $1, r.agency FROM recompute_row r JOIN recompute_wrong w USING (code) WHERE r.agency IS NOT NULL
         ORDER BY r.agency ON CONFLICT DO NOTHING
         """,
         tenant,
     )
-
-
-async def sweep(connection: DriverConnection, tenant: Tenant) -> None:
-    """Delete the sums that are all zero now in slots in which one differed."""
-    slots = await connection.fetchval("SELECT coalesce(array_agg(DISTINCT slot), '{}') FROM audit_sum")
-    await connection.execute(SWEEP, tenant, slots)

@@ -9,8 +9,8 @@ from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.audit.store import rebuild_statements
-from shared.audit.store.rebuild_statements import Codes
+from shared.audit.store import rebuild_statements, snapshots
+from shared.audit.store.range_comparison import Codes
 from shared.counting.rules.contributions import contributions, signed_counts
 from shared.database.engine import driver_session
 from shared.dossiers.rules.dossier import fold
@@ -47,7 +47,7 @@ async def fold_loop(engine: AsyncEngine, tenant: Tenant, most_events: int | None
     sums: Counter[tuple[str, str, str, date, str]] = Counter()
     begun = time.perf_counter()
     async with driver_session(engine) as connection:
-        cursor = await rebuild_statements.cursor_unlocked(connection, tenant)
+        cursor = await snapshots.cursor_unlocked(connection, tenant)
         last = Codes("", "")
         while codes := await rebuild_statements.next_codes(connection, tenant, last, PAGE_EVENTS):
             histories = await rebuild_statements.histories(connection, tenant, codes, cursor.position)

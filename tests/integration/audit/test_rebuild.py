@@ -12,7 +12,7 @@ from services.worker.audit.rebuild import Rebuild
 from services.worker.runtime.fail_points import FailPoints, Injected
 from services.worker.runtime.job_runner import JobRunner
 from services.worker.runtime.tenant_loop import TenantLoop
-from shared.audit.store import rebuild_statements
+from shared.audit.store import rebuild_statements, snapshots
 from shared.counting.store.sums import day_cells_sql
 from shared.database.clock import database_now
 from shared.database.engine import driver_session
@@ -58,7 +58,7 @@ async def rebuild(engine, points: FailPoints | None = None):
 @pytest.fixture
 async def loaded(engine, monkeypatch):
     monkeypatch.setattr("services.worker.audit.rebuild.PAGE_EVENTS", 50)
-    monkeypatch.setattr("services.worker.audit.rebuild.REPAIR_PAGE", 7)
+    monkeypatch.setattr("services.worker.audit.recomputation.REPAIR_PAGE", 7)
     await append(engine, messy("rebuild", 80))
     await project(engine)
     return engine
@@ -121,7 +121,7 @@ async def test_processes_of_its_own_find_the_same(loaded, monkeypatch):
     right = (await rebuild(loaded)).result
     for mistake in ("a sum is changed", "a dossier row is changed", "dossier rows are lost", "bogus dossier rows"):
         await spoil(loaded, MISTAKES[mistake])
-    shown, lives, show_life = [], [], rebuild_statements.show_life
+    shown, lives, show_life = [], [], snapshots.show_life
 
     async def report(progress):
         shown.append(progress)
@@ -130,7 +130,7 @@ async def test_processes_of_its_own_find_the_same(loaded, monkeypatch):
         lives.append(await show_life(connection))
 
     monkeypatch.setattr("services.worker.audit.rebuild.ALIVE_SECONDS", 0.05)
-    monkeypatch.setattr(rebuild_statements, "show_life", seen)
+    monkeypatch.setattr(snapshots, "show_life", seen)
 
     found = await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), report)
     assert found["dossiers_differing"] > 0

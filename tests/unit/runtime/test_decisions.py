@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 
-from services.worker.audit.range_comparison import Known, differences
+from services.worker.audit.recomputation import Remembered
 from services.worker.projection.fold_batch import fold_histories, named_elsewhere
 from services.worker.projection.projector import FIRST_LIMIT, LARGEST_LIMIT, LEAST_LIMIT, next_limit
 from services.worker.runtime import fail_points
@@ -132,8 +132,11 @@ def test_a_rebuild_repairs_what_differs_and_leaves_what_cannot_be_folded():
         mended: rows[mended],
         unnoted: rows[unnoted],
     }
-    wrong = differences(batch, stored, Known({mended, failed}, {(("s", "j"), same)}))
+    remembered = Remembered({mended, failed}, {(("s", "j"), same)})
+    wrong = remembered.judge(batch, stored, keeps_failing=False).wrong
     assert set(wrong) == {other, missing, bogus, mended, unnoted}
+    # an audit leaves what is set aside as it is
+    assert set(remembered.judge(batch, stored, keeps_failing=True).wrong) == {other, missing, bogus, unnoted}
 
 
 def test_days_are_written_as_postgresql_writes_them():
