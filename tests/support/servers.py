@@ -49,6 +49,16 @@ class Servers:
     owner_role: str = OWNER
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one test's own, migrated and empty."""
+
+    name: str
+    app_url: str
+    owner_url: str
+    admin_url: str
+
+
 def memory_folder() -> str | None:
     """Where to make temporary folders of servers: in memory, where there is room for them.
 

@@ -163,3 +163,9 @@ class LocalRun:
                 process.kill()
             except psutil.Error:
                 continue
+
+
+def seconds_to_load(module: str) -> float:
+    begun = time.monotonic()
+    subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, check=True)
+    return time.monotonic() - begun

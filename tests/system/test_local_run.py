@@ -3,15 +3,13 @@
 import os
 import signal
 import stat
-import subprocess
-import sys
 import time
 from itertools import pairwise
 
 import psutil
 import pytest
 
-from tests.system.local_run import ROOT, STOP_SECONDS, LocalRun, family, wait_until
+from tests.system.local_run import STOP_SECONDS, LocalRun, family, seconds_to_load, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
@@ -20,12 +18,6 @@ PROGRAMS = ("api", "worker", "portal", "valkey", "postgres")
 
 def nothing_left(run: LocalRun) -> bool:
     return not family(run.folder)
-
-
-def seconds_to_load(module: str) -> float:
-    begun = time.monotonic()
-    subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, check=True)
-    return time.monotonic() - begun
 
 
 def test_it_says_ready_stops_without_a_trace_and_keeps_its_data(local_run: LocalRun) -> None:
