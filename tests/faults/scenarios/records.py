@@ -22,7 +22,7 @@ from tests.faults.load import HEADERS
 from tests.faults.scenarios.figures import asking, ended
 from tests.oracle.histories import Event
 from tests.oracle.stack import identity
-from tests.support.statements import faults_of
+from tests.support.database.statements import faults_of
 from tests.system.end_to_end import TENANT
 from tests.system.local_run import ROOT
 

@@ -17,8 +17,8 @@ from shared.access.store.keys import Permission
 from shared.jobs.store.queue import JobKind
 from tests.oracle.histories import seeded_tenant
 from tests.support.api import H51, Served, served
+from tests.support.database.statements import TENANT_TABLES, Said, faults_of, written_down
 from tests.support.projection import project
-from tests.support.statements import TENANT_TABLES, Said, faults_of, written_down
 
 
 @pytest.fixture
