@@ -12,7 +12,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import shutil
 import subprocess
 import tempfile
 import uuid
@@ -33,6 +32,7 @@ from tests.support.servers import (
     Servers,
     end_guardian,
     memory_folder,
+    passable_folder,
     read_servers,
     start_guardian,
 )
@@ -115,10 +115,8 @@ async def redis_url(servers: Servers) -> str:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """An empty folder that every user may pass through (pytest's own are closed to the servers' user)."""
-    folder = Path(tempfile.mkdtemp(prefix="motcua-run-", dir=memory_folder()))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with passable_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)
