@@ -21,9 +21,9 @@ install-for-running:
 run: install-for-running
 	@$(VENV)python -m deploy.local run
 
-## make test     the whole test suite, on servers of its own
+## make test     the whole test suite, on servers of its own; what runs every half minute, the ten slowest at the end
 test: install
-	@$(VENV)python -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(VENV)python -m pytest -n 2 --dist worksteal --durations=10 $(ARGS)
 
 ## make check    format, lint, types, import contracts, migration drift
 check: install

@@ -9,14 +9,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
-import shutil
 import subprocess
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -29,12 +28,15 @@ from tests.support.servers import (
     EXTERNAL_VARIABLE,
     FOLDER_VARIABLE,
     TEMPLATE,
+    Database,
     Servers,
     end_guardian,
     memory_folder,
+    passable_folder,
     read_servers,
     start_guardian,
 )
+from tests.support.suite.progress import Progress
 
 _GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
 
@@ -48,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="motcua-test-", dir=memory_folder()))
     os.environ[FOLDER_VARIABLE] = str(folder)
     config.stash[_GUARDIAN] = start_guardian(folder)
+    config.pluginmanager.register(Progress(config), "progress")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,21 +61,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
 
 
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # a thousand tests and their modules need no looking through again, at every collection of garbage
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     guardian = config.stash.get(_GUARDIAN, None)
     if guardian is not None:
         end_guardian(guardian)
         os.environ.pop(FOLDER_VARIABLE, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Database:
-    """A database of one test's own, migrated and empty."""
-
-    name: str
-    app_url: str
-    owner_url: str
-    admin_url: str
 
 
 @pytest.fixture(scope="session")
@@ -117,10 +115,8 @@ async def redis_url(servers: Servers) -> str:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """An empty folder that every user may pass through (pytest's own are closed to the servers' user)."""
-    folder = Path(tempfile.mkdtemp(prefix="motcua-run-", dir=memory_folder()))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with passable_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from tests.bench.reads import PAGE, RESTRICTED_TO, filters, questions
 from tests.bench.report import Row
 from tests.bench.stack import Database
 from tests.support.api import served
-from tests.support.query_plans import Examined, hot_statements
+from tests.support.database.query_plans import Examined, hot_statements
 
 BEHIND = 499 * PAGE
 

@@ -14,8 +14,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,6 +51,16 @@ class Servers:
     owner_role: str = OWNER
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one test's own, migrated and empty."""
+
+    name: str
+    app_url: str
+    owner_url: str
+    admin_url: str
+
+
 def memory_folder() -> str | None:
     """Where to make temporary folders of servers: in memory, where there is room for them.
 
@@ -58,6 +70,17 @@ def memory_folder() -> str | None:
     if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
         return str(memory)
     return None
+
+
+@contextmanager
+def passable_folder() -> Iterator[Path]:
+    """An empty folder that every user may pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="motcua-run-", dir=memory_folder()))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_servers(folder: Path, seconds: float = 60.0) -> Servers:

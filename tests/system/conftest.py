@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.local_run import LocalRun
+from tests.support.servers import passable_folder
+from tests.system.local_run import LocalRun, nothing_left
 
 
 @pytest.fixture
@@ -15,6 +16,20 @@ def local_run(place: Path) -> Iterator[LocalRun]:
     run = LocalRun(place / "var")
     yield run
     run.clean()
+
+
+@pytest.fixture(scope="module")
+def standing_run() -> Iterator[LocalRun]:
+    """A run for tests that leave it as they found it; after the last of them it ends without a trace."""
+    with passable_folder() as place:
+        run = LocalRun(place / "var")
+        try:
+            run.start().wait_ready()
+            yield run
+            assert run.stop() == 0
+            assert nothing_left(run)
+        finally:
+            run.clean()
 
 
 @pytest.fixture

@@ -163,3 +163,13 @@ class LocalRun:
                 process.kill()
             except psutil.Error:
                 continue
+
+
+def seconds_to_load(module: str) -> float:
+    begun = time.monotonic()
+    subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, check=True)
+    return time.monotonic() - begun
+
+
+def nothing_left(run: LocalRun) -> bool:
+    return not family(run.folder)

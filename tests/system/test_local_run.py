@@ -3,29 +3,18 @@
 import os
 import signal
 import stat
-import subprocess
-import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.system.local_run import ROOT, STOP_SECONDS, LocalRun, family, wait_until
+from tests.system.local_run import STOP_SECONDS, LocalRun, family, nothing_left, seconds_to_load, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 PROGRAMS = ("api", "worker", "portal", "valkey", "postgres")
-
-
-def nothing_left(run: LocalRun) -> bool:
-    return not family(run.folder)
-
-
-def seconds_to_load(module: str) -> float:
-    begun = time.monotonic()
-    subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, check=True)
-    return time.monotonic() - begun
 
 
 def test_it_says_ready_stops_without_a_trace_and_keeps_its_data(local_run: LocalRun) -> None:
@@ -57,16 +46,13 @@ def test_it_says_ready_stops_without_a_trace_and_keeps_its_data(local_run: Local
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_what_is_killed_comes_back(local_run: LocalRun, name: str) -> None:
-    local_run.start().wait_ready()
-    (old,) = local_run.pids(name)
+def test_what_is_killed_comes_back(standing_run: LocalRun, name: str) -> None:
+    (old,) = standing_run.pids(name)
     os.kill(old, signal.SIGKILL)
-    seconds = wait_until(lambda: local_run.pids(name) not in ([], [old]), 5, f"{name} has a new process")
+    seconds = wait_until(lambda: standing_run.pids(name) not in ([], [old]), 5, f"{name} has a new process")
     assert seconds < 2
-    assert f"{name} (process {old}) was ended by SIGKILL" in local_run.said
-    wait_until(lambda: local_run.get("/readyz", key=None) == 200, 30, "the API is ready again")
-    assert local_run.stop() == 0
-    assert nothing_left(local_run)
+    assert f"{name} (process {old}) was ended by SIGKILL" in standing_run.said
+    wait_until(lambda: standing_run.get("/readyz", key=None) == 200, 30, "the API is ready again")
 
 
 def test_what_keeps_dying_is_started_ever_more_slowly(local_run: LocalRun) -> None:
@@ -83,15 +69,14 @@ def test_what_keeps_dying_is_started_ever_more_slowly(local_run: LocalRun) -> No
     assert gaps[-1] > 0.5
 
 
-def test_a_second_run_on_the_folder_is_refused(local_run: LocalRun) -> None:
-    local_run.start().wait_ready()
-    second = LocalRun(local_run.folder.parent / "second")
-    second.start(MOTCUA_DATA_DIR=str(local_run.folder))
+def test_a_second_run_on_the_folder_is_refused(standing_run: LocalRun, place: Path) -> None:
+    second = LocalRun(place / "second")
+    second.start(MOTCUA_DATA_DIR=str(standing_run.folder))
     assert second.wait_end() == 1
-    assert local_run.process is not None
-    assert f"Another run (process {local_run.process.pid})" in second.said
+    assert standing_run.process is not None
+    assert f"Another run (process {standing_run.process.pid})" in second.said
     assert "MOTCUA_DATA_DIR" in second.said
-    assert local_run.get("/v1/whoami") == 200
+    assert standing_run.get("/v1/whoami") == 200
 
 
 def test_what_a_killed_run_left_is_ended_by_the_next(local_run: LocalRun) -> None:

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.servers import memory_folder
-from tests.system.local_run import KEY, ROOT, LocalRun
-from tests.system.test_local_run import seconds_to_load
+from tests.system.local_run import KEY, ROOT, LocalRun, seconds_to_load
 from tests.system.tour import README, Step, tour_steps
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(900)]

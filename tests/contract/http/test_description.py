@@ -12,6 +12,7 @@ import pytest
 
 from shared.vocabulary.events import EventName
 from tests.support.api import Served, served
+from tests.support.events import example as example_of
 
 
 @pytest.fixture
@@ -91,16 +92,14 @@ async def test_every_example_of_an_event_can_be_posted(api: Served, description:
 
 
 async def test_schemas_and_validation_agree(description: dict[str, Any]) -> None:
-    from tests.unit.events.test_decoding import example
-
     schema = {"$ref": "#/components/schemas/Event", "components": description["components"]}
     validator = jsonschema_rs.validator_for(schema, validate_formats=True)
     for name in EventName:
         if name is not EventName.DUE_SET:
-            assert validator.is_valid(example(name)), name
-    assert not validator.is_valid(example(data__more=1))
-    assert not validator.is_valid(example(type="x"))
-    assert not validator.is_valid(example("paid", data__amount_vnd=-1))
+            assert validator.is_valid(example_of(name)), name
+    assert not validator.is_valid(example_of(data__more=1))
+    assert not validator.is_valid(example_of(type="x"))
+    assert not validator.is_valid(example_of("paid", data__amount_vnd=-1))
 
 
 async def test_the_explorer_needs_no_outside_host(api: Served) -> None:

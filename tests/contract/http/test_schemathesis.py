@@ -105,17 +105,17 @@ def line(filled: tuple[str, str]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:  # nothing moves on here: what waits would wait in vain
         patch.setattr("services.api.projection.use_cases.WAIT_SECONDS", 0.05)
         patch.setattr("services.api.stream.routes.LONGEST_SECONDS", 0)
-        patch.setattr(feed, "page_after", hasty(feed.page_after))
+        patch.setattr(feed, "awaited_page", hasty(feed.awaited_page))
         with asgi.get_client(LINE):
             yield
         asgi.shutdown_lifespans()
 
 
 def hasty(ask: Callable[..., Any]) -> Callable[..., Any]:
-    async def page_after(context: Any, caller: Any, after: int, limit: int, wait_seconds: float) -> Any:
+    async def awaited_page(context: Any, caller: Any, after: int, limit: int, wait_seconds: float) -> Any:
         return await ask(context, caller, after, limit, min(wait_seconds, 0.05))
 
-    return page_after
+    return awaited_page
 
 
 def is_documented_wait(case: schemathesis.Case, response: schemathesis.Response) -> bool:

@@ -20,9 +20,9 @@ from deploy.local.servers.postgres import APP, OWNER
 from tests.faults.campaign import Run, scenario
 from tests.faults.load import HEADERS
 from tests.faults.scenarios.figures import asking, ended
-from tests.integration.database import test_statements as statements
 from tests.oracle.histories import Event
 from tests.oracle.stack import identity
+from tests.support.database.statements import faults_of
 from tests.system.end_to_end import TENANT
 from tests.system.local_run import ROOT
 
@@ -253,7 +253,7 @@ async def tenant_leak(run: Run) -> None:
         log.seek(begun)
         said = Counter(SAID.findall(log.read().decode(errors="replace")))
     assert len(said) > 100, f"only {len(said)} different statements were said"
-    faults = {query: found for query in said if (found := statements._faults(query))}
+    faults = {query: found for query in said if (found := faults_of(query))}
     assert not faults, f"{len(faults)} statements: {list(faults.items())[:5]}"
     run.outcome.notes.append(f"{len(said)} different statements of {said.total()} said: all of one tenant")
 

@@ -20,8 +20,8 @@ from shared.database.engine import driver_session
 from shared.jobs.store import queue
 from shared.jobs.store.queue import JobKind
 from shared.settings import Settings
+from tests.support.access.subtree_admin import FOREIGN_DOSSIER, OWN_DOSSIER, Province, province_of, received
 from tests.support.api import H51, Served, served
-from tests.support.subtree_admin import FOREIGN_DOSSIER, OWN_DOSSIER, Province, province_of, received
 
 OPERATING = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
 Call = tuple[str, Any]

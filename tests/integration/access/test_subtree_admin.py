@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared.vocabulary.events import Tenant
+from tests.support.access.subtree_admin import AGENCIES, OWN, TREE, Province, province_of
 from tests.support.api import served
-from tests.support.subtree_admin import AGENCIES, OWN, TREE, Province, province_of
 
 CSV = {"content-type": "text/csv"}
 BY_CODE: dict[str, dict[str, Any]] = {str(row["code"]): row for row in TREE}

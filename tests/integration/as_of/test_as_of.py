@@ -16,15 +16,13 @@ from services.worker.projection import projector as projector_module
 from shared.access.store.keys import Permission
 from shared.as_of.store import dossiers as past_module
 from shared.as_of.store import rows as past_rows
-from shared.database.clock import database_now
-from shared.database.engine import driver_session
 from tests.oracle.answers import Judge, figure
 from tests.oracle.comparison import differences, figure_differences
 from tests.oracle.computation import Computation, compute
 from tests.oracle.figures import PATHS, dossiers_behind, scope, summary
 from tests.oracle.histories import seeded_tenant
 from tests.oracle.stack import Stack, identity, stack_of, stacked, unique
-from tests.support.api import Served, served
+from tests.support.api import Served, clock, served
 
 UNKNOWN = "unknown"
 
@@ -33,11 +31,6 @@ UNKNOWN = "unknown"
 async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
     async with stacked(database_url, redis_url) as api:
         yield api
-
-
-async def clock(api: Served) -> datetime:
-    async with driver_session(api.engine) as connection:
-        return await database_now(connection)
 
 
 async def recorded(stack: Stack) -> list[tuple[datetime, tuple[str, str]]]:

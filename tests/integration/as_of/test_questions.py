@@ -15,7 +15,7 @@ from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from tests.oracle.histories import PROCEDURES, seeded_tenant
 from tests.support.api import Served, served
-from tests.support.index766.tenant import CATALOGUE, decorated
+from tests.support.index766.tenant import CATALOGUE, acknowledge, agency, decorated, put
 from tests.support.projection import TENANT, append, new_event, project
 
 PARTS = 4
@@ -37,15 +37,6 @@ async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
         await put(admin, "procedures", [{"code": PROCEDURES[0], "name": "0", **CATALOGUE[PROCEDURES[0]]}])
         await put(admin, "calendar", {"days": [], "confirmed_years": [2022, 2023]})
         yield api
-
-
-def agency(code: str) -> dict[str, Any]:
-    return {"code": code, "name": code, "parent": None if code == "H51" else "H51"}
-
-
-async def put(admin: httpx.AsyncClient, what: str, logged: Any) -> None:
-    answer = await admin.put(f"/v1/{what}", json=logged)
-    assert answer.status_code == 200, answer.text
 
 
 async def change(admin: httpx.AsyncClient, part: int) -> None:
@@ -150,23 +141,3 @@ async def test_what_was_answered_is_answered_again(api: Served, seed: int) -> No
         links = links_of(path, again, random.Random(lot))
         assert all("as_of=" in link for link in links)
         assert [await listed(client, link) for link in links] == items, (links, parameters)
-
-
-async def acknowledge(api: Served, chance: random.Random) -> None:
-    """The portal takes some of the dossiers now."""
-    async with driver_session(api.engine) as link:
-        codes = [row[0] for row in await link.fetch("SELECT dossier_code FROM sync_ledger WHERE tenant = $1", TENANT)]
-        taken = sorted(code for code in codes if chance.random() < 0.3)
-        await link.execute(
-            "UPDATE sync_ledger SET state = 'sent', dossier_position = 1, known_there = true,"
-            " acknowledged_at = clock_timestamp() WHERE tenant = $1 AND dossier_code = ANY($2::text[])",
-            TENANT,
-            taken,
-        )
-        await link.execute(
-            "INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, operation, started_at, ended_at, outcome)"
-            " SELECT $1, code, 1, 'dossier', 1, 'create', clock_timestamp(), clock_timestamp(), 'accepted'"
-            " FROM unnest($2::text[]) AS code",
-            TENANT,
-            taken,
-        )

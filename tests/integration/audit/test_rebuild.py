@@ -9,7 +9,7 @@ import pytest
 
 from services.worker.audit.comparison_process import RecounterEnded
 from services.worker.audit.rebuild import Rebuild
-from services.worker.runtime.fail_points import FailPoints, Injected
+from services.worker.runtime.fail_points import Injected
 from services.worker.runtime.job_runner import JobRunner
 from services.worker.runtime.tenant_loop import TenantLoop
 from shared.audit.store import rebuild_statements, snapshots
@@ -35,33 +35,10 @@ from tests.support.projection import (
     stored_rows,
     stored_sums,
 )
+from tests.support.rebuilds import claimed, loaded, queued, rebuild
 from tests.support.recount import faults, silent, spoil, told_meanwhile
 
-__all__ = ["engine"]  # fixtures
-
-
-async def queued(engine) -> None:
-    async with driver_session(engine) as link:
-        await queue.create(link, TENANT, JobKind.REBUILD, {})
-
-
-async def rebuild(engine, points: FailPoints | None = None):
-    """Queue a rebuild, run it as a worker would, and answer the job."""
-    async with driver_session(engine) as link:
-        job = await queue.create(link, TENANT, JobKind.REBUILD, {})
-    handler = Rebuild(engine, faults=points) if points else Rebuild(engine)
-    assert await JobRunner(engine, {JobKind.REBUILD: handler}).work(TENANT)
-    async with driver_session(engine) as link:
-        return await queue.find(link, TENANT, job.job_id)
-
-
-@pytest.fixture
-async def loaded(engine, monkeypatch):
-    monkeypatch.setattr("services.worker.audit.rebuild.PAGE_EVENTS", 50)
-    monkeypatch.setattr("services.worker.audit.recomputation.REPAIR_PAGE", 7)
-    await append(engine, messy("rebuild", 80))
-    await project(engine)
-    return engine
+__all__ = ["engine", "loaded"]  # fixtures
 
 
 async def test_where_nothing_is_wrong_nothing_changes(loaded):
@@ -164,12 +141,6 @@ async def test_a_killed_rebuild_leaves_what_was(loaded, point):
         await link.execute("UPDATE job SET leased_until = now() - interval '1 second'")  # its worker is dead
     assert await JobRunner(loaded, {JobKind.REBUILD: Rebuild(loaded)}).work(TENANT)
     await assert_all_counted(loaded)
-
-
-async def claimed(engine):
-    await queued(engine)
-    async with driver_session(engine) as link:
-        return await queue.claim(link, TENANT, ["rebuild"], await database_now(link))
 
 
 @pytest.mark.parametrize("mistake", ["none", *MISTAKES])

@@ -10,9 +10,9 @@ import pytest
 from services.worker.audit.comparison_process import GIVE_WAY, NICENESS, RecounterEnded
 from services.worker.audit.pace import Pace
 from services.worker.audit.rebuild import Rebuild
-from tests.integration.audit.test_rebuild import claimed, loaded, rebuild
 from tests.support.mistakes import MISTAKES
 from tests.support.projection import TENANT, append, assert_all_counted, engine, messy
+from tests.support.rebuilds import claimed, loaded, rebuild
 from tests.support.recount import silent, spoil
 
 __all__ = ["engine", "loaded"]  # fixtures

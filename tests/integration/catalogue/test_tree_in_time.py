@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from shared.access.store.keys import Permission
-from tests.integration.as_of.test_as_of import clock
 from tests.oracle.figures import PATHS
 from tests.oracle.stack import Stack, stack_of, stacked
-from tests.support.api import Served
+from tests.support.api import Served, clock
 
 OLD, NEW = "2025-06-30", "2025-07-01"
 LAW = "Nghị quyết 202/2025/QH15"

@@ -14,8 +14,7 @@ from sqlalchemy.engine import make_url
 
 from shared.database.distribution import NotDistributable, distribute, statements
 from shared.database.tables import metadata
-from tests.conftest import Database
-from tests.support.servers import ROOT
+from tests.support.servers import ROOT, Database
 
 
 def test_every_table_is_spread_by_its_tenant_beside_the_others() -> None:

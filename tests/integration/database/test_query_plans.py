@@ -15,8 +15,8 @@ from shared.sync.rules.circuit import Lane
 from shared.sync.rules.retry import SUSPECT_TRIES, ErrorClass
 from shared.sync.store import ledger
 from tests.support.api import H51, Served, served
-from tests.support.query_plans import MOST_ROWS, Examined, examine, hot_statements
-from tests.support.statements import Said, written_down
+from tests.support.database.query_plans import MOST_ROWS, Examined, examine, hot_statements
+from tests.support.database.statements import Said, written_down
 
 DOSSIERS = 20_000
 

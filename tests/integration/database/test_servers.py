@@ -4,8 +4,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from tests.conftest import Database
-from tests.support.servers import Servers
+from tests.support.servers import Database, Servers
 
 
 @pytest.mark.parametrize("turn", [1, 2, 3])

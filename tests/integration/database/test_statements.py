@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,23 +14,11 @@ import pytest
 from services.worker.audit.rebuild import Rebuild
 from services.worker.runtime.job_runner import JobRunner
 from shared.access.store.keys import Permission
-from shared.database.tables import metadata
 from shared.jobs.store.queue import JobKind
 from tests.oracle.histories import seeded_tenant
 from tests.support.api import H51, Served, served
+from tests.support.database.statements import TENANT_TABLES, Said, faults_of, written_down
 from tests.support.projection import project
-from tests.support.statements import Said, written_down
-
-TENANT_TABLES = {table.name for table in metadata.tables.values() if "tenant" in table.columns}
-OF_ALL_TENANTS = re.compile(
-    r"^(WITH RECURSIVE .* )?SELECT (DISTINCT )?(tenant|c\.tenant|l\.tenant|d\.tenant|t\.tenant)\b|^INSERT INTO tenant\b",
-    re.DOTALL,
-)
-"""How a worker finds the tenants that have work: the only questions over all of them."""
-VOLATILE = re.compile(
-    r"\b(clock_timestamp|random|gen_random_uuid|nextval|timeofday|statement_timestamp)\s*\(", re.IGNORECASE
-)
-TABLES = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(?:ONLY\s+)?([a-z_0-9]+)", re.IGNORECASE)
 
 
 @pytest.fixture
@@ -71,28 +58,11 @@ async def test_no_trigger_and_no_rule(owner: asyncpg.Connection) -> None:
     assert await owner.fetch("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == []
 
 
-def _faults(query: str) -> list[str]:
-    """What a statement has that a sharded PostgreSQL would refuse, or do on every shard."""
-    text = " ".join(query.split())
-    named = {name.lower() for name in TABLES.findall(text)} & TENANT_TABLES
-    faults = []
-    of_one_tenant = re.search(
-        r"\btenant\s*=\s*(\$\d|ANY|[a-z]+\.tenant)|\(tenant\b[^)]*\)\s*(VALUES|SELECT)|INTO \w+ VALUES", text
-    )
-    if named and not of_one_tenant and not OF_ALL_TENANTS.match(text):
-        faults.append("no tenant")
-    if "FOR UPDATE" in text and "tenant = $" not in text:
-        faults.append("a lock without a tenant")
-    if re.search(r"\bUPDATE \w+", text) and VOLATILE.search(text):
-        faults.append("a volatile function in an update")
-    return faults
-
-
 def test_faults_are_seen() -> None:
-    assert _faults("SELECT * FROM dossier WHERE code = $1") == ["no tenant"]
-    assert _faults("SELECT * FROM job WHERE state = 'queued' FOR UPDATE") == ["no tenant", "a lock without a tenant"]
-    assert _faults("UPDATE job SET ended_at = clock_timestamp() WHERE tenant = $1") == ["a volatile function in an update"]
-    assert _faults("SELECT code FROM dossier d WHERE d.tenant = $1") == []
+    assert faults_of("SELECT * FROM dossier WHERE code = $1") == ["no tenant"]
+    assert faults_of("SELECT * FROM job WHERE state = 'queued' FOR UPDATE") == ["no tenant", "a lock without a tenant"]
+    assert faults_of("UPDATE job SET ended_at = clock_timestamp() WHERE tenant = $1") == ["a volatile function in an update"]
+    assert faults_of("SELECT code FROM dossier d WHERE d.tenant = $1") == []
 
 
 LINES = {"content-type": "application/x-ndjson"}
@@ -176,6 +146,6 @@ async def test_requests_say_little_and_always_name_their_tenant(api: Served) -> 
     with written_down(context.engine, context.intake._engine) as said:
         counts = await _everything(api, said)
     assert len(said.all) > 60
-    assert {query: faults for query, _ in said.all if (faults := _faults(query))} == {}
+    assert {query: faults for query, _ in said.all if (faults := faults_of(query))} == {}
     most = {name: MOST.get(name.removesuffix("_restricted"), 99) + 2 * name.endswith("_restricted") for name in counts}
     assert {name: count for name, count in counts.items() if count > most[name]} == {}, counts

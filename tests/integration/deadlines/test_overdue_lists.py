@@ -24,8 +24,8 @@ from shared.dossiers.rules.dossier import Dossier, fold
 from shared.events.store import event_log
 from shared.vocabulary.events import Event
 from shared.vocabulary.local_time import local_date
-from tests.integration.figures.test_summary import AGENCIES, BRANCH, CATALOGUE, PROCEDURES
 from tests.support.api import H51, Served, at, random_row, served
+from tests.support.figures import AGENCIES, BRANCH, CATALOGUE, PROCEDURES
 from tests.support.projection import new_event, project
 
 REASONS = ["Chờ phối hợp", "chờ  phối hợp", "Thiếu người", None]

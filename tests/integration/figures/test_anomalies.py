@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -20,21 +19,13 @@ from shared.counting.rules.period_sums import percent
 from shared.database.engine import driver_session
 from shared.projection.store.dossier_rows import DossierRow
 from shared.vocabulary.periods import Period, TimeGrain, cut
-from tests.integration.figures.test_summary import BRANCH, CATALOGUE, FIELDS, in_agency, load, row_of
-from tests.support.api import FIRST_DAY, Days, Served, count, figure, served
+from tests.support.api import FIRST_DAY, Days, Served, count, figure
+from tests.support.figures import BRANCH, FIELDS, api, in_agency, load, row_of
+
+__all__ = ["api"]  # fixtures
 
 BEGIN, END = date(2024, 3, 7), date(2025, 5, 20)
 PERIOD = {"from": str(BEGIN), "to": str(END)}
-
-
-@pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
-    async with served(database_url, redis_url) as api:
-        admin = await api.key()
-        assert (await admin.put("/v1/agencies", json=CATALOGUE)).status_code == 200
-        procedures = [{"code": code, "name": f"Thủ tục {code}", "field": field} for code, field in FIELDS.items()]
-        assert (await admin.put("/v1/procedures", json=procedures)).status_code == 200
-        yield api
 
 
 async def asked(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -12,18 +11,10 @@ import pytest
 
 from shared.access.store.keys import Permission
 from shared.counting.rules.period_sums import percent
-from tests.integration.figures.test_summary import CATALOGUE, FIELDS, load, row_of
-from tests.support.api import Days, Served, count, counted, figure, served
+from tests.support.api import Days, Served, count, counted, figure
+from tests.support.figures import api, load, row_of
 
-
-@pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
-    async with served(database_url, redis_url) as api:
-        admin = await api.key()
-        assert (await admin.put("/v1/agencies", json=CATALOGUE)).status_code == 200
-        procedures = [{"code": code, "name": f"Thủ tục {code}", "field": field} for code, field in FIELDS.items()]
-        assert (await admin.put("/v1/procedures", json=procedures)).status_code == 200
-        yield api
+__all__ = ["api"]  # fixtures
 
 
 async def asked(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -14,8 +13,10 @@ import pytest
 
 from shared.access.store.keys import Permission
 from shared.counting.rules.figure_definitions import Figure
-from tests.integration.figures.test_summary import CATALOGUE, FIELDS, load
-from tests.support.api import Served, figure, served
+from tests.support.api import Served, figure
+from tests.support.figures import api, load
+
+__all__ = ["api"]  # fixtures
 
 SCOPES: list[dict[str, str]] = [
     {"period": "2025"},
@@ -23,16 +24,6 @@ SCOPES: list[dict[str, str]] = [
     {"period": "2025-Q1", "field": "unknown", "channel": "online"},
     {"period": "2024", "agency": "000.00.12.H51", "procedure": "1.000001", "tree_on": "2025-12-31"},
 ]
-
-
-@pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
-    async with served(database_url, redis_url) as api:
-        admin = await api.key()
-        assert (await admin.put("/v1/agencies", json=CATALOGUE)).status_code == 200
-        procedures = [{"code": code, "name": f"Thủ tục {code}", "field": field} for code, field in FIELDS.items()]
-        assert (await admin.put("/v1/procedures", json=procedures)).status_code == 200
-        yield api
 
 
 async def opened(client: httpx.AsyncClient, link: str) -> int:

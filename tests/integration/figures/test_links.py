@@ -16,10 +16,9 @@ import pytest
 from shared.access.store.keys import Permission
 from shared.database.clock import database_now
 from shared.database.engine import driver_session
-from tests.integration.as_of.test_questions import acknowledge, agency, put
 from tests.oracle.histories import PROCEDURES, seeded_tenant
 from tests.support.api import Served, served
-from tests.support.index766.tenant import CATALOGUE, decorated
+from tests.support.index766.tenant import CATALOGUE, acknowledge, agency, decorated, put
 from tests.support.projection import TENANT, append, new_event, project
 
 OPENED = 10

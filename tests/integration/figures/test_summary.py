@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -19,57 +18,10 @@ from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
 from shared.figures.store import tables as figures_of
 from shared.vocabulary.periods import Period, TimeGrain, cut
-from tests.support.api import FIRST_DAY, H51, LAST_DAY, Days, Served, at, count, counted, random_row, served
+from tests.support.api import FIRST_DAY, H51, LAST_DAY, Served, at, count, counted, random_row
+from tests.support.figures import FIELDS, PROCEDURES, api, in_agency, load, row_of
 
-AGENCIES: list[str | None] = [
-    "H51",
-    "H51.12",
-    "H51.12.01",
-    "000.00.12.H51",
-    "H51.13",
-    "H51.13.02",
-    "H51.77",
-    "H51.12.88",
-    None,
-]
-PROCEDURES = ["1.000001", "1.000002", "2.000001", "9.999999"]
-CATALOGUE = [
-    {"code": "H51", "name": "UBND tỉnh"},
-    {"code": "H51.12", "name": "Sở A", "parent": "H51"},
-    {"code": "H51.12.01", "name": "Phòng A1", "parent": "H51.12"},
-    {"code": "H51.13", "name": "Sở B", "parent": "H51"},
-    {"code": "H51.13.02", "name": "Phòng B2", "parent": "H51.13"},
-    {"code": "H51.14", "name": "Sở C", "parent": "H51"},
-]
-FIELDS = {"1.000001": "Hộ tịch", "1.000002": "Hộ tịch", "2.000001": "Đất đai"}
-BRANCH: dict[str | None, str] = {
-    "H51": "H51",
-    "H51.12": "H51.12",
-    "H51.12.01": "H51.12",
-    "000.00.12.H51": "H51.12",
-    "H51.12.88": "H51.12",
-    "H51.13": "H51.13",
-    "H51.13.02": "H51.13",
-    "H51.77": "unknown",
-    None: "unknown",
-}
-
-
-@pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
-    async with served(database_url, redis_url) as api:
-        admin = await api.key()
-        assert (await admin.put("/v1/agencies", json=CATALOGUE)).status_code == 200
-        procedures = [{"code": code, "name": f"Thủ tục {code}", "field": field} for code, field in FIELDS.items()]
-        assert (await admin.put("/v1/procedures", json=procedures)).status_code == 200
-        yield api
-
-
-async def load(api: Served, number: int, seed: int) -> list[Days]:
-    random = Random(seed)
-    rows = [random_row(random, n, AGENCIES, PROCEDURES) for n in range(1, number + 1)]
-    await api.write(rows)
-    return [Days.of(row) for row in rows]
+__all__ = ["api"]  # fixtures
 
 
 async def answer(client: Any, path: str, **parameters: Any) -> dict[str, Any]:
@@ -78,13 +30,6 @@ async def answer(client: Any, path: str, **parameters: Any) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
     return found
-
-
-def in_agency(scope: str | None, agency: str | None) -> bool:
-    if scope in (None, "H51"):
-        return True
-    under = {"H51.12": ("H51.12", "H51.12.01", "000.00.12.H51", "H51.12.88"), "H51.12.01": ("H51.12.01",)}
-    return agency in (*under.get(scope, ()), scope)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -130,21 +75,6 @@ async def test_every_cut_equals_a_count_by_hand(api: Served, seed: int) -> None:
             for row in table["rows"]:
                 hand = count([one for one in chosen if row_of(by, resolved, one) == row["key"]], begin, end)
                 assert counted(row, hand) == hand, (by, scope, row["key"])
-
-
-def row_of(by: str, scope: str | None, one: Days) -> str:
-    match by:
-        case "procedure":
-            return one.row.procedure or "unknown"
-        case "field":
-            return FIELDS.get(one.row.procedure or "", "unknown")
-        case "channel":
-            return one.row.channel or "unknown"
-    if scope in (None, "H51"):
-        return BRANCH[one.row.agency]
-    if one.row.agency in (scope, "000.00.12.H51"):
-        return str(scope)
-    return "H51.12.01" if one.row.agency == "H51.12.01" else "unknown"
 
 
 async def test_direct_children_stand_in_the_table_even_if_empty(api: Served) -> None:

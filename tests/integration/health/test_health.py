@@ -10,8 +10,8 @@ import pytest
 
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
-from tests.conftest import Database
 from tests.support.api import Served, served
+from tests.support.servers import Database
 
 RECEIVED = {
     "specversion": "1.0",

@@ -20,9 +20,9 @@ from shared.database.engine import driver_session
 from shared.events.store.log_prefix import recorded_by
 from shared.search.store import pages as dossiers
 from tests.support.api import H51, Served, random_row
+from tests.support.database.statements import written_down
 from tests.support.events import api, event, feed
-from tests.support.listening import listening
-from tests.support.statements import written_down
+from tests.support.http.listening import listening
 
 __all__ = ["api"]  # fixtures
 

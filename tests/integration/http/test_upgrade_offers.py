@@ -16,8 +16,8 @@ import orjson
 import pytest
 
 from tests.contract.serving.connection import JAVA, Answer, Connection, connected
-from tests.integration.intake.test_process import KEY, api_process
 from tests.support.events import JSON, LINES, event, lines
+from tests.support.http.api_process import KEY, api_process
 from tests.support.sync import practice_portal
 
 TELLER = Path(__file__).parent / "java" / "Teller.java"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
@@ -14,21 +13,13 @@ import pytest
 from shared.access.store.keys import Permission
 from shared.catalogue.rules.collation import vietnamese_key
 from shared.reports.rules.form_ii06 import period_name
-from tests.integration.figures.test_summary import BRANCH, CATALOGUE, FIELDS, load
-from tests.support.api import Days, Served, count, served
+from tests.support.api import Days, Served, count
+from tests.support.figures import BRANCH, CATALOGUE, FIELDS, api, load
+
+__all__ = ["api"]  # fixtures
 
 PATH = "/v1/reports/II.06"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-@pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
-    async with served(database_url, redis_url) as api:
-        admin = await api.key()
-        assert (await admin.put("/v1/agencies", json=CATALOGUE)).status_code == 200
-        procedures = [{"code": code, "name": f"Thủ tục {code}", "field": field} for code, field in FIELDS.items()]
-        assert (await admin.put("/v1/procedures", json=procedures)).status_code == 200
-        yield api
 
 
 def columns(days: list[Days], begin: date, end: date) -> list[int]:

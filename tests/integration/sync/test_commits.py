@@ -9,7 +9,7 @@ import pytest
 
 from shared.database.engine import driver_session
 from shared.sync.store import ledger
-from tests.support.statements import written_down
+from tests.support.database.statements import written_down
 from tests.support.sync import AT, CODE, TENANT, Side, data, portal_url, side
 
 __all__ = ["portal_url", "side"]  # fixtures

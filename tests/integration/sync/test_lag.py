@@ -12,8 +12,8 @@ import pytest
 
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
-from tests.integration.sync.test_routes import get, load
 from tests.support.api import Served, served
+from tests.support.ledger import get, load
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
 AGENCIES = ["H51.12", "H51.13", "H51.13.01", None]

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 
+from shared.database.engine import driver_session
 from tests.oracle.histories import PROCEDURES
 from tests.support.api import Served, served
+from tests.support.projection import TENANT
 
 CATALOGUE: dict[str, dict[str, Any]] = {
     PROCEDURES[0]: {"field": "A", "has_fee": True, "limit": {"value": 2, "unit": "working_days"}},
@@ -37,6 +40,35 @@ def decorated(posted: dict[str, Any], random: Random) -> dict[str, Any]:
     elif kind == "rated":
         data["satisfied"] = random.random() < 0.5
     return {**posted, "data": data}
+
+
+def agency(code: str) -> dict[str, Any]:
+    return {"code": code, "name": code, "parent": None if code == "H51" else "H51"}
+
+
+async def put(admin: httpx.AsyncClient, what: str, rows: Any) -> None:
+    answer = await admin.put(f"/v1/{what}", json=rows)
+    assert answer.status_code == 200, answer.text
+
+
+async def acknowledge(api: Served, chance: Random) -> None:
+    """The portal takes some of the dossiers now."""
+    async with driver_session(api.engine) as link:
+        codes = [row[0] for row in await link.fetch("SELECT dossier_code FROM sync_ledger WHERE tenant = $1", TENANT)]
+        taken = sorted(code for code in codes if chance.random() < 0.3)
+        await link.execute(
+            "UPDATE sync_ledger SET state = 'sent', dossier_position = 1, known_there = true,"
+            " acknowledged_at = clock_timestamp() WHERE tenant = $1 AND dossier_code = ANY($2::text[])",
+            TENANT,
+            taken,
+        )
+        await link.execute(
+            "INSERT INTO sync_attempt (tenant, dossier_code, fence, step, position, operation, started_at, ended_at, outcome)"
+            " SELECT $1, code, 1, 'dossier', 1, 'create', clock_timestamp(), clock_timestamp(), 'accepted'"
+            " FROM unnest($2::text[]) AS code",
+            TENANT,
+            taken,
+        )
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from shared.events.cloudevents.decoding import ValidatedEvent, _read_by_schema, plain_event, read_event
-from tests.unit.events.test_decoding import H51, KEY, example
+from tests.support.api import H51
+from tests.support.events import CONTENT_KEY, example
 
 PERSON = {
     "kind": "citizen",
@@ -83,9 +84,9 @@ def test_an_event_is_recorded_as_it_always_was(case: str) -> None:
     event, content_hash, data = RECORDED[case]
     raw = orjson.dumps(event)
     ways: list[ValidatedEvent | None] = [
-        read_event(raw, H51, KEY),
-        _read_by_schema(raw, H51, KEY),
-        plain_event(raw, H51, KEY),
+        read_event(raw, H51, CONTENT_KEY),
+        _read_by_schema(raw, H51, CONTENT_KEY),
+        plain_event(raw, H51, CONTENT_KEY),
     ]
     for logged in ways:
         assert logged is None or (logged.event.content_hash.hex(), logged.event.data) == (content_hash, data)

@@ -17,11 +17,10 @@ from services.api.http.field_errors import faults_of
 from services.api.http.messages import Language
 from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, cloudevent_of, read_event, system_event
 from shared.events.cloudevents.fields import instant_of
-from shared.events.cloudevents.models import MODELS
-from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, Tenant
+from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName
+from tests.support.api import H51
+from tests.support.events import CONTENT_KEY, example
 
-H51 = Tenant("H51")
-KEY = b"k" * 32
 TOLD = [name for name in EventName if name is not EventName.DUE_SET]
 REQUIRED = {
     "submitted": {"procedure_code", "agency_code", "channel"},
@@ -40,19 +39,8 @@ REQUIRED = {
 }
 
 
-def example(name: str = "received", /, **changes: Any) -> dict[str, Any]:
-    event = copy.deepcopy(MODELS[EventName(name).type].model_config["json_schema_extra"]["examples"][0])  # type: ignore[index,call-overload]
-    for key, value in changes.items():
-        part = event
-        *path, last = key.split("__")
-        for step in path:
-            part = part.setdefault(step, {})
-        part[last] = value
-    return event
-
-
 def read(event: Any) -> ValidatedEvent:
-    return read_event(event if isinstance(event, bytes) else orjson.dumps(event), H51, KEY)
+    return read_event(event if isinstance(event, bytes) else orjson.dumps(event), H51, CONTENT_KEY)
 
 
 def refusal(event: Any) -> tuple[str, str]:

@@ -14,8 +14,8 @@ from shared.database.engine import driver_session
 from shared.events.store import event_log
 from shared.vocabulary.events import DossierCode
 from tests.support.api import H51, Served
+from tests.support.database.statements import Said, written_down
 from tests.support.projection import messy
-from tests.support.statements import Said, written_down
 
 BIG = {"dossier", "event_log", "sync_ledger", "sync_step", "figure_sum", "applicant"}
 MOST_ROWS = 1_500

@@ -13,10 +13,22 @@ from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from shared.database.tables import metadata
+
 _OF_A_SESSION = re.compile(
     r"^(begin|commit|rollback|set |show |savepoint|release|;|discard|listen|select pg_catalog\.version)", re.IGNORECASE
 )
 _OF_THE_DRIVER = re.compile(r"typbasetype|pg_catalog\.|current_schema|standard_conforming", re.IGNORECASE)
+TENANT_TABLES = {table.name for table in metadata.tables.values() if "tenant" in table.columns}
+OF_ALL_TENANTS = re.compile(
+    r"^(WITH RECURSIVE .* )?SELECT (DISTINCT )?(tenant|c\.tenant|l\.tenant|d\.tenant|t\.tenant)\b|^INSERT INTO tenant\b",
+    re.DOTALL,
+)
+"""How a worker finds the tenants that have work: the only questions over all of them."""
+VOLATILE = re.compile(
+    r"\b(clock_timestamp|random|gen_random_uuid|nextval|timeofday|statement_timestamp)\s*\(", re.IGNORECASE
+)
+TABLES = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO)\s+(?:ONLY\s+)?([a-z_0-9]+)", re.IGNORECASE)
 
 
 @dataclass
@@ -71,3 +83,20 @@ def written_down(*engines: AsyncEngine) -> Iterator[Said]:
         PreparedStatement.cursor = cursor  # type: ignore[method-assign]
         for engine in engines:
             event.remove(engine.sync_engine, "checkout", listen)
+
+
+def faults_of(query: str) -> list[str]:
+    """What a statement has that a sharded PostgreSQL would refuse, or do on every shard."""
+    text = " ".join(query.split())
+    named = {name.lower() for name in TABLES.findall(text)} & TENANT_TABLES
+    faults = []
+    of_one_tenant = re.search(
+        r"\btenant\s*=\s*(\$\d|ANY|[a-z]+\.tenant)|\(tenant\b[^)]*\)\s*(VALUES|SELECT)|INTO \w+ VALUES", text
+    )
+    if named and not of_one_tenant and not OF_ALL_TENANTS.match(text):
+        faults.append("no tenant")
+    if "FOR UPDATE" in text and "tenant = $" not in text:
+        faults.append("a lock without a tenant")
+    if re.search(r"\bUPDATE \w+", text) and VOLATILE.search(text):
+        faults.append("a volatile function in an update")
+    return faults
