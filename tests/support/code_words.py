@@ -37,9 +37,9 @@ def words_of_the_code(*tops: str) -> frozenset[str]:
             for token in tokenize.tokenize(source.readline):
                 if token.type == tokenize.NAME:
                     words.add(token.string)
-                elif token.type == tokenize.STRING and token.start[0] not in docstrings:
-                    words.update(re.findall(r"\w+", token.string))
-                elif tokenize.tok_name[token.type] == "FSTRING_MIDDLE":
+                elif (token.type == tokenize.STRING and token.start[0] not in docstrings) or tokenize.tok_name[
+                    token.type
+                ] == "FSTRING_MIDDLE":
                     words.update(re.findall(r"\w+", token.string))
         words.update(path.relative_to(ROOT).with_suffix("").parts)
     return frozenset(words)

@@ -77,7 +77,6 @@ class Paging(BaseModel):
 
     @property
     def order(self) -> Sort:
-        """The order that is asked for."""
         return Sort(SortKey(self.sort.removeprefix("-")), self.sort.startswith("-"))
 
 

@@ -170,7 +170,6 @@ async def histories(
 
 
 async def failing(connection: DriverConnection, tenant: Tenant) -> set[DossierCode]:
-    """The dossiers set aside."""
     rows = await connection.fetch("SELECT dossier_code FROM projection_failure WHERE tenant = $1", tenant)
     return {row[0] for row in rows}
 

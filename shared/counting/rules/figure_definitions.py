@@ -163,7 +163,6 @@ def opens_next(this: Sums, following: Sums) -> Check:
 
 
 def figures_of(sums: Sums) -> dict[Figure, int]:
-    """The figures of one scope."""
     received_new = sums.received_online + sums.received_direct + sums.received_postal
     return {
         Figure.RECEIVED: received_new + sums.carried_over,

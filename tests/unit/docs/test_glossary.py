@@ -16,14 +16,13 @@ FIELD, CODE = TEXT.split("\n## ")[1:]
 
 MEMBERS_EXPLAINED = {"EventName", "Status", "AnomalyCode", "Figure", "Channel"}
 
-ORDINARY = frozenset(
-    """
-    after again before busy change check choice class code coming compare computed conflict counts date day difference
-    elsewhere empty end entry error fact facts forbidden found go group health hours in input invalid key kind later limit
-    limits many motcua name new no not of on origin over overloaded part policy raised range reason request requested rule
-    scored set setting share state time too twice unexpected unit units unknown wait waiting year yet
-    """.split()
-)
+WORDS_OF_ANY_BOOK = """
+after again before busy change check choice class code coming compare computed conflict counts date day difference
+elsewhere empty end entry error fact facts forbidden found go group health hours in input invalid key kind later limit
+limits many motcua name new no not of on origin over overloaded part policy raised range reason request requested rule
+scored set setting share state time too twice unexpected unit units unknown wait waiting year yet
+"""
+ORDINARY = frozenset(WORDS_OF_ANY_BOOK.split())
 """English words without a second meaning here, and the product's name."""
 
 

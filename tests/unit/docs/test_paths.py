@@ -26,8 +26,8 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 BACKTICKS = re.compile(r"`+([^`\n]+)`+")
 DECISION = re.compile(r"\bdecisions? (\d{1,2})\b")
 
-PATTERNS_OF_NAMES = {"noun_verbed"}
-"""Not names themselves."""
+NOT_OURS = {"noun_verbed", "Location"}
+"""A pattern of names, and a header of HTTP."""
 
 
 @cache
@@ -85,16 +85,31 @@ def test_what_a_docstring_names_exists() -> None:
     assert missing == []
 
 
+CODE_NAME = re.compile(r"_?[a-z]+(?:_[a-z0-9]+)+|_?[A-Za-z]\w*(?:\.\w+)+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)*")
+"""``snake_case``, ``dotted.names`` and ``CamelCase``."""
+
+
 def test_code_names_in_docstrings_of_the_product_are_names_of_the_code() -> None:
-    """A name that was changed and stayed in a docstring: ``snake_case`` and ``CamelCase`` words in backticks."""
-    is_name = re.compile(r"_?[a-z]+(?:_[a-z0-9]+)+|(?:[A-Z][a-z0-9]+){2,}")
+    """A name that was changed and stayed in a docstring."""
     unknown = [
         f"{path.relative_to(ROOT)}:{line}: {quoted}"
         for path in MODULES
         if path.is_relative_to(ROOT / "shared") or path.is_relative_to(ROOT / "services")
         for line, text in docstrings_of(path)
         for quoted in BACKTICKS.findall(text)
-        if is_name.fullmatch(quoted) and quoted not in words_of_the_code(*CODE) | PATTERNS_OF_NAMES
+        if CODE_NAME.fullmatch(quoted) and not set(quoted.split(".")) <= words_of_the_code(*CODE) | NOT_OURS
+    ]
+    assert unknown == []
+
+
+def test_code_names_in_the_docs_are_names_of_the_code() -> None:
+    """The same in decisions, map, glossary and CONTRIBUTING."""
+    unknown = [
+        f"{document.relative_to(ROOT)}: {quoted}"
+        for document in DOCUMENTS
+        if document.parent.name == "decisions" or document.name in {"CONTRIBUTING.md", "glossary.md", "map.md"}
+        for quoted in BACKTICKS.findall(document.read_text(encoding="utf-8"))
+        if CODE_NAME.fullmatch(quoted) and not set(quoted.split(".")) <= words_of_the_code(*CODE) | NOT_OURS
     ]
     assert unknown == []
 
