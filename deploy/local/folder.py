@@ -70,7 +70,6 @@ class DataFolder:
         return self.path / "migration.json"
 
     def log(self, name: str) -> Path:
-        """The log of one program."""
         return self.logs / f"{name}.log"
 
     def prepare(self) -> None:

@@ -123,7 +123,6 @@ def postgres_program(server: Postgres) -> Program:
 
 
 def valkey_program(server: Valkey) -> Program:
-    """The embedded Valkey."""
     return Program(
         "valkey",
         server.start,

@@ -26,7 +26,6 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
     command = commands.add_parser("import", help="send a file of events (one CloudEvent a line, .gz too) to the API")
     command.add_argument("file", type=Path, help="the file; - reads standard input")
     add_api_options(command, scope="events:write")

@@ -17,7 +17,6 @@ _LOOK_EVERY_SECONDS: Final = 0.5
 
 
 def register(commands: Any) -> None:
-    """Add the commands."""
     rebuild = commands.add_parser("rebuild", help="recompute every dossier and figure from the log; correct what differs")
     add_api_options(rebuild, scope="admin, of the whole province")
     rebuild.set_defaults(run=partial(_follow, path="/v1/stats/rebuild"))

@@ -18,7 +18,6 @@ _ONLY_ONE: Final = "province or ministry; may be left out where there is only on
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
     group = commands.add_parser("keys", help="make, list and revoke keys")
     actions = group.add_subparsers(metavar="ACTION", required=True)
     create = actions.add_parser("create", help="make a key and print it alone: it is shown only now")

@@ -13,7 +13,6 @@ _CONFIGURATION = Path(__file__).resolve().parents[2] / "alembic.ini"
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema; safe to repeat")
     migrate.set_defaults(run=_migrate)
 

@@ -23,7 +23,6 @@ _NARROWEST_SHEET: Final = 120
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
     command = commands.add_parser("report", help="print the figures of a period, a row for each unit under an agency")
     command.add_argument("period", help="2018, 2018-H1, 2018-Q3, 2018-05, 2018-W07, ND09:2018-6M …")
     command.add_argument("--agency", help="the agency whose units to show (the key's root when absent)")

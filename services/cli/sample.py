@@ -21,7 +21,6 @@ NARROWEST_SHEET = 130
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
     command = commands.add_parser(
         "sample", help="load a published unit table as events, and compare what is counted with what was printed"
     )

@@ -8,7 +8,6 @@ from shared.access.store import tenants
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
     group = commands.add_parser("tenants", help="create and list provinces and ministries")
     actions = group.add_subparsers(metavar="ACTION", required=True)
     create = actions.add_parser("create", help="create a tenant; safe to repeat")

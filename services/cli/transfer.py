@@ -7,7 +7,6 @@ from services.cli.api import add_api_options, api_client, refusal
 
 
 def register(commands: Any) -> None:
-    """Add the command."""
     command = commands.add_parser("transfer", help="pass the open dossiers of an abolished agency to its successor")
     command.add_argument("agency", help="the abolished agency, such as H51.30")
     command.add_argument("--to", help="its successor; needed where it has several")

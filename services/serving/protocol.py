@@ -87,7 +87,6 @@ class ServerProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(self.limits.seconds, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
         super().connection_lost(exc)
         self._place = _ENDED
         self._unset_keepalive_if_required()

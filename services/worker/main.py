@@ -1,4 +1,4 @@
-"""The worker process: its pumps, what rings them, and its end. The composition root: only here values are wired."""
+"""The worker process: its loops, what rings them, and its end. The composition root: only here values are wired."""
 
 import asyncio
 import gc
@@ -61,7 +61,7 @@ class Worked(Protocol):
 
 
 class Worker:
-    """The pumps of one process."""
+    """The loops of one process."""
 
     def __init__(self, engine: AsyncEngine, settings: Settings, faults: FailPoints, passed: Passed | None = None) -> None:
         self.metrics = WorkerMetrics(new_registry())

@@ -155,7 +155,6 @@ class AlarmItem(BaseModel):
 
     @classmethod
     def values(cls, alarm: Alarm) -> dict[str, Any]:
-        """The fields of an alarm."""
         return {
             "id": alarm.alarm_id,
             "audit": alarm.audit_id,

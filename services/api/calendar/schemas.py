@@ -52,7 +52,6 @@ class OfficeHoursItem(BaseModel):
 
     @classmethod
     def of(cls, agency: str, hours: OfficeHours) -> "OfficeHoursItem":
-        """The item that shows the hours of an agency."""
         return cls.model_construct(agency=agency, hours=str(hours), weekdays=sorted(hours.weekdays))
 
 

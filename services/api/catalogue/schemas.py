@@ -57,7 +57,6 @@ class AgencyItem(_Item):
     )
 
     def to_domain(self) -> AgencyVersion:
-        """The item as the domain knows it."""
         return AgencyVersion(
             code=AgencyCode(self.code),
             name=self.name,
@@ -71,7 +70,6 @@ class AgencyItem(_Item):
 
     @classmethod
     def of(cls, version: AgencyVersion) -> "AgencyItem":
-        """The item that shows an agency."""
         return cls.model_construct(
             code=version.code,
             name=version.name,
@@ -148,7 +146,6 @@ class ProcedureItem(_Item):
 
     @classmethod
     def of(cls, procedure: Procedure) -> "ProcedureItem":
-        """The item that shows a procedure."""
         limit = None
         if procedure.limit_value is not None:
             limit = Limit.model_validate({"value": procedure.limit_value, "unit": procedure.limit_unit})

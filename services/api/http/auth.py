@@ -57,7 +57,6 @@ def demand_of(dependant: Dependant) -> Demand | None:
 
 
 def bearer_token(scope: AsgiScope) -> str | None:
-    """The bearer token of a request; None: it has none."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             if value.startswith(_BEARER):

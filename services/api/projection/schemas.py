@@ -31,7 +31,6 @@ class FailureItem(BaseModel):
 
     @classmethod
     def of(cls, one: FailedDossier) -> "FailureItem":
-        """The item that shows it."""
         return cls(
             dossier=one.dossier_code,
             position=one.position,

@@ -30,7 +30,6 @@ class DroppingProtocol(ServerProtocol):
     """Our HTTP protocol, whose requests carry their transport."""
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
         super().on_message_begin()
         self.scope["extensions"] = {_EXTENSION: {"transport": self.transport}}
 

@@ -49,12 +49,10 @@ class Sessions:
         return username
 
     def end(self, session: object) -> None:
-        """Forget one session."""
         if isinstance(session, str):
             self._held.pop(session, None)
 
     def clear(self) -> None:
-        """Forget all sessions."""
         self._held.clear()
 
     def _password_of(self, username: str) -> str | None:

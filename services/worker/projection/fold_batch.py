@@ -24,7 +24,7 @@ _VOIDED: Final = EventName.VOIDED.value
 
 @dataclass(slots=True)
 class FoldedBatch:
-    """What some dossiers are after their events: rows to store, wants of the portal, voids that wait, dossiers set aside."""
+    """What some dossiers are after their events: rows to store, requests to sync, waiting voids, failed dossiers."""
 
     rows: list[DossierRow] = field(default_factory=list)
     wants: list[SyncRequest] = field(default_factory=list)
@@ -86,7 +86,7 @@ def fold_histories(
 
 
 def failure_of_dossier(code: DossierCode, position: int, error: BaseException) -> Failure:
-    """The dossier set aside; the reason names the exception."""
+    """The failed dossier; the reason names the exception."""
     reason = f"{type(error).__name__}: {error}".replace("\0", "")
     return Failure(code, position, reason[:_REASON_LENGTH])
 

@@ -226,7 +226,7 @@ class Projector:
         self._faults.passed("before-commit")
 
     async def _storable(self, connection: DriverConnection, tenant: Tenant, folded: FoldedBatch) -> FoldedBatch:
-        """The same, with every dossier whose row cannot be stored set aside: found by halves, each tried and taken back."""
+        """The same, but a dossier whose row cannot be stored has failed: found by halves, each tried and taken back."""
         unstorable = [
             failure_of_dossier(row.code, row.position, error)
             for row, error in await self._unstorable(connection, tenant, folded.rows)

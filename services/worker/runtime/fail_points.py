@@ -84,7 +84,6 @@ class FailPoints:
         raise Injected(point)
 
     def poisons(self, dossier_code: str) -> bool:
-        """Whether a dossier is poisoned."""
         return self.poison is not None and self.poison.fullmatch(dossier_code) is not None
 
     def folded(self, dossier_code: str) -> None:

@@ -1,4 +1,4 @@
-"""The jobs pump: claims queued jobs and runs the handler of their kind, keeping the lease meanwhile.
+"""The jobs of a tenant: claims queued jobs and runs the handler of their kind, keeping the lease meanwhile.
 
 A handler must be safe to start again from nothing: a worker may die at any moment, and another one then begins anew.
 """

@@ -1,7 +1,7 @@
-"""A pump does what there is to do for every tenant, when it is rung and, without any ring, by a sweep of its own.
+"""A loop does what there is to do for every tenant, when it is rung and, without any ring, by a sweep of its own.
 
-A ring is a hint and may be lost; what is to be done stands in PostgreSQL and the sweep finds it. A pump outlives every
-error of its work: it logs, waits and goes on. Each tenant has a lane of its own, so a slow one does not hold others up.
+A ring is a hint and may be lost; what is to be done stands in PostgreSQL and the sweep finds it. A loop outlives every
+error of its work: it logs, waits and goes on. Each tenant has a task of its own, so a slow one does not hold others up.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ Find = Callable[[], Awaitable[Iterable[Tenant]]]
 """Names every tenant for which there is something to do, from PostgreSQL."""
 
 Failed = Callable[[str], None]
-"""Is told the name of the pump after each error of its work."""
+"""Gets the name of the loop after each error of its work."""
 
 Work = Callable[[Tenant], Awaitable[bool]]
 """Does a bounded part of what there is to do for a tenant; answers whether there may be more."""

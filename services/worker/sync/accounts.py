@@ -84,7 +84,6 @@ class Accounts:
         return cls(common, own)
 
     def for_tenant(self, tenant: Tenant) -> Account:
-        """The tenant's account."""
         return self.own.get(tenant, self.common)
 
 

@@ -55,7 +55,6 @@ class DatabaseClock:
         self._ahead = now - datetime.fromtimestamp(time.monotonic(), UTC)
 
     def now(self) -> datetime:
-        """The database's clock."""
         return datetime.fromtimestamp(time.monotonic(), UTC) + self._ahead
 
 

@@ -4,8 +4,8 @@ The pipeline reads top to bottom and decides nothing: what is sent is decided in
 `shared.sync.rules.retry`. No transaction is open while a call is under way, and each outcome is recorded before the next
 call.
 
-The disk is waited for once before each call and once at the end, not at each statement: what is written lazily in between
-goes there with the next commit that waits. The claims are there before the first call.
+The disk is waited for once before each call and once at the end, not at each statement: what is written without flush in
+between goes there with the next commit that waits. The claims are there before the first call.
 """
 
 import asyncio
@@ -203,7 +203,7 @@ class Delivery:
     async def _send_dossiers(
         self, call: list[OutboundDossier], admission: Admission
     ) -> tuple[list[OutboundDossier], list[OutboundDossier]]:
-        """One ``DongBoHoSoMC``; answers the letters that need another one, and those that are through."""
+        """One ``DongBoHoSoMC``; answers the dossiers that need another one, and those that are through."""
         started_at = self._clock.now()
         outcome = await self._client.put_dossiers([prepared.body for prepared in call], updating=call[0].updating)
         for prepared in call:

@@ -51,7 +51,6 @@ class OutboundDossier:
 
     @property
     def code(self) -> str:
-        """The dossier's code."""
         return self.claim.dossier_code
 
     @property
@@ -136,7 +135,7 @@ def unreadable(error: Exception) -> Unsendable:
 
 
 def next_dossier_call(waiting: list[OutboundDossier]) -> list[OutboundDossier]:
-    """Take the next call's letters off ``waiting``: those that go the same way and may share a call with the first."""
+    """Take the next call's dossiers off ``waiting``: those that go the same way and may share a call with the first."""
     first = waiting[0]
     return _take(
         waiting, [prepared for prepared in waiting if _alike(prepared, first) and prepared.updating is first.updating]

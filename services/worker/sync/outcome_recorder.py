@@ -56,7 +56,7 @@ class OutcomeRecorder:
         self._letters: dict[str, OutboundDossier] = {}
 
     def is_open(self, prepared: OutboundDossier) -> bool:
-        """Whether the letter still has something to send, under our lease."""
+        """Whether the dossier still has something to send, under our lease."""
         return prepared.code in self.open and prepared.code not in self._finished
 
     # Leases
@@ -75,7 +75,7 @@ class OutcomeRecorder:
                 await self._lost({claim.dossier_code})
 
     async def still_held(self, call: list[OutboundDossier]) -> list[OutboundDossier]:
-        """Write down, lazily, that these versions go on the wire; the letters whose lease still holds, only they may go."""
+        """Note, without flush, that these versions go on the wire; answer those whose lease holds: only they may go."""
         call = [prepared for prepared in call if prepared.code in self.open]
         if not call:
             return []
@@ -143,7 +143,7 @@ class OutcomeRecorder:
         )
 
     def failed(self, prepared: OutboundDossier, kind: ErrorClass, detail: str, *, counted: bool = True) -> None:
-        """The letter's delivery ends with a failure: again later, or parked."""
+        """The dossier's delivery ends with a failure: again later, or parked."""
         claim, now = prepared.claim, self._clock.now()
         if counted:
             decision = after_failure(kind, claim.attempts, now, random.random(), time_scale=self._time_scale)  # noqa: S311
@@ -196,7 +196,7 @@ class OutcomeRecorder:
         await self.flush()
 
     async def record_accepted(self, outgoing: Sequence[OutboundDossier]) -> list[OutboundDossier]:
-        """The portal acknowledged these dossiers; the letters that are still ours, for their steps."""
+        """The portal acknowledged these dossiers; answer those that are still ours, for their steps."""
         accepted = [
             DossierAccepted(prepared.claim.dossier_code, prepared.claim.fence, prepared.version, prepared.body_hash)
             for prepared in outgoing

@@ -65,7 +65,6 @@ class Tidy:
         self._kept = kept
 
     async def tenants(self) -> list[Tenant]:
-        """Every tenant."""
         async with driver_session(self._engine) as connection:
             return [Tenant(row["tenant"]) for row in await connection.fetch("SELECT tenant FROM tenant ORDER BY tenant")]
 

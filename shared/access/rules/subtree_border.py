@@ -1,4 +1,4 @@
-"""Whether a change of the agencies stays within one subtree (DECISIONS, section 25).
+"""Whether a change of the agencies stays within one subtree (decision 25).
 
 It does if on every date nothing enters the subtree, nothing leaves it, and whatever lies outside keeps its place. Then every
 other key outside sees what it saw, and one of this subtree sees nothing that is not newly made below its root.

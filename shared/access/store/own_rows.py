@@ -1,4 +1,4 @@
-"""What a key with an agency subtree may tell of agencies and their office hours: rows of its own subtree (DECISIONS, 25).
+"""What a key with an agency subtree may tell of agencies and their office hours: rows of its own subtree (decision 25).
 
 Judged in the transaction that writes, after the tenant's other writers: by the catalogue and the tree of that moment. The
 words of a refusal do not depend on whether a code outside the subtree exists.

@@ -42,6 +42,5 @@ async def content_key(connection: DriverConnection, tenant: Tenant) -> bytes:
 
 
 async def names(connection: DriverConnection) -> dict[Tenant, str]:
-    """Every tenant with its name."""
     rows = await connection.fetch("SELECT tenant, name FROM tenant ORDER BY tenant")
     return {Tenant(row["tenant"]): row["name"] for row in rows}

@@ -30,7 +30,6 @@ class Access:
 
     @property
     def tenant(self) -> Tenant:
-        """The tenant that all of it belongs to."""
         return self.catalogue.tenant
 
     @property

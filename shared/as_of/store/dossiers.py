@@ -225,7 +225,6 @@ def _take(past: PointInTime, codes: Sequence[DossierCode], found: Mapping[Dossie
 
 
 def add_counts(cells: Cells, dossier: DossierThen) -> None:
-    """Add what a dossier counts for."""
     row = dossier.row
     head = (row.agency or "", row.procedure or "", row.channel or "")
     for day, measure, count in signed_counts(dossier.contributed):

@@ -65,7 +65,6 @@ class Part:
 
     @classmethod
     def of_json(cls, parts: dict[str, Any]) -> "Part":
-        """What `as_json` gave."""
         bucket = parts.get("bucket")
         return cls(
             tuple(parts.get("agencies", ())),

@@ -176,7 +176,6 @@ async def plan(connection: DriverConnection, tenant: Tenant, audit: Audit) -> No
 
 
 async def find(connection: DriverConnection, tenant: Tenant, audit_id: str) -> Audit | None:
-    """The audit with this id."""
     row = await connection.fetchrow(f"SELECT {_READ} FROM audit WHERE tenant = $1 AND audit_id = $2", tenant, audit_id)
     return None if row is None else _audit_of(row)
 
@@ -294,7 +293,6 @@ async def acknowledge(
 
 
 async def alarm(connection: DriverConnection, tenant: Tenant, alarm_id: str) -> Alarm | None:
-    """The alarm with this id."""
     row = await connection.fetchrow(
         f"SELECT {_ALARM} FROM audit_alarm WHERE tenant = $1 AND alarm_id = $2", tenant, alarm_id
     )

@@ -20,7 +20,6 @@ class Durations:
 
 
 def microseconds(duration: timedelta) -> int:
-    """A duration as whole microseconds."""
     return duration // timedelta(microseconds=1)
 
 

@@ -86,5 +86,4 @@ def _terms(row: asyncpg.Record) -> ProcedureTerms:
 
 
 def hours_of(row: asyncpg.Record) -> OfficeHours:
-    """The office hours of a row of ``office_hours``."""
     return OfficeHours.read(row["spans"], frozenset(row["weekdays"]))

@@ -67,7 +67,6 @@ class AgencyTree:
         return self._catalogue.resolve(code)
 
     def is_known(self, code: str) -> bool:
-        """Whether ``code`` names an agency of this tree."""
         resolved = self.resolve(code)
         return resolved == self.root or resolved in self._versions
 

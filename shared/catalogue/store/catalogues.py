@@ -67,7 +67,6 @@ class Catalogue:
         self.seen_among = lru_cache(maxsize=_SUBTREES_KEPT)(self._seen_among)
 
     def tree_on(self, on: date) -> AgencyTree:
-        """The agency tree of a date."""
         return self.agencies.tree_on(on)
 
     def procedures_of(self, field: str) -> list[ProcedureCode]:

@@ -40,7 +40,6 @@ def is_rollup_sql(slot: str, *cuts: Rollup) -> str:
 
 
 def is_day_sql(slot: str) -> str:
-    """SQL: whether a slot is a day."""
     return f"({slot} % 100 <> 0)"
 
 

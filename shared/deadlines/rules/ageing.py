@@ -47,7 +47,6 @@ class DueRange:
     before: datetime | None
 
     def holds(self, due_at: datetime) -> bool:
-        """Whether ``due_at`` lies in it."""
         return (self.since is None or self.since <= due_at) and (self.before is None or due_at < self.before)
 
 

@@ -78,7 +78,6 @@ class DueSet:
 
     @property
     def name(self) -> EventName:
-        """What it is."""
         return EventName.DUE_SET
 
     @property
@@ -105,7 +104,6 @@ class Withdrawal:
 
     @property
     def name(self) -> EventName:
-        """What it is."""
         return EventName.VOIDED
 
     @property

@@ -38,5 +38,4 @@ class Anomaly:
 
     @classmethod
     def of(cls, code: AnomalyCode, event: Event) -> "Anomaly":
-        """The anomaly ``code`` of ``event``."""
         return cls(code, event.source, event.id, event.position)

@@ -111,7 +111,6 @@ class ProgressStep:
 
     @property
     def name(self) -> EventName:
-        """What happened."""
         return self.event.name
 
     @property

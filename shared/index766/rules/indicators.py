@@ -298,7 +298,6 @@ def sync_denominator(own: int, national: int | None, last_year: int, period: Per
 
 
 def year_before(period: Period) -> Period:
-    """Last year."""
     year = max(period.from_on.year - 1, MINYEAR)
     return Period(date(year, 1, 1), date(year, 12, 31))
 

@@ -126,7 +126,6 @@ async def create_once(
 
 
 async def find(connection: DriverConnection, tenant: Tenant, job_id: str) -> Job | None:
-    """The job with this id."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM job WHERE tenant = $1 AND job_id = $2", tenant, job_id)
     return None if row is None else _job_of(row)
 

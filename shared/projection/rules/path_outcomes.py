@@ -1,6 +1,6 @@
 """What the steps of a dossier alone tell about it, where nothing in them is out of the ordinary.
 
-A *path* is the steps of a dossier in the order of the fold, a letter each. Most dossiers take one of some hundred paths, and
+A *path* is the steps of a dossier in the order of the fold, a symbol each. Most dossiers take one of some hundred paths, and
 for those the status and the end follow from the path; the rest of the row are instants and values that any reader of the
 events can pick out (`shared.projection.store.sql_rows` does, in SQL). What a path comes to is not written down a second
 time: a made-up history with these steps is folded, once, and read.
@@ -22,7 +22,7 @@ LONGEST_PATH: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class PathOutcome:
-    """What a plain path comes to: the status, and what ended the dossier (None: it is open)."""
+    """What a regular path comes to: the status, and what ended the dossier (None: it is open)."""
 
     status: Status
     end_kind: EndKind | None
@@ -30,7 +30,7 @@ class PathOutcome:
 
 _PAID_FAILED: Final = "failed"
 _PAID: Final = {PAID_SUCCEEDED: "e", _PAID_FAILED: "f"}
-"""Letters of ``paid`` by its outcome: only one that succeeded bears a status."""
+"""Symbols of ``paid`` by its outcome: only one that succeeded bears a status."""
 
 STEP_SYMBOLS: Final[Mapping[EventName, str]] = {
     EventName.SUBMITTED: "a",
@@ -49,20 +49,20 @@ STEP_SYMBOLS: Final[Mapping[EventName, str]] = {
     EventName.PROCESSED: "q",
     EventName.RETURNED: "r",
 }
-"""The letter of each step that may be plain, but for ``paid``; the alphabet orders them as the fold does."""
+"""The symbol of each step that may be regular, but for ``paid``; the alphabet orders them as the fold does."""
 
 PAID_STEP_SYMBOLS: Final[Mapping[str, str]] = _PAID
 
 OTHER: Final = "z"
-"""The letter of whatever is never plain: rejections, voids, what cannot be read."""
+"""The symbol of whatever is never regular: rejections, voids, what cannot be read."""
 
 ENDS: Final = tuple(STEP_SYMBOLS[name] for name in (EventName.WITHDRAWN, EventName.STOPPED, EventName.PROCESSED))
-"""The letters of the steps that end a plain dossier; it takes one of them at most."""
+"""The symbols of the steps that end a regular dossier; it takes one of them at most."""
 
 SETTINGS: Final = tuple(
     STEP_SYMBOLS[name] for name in (EventName.RECEIVED, EventName.DUE_SET, EventName.SUPPLEMENTED, EventName.EXTENDED)
 )
-"""The letters of the steps that may set a date."""
+"""The symbols of the steps that may set a date."""
 
 # Any number of these may come: from all but due_set nothing is read but that they came; whoever reads the dates of several
 # due_sets must see to it that no two are of one instant.
@@ -95,7 +95,7 @@ _TOLD: Final[Mapping[str, Mapping[str, Any]]] = {
 def path_outcome(path: str) -> PathOutcome | None:
     """What dossiers with this path come to, whatever their dates; None: the dates, or more than the steps, decide.
 
-    A plain dossier was received once; all of its dates were set from then until its end; it waited once at most for the
+    A regular dossier was received once; all of its dates were set from then until its end; it waited once at most for the
     applicant, after its reception; it ended once and nothing reopened it; no step is an anomaly.
     """
     received, requested = STEP_SYMBOLS[EventName.RECEIVED], STEP_SYMBOLS[EventName.SUPPLEMENT_REQUESTED]

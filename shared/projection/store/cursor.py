@@ -1,4 +1,4 @@
-"""How far the projection of the log has come: cursor, dossiers set aside, voids that wait, lag.
+"""How far the projection of the log has come: cursor, dossiers that failed, voids that wait, lag.
 
 The projection ``dossiers`` keeps dossier rows, figure sums and the portal ledger; all of them and the cursor move in one
 transaction under the lock of the cursor's row. Every other register has a cursor of its own. The state at cursor position p
@@ -113,7 +113,7 @@ async def position(connection: DriverConnection, tenant: Tenant, projection: str
 
 
 async def failures(connection: DriverConnection, tenant: Tenant, limit: int = 1000) -> list[Failure]:
-    """The dossiers set aside, by code."""
+    """The failed dossiers, by code."""
     return [
         Failure(one.dossier_code, one.position, one.reason) for one in await failed_dossiers(connection, tenant, None, limit)
     ]
@@ -137,7 +137,7 @@ class FailedDossier:
 async def failed_dossiers(
     connection: DriverConnection, tenant: Tenant, after: str | None, limit: int
 ) -> list[FailedDossier]:
-    """The dossiers set aside after the code ``after`` (None: from the first), by code."""
+    """The failed dossiers after the code ``after`` (None: from the first), by code."""
     rows = await connection.fetch(
         """
         SELECT dossier_code, position, reason, attempts, failed_at, next_try_at FROM projection_failure
@@ -252,7 +252,7 @@ async def record_failures(connection: DriverConnection, tenant: Tenant, failed: 
 
 
 async def due_again(connection: DriverConnection, tenant: Tenant, limit: int) -> list[DossierCode]:
-    """Dossiers set aside whose next try has come."""
+    """Failed dossiers whose next try has come."""
     rows = await connection.fetch(
         """
         SELECT dossier_code FROM projection_failure
@@ -265,7 +265,7 @@ async def due_again(connection: DriverConnection, tenant: Tenant, limit: int) ->
 
 
 async def retry(connection: DriverConnection, tenant: Tenant, now: datetime, codes: Collection[str] | None = None) -> int:
-    """Have dossiers set aside tried again at ``now`` (None: all of them); answer how many.
+    """Have failed dossiers tried again at ``now`` (None: all of them); answer how many.
 
     Ring ``Topic.EVENTS`` after the commit.
     """

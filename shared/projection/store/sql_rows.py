@@ -1,8 +1,8 @@
-"""The rows of dossiers with a plain history, made by PostgreSQL from their events: the same as by the fold, without a fold.
+"""The rows of dossiers with a regular history, made by PostgreSQL from their events: the same as by the fold.
 
 Most dossiers are received, worked on, perhaps postponed, and ended, each step as section 4 of the rules expects it. What
 their steps come to is known by path (`shared.projection.rules.path_outcomes`, which folds each path once); instants, dates
-and marks are picked out here, for any number of dossiers in one statement. Whatever is not plain - an anomaly, a second
+and marks are picked out here, for any number of dossiers in one statement. Whatever is not regular - an anomaly, a second
 request for supplements, a void, a date that came after lateness, a value that is not as it should be - is none of this
 module's business: the fold decides. Property tests hold the two equal.
 """
@@ -29,9 +29,9 @@ from shared.projection.store.dossier_rows import DossierRow, given_column_sql
 from shared.vocabulary.events import SYSTEM_SOURCE, Channel, DossierCode, EventName, Tenant
 
 MOST_PATH_OUTCOMES: Final = 2_000
-"""So many plain paths are known at most; further ones are left to the fold."""
+"""So many regular paths are known at most; further ones are left to the fold."""
 MOST_OTHERS: Final = 10_000
-"""So many paths are remembered as not plain."""
+"""So many paths are remembered as not regular."""
 
 
 def _symbol_sql(name: EventName) -> str:
@@ -171,7 +171,7 @@ def _microseconds(instant: str) -> str:
     return f"(extract(epoch FROM {instant}) * 1000000)::bigint"
 
 
-# where a dossier is not plain its dates may be in any order: no range is made of them
+# where a dossier is not regular its dates may be in any order: no range is made of them
 _ROW: Final[Mapping[str, str]] = {
     "code": "code",
     "position": "position",
@@ -209,7 +209,7 @@ assert tuple(_ROW) == DossierRow._fields
 
 
 def regular_rows_sql(known: str, known_paths: str) -> str:
-    """SQL: for each dossier of ``known`` (as `histories_sql` selects) whether it is plain, and then its row as it is stored.
+    """SQL: for each dossier of ``known`` (as `histories_sql` selects) whether it is regular, and then its row as stored.
 
     ``known_paths``: regular paths, with ``path``, ``status`` and ``end_kind``. Beside ``is_plain`` and the row's columns
     (without a meaning where it is not) there are ``path``, ``events``, and ``recorded_at`` of the last event.
@@ -251,7 +251,7 @@ FROM (
 
 
 def given_path_outcomes_sql(first: int) -> str:
-    """SQL: the plain paths that a statement is given, in its arguments from ``$first`` on (`Courses.arguments`)."""
+    """SQL: the regular paths that a statement is given, in its arguments from ``$first`` on (`PathOutcomes.arguments`)."""
     return (
         f"SELECT * FROM unnest(${first}::text[], ${first + 1}::smallint[], ${first + 2}::text[])"
         " AS course(path, status, end_kind)"
@@ -260,7 +260,7 @@ def given_path_outcomes_sql(first: int) -> str:
 
 @dataclass(slots=True)
 class PathOutcomes:
-    """The plain paths that this process has met. What is new is learnt for the next statement."""
+    """The regular paths that this process has met. What is new is learnt for the next statement."""
 
     _regular: dict[str, PathOutcome] = field(default_factory=dict)
     _others: set[str] = field(default_factory=set)
@@ -277,7 +277,7 @@ class PathOutcomes:
         )
 
     def learn(self, paths: Iterable[str]) -> bool:
-        """Take in paths of dossiers; answer whether one of them is plain and was not known."""
+        """Take in paths of dossiers; answer whether one of them is regular and was not known."""
         known = len(self._regular)
         for path in paths:
             if len(path) > LONGEST_PATH or path in self._others or path in self._regular:
@@ -308,7 +308,7 @@ FROM ({regular_rows_sql("known", "course")}) AS row_of
 
 @dataclass(frozen=True, slots=True)
 class RegularRows:
-    """The plain ones of some dossiers, with the instant at which the last event of each was recorded; and the others."""
+    """The regular ones of some dossiers, with the instant at which the last event of each was recorded; and the others."""
 
     rows: list[tuple[DossierRow, "datetime"]]
     others: list[DossierCode]
@@ -317,7 +317,7 @@ class RegularRows:
 async def read(
     connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], up_to: int, known_paths: PathOutcomes
 ) -> RegularRows:
-    """What dossiers with a plain history are after their events up to position ``up_to``; the others are left to the fold.
+    """What dossiers with a regular history are after their events up to position ``up_to``; the others are left to the fold.
 
     Raises:
         asyncpg.DataError: the events of one hold a value that PostgreSQL cannot read: all must be left to the fold.

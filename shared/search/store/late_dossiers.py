@@ -43,7 +43,6 @@ class LateDossier:
 
     @property
     def code(self) -> DossierCode:
-        """Its code."""
         return self.dossier.code
 
 

@@ -1,11 +1,11 @@
 """The ledger of the national portal, one row per dossier: what it should hold, was sent, acknowledged (raw asyncpg).
 
 A dossier is *claimed* (a lease and a higher fence, one short statement), sent with no transaction open, and its outcome
-*recorded* under that fence. Whoever lost the lease can record nothing. Instants come in as parameters, from the database's
-clock. Every batch is sorted by dossier code, so that two of them never deadlock.
+*recorded* under that fence. A worker that lost the lease can record nothing. Instants come in as parameters, from the
+database's clock. Every batch is sorted by dossier code, so that two of them never deadlock.
 
-What must be on disk before a call goes (the fence, what is sent) is written *lazily*: its commit does not wait for the disk,
-the last one before the call does, and takes all before it along, because PostgreSQL's own log has one order.
+What must be on disk before a call goes (the fence, what is sent) is written *without flush*: its commit does not wait for
+the disk, the last one before the call does, and takes all before it along, because PostgreSQL's own log has one order.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

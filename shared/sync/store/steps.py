@@ -1,4 +1,4 @@
-"""Progress steps that were sent, as they were sent (raw asyncpg). Their acknowledgement is in `ledger_records`."""
+"""Progress steps that were sent, as they were sent (raw asyncpg). Their acknowledgement is in `outcome_records`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

@@ -61,7 +61,6 @@ LIMITS: Final[Mapping[tuple[str, str], Limit]] = {
 
 
 def limit_of(method: str, path: str) -> Limit:
-    """The limit of an operation."""
     return LIMITS.get((method, path), USUAL)
 
 
