@@ -1,4 +1,4 @@
-"""A route never imports a route, a use case nothing of the framework; nothing hides the driver's connection from itself behind `TYPE_CHECKING`."""
+"""A route never imports a route, a use case nothing of the framework; one module alone types the driver's connection."""
 
 import ast
 from collections.abc import Iterator
