@@ -22,7 +22,7 @@ from services.api.deadlines.schemas import (
 )
 from services.api.dossiers.routes import DossierReader, Paging, access_of, listed
 from services.api.dossiers.schemas import DossierList
-from services.api.figures.routes import StatsCaller
+from services.api.figures.parameters import StatsCaller
 from services.api.http import cursors
 from services.api.http.context import Context, RequestContext
 from services.api.http.keyring import Caller

@@ -1,40 +1,20 @@
 """Figures beside those of another period, and averages over units."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from services.api.figures.comparison_schemas import AveragesAnswer, ComparisonAnswer, averages_answer, comparison_answer
-from services.api.figures.routes import Ask, By, Filters, StatsCaller, answered
+from services.api.figures.parameters import By, Filters, StatsCaller
+from services.api.figures.use_cases import answered, ask_by
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from shared.database.engine import DriverConnection
 from shared.figures.rules.comparison import Compare, as_far, compared_period
-from shared.figures.store import tables
-from shared.figures.store.tables import FigureScope, Table
-from shared.vocabulary.periods import TimeGrain, read_period
+from shared.vocabulary.periods import read_period
 
 router = APIRouter(tags=["figures"])
-
-_ASKS: Final[dict[str | None, Ask]] = {
-    None: tables.summary,
-    "agency": tables.by_agency,
-    "procedure": tables.by_procedure,
-    "field": tables.by_field,
-    "channel": tables.by_channel,
-}
-
-
-def _ask_by(by: str | None) -> Ask:
-    if by in _ASKS:
-        return _ASKS[by]
-
-    async def cut_by_time(connection: DriverConnection, scope: FigureScope) -> Table:
-        return await tables.by_time(connection, scope, TimeGrain(str(by)))
-
-    return cut_by_time
 
 
 class ComparisonQuestion(Filters):
@@ -85,7 +65,7 @@ async def comparison(
 ) -> Response:
     """Answer the figures of both periods."""
     nominal = read_period(asked.period, asked.from_, asked.to)
-    ask = _ask_by(asked.by)
+    ask = ask_by(asked.by)
     scope, table = await answered(context, caller, asked, ask)
     other = as_far(compared_period(nominal, asked.compare), nominal, scope.period)
     filters = asked.model_copy(
@@ -106,5 +86,5 @@ thousand. An average that does not say which of the two it is means nothing.""",
 )
 async def averages(context: RequestContext, caller: StatsCaller, asked: Annotated[AveragesQuestion, Query()]) -> Response:
     """Answer both averages."""
-    scope, table = await answered(context, caller, asked, _ASKS[asked.by])
+    scope, table = await answered(context, caller, asked, ask_by(asked.by))
     return _json(averages_answer(asked.by, scope, table))

@@ -12,8 +12,10 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from services.api.dossiers.routes import access_of
-from services.api.figures.routes import Filters, StatsCaller, answered, scope_of
+from services.api.figures.parameters import Filters, StatsCaller
 from services.api.figures.schemas import summary_answer
+from services.api.figures.use_cases import answered, ask_by
+from services.api.figures.views import Now
 from services.api.http.auth import Caller
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
@@ -22,7 +24,6 @@ from services.api.sync.routes import limits_of
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage
-from shared.figures.store import tables
 from shared.projection.store.progress import Progress
 from shared.sync.rules.alarm_rules import alarms
 from shared.sync.rules.circuit import CircuitState
@@ -75,7 +76,7 @@ async def stream(context: RequestContext, caller: StatsCaller, asked: Annotated[
     if (asked.period, asked.from_, asked.to) == (None, None, None):
         access = await access_of(context, caller)
         asked = asked.model_copy(update={"period": str(access.today.year)})
-    await scope_of(context, caller, asked)  # what cannot be asked is refused before the stream begins
+    await Now(context, caller, asked).scope()  # what cannot be asked is refused before the stream begins
     return _Stream(context, caller, asked)
 
 
@@ -162,7 +163,7 @@ async def _figures(context: Context, caller: Caller, asked: Filters, position: i
     access = await access_of(context, caller)
 
     async def make() -> tuple[bytes, bytes]:
-        scope, table = await answered(context, caller, asked, tables.summary)
+        scope, table = await answered(context, caller, asked, ask_by(None))
         answer = summary_answer(scope, table)
         changing = _text({name: part for name, part in answer.items() if name != "as_of"})
         return changing, _event("figures", answer, answer["as_of"]["position"])

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.figures.routes import wait_until_counted
+from services.api.figures.use_cases import wait_until_counted
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers

@@ -103,7 +103,7 @@ async def filled(servers: Servers, _admin: asyncpg.Connection) -> AsyncIterator[
 def line(filled: tuple[str, str]) -> Iterator[None]:
     LINE.app = create_app(settings(*filled))
     with pytest.MonkeyPatch.context() as patch:  # nothing moves on here: what waits would wait in vain
-        patch.setattr("services.api.figures.routes.WAIT_SECONDS", 0.05)
+        patch.setattr("services.api.figures.use_cases.WAIT_SECONDS", 0.05)
         patch.setattr("services.api.stream.routes.LONGEST_SECONDS", 0)
         patch.setattr(feed, "page_after", hasty(feed.page_after))
         with asgi.get_client(LINE):

@@ -283,7 +283,7 @@ async def test_the_stamp_tells_what_is_counted(api: Served) -> None:
 
 
 async def test_waiting_for_a_position_is_bounded(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.api.figures.routes.WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("services.api.figures.use_cases.WAIT_SECONDS", 0.1)
     client = await api.key(Permission.STATS_READ)
     response = await client.get("/v1/stats/summary", params={"period": "2025", "min_position": 5})
     assert response.status_code == 503
