@@ -166,7 +166,7 @@ class Looking:
 
     @property
     def synced(self) -> tuple[str, tuple[datetime, ...]]:
-        """Whether the portal holds a dossier, or held it then: a condition on the ledger ``l``, with ``{}`` for its values."""
+        """Whether the portal holds a dossier, or held it then: a condition on the ledger ``l``, ``{}`` for each value."""
         if self.scope.past is None:
             return SYNCED, ()
         at = self.scope.past.prefix.as_of
