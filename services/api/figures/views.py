@@ -5,8 +5,8 @@ What is asked sees a scope, an instant and what was known by it; only here stand
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import Enum, auto
 from typing import Protocol, TypeVar
 
@@ -27,6 +27,7 @@ from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store.drill_down import as_then
 from shared.figures.store.tables import FigureScope
 from shared.search.store.filters import Selection
+from shared.vocabulary.events import AgencyCode
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.periods import read_period
 
@@ -116,19 +117,10 @@ class Now:
 
     async def scope(self) -> FigureScope:
         """What the caller asks about, as far as the key sees it."""
-        asked, context = self._asked, self._context
+        context = self._context
         catalogue = await context.catalogues.of(self._caller.tenant)
         access = Access.of(catalogue, self._caller.agency, context.catalogues.today())
-        period = read_period(asked.period, asked.from_, asked.to).until(access.today)
-        return FigureScope(
-            access=access,
-            period=period,
-            tree_on=asked.tree_on or period.to_on,
-            agency=access.scope(asked.agency),
-            field=asked.field,
-            procedure=asked.procedure,
-            channel=asked.channel,
-        )
+        return _scope(self._asked, access, access.today, access.scope)
 
     async def _seen(self) -> _SeenNow:
         return _SeenNow(self._context, self._caller, await self.scope())
@@ -168,17 +160,20 @@ class Now:
 
 def past_scope_of(view: past_views.View, asked: Filters) -> FigureScope:
     """What the caller asks about, as of an earlier instant."""
-    period = read_period(asked.period, asked.from_, asked.to).until(view.on)
+    scope = _scope(asked, view.then, view.on, view.scope)
+    return replace(scope, past=view.past, visible=view.visible)
+
+
+def _scope(asked: Filters, access: Access, today: date, agency_of: Callable[[str | None], AgencyCode | None]) -> FigureScope:
+    period = read_period(asked.period, asked.from_, asked.to).until(today)
     return FigureScope(
-        access=view.then,
+        access=access,
         period=period,
         tree_on=asked.tree_on or period.to_on,
-        agency=view.scope(asked.agency),
+        agency=agency_of(asked.agency),
         field=asked.field,
         procedure=asked.procedure,
         channel=asked.channel,
-        past=view.past,
-        visible=view.visible,
     )
 
 
