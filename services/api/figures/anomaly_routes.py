@@ -4,20 +4,19 @@ from collections import Counter
 from datetime import date, datetime
 from typing import Annotated, Any, Final, TypeVar
 
+import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.anomaly_schemas import AnomalyAnswer, anomaly_links
-from services.api.figures.routes import By, Filters
+from services.api.figures.parameters import LIST_ANSWERS, PLAIN, By, Filters, ListQuestion
 from services.api.figures.schemas import head_answer
-from services.api.figures.scopes import LIST_ANSWERS, PLAIN, ListQuestion, asked_of, listed_of
-from services.api.http.answers import json_answer
+from services.api.figures.use_cases import listed_of, view_when_counted
+from services.api.figures.views import Seen
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from shared.as_of.store.rows import fold_those_with_events_elsewhere
-from shared.calendar.rules.almanac import Almanac
 from shared.counting.rules.figure_definitions import AnyFigure, Figure
 from shared.counting.rules.period_sums import percent
 from shared.database.engine import DriverConnection
@@ -33,6 +32,10 @@ router = APIRouter(tags=["figures"])
 _FIRST_DAY: Final = date(1900, 1, 1)
 
 Question = TypeVar("Question", bound=Filters)
+
+
+def _json(answer: Any) -> Response:
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 class RowQuestion(ListQuestion):
@@ -61,7 +64,7 @@ async def row_dossiers(
 ) -> Response:
     """List the dossiers of one figure of one row."""
 
-    def choose(scope: FigureScope, now: datetime, _: Almanac) -> Selection:
+    def choose(scope: FigureScope, now: datetime) -> Selection:
         return drill_down.of_row(drill_down.selection_of(scope, now, asked.figure), scope, by, asked.row)
 
     return await listed_of(request, context, caller, asked, choose)
@@ -103,15 +106,15 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
     """Count the anomalies."""
     filters, everything = _whole(asked)
 
-    async def answer(connection: DriverConnection, scope: FigureScope, now: datetime) -> dict[str, Any]:
-        if scope.past is not None:
-            await fold_those_with_events_elsewhere(connection, scope.past)
-        selection = drill_down.selection_of(scope, now, None if everything else Figure.RECEIVED)
-        selection = await drill_down.as_then(connection, scope, selection)
+    async def answer(connection: DriverConnection, seen: Seen) -> dict[str, Any]:
+        scope = seen.scope
+        selection = drill_down.selection_of(scope, seen.instant, None if everything else Figure.RECEIVED)
+        selection = await seen.as_it_stood(selection, by_others=True)
         counted = await drill_down.anomaly_counts(connection, selection)
         return _anomalies(scope, counted, everything=everything)
 
-    return json_answer(await asked_of(context, caller, filters, answer))
+    view = await view_when_counted(context, caller, filters)
+    return _json(await view.read(answer))
 
 
 def _anomalies(scope: FigureScope, counted: dict[str | None, AnomalyCounts], *, everything: bool) -> dict[str, Any]:
@@ -160,7 +163,7 @@ async def anomaly_dossiers(
     """List the dossiers with one kind of anomaly."""
     filters, everything = _whole(asked)
 
-    def choose(scope: FigureScope, now: datetime, _: Almanac) -> Selection:
+    def choose(scope: FigureScope, now: datetime) -> Selection:
         selection = drill_down.selection_of(scope, now, None if everything else Figure.RECEIVED)
         if asked.row is not None:
             selection = drill_down.of_row(selection, scope, "agency", asked.row)

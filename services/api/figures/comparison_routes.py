@@ -1,41 +1,21 @@
 """Figures beside those of another period, and averages over units."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from services.api.figures.comparison_schemas import AveragesAnswer, ComparisonAnswer, averages_answer, comparison_answer
-from services.api.figures.routes import Ask, By, Filters, answered
-from services.api.http.answers import json_answer
+from services.api.figures.parameters import By, Filters
+from services.api.figures.use_cases import answered, ask_by
 from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from shared.database.engine import DriverConnection
 from shared.figures.rules.comparison import Compare, as_far, compared_period
-from shared.figures.store import tables
-from shared.figures.store.tables import FigureScope, Table
-from shared.vocabulary.periods import TimeGrain, read_period
+from shared.vocabulary.periods import read_period
 
 router = APIRouter(tags=["figures"])
-
-_ASKS: Final[dict[str | None, Ask]] = {
-    None: tables.summary,
-    "agency": tables.by_agency,
-    "procedure": tables.by_procedure,
-    "field": tables.by_field,
-    "channel": tables.by_channel,
-}
-
-
-def _ask_by(by: str | None) -> Ask:
-    if by in _ASKS:
-        return _ASKS[by]
-
-    async def cut_by_time(connection: DriverConnection, scope: FigureScope) -> Table:
-        return await tables.by_time(connection, scope, TimeGrain(str(by)))
-
-    return cut_by_time
 
 
 class ComparisonQuestion(Filters):
@@ -67,6 +47,10 @@ class AveragesQuestion(Filters):
     ] = "agency"
 
 
+def _json(answer: Any) -> Response:
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS), media_type="application/json")
+
+
 @router.get(
     "/v1/stats/comparison",
     summary="Figures beside another period's",
@@ -82,16 +66,14 @@ async def comparison(
 ) -> Response:
     """Answer the figures of both periods."""
     nominal = read_period(asked.period, asked.from_, asked.to)
-    ask = _ask_by(asked.by)
+    ask = ask_by(asked.by)
     scope, table = await answered(context, caller, asked, ask)
     other = as_far(compared_period(nominal, asked.compare), nominal, scope.period)
     filters = asked.model_copy(
         update={"period": None, "from_": other.from_on, "to": other.to_on, "tree_on": scope.tree_on, "min_position": None}
     )
     other_scope, compared = await answered(context, caller, filters, ask)
-    return json_answer(
-        comparison_answer(asked.compare, asked.by, (scope, table), (other_scope, other, compared)), any_keys=True
-    )
+    return _json(comparison_answer(asked.compare, asked.by, (scope, table), (other_scope, other, compared)))
 
 
 @router.get(
@@ -105,5 +87,5 @@ thousand. An average that does not say which of the two it is means nothing.""",
 )
 async def averages(context: RequestContext, caller: StatsCaller, asked: Annotated[AveragesQuestion, Query()]) -> Response:
     """Answer both averages."""
-    scope, table = await answered(context, caller, asked, _ASKS[asked.by])
-    return json_answer(averages_answer(asked.by, scope, table), any_keys=True)
+    scope, table = await answered(context, caller, asked, ask_by(asked.by))
+    return _json(averages_answer(asked.by, scope, table))

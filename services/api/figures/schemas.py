@@ -17,7 +17,7 @@ _HEAD_EXAMPLE: Final[dict[str, Any]] = {
     "period": {"from": "2018-01-01", "to": "2018-12-31"},
     "scope": {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2018-12-31"},
 }
-_SUMS_EXAMPLE: Final = Sums.of(
+SUMS_EXAMPLE: Final = Sums.of(
     received_online=40,
     received_direct=60,
     received_postal=10,
@@ -213,7 +213,7 @@ def rates_answer(sums: Sums) -> dict[str, Any]:
     return _rates_of(*sums.counts)
 
 
-_FIGURES_EXAMPLE: Final = nested(_SUMS_EXAMPLE)
+_FIGURES_EXAMPLE: Final = nested(SUMS_EXAMPLE)
 
 
 class SummaryOut(FiguresOut):

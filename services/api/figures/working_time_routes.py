@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.anomaly_schemas import WorkingTimeAnswer, working_time_links
-from services.api.figures.routes import Filters, past_scope_of
+from services.api.figures.parameters import LIST_ANSWERS, PLAIN, Filters, ListQuestion
 from services.api.figures.schemas import head_answer
-from services.api.figures.scopes import LIST_ANSWERS, PLAIN, ListQuestion, listed_of, present_scope
-from services.api.http.answers import json_answer
-from services.api.http.as_of import View
+from services.api.figures.use_cases import listed_by_calendar, view_when_counted
+from services.api.figures.views import Seen
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -43,6 +43,10 @@ router = APIRouter(tags=["figures"])
 TimesBy = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 
 MEASURE: Final = "received_to_ended_less_waits/1"
+
+
+def _json(answer: Any) -> Response:
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 class WorkingTimeQuestion(Filters):
@@ -94,7 +98,7 @@ async def working_time_dossiers(
             selection = drill_down.of_row(selection, scope, asked.by or "agency", asked.row)
         return drill_down.timed(selection, almanac.calendar(None).confirmed_years, asked.unconfirmed)
 
-    return await listed_of(request, context, caller, asked, choose)
+    return await listed_by_calendar(request, context, caller, asked, choose)
 
 
 class _Times:
@@ -132,27 +136,17 @@ async def working_time(
     context: RequestContext, caller: StatsCaller, asked: Annotated[WorkingTimeQuestion, Query()]
 ) -> Response:
     """Answer how long resolved dossiers took."""
-    if asked.as_of is None:
-        scope = await present_scope(context, caller, asked)
-        selection = drill_down.selection_of(scope, context.catalogues.now(), Figure.RESOLVED)
-        heavy = context.heavy
-        async with heavy.session(caller) as connection:
-            gathered = _Gathered(asked.by, scope, await read_almanac(connection, caller.tenant))
-            await gathered.take_all(connection, selection, heavy.pace)
-    else:
 
-        async def then(connection: DriverConnection, view: View) -> _Gathered:
-            scope = past_scope_of(view, asked)
-            chosen = drill_down.selection_of(scope, view.prefix.as_of, Figure.RESOLVED)
-            chosen = await drill_down.as_then(connection, scope, chosen)
-            almanac = await read_almanac(connection, caller.tenant, view.prefix.as_of)
-            gathered = _Gathered(asked.by, scope, almanac)
-            await gathered.take_all(connection, chosen, context.heavy.pace)
-            return gathered
+    async def gather(connection: DriverConnection, seen: Seen) -> _Gathered:
+        chosen = await seen.as_it_stood(drill_down.selection_of(seen.scope, seen.instant, Figure.RESOLVED))
+        gathered = _Gathered(asked.by, seen.scope, await read_almanac(connection, caller.tenant, seen.known_by))
+        await gathered.take_all(connection, chosen, context.heavy.pace)
+        return gathered
 
-        gathered = await context.as_of_views.read(caller, asked.as_of, then)
+    view = await view_when_counted(context, caller, asked)
+    gathered = await view.read(gather)
     # sorting a year's dossiers takes longer than other requests may wait
-    return json_answer(await asyncio.to_thread(gathered.answer))
+    return _json(await asyncio.to_thread(gathered.answer))
 
 
 _AT_ONCE: Final = 25

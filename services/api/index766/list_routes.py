@@ -1,29 +1,23 @@
 """The dossiers and procedures behind the national index."""
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.lists import listed
-from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.schemas import DossierList
-from services.api.figures.routes import Filters, past_scope_of
-from services.api.figures.scopes import LIST_ANSWERS, ListQuestion, asked_of, present_scope
-from services.api.http.answers import json_answer
-from services.api.http.as_of import View
+from services.api.figures.parameters import LIST_ANSWERS, Filters, ListQuestion
+from services.api.figures.use_cases import view_when_counted
+from services.api.figures.views import Seen
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.index766.schemas import IndexProcedures, procedures_answer
-from shared.database.engine import DriverConnection, driver_session
+from shared.database.engine import DriverConnection
 from shared.index766.store import lists
 from shared.index766.store.lists import Part, PartOf
 from shared.search.store.filters import Selection
-
-if TYPE_CHECKING:
-    from shared.figures.store.tables import FigureScope
 
 router = APIRouter(tags=["figures"])
 
@@ -71,16 +65,13 @@ async def index_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[IndexListQuestion, Query()]
 ) -> Response:
     """List the dossiers of one part of an indicator."""
-    if asked.as_of is not None:
 
-        async def then(connection: DriverConnection, view: View) -> Selection:
-            return await lists.selection(connection, past_scope_of(view, asked), view.prefix.as_of, asked.asked)
+    async def select(seen: Seen) -> Selection:
+        async with seen.session() as connection:
+            return await lists.selection(connection, seen.scope, seen.instant, asked.asked)
 
-        return await listed_then(request, context, caller, select=then, as_of=asked.as_of, asked=asked)
-    scope = await present_scope(context, caller, asked)
-    async with driver_session(context.engine) as connection:
-        chosen = await lists.selection(connection, scope, context.catalogues.now(), asked.asked)
-    return await listed(request, context, caller, chosen, asked)
+    view = await view_when_counted(context, caller, asked)
+    return await view.listed(request, asked, select)
 
 
 @router.get(
@@ -97,7 +88,8 @@ async def index_procedures(
     """List the procedures of one part of an indicator."""
     part = PartOf(asked.indicator, Part(asked.part))
 
-    async def answer(connection: DriverConnection, scope: "FigureScope", now: "datetime") -> dict[str, Any]:
-        return procedures_answer(scope, part, await lists.procedures(connection, scope, now, part))
+    async def answer(connection: DriverConnection, seen: Seen) -> dict[str, Any]:
+        return procedures_answer(seen.scope, part, await lists.procedures(connection, seen.scope, seen.instant, part))
 
-    return json_answer(await asked_of(context, caller, asked, answer))
+    view = await view_when_counted(context, caller, asked)
+    return Response(orjson.dumps(await view.read(answer)), media_type="application/json")

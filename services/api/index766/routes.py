@@ -1,15 +1,16 @@
 """The national index set: Decision 766/QĐ-TTg, and the figures that dossiers do not feed."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field, TypeAdapter
 
 from services.api.catalogue.bodies import body_described, read_array, validated
 from services.api.catalogue.schemas import Change
-from services.api.figures.routes import FilterParameters, Filters, past_scope_of, scope_of
-from services.api.http.answers import json_answer
-from services.api.http.as_of import View
+from services.api.figures.parameters import FilterParameters
+from services.api.figures.use_cases import view_when_counted
+from services.api.figures.views import Place, Seen
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
@@ -17,7 +18,6 @@ from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
 from services.api.http.problems import InvalidFields
 from services.api.index766.schemas import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
-from services.api.projection.use_cases import wait_until_counted
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store.tables import FigureScope
@@ -25,7 +25,6 @@ from shared.index766.rules.indicators import online_points
 from shared.index766.store import counts, given_figures
 from shared.index766.store.counts import Reading
 from shared.vocabulary.errors import FieldError, Forbidden
-from shared.vocabulary.local_time import local_date
 from shared.vocabulary.periods import read_period
 
 router = APIRouter(tags=["figures"])
@@ -38,22 +37,8 @@ _INPUTS_DESCRIBED: Final = TypeAdapter(Annotated[list[InputItem], Field(max_leng
 Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
 
 
-async def _read(context: Context, caller: Caller, asked: Filters) -> tuple[FigureScope, Reading]:
-    """One question, from one snapshot."""
-    covered = read_period(asked.period, asked.from_, asked.to)
-    if asked.as_of is not None:
-
-        async def then(connection: DriverConnection, view: View) -> tuple[FigureScope, Reading]:
-            scope = past_scope_of(view, asked)
-            return scope, await counts.read(connection, scope, covered)
-
-        return await context.as_of_views.read(caller, asked.as_of, then)
-    scope = await scope_of(context, caller, asked)
-    async with (
-        context.heavy.session(caller) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        return scope, await counts.read(connection, scope, covered)
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 @router.get(
@@ -71,16 +56,16 @@ instant, these are the events, catalogues, given figures and acknowledgements of
 )
 async def read_index(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
     """Answer the set; again where an agency is new to us, or it has just become another day."""
-    if asked.min_position:
-        await wait_until_counted(context, caller, asked.min_position)
-    scope, reading = await _read(context, caller, asked)
-    limited = caller.agency is not None or asked.agency is not None
-    agency_is_new = limited and reading.stamp.seen_agencies != len(scope.access.catalogue.seen)
-    is_outdated = agency_is_new or local_date(reading.stamp.answered_at) != scope.access.today
-    if asked.as_of is None and is_outdated:
-        context.catalogues.forget(caller.tenant)
-        scope, reading = await _read(context, caller, asked)
-    return json_answer(index_answer(scope, reading, online_points(context.settings.index_online_points)))
+    covered = read_period(asked.period, asked.from_, asked.to)
+    view = await view_when_counted(context, caller, asked)
+
+    async def answer(connection: DriverConnection, seen: Seen) -> tuple[FigureScope, Reading]:
+        return seen.scope, await counts.read(connection, seen.scope, covered)
+
+    scope, reading = await view.read(answer, Place.HEAVY_SNAPSHOT)
+    if view.is_outdated(scope, reading.stamp):
+        scope, reading = await view.read(answer, Place.HEAVY_SNAPSHOT)
+    return _json(index_answer(scope, reading, online_points(context.settings.index_online_points)))
 
 
 @router.get(
@@ -101,11 +86,11 @@ async def read_inputs(
 ) -> Response:
     """List what was given."""
     access = await _access(context, caller)
-    known_by = None if as_of is None else read_known_at(as_of)
+    known_by = read_known_at(as_of)
     async with driver_session(context.engine) as connection:
         read = given_figures.read_versions if history else given_figures.read_given
         given = await read(connection, caller.tenant, known_by)
-    return json_answer(inputs_answer(one for one in given if access.sees(one.agency)))
+    return _json(inputs_answer(one for one in given if access.sees(one.agency)))
 
 
 @router.put(

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.figures.schemas import (
+    SUMS_EXAMPLE,
     AsOfOut,
     CheckOut,
     PeriodOut,
@@ -117,16 +118,26 @@ class LineOut(BaseModel):
     rates: RatesOut = Field(description="Apart from the form: the four rates, each by its name.")
 
 
-_LINE_EXAMPLE: Final[dict[str, Any]] = {
-    "columns": {"3": 112, "4": 40, "5": 70, "6": 2, "7": 99, "8": 50, "9": 36, "10": 13, "11": 13, "12": 13, "13": 0},
-    "beside": {"direct": 60, "postal": 10, "withdrawn": 1, "stopped": 0, "paused": 2},
-    "rates": {
-        "resolved_on_time": {"value": "86.87", "numerator": 86, "denominator": 99, "formula": "resolved_on_time/1"},
-        "index_on_time": {"value": "88.39", "numerator": 99, "denominator": 112, "formula": "index_on_time/1"},
-        "on_time_of_received": {"value": "76.79", "numerator": 86, "denominator": 112, "formula": "on_time_of_received/1"},
-        "open_within": {"value": "100.00", "numerator": 13, "denominator": 13, "formula": "open_within/1"},
-    },
-}
+_FORM_ANSWER: Final[dict[str, Any]] = {"code": CODE, "name": FORM, "basis": f"{BASIS} {BASIS_DATE}", "title": TITLE}
+_COLUMNS_ANSWER: Final = [
+    {"number": c.number, "heading": c.path, "figures": [str(one) for one in c.figures]} for c in COLUMNS
+]
+_BESIDE_ANSWER: Final = {name: str(figure) for name, (figure, _) in BESIDE.items()}
+_NUMBERS: Final = tuple(str(column.number) for column in COLUMNS)
+
+
+def _line_answer(line: Line) -> dict[str, Any]:
+    return {
+        "number": line.number,
+        "key": line.key,
+        "name": line.name,
+        "columns": dict(zip(_NUMBERS, line.columns, strict=True)),
+        "beside": dict(zip(BESIDE, line.beside, strict=True)),
+        "rates": rates_answer(line.sums),
+    }
+
+
+_EXAMPLE: Final = _line_answer(Line.of(1, "Hộ tịch", "Hộ tịch", SUMS_EXAMPLE))
 
 
 class FormII06Out(BaseModel):
@@ -136,7 +147,7 @@ class FormII06Out(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "form": {"code": CODE, "name": FORM, "basis": f"{BASIS} {BASIS_DATE}", "title": TITLE},
+                    "form": _FORM_ANSWER,
                     "by": "field",
                     "period": {"from": "2018-07-01", "to": "2018-09-30"},
                     "scope": {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2018-09-30"},
@@ -146,8 +157,8 @@ class FormII06Out(BaseModel):
                     "unit": UNIT,
                     "columns": [{"number": 3, "heading": f"{COLUMNS[0].group}: Tổng số", "figures": ["received.total"]}],
                     "beside": {"direct": "received.new.direct"},
-                    "rows": [{"number": 1, "key": "Hộ tịch", "name": "Hộ tịch", **_LINE_EXAMPLE}],
-                    "total": {"number": None, "key": None, "name": TOTAL, **_LINE_EXAMPLE},
+                    "rows": [_EXAMPLE],
+                    "total": {**_EXAMPLE, "number": None, "key": None, "name": TOTAL},
                     "checks": [{"identity": "3=4+5+6", "holds": True}],
                     "as_of": {"position": 412, "recorded_at": "2018-09-30T09:00:00Z", "lag_seconds": 0.0},
                     "dossiers": "/v1/stats/summary/dossiers?from=2018-07-01&to=2018-09-30&figure={figure}",
@@ -175,25 +186,6 @@ class FormII06Out(BaseModel):
     row_dossiers: str = Field(
         description="Template of the list behind a figure of a row: `{row}` is its key, percent-encoded."
     )
-
-
-_FORM_ANSWER: Final = {"code": CODE, "name": FORM, "basis": f"{BASIS} {BASIS_DATE}", "title": TITLE}
-_COLUMNS_ANSWER: Final = [
-    {"number": c.number, "heading": c.path, "figures": [str(one) for one in c.figures]} for c in COLUMNS
-]
-_BESIDE_ANSWER: Final = {name: str(figure) for name, (figure, _) in BESIDE.items()}
-_NUMBERS: Final = tuple(str(column.number) for column in COLUMNS)
-
-
-def _line_answer(line: Line) -> dict[str, Any]:
-    return {
-        "number": line.number,
-        "key": line.key,
-        "name": line.name,
-        "columns": dict(zip(_NUMBERS, line.columns, strict=True)),
-        "beside": dict(zip(BESIDE, line.beside, strict=True)),
-        "rates": rates_answer(line.sums),
-    }
 
 
 def form_answer(form: FormII06) -> dict[str, Any]:

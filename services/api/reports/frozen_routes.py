@@ -10,9 +10,9 @@ from pydantic import Field
 from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.parameters import Paging
 from services.api.dossiers.schemas import DossierList
-from services.api.figures.routes import Filters, past_scope_of
+from services.api.figures.parameters import LIST_ANSWERS, Filters
 from services.api.figures.schemas import summary_answer, table_answer
-from services.api.figures.scopes import LIST_ANSWERS
+from services.api.figures.views import past_scope_of
 from services.api.http import cursors
 from services.api.http.answers import as_json, json_answer
 from services.api.http.as_of import View, with_seen

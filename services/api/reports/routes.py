@@ -4,27 +4,22 @@ import asyncio
 from enum import StrEnum
 from typing import Annotated, Final
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from services.api.figures.routes import Ask, Filters, answered
-from services.api.http.answers import json_answer
+from services.api.figures.parameters import Filters
+from services.api.figures.use_cases import answered, ask_by
 from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.reports import form_ii06_files
 from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
-from shared.figures.store import tables
 from shared.reports.rules.form_ii06 import FormBy, period_name
 
 router = APIRouter(tags=["figures"])
 
-_ASKS: Final[dict[FormBy, Ask]] = {
-    "agency": tables.by_agency,
-    "field": tables.by_field,
-    "procedure": tables.by_procedure,
-}
 _SPREADSHEET: Final = form_ii06_files.XLSX_TYPE
 
 
@@ -95,7 +90,7 @@ async def form_ii06(
     request: Request, context: RequestContext, caller: StatsCaller, asked: Annotated[ReportQuestion, Query()]
 ) -> Response:
     """Answer the form filled in."""
-    scope, table = await answered(context, caller, asked, _ASKS[asked.by])
+    scope, table = await answered(context, caller, asked, ask_by(asked.by))
     form = FormII06(asked.by, scope, table, period_name(asked.period), asked.receiving_unit)
     match _format(request, asked.format):
         case ReportFormat.XLSX:
@@ -110,7 +105,8 @@ async def form_ii06(
                 headers=_attached(form, ReportFormat.CSV),
             )
         case _:
-            return json_answer(form_answer(form))
+            answer = orjson.dumps(form_answer(form), option=orjson.OPT_UTC_Z)
+            return Response(answer, media_type="application/json")
 
 
 def _attached(form: FormII06, format_: ReportFormat) -> dict[str, str]:

@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from services.api.figures.routes import Filters, answered, scope_of
+from services.api.figures.parameters import Filters
 from services.api.figures.schemas import summary_answer
-from services.api.http.answers import as_json
+from services.api.figures.use_cases import answered, ask_by
+from services.api.figures.views import Now
 from services.api.http.auth import Caller
 from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
@@ -23,7 +25,6 @@ from services.api.sync.use_cases import limits_of
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage
-from shared.figures.store import tables
 from shared.projection.store.progress import Progress
 from shared.sync.rules.alarm_rules import alarms
 from shared.sync.rules.circuit import CircuitState
@@ -76,7 +77,7 @@ async def stream(context: RequestContext, caller: StatsCaller, asked: Annotated[
     if (asked.period, asked.from_, asked.to) == (None, None, None):
         access = await access_of(context, caller)
         asked = asked.model_copy(update={"period": str(access.today.year)})
-    await scope_of(context, caller, asked)  # what cannot be asked is refused before the stream begins
+    await Now(context, caller, asked).scope()  # what cannot be asked is refused before the stream begins
     return _Stream(context, caller, asked)
 
 
@@ -163,7 +164,7 @@ async def _figures(context: Context, caller: Caller, asked: Filters, position: i
     access = await access_of(context, caller)
 
     async def make() -> tuple[bytes, bytes]:
-        scope, table = await answered(context, caller, asked, tables.summary)
+        scope, table = await answered(context, caller, asked, ask_by(None))
         answer = summary_answer(scope, table)
         changing = _text({name: part for name, part in answer.items() if name != "as_of"})
         return changing, _event("figures", answer, answer["as_of"]["position"])
@@ -211,4 +212,4 @@ def _event(name: str, data: dict[str, Any], position: int | None = None) -> byte
 
 
 def _text(data: dict[str, Any]) -> bytes:
-    return as_json(data, any_keys=True)
+    return orjson.dumps(data, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)

@@ -59,7 +59,7 @@ async def recorded_by(connection: DriverConnection, tenant: Tenant, as_of: datet
     """
     standing = await connection.fetchrow(_STANDING, tenant, as_of)
     assert standing is not None
-    instant: datetime = standing["now"] if as_of is None else as_of
+    instant: datetime = as_of or standing["now"]
     if instant > standing["now"]:
         raise InvalidInput.of("/as_of", "in_future", f"an instant that has passed: it is {standing['now'].isoformat()}")
     if not standing["is_closed"]:

@@ -164,6 +164,14 @@ class Looking:
         """The instant that is asked about; None: now."""
         return None if self.scope.past is None else self.scope.past.prefix.as_of
 
+    @property
+    def synced(self) -> tuple[str, tuple[datetime, ...]]:
+        """Whether the portal holds a dossier, or held it then: a condition on the ledger ``l``, ``{}`` for each value."""
+        if self.scope.past is None:
+            return SYNCED, ()
+        at = self.scope.past.prefix.as_of
+        return SYNCED_THEN.replace("{0}", "{}"), (at, at)  # named twice in the condition
+
     async def fetch(
         self, connection: DriverConnection, statement: str, *values: object, end: str = ""
     ) -> "list[asyncpg.Record]":

@@ -18,8 +18,6 @@ from shared.figures.store.tables import FigureScope
 from shared.index766.store.counts import (
     COUNTED,
     DISLIKED,
-    SYNCED,
-    SYNCED_THEN,
     Looking,
     begin_looking,
     beyond_term,
@@ -206,10 +204,8 @@ def _population(looking: Looking, *, in_hand: bool) -> tuple[str, Collection[Any
 
 def _synced(looking: Looking) -> tuple[str, Collection[Any]]:
     ledger = "EXISTS (SELECT FROM sync_ledger l WHERE l.tenant = dossier.tenant AND l.dossier_code = dossier.code AND "
-    if looking.as_of is None:
-        return f"{ledger}{SYNCED})", ()
-    # named twice in the condition
-    return ledger + SYNCED_THEN.replace("{0}", "{}") + ")", (looking.as_of, looking.as_of)
+    synced, values = looking.synced
+    return f"{ledger}{synced})", values
 
 
 def _timed(looking: Looking, now: datetime, asked: PartOf) -> Selection:
