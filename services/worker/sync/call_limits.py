@@ -100,6 +100,20 @@ class CallLimiter:
         at = rules.slack_at(self._last.circuit, now)
         return math.inf if at is None else (at - now).total_seconds()
 
+    def is_slow(self) -> bool:
+        """Whether, by the circuit as last read, calls are so few that a claim should be for one of them."""
+        return rules.is_slow(self._circuit, self._clock.now(), self._pace)
+
+    def has_spare_call(self) -> bool:
+        """Whether a scheduled call has been due for a whole interval, and nobody took it."""
+        now = self._clock.now()
+        since = rules.slack_at(self._circuit, now)
+        return since is not None and now - since >= rules.interval_at(self._circuit, now, self._pace)
+
+    @property
+    def _circuit(self) -> Circuit:
+        return Circuit() if self._last is None else self._last.circuit
+
     async def acquire(
         self, lane: Lane, connection: DriverConnection | None = None, *, probing: bool = True, without_flush: bool = False
     ) -> Admission | None:

@@ -1,24 +1,24 @@
-"""The senders to the national portal: woken by the bell, found by a sweep, a lane for live work and one for the backlog.
+"""The senders to the national portal: a `TenantLoop` for live work and one for the backlog, found by one sweep.
 
 Each sender waits until a call may start, claims what is due then, delivers it, and looks again. Several at once, so that a
 slow call holds up only the dossiers in it; several workers at once, because claims, circuit, pace and session are shared
-through PostgreSQL.
+through PostgreSQL. While calls are few, one sender claims what one call takes: what is most urgent when the next call may
+go then goes with it, and waits in no claim.
 """
 
 import asyncio
 import math
-import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.worker.runtime.metrics import WorkerMetrics
-from services.worker.runtime.tenant_loop import pause_seconds
+from services.worker.runtime.tenant_loop import TenantLoop
 from services.worker.sync.accounts import Accounts
 from services.worker.sync.call_limits import PATIENCE_SECONDS, CallLimiter, DatabaseClock, SharedSessions
 from services.worker.sync.delivery import Delivery, DeliveryCount
@@ -33,8 +33,8 @@ from shared.observability import failure_of, get_logger
 from shared.settings import Settings
 from shared.sync.portal import wire
 from shared.sync.portal.client import Deadlines, PortalClient
-from shared.sync.rules.circuit import Lane, RateLimit
-from shared.sync.rules.retry import SUSPECT_TRIES, ErrorClass
+from shared.sync.rules.circuit import SLOW_INTERVAL, Lane, RateLimit
+from shared.sync.rules.retry import SUSPECT_TRIES, WHOLE_CALL, ErrorClass
 from shared.sync.store import ledger
 from shared.sync.store.ledger import Claim
 from shared.vocabulary.events import Tenant
@@ -58,9 +58,6 @@ LIVE_LEAST_SPACING_SECONDS: Final = 0.05
 BACKLOG_REST_SECONDS: Final = 0.25
 """After a look that found no backlog the next one waits so long: live work rings many times a second."""
 
-LONGEST_SLEEP_SECONDS: Final = 0.5
-"""A sender that waits for circuit or pace looks again after this time: a probe may have closed the circuit meanwhile."""
-
 HEARTBEAT_SECONDS: Final = LEASE_SECONDS / 4
 
 
@@ -68,8 +65,8 @@ HEARTBEAT_SECONDS: Final = LEASE_SECONDS / 4
 class TenantChannel:
     """What the senders of one tenant share in this process.
 
-    ``live_looked_at`` and ``live_began_at``: when a live sender last looked, and last found something, by the loop's clock;
-    ``no_backlog_at``: when there was last found to be no backlog.
+    By the loop's clock: ``live_looked_at`` and ``live_began_at``: when a live sender last looked, and last found something;
+    ``no_backlog_at``: when there was last found to be no backlog; ``claimed_at``: when something was last claimed.
     """
 
     tenant: Tenant
@@ -79,6 +76,19 @@ class TenantChannel:
     live_looked_at: float = -math.inf
     live_began_at: float = -math.inf
     no_backlog_at: float = -math.inf
+    claimed_at: float = -math.inf
+
+    def senders(self, lane: Lane) -> int:
+        """How many of a lane may be at work now: one while calls are few, unless its call takes long and others are due."""
+        waited = asyncio.get_running_loop().time() - self.claimed_at
+        is_single = self.limiter.is_slow() and not (
+            waited >= SLOW_INTERVAL.total_seconds() and self.limiter.has_spare_call()
+        )
+        return 1 if is_single else SENDERS[lane]
+
+    def claim_limit(self, lane: Lane) -> int:
+        """How many dossiers may be claimed at once now."""
+        return min(CLAIM_LIMITS[lane], WHOLE_CALL) if self.limiter.is_slow() else CLAIM_LIMITS[lane]
 
 
 def live_wait_seconds(looked: float, began: float, slack_in: float, now: float) -> float:
@@ -107,51 +117,45 @@ class PortalSync:
         wire.demand_total_tables()
         self._accounts = Accounts.of(settings)
         self._time_scale = settings.time_scale
-        self._sweep_seconds = settings.sweep_seconds
         self._deadlines = deadlines or Deadlines()
         self._passed = passed
         self._metrics = metrics or WorkerMetrics(CollectorRegistry())
         self._clock = DatabaseClock()
         self._posts: dict[Tenant, TenantChannel] = {}
-        self._senders: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
-        self._rung: set[tuple[Tenant, Lane]] = set()
-        self._places = {lane: asyncio.Semaphore(MOST_ROUNDS) for lane in Lane}
-        self._about_to_claim: dict[tuple[Tenant, Lane], set[asyncio.Task[None]]] = {}
-        self._stopping = asyncio.Event()
+        self._loops = {lane: self._loop(lane, settings.sweep_seconds) for lane in Lane}
+
+    def _loop(self, lane: Lane, sweep_seconds: float) -> TenantLoop:
+        return TenantLoop(
+            "portal",
+            find=self._tenants,
+            work=lambda tenant: self._round(self._post(tenant), lane),
+            sweep_seconds=sweep_seconds,
+            lanes=MOST_ROUNDS,
+            failed=self._metrics.failed,
+            part="round",
+            tasks=lambda tenant: self._posts[tenant].senders(lane) if tenant in self._posts else 1,
+            wait_seconds=lambda tenant: self._wait_for_turn(self._post(tenant), lane),
+        )
 
     def ring(self, tenant: Tenant) -> None:
         """Look now for ``tenant``; never waits."""
-        for lane in Lane:
-            self._rung.add((tenant, lane))
-            # who is about to claim will see what this ring is for
-            if not self._about_to_claim.get((tenant, lane)):
-                self._start_sender(tenant, lane)
+        for loop in self._loops.values():
+            loop.ring(tenant)
 
     async def run(self) -> None:
-        """Sweep until stopped; never raises but for cancellation."""
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                async with driver_session(self._engine) as connection:
-                    tenants = await ledger.tenants_with_due_work(connection, await database_now(connection))
-                for tenant in tenants:
-                    self.ring(tenant)
-                failures = 0
-                await self._rest(self._sweep_seconds)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next sweep may succeed
-                failures += 1
-                self._complain("portal_sweep_failed", error)
-                await self._rest(pause_seconds(failures, random.random()))  # noqa: S311 - jitter
+        """Sweep until stopped, one sweep for both lanes; never raises but for cancellation."""
+        await self._loops[Lane.LIVE].run()
+
+    async def _tenants(self) -> list[Tenant]:
+        async with driver_session(self._engine) as connection:
+            tenants = await ledger.tenants_with_due_work(connection, await database_now(connection))
+        for tenant in tenants:
+            self._loops[Lane.BACKLOG].ring(tenant)
+        return tenants
 
     async def stop(self, patience_seconds: float) -> None:
         """Let the senders end their deliveries, cancel those that take longer than ``patience_seconds``; close."""
-        self._stopping.set()
-        tasks = [task for senders in self._senders.values() for task in senders]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=patience_seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*(loop.stop(patience_seconds) for loop in self._loops.values()))
         for post in self._posts.values():
             await post.client.aclose()
         self._posts.clear()
@@ -195,82 +199,34 @@ class PortalSync:
             self._posts[tenant] = post
         return post
 
-    def _start_sender(self, tenant: Tenant, lane: Lane) -> None:
-        senders = self._senders.setdefault((tenant, lane), set())
-        if len(senders) < SENDERS[lane] and not self._stopping.is_set():
-            task = asyncio.create_task(self._send(tenant, lane), name=f"portal:{tenant}:{lane.value}")
-            senders.add(task)
-            self._about_to_claim.setdefault((tenant, lane), set()).add(task)
-            task.add_done_callback(senders.discard)
-            task.add_done_callback(self._about_to_claim[tenant, lane].discard)
+    async def _wait_for_turn(self, post: TenantChannel, lane: Lane) -> float:
+        """How long until a call may start and it is worth a look."""
+        seconds = await post.limiter.wait_seconds(lane)
+        now = asyncio.get_running_loop().time()
+        if lane is Lane.BACKLOG:
+            return max(seconds, post.no_backlog_at + BACKLOG_REST_SECONDS - now)
+        slack_in = post.limiter.slack_in_seconds()
+        return max(seconds, live_wait_seconds(post.live_looked_at, post.live_began_at, slack_in, now))
 
-    async def _send(self, tenant: Tenant, lane: Lane) -> None:
-        """One sender: rounds until nothing is due."""
-        failures = 0
-        key = (tenant, lane)
-        while not self._stopping.is_set():
-            self._note_claiming(key, soon=True)
-            try:
-                post = self._post(tenant)
-                await self._wait_for_turn(post, lane)
-                if self._stopping.is_set():
-                    return
-                claimed = await self._round(post, lane)
-                failures = 0
-            except Exception as error:  # noqa: BLE001 - the work is still there: try on
-                self._note_claiming(key, soon=False)
-                failures += 1
-                self._complain("portal_round_failed", error, tenant)
-                await self._rest(pause_seconds(failures, random.random()))  # noqa: S311 - jitter
-                continue
-            # between this test and the end of the sender nothing is awaited: no ring can be lost there
-            if not claimed and key not in self._rung:
-                return
-
-    async def _wait_for_turn(self, post: TenantChannel, lane: Lane) -> None:
-        """Wait, holding nothing, until a call may start."""
-        while not self._stopping.is_set():
-            seconds = await post.limiter.wait_seconds(lane)
-            now = asyncio.get_running_loop().time()
-            if lane is Lane.BACKLOG:
-                seconds = max(seconds, post.no_backlog_at + BACKLOG_REST_SECONDS - now)
-            else:
-                spacing = live_wait_seconds(post.live_looked_at, post.live_began_at, post.limiter.slack_in_seconds(), now)
-                seconds = max(seconds, spacing)
-            if seconds <= 0:
-                return
-            await self._rest(min(seconds, LONGEST_SLEEP_SECONDS))
-
-    def _note_claiming(self, key: tuple[Tenant, Lane], *, soon: bool) -> None:
-        """Note that the running sender will claim, so that a ring needs no other one; or that it no longer will."""
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        if task in self._senders.get(key, ()):
-            if soon:
-                self._about_to_claim[key].add(task)
-            else:
-                self._about_to_claim[key].discard(task)
-
-    async def _round(self, post: TenantChannel, lane: Lane) -> int:
-        """Claim and deliver once; the number of dossiers claimed.
+    async def _round(self, post: TenantChannel, lane: Lane) -> bool:
+        """Claim and deliver once; whether there was something to claim.
 
         One connection for all of it, in no transaction while a call is under way.
         """
-        async with self._places[lane], driver_session(self._engine) as connection:
-            # from here on a ring is news: the claim may be too early to see what it is for
-            self._rung.discard((post.tenant, lane))
-            self._note_claiming((post.tenant, lane), soon=False)
-            looked_at = asyncio.get_running_loop().time()
-            claims = await self._claim(connection, post.tenant, lane)
+        async with driver_session(self._engine) as connection:
+            looked_at, limit = asyncio.get_running_loop().time(), post.claim_limit(lane)
+            claims = await self._claim(connection, post.tenant, lane, limit)
             if lane is Lane.LIVE:
                 post.live_looked_at = looked_at
             elif not claims:
                 post.no_backlog_at = looked_at
             if not claims:
-                return 0
+                return False
+            post.claimed_at = asyncio.get_running_loop().time()
             if lane is Lane.LIVE:
                 post.live_began_at = looked_at
-            if len(claims) == CLAIM_LIMITS[lane] or _may_hang(claims):
-                self._start_sender(post.tenant, lane)  # there is more than one sender's work
+            if len(claims) == limit or _may_hang(claims):
+                self._loops[lane].add_task(post.tenant)  # there is more than one sender's work
             recorder = OutcomeRecorder(
                 self._engine, connection, post.tenant, claims, self._clock, time_scale=self._time_scale
             )
@@ -284,7 +240,7 @@ class PortalSync:
                 clock=self._clock,
                 recorder=recorder,
             )
-            heart = asyncio.create_task(self._beat(recorder))
+            heart = asyncio.create_task(self._beat(post.tenant, recorder))
             try:
                 await delivery.run(claims)
             finally:
@@ -293,12 +249,11 @@ class PortalSync:
                 if recorder.open:
                     await asyncio.shield(self._give_back(recorder))
         self._count_round(post.tenant, lane, len(claims), delivery.tally)
-        return len(claims)
+        return True
 
-    async def _claim(self, connection: DriverConnection, tenant: Tenant, lane: Lane) -> list[Claim]:
+    async def _claim(self, connection: DriverConnection, tenant: Tenant, lane: Lane, limit: int) -> list[Claim]:
         now = await database_now(connection)
         self._clock.observe(now)
-        limit = CLAIM_LIMITS[lane]
         claim = partial(ledger.claim, connection, tenant, lane, now=now, lease_seconds=LEASE_SECONDS)
         # a probe should not be spent on a dossier that may itself be the trouble
         found = await claim(limit=limit, fewer_attempts_than=SUSPECT_TRIES)
@@ -321,28 +276,20 @@ class PortalSync:
             failures=sorted(tally.kinds),
         )
 
-    async def _beat(self, recorder: OutcomeRecorder) -> None:
+    async def _beat(self, tenant: Tenant, recorder: OutcomeRecorder) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
                 await recorder.heartbeat()
             except Exception as error:  # noqa: BLE001 - the next beat, or the fence, tells
-                self._complain("lease_renewal_failed", error)
+                self._metrics.failed("portal")
+                level = get_logger().warning if is_outage(error) else get_logger().error
+                level("lease_renewal_failed", tenant=tenant, **failure_of(error))
 
     async def _give_back(self, recorder: OutcomeRecorder) -> None:
         # what cannot be given back, because PostgreSQL is away, comes back when its lease ends
         with suppress(Exception):
             await recorder.release_all()
-
-    async def _rest(self, seconds: float) -> None:
-        if seconds > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), seconds)
-
-    def _complain(self, action: str, error: Exception, tenant: Tenant | None = None) -> None:
-        self._metrics.failed("portal")
-        level = get_logger().warning if is_outage(error) else get_logger().error
-        level(action, tenant=tenant, **failure_of(error))
 
 
 def _may_hang(claims: Sequence[Claim]) -> bool:

@@ -43,6 +43,9 @@ BURST_SHARE: Final = 0.04
 RATE_SHARE: Final = 0.95
 """The schedule's share of the limit; with the burst and the credit it stays under the whole."""
 
+SLOW_INTERVAL: Final = timedelta(seconds=0.5)
+"""Calls so far apart are few: each is for what is most urgent when it goes."""
+
 CREDIT_SHARE: Final = 0.005
 """So much of a minute's calls may be made up for when nobody was ready at the scheduled instant."""
 
@@ -135,7 +138,7 @@ def acquire(circuit: Circuit, lane: Lane, now: datetime, pace: RateLimit) -> tup
     if circuit.retry_at is not None and circuit.retry_at > now:
         return circuit, Wait(circuit.retry_at)
     share = circuit.share(now)
-    interval = timedelta(seconds=60.0 / (pace.calls_per_minute * RATE_SHARE * share))
+    interval = interval_at(circuit, now, pace)
     scheduled = max(circuit.paced_until or now, now - timedelta(seconds=60.0 * CREDIT_SHARE * share))
     burst = timedelta(seconds=60.0 * BURST_SHARE * share) if lane is Lane.LIVE else timedelta(0)
     start = max(scheduled - burst, now)
@@ -143,6 +146,16 @@ def acquire(circuit: Circuit, lane: Lane, now: datetime, pace: RateLimit) -> tup
         # no call is promised further ahead than the next one: what is promised cannot be taken back by a throttle
         return circuit, Wait(start - interval)
     return replace(circuit, paced_until=scheduled + interval), Go(start)
+
+
+def interval_at(circuit: Circuit, now: datetime, pace: RateLimit) -> timedelta:
+    """From one scheduled call to the next one."""
+    return timedelta(seconds=60.0 / (pace.calls_per_minute * RATE_SHARE * circuit.share(now)))
+
+
+def is_slow(circuit: Circuit, now: datetime, pace: RateLimit) -> bool:
+    """Whether so few calls go that what is claimed for more than the next one waits in vain."""
+    return circuit.state is not CircuitState.CLOSED or interval_at(circuit, now, pace) >= SLOW_INTERVAL
 
 
 def slack_at(circuit: Circuit, now: datetime) -> datetime | None:

@@ -133,3 +133,26 @@ async def test_a_live_event_is_there_soon_while_a_backlog_drains(side: Side) -> 
         await asyncio.sleep(0.02)
     await slow.stop(10)
     await runner
+
+
+async def test_at_a_slow_pace_the_next_rank_waits_until_the_near_due_are_there(side: Side) -> None:
+    """While a call goes each half second, nobody claims for calls that others would take first."""
+    slow = new_sync(side.engine, side.url, portal_calls_per_minute=110, time_scale=1)
+    side.extra.append((side.engine, slow))
+    await side.bulk(300)  # long ended
+    due = set(await side.bulk(200, steps=1, prefix="H51.12-180103"))
+    runner = asyncio.create_task(slow.run())
+    calls: list[set[str]] = []
+    async with asyncio.timeout(30):
+        while len(calls) < 5:
+            slow.ring(TENANT)
+            await asyncio.sleep(0.1)
+            services = ("DongBoHoSoMC", "CapNhatTienDoHoSoMC")
+            calls = [set(call["codes"]) for call in await side.calls() if call["service"] in services]
+            leased = await side.fetch("SELECT count(*) AS n FROM sync_ledger WHERE leased_until > clock_timestamp()")
+            assert leased[0]["n"] <= 100
+    assert [len(codes & due) for codes in calls[:4]] == [100] * 4
+    assert set().union(*calls[:4]) == due
+    assert not calls[4] & due
+    await slow.stop(10)
+    await runner

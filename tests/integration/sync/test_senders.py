@@ -22,10 +22,10 @@ async def test_rings_need_no_other_sender_while_one_is_about_to_claim(side: Side
     begun, turn, claimed, unclaimed = asyncio.Queue[None](), asyncio.Event(), asyncio.Queue[None](), asyncio.Event()
     wait, claim = side.sync._wait_for_turn, side.sync._claim
 
-    async def held_back(*given: Any) -> None:
+    async def held_back(*given: Any) -> float:
         begun.put_nowait(None)
         await turn.wait()
-        await wait(*given)
+        return await wait(*given)
 
     async def claimed_late(*given: Any) -> list[Claim]:
         found = await claim(*given)

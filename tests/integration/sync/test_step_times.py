@@ -31,7 +31,7 @@ async def test_a_step_that_the_gate_held_back_was_not_sent(side: Side, monkeypat
         return 60.0 if await side.calls("DongBoHoSoMC") else 0.0
 
     with monkeypatch.context() as patch:
-        patch.setattr(limiter, "admit", until_the_dossier)
+        patch.setattr(limiter, "acquire", until_the_dossier)
         patch.setattr(limiter, "wait_seconds", shut)
         await side.sync.drain(TENANT)
     assert len(await side.calls("DongBoHoSoMC")) == 1

@@ -138,6 +138,76 @@ async def test_what_is_at_work_may_end_its_part():
     await asyncio.sleep(0.01)
 
 
+class Tasks:
+    """Work in several tasks of one tenant: each part waits until it is let go, and then there is more."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.wait = 0.0
+        self.waiting = self.at_work = 0
+        self.go = asyncio.Semaphore(0)
+        self.more = True
+        self.loop = TenantLoop(
+            "p",
+            find=self.find,
+            work=self.work,
+            sweep_seconds=60,
+            tasks=lambda _: self.most,
+            wait_seconds=self.wait_seconds,
+        )
+
+    async def find(self) -> list[Tenant]:
+        return []
+
+    async def wait_seconds(self, _tenant: Tenant) -> float:
+        self.waiting += self.wait > 0
+        return self.wait
+
+    async def work(self, _tenant: Tenant) -> bool:
+        self.at_work += 1
+        await self.go.acquire()
+        self.at_work -= 1
+        return self.more
+
+
+async def test_a_ring_while_all_are_at_work_begins_another_task_up_to_the_most_there_may_be():
+    tasks = Tasks(most=2)
+    for at_work in (1, 2, 2):
+        tasks.loop.ring(ONE)
+        await asyncio.sleep(0.01)
+        assert tasks.at_work == at_work
+    tasks.most = 3
+    tasks.loop.add_task(ONE)
+    await asyncio.sleep(0.01)
+    assert tasks.at_work == 3
+    await tasks.loop.stop(0)
+
+
+async def test_when_fewer_tasks_may_be_the_others_end_and_one_goes_on():
+    tasks = Tasks(most=3)
+    for _ in range(3):
+        tasks.loop.ring(ONE)
+        await asyncio.sleep(0.01)
+    tasks.most = 0
+    for _ in range(3):
+        tasks.go.release()
+    await asyncio.sleep(0.01)
+    assert tasks.at_work == 1
+    await tasks.loop.stop(0)
+
+
+async def test_a_ring_begins_no_task_beside_one_that_waits_until_work_may_begin():
+    tasks = Tasks(most=3)
+    tasks.wait = 60
+    for _ in range(3):
+        tasks.loop.ring(ONE)
+        await asyncio.sleep(0.01)
+    assert (tasks.waiting, tasks.at_work) == (1, 0)
+    begun = time.monotonic()
+    await tasks.loop.stop(5)
+    assert time.monotonic() - begun < 2  # it holds nothing, so it ends at once
+
+
 def test_pauses_double_to_a_bound_and_are_spread():
     assert [pause_seconds(n, 0) for n in (1, 2, 3, 4)] == [0.1, 0.2, 0.4, 0.8]
     assert pause_seconds(1000, 0) == LONGEST_PAUSE_SECONDS

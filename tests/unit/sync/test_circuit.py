@@ -175,3 +175,13 @@ def test_it_never_stays_shut_for_ever(course: list[str], jitter: float) -> None:
                 circuit = rules.closed_for(circuit, now, 30, PACE, probe=probe, reason="x")
     answer = acquire(circuit, Lane.BACKLOG, now + seconds(1000), PACE)[1]
     assert isinstance(answer, Go)
+
+
+def test_calls_are_few_at_a_slow_pace_at_the_beginning_of_a_ramp_and_while_the_circuit_is_not_closed() -> None:
+    quick = RateLimit(600)
+    assert not rules.is_slow(Circuit(), NOW, quick)
+    assert rules.is_slow(Circuit(), NOW, RateLimit(110))
+    ramp = Circuit(ramp_share=rules.FIRST_SHARE, ramp_from=NOW)
+    assert rules.is_slow(ramp, NOW, quick)
+    assert not rules.is_slow(ramp, NOW + timedelta(seconds=5), quick)
+    assert rules.is_slow(Circuit(state=CircuitState.OPEN, retry_at=NOW), NOW, quick)
