@@ -4,6 +4,8 @@
 ``database_url``             its URL as the application role (``postgresql://``)
 ``migration_database_url``   its URL as the owner
 ``redis_url``                an emptied logical database of this xdist worker's own
+``shared_database_url``      for a module whose tests store nothing that another one of them could see: one database for all
+``own_redis_url``            the same logical database, as it is
 ``servers``                  both servers, for tests that need the admin role or the process ids
 """
 
@@ -16,6 +18,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -85,12 +88,24 @@ async def _admin(servers: Servers) -> AsyncIterator[asyncpg.Connection]:
     await link.close()
 
 
+@asynccontextmanager
+async def cloned(servers: Servers, admin: asyncpg.Connection) -> AsyncIterator[Database]:
+    name = f"t_{uuid.uuid4().hex}"
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {servers.owner_role} STRATEGY file_copy")
+    yield Database(name, servers.app + name, servers.owner + name, servers.admin + name)
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 async def database(servers: Servers, _admin: asyncpg.Connection) -> AsyncIterator[Database]:
-    name = f"t_{uuid.uuid4().hex}"
-    await _admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {servers.owner_role} STRATEGY file_copy")
-    yield Database(name, servers.app + name, servers.owner + name, servers.admin + name)
-    await _admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with cloned(servers, _admin) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def shared_database_url(servers: Servers, _admin: asyncpg.Connection) -> AsyncIterator[str]:
+    async with cloned(servers, _admin) as made:
+        yield made.app_url
 
 
 @pytest.fixture
@@ -103,13 +118,17 @@ def migration_database_url(database: Database) -> str:
     return database.owner_url
 
 
-@pytest.fixture
-async def redis_url(servers: Servers) -> str:
+@pytest.fixture(scope="session")
+def own_redis_url(servers: Servers) -> str:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    url = f"{servers.valkey}{int(worker.removeprefix('gw'))}"
-    async with Redis.from_url(url) as link:
+    return f"{servers.valkey}{int(worker.removeprefix('gw'))}"
+
+
+@pytest.fixture
+async def redis_url(own_redis_url: str) -> str:
+    async with Redis.from_url(own_redis_url) as link:
         await link.flushdb()
-    return url
+    return own_redis_url
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
@@ -45,6 +46,19 @@ BRANCH: dict[str | None, str] = {
 
 @pytest.fixture
 async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
+    async with catalogued(database_url, redis_url) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+async def refusing(shared_database_url: str, own_redis_url: str) -> AsyncIterator[Served]:
+    """One for all tests whose requests are refused: nothing is stored."""
+    async with catalogued(shared_database_url, own_redis_url) as api:
+        yield api
+
+
+@asynccontextmanager
+async def catalogued(database_url: str, redis_url: str) -> AsyncIterator[Served]:
     async with served(database_url, redis_url) as api:
         admin = await api.key()
         assert (await admin.put("/v1/agencies", json=CATALOGUE)).status_code == 200

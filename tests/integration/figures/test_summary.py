@@ -19,9 +19,9 @@ from shared.events.store import event_log
 from shared.figures.store import tables as figures_of
 from shared.vocabulary.periods import Period, TimeGrain, cut
 from tests.support.api import FIRST_DAY, H51, LAST_DAY, Served, at, count, counted, random_row
-from tests.support.figures import FIELDS, PROCEDURES, api, in_agency, load, row_of
+from tests.support.figures import FIELDS, PROCEDURES, api, in_agency, load, refusing, row_of
 
-__all__ = ["api"]  # fixtures
+__all__ = ["api", "refusing"]  # fixtures
 
 
 async def answer(client: Any, path: str, **parameters: Any) -> dict[str, Any]:
@@ -171,8 +171,8 @@ async def test_another_tenant_sees_nothing_of_it(api: Served) -> None:
         ({"period": "2025", "surprise": "1"}, "/surprise"),
     ],
 )
-async def test_a_bad_parameter_is_named(api: Served, parameters: dict[str, str], pointer: str) -> None:
-    client = await api.key(Permission.STATS_READ)
+async def test_a_bad_parameter_is_named(refusing: Served, parameters: dict[str, str], pointer: str) -> None:
+    client = await refusing.key(Permission.STATS_READ)
     for path in ("/v1/stats/summary", "/v1/stats/by/month"):
         response = await client.get(path, params=parameters)
         assert response.status_code == 422, response.text

@@ -52,11 +52,19 @@ async def test_a_misspelt_replace_changes_nothing(admin: httpx.AsyncClient) -> N
     assert (await admin.put("/v1/agencies?replace=true", json=agencies)).status_code == 200
 
 
+@pytest.fixture(scope="module")
+async def refusing(shared_database_url: str, own_redis_url: str) -> AsyncIterator[Served]:
+    """One for all operations: nothing is stored."""
+    async with served(shared_database_url, own_redis_url) as api:
+        yield api
+
+
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-async def test_every_operation_refuses_them(api: Served, admin: httpx.AsyncClient, method: str, path: str) -> None:
+async def test_every_operation_refuses_them(refusing: Served, method: str, path: str) -> None:
+    admin = await refusing.key()
     body = {} if method == "GET" else {"json": {}}
     place = path.replace("{", "").replace("}", "")
     answer = await admin.request(method, place, params={"no-such": "1"}, **body)
     assert answer.status_code == 422, answer.text
     assert ("/no-such", "unknown_field") in [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
-    assert (await api.client(None).request(method, place, params={"no-such": "1"}, **body)).status_code == 401
+    assert (await refusing.client(None).request(method, place, params={"no-such": "1"}, **body)).status_code == 401

@@ -11,9 +11,10 @@ from shared.dossiers.rules.anomalies import AnomalyCode
 from tests.support.api import Served, served
 
 
-@pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
-    async with served(database_url, redis_url) as api:
+@pytest.fixture(scope="module")
+async def api(shared_database_url: str, own_redis_url: str) -> AsyncIterator[Served]:
+    """One for all tests: they are refused, and nothing is stored."""
+    async with served(shared_database_url, own_redis_url) as api:
         yield api
 
 

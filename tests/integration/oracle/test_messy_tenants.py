@@ -1,7 +1,7 @@
 """The whole stack against the oracle: messy tenants over HTTP, any order, transport and batching; every answer is exact.
 
 `ORACLE_CASES` tenants of `ORACLE_DOSSIERS` dossiers each, from the seed `ORACLE_SEED`; `ORACLE_EXAMPLES` of hypothesis,
-which shrink with `ORACLE_SHRINK` (minutes). By hand: ``ORACLE_CASES=1 ORACLE_DOSSIERS=4000 pytest tests/integration/oracle/test_oracle.py -k tenant --timeout 3600``.
+which shrink with `ORACLE_SHRINK` (minutes). By hand: ``ORACLE_CASES=1 ORACLE_DOSSIERS=4000 pytest tests/integration/oracle/test_messy_tenants.py -k tenant --timeout 3600``.
 """
 
 from __future__ import annotations
