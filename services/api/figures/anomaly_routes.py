@@ -4,16 +4,17 @@ from collections import Counter
 from datetime import date, datetime
 from typing import Annotated, Any, Final, TypeVar
 
-import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.anomaly_schemas import AnomalyAnswer, anomaly_links
+from services.api.figures.lists import listed_of
 from services.api.figures.parameters import LIST_ANSWERS, PLAIN, By, Filters, ListQuestion
 from services.api.figures.schemas import head_answer
-from services.api.figures.use_cases import listed_of, view_when_counted
+from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
+from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -32,10 +33,6 @@ router = APIRouter(tags=["figures"])
 _FIRST_DAY: Final = date(1900, 1, 1)
 
 Question = TypeVar("Question", bound=Filters)
-
-
-def _json(answer: Any) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 class RowQuestion(ListQuestion):
@@ -114,7 +111,7 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
         return _anomalies(scope, counted, everything=everything)
 
     view = await view_when_counted(context, caller, filters)
-    return _json(await view.read(answer))
+    return json_answer(await view.read(answer))
 
 
 def _anomalies(scope: FigureScope, counted: dict[str | None, AnomalyCounts], *, everything: bool) -> dict[str, Any]:

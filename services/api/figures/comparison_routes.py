@@ -1,14 +1,14 @@
 """Figures beside those of another period, and averages over units."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from services.api.figures.comparison_schemas import AveragesAnswer, ComparisonAnswer, averages_answer, comparison_answer
 from services.api.figures.parameters import By, Filters
 from services.api.figures.use_cases import answered, ask_by
+from services.api.http.answers import json_answer
 from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -47,10 +47,6 @@ class AveragesQuestion(Filters):
     ] = "agency"
 
 
-def _json(answer: Any) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS), media_type="application/json")
-
-
 @router.get(
     "/v1/stats/comparison",
     summary="Figures beside another period's",
@@ -73,7 +69,9 @@ async def comparison(
         update={"period": None, "from_": other.from_on, "to": other.to_on, "tree_on": scope.tree_on, "min_position": None}
     )
     other_scope, compared = await answered(context, caller, filters, ask)
-    return _json(comparison_answer(asked.compare, asked.by, (scope, table), (other_scope, other, compared)))
+    return json_answer(
+        comparison_answer(asked.compare, asked.by, (scope, table), (other_scope, other, compared)), any_keys=True
+    )
 
 
 @router.get(
@@ -88,4 +86,4 @@ thousand. An average that does not say which of the two it is means nothing.""",
 async def averages(context: RequestContext, caller: StatsCaller, asked: Annotated[AveragesQuestion, Query()]) -> Response:
     """Answer both averages."""
     scope, table = await answered(context, caller, asked, ask_by(asked.by))
-    return _json(averages_answer(asked.by, scope, table))
+    return json_answer(averages_answer(asked.by, scope, table), any_keys=True)

@@ -1,16 +1,17 @@
 """Period figures: the whole of a scope, and cut by agency, procedure, field, channel or time."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from services.api.dossiers.schemas import DossierList
+from services.api.figures.lists import listed_of
 from services.api.figures.parameters import By, FilterParameters, ListQuestion
 from services.api.figures.schemas import SummaryOut, TableOut, summary_answer, table_answer
-from services.api.figures.use_cases import answered, ask_by, listed_of
+from services.api.figures.use_cases import answered, ask_by
+from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -50,10 +51,6 @@ async def summary_dossiers(
     return await listed_of(request, context, caller, asked, choose)
 
 
-def _json(answer: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
-
-
 @router.get(
     "/v1/stats/summary",
     summary="The figures of a period",
@@ -67,7 +64,7 @@ an earlier instant, these are the events recorded by then, and the answer never 
 async def summary(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
     """Answer the figures of the scope."""
     scope, table = await answered(context, caller, asked, ask_by(None))
-    return _json(summary_answer(scope, table))
+    return json_answer(summary_answer(scope, table))
 
 
 @router.get(
@@ -89,4 +86,4 @@ async def by(
 ) -> Response:
     """Answer the figures cut by something."""
     scope, table = await answered(context, caller, asked, ask_by(by))
-    return _json(table_answer(scope, by, table))
+    return json_answer(table_answer(scope, by, table))

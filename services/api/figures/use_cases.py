@@ -1,26 +1,19 @@
 """What is done when figures are asked for."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Final
 
-from fastapi import Request, Response
-
-from services.api.figures.parameters import Filters, ListQuestion
+from services.api.figures.parameters import Filters
 from services.api.figures.views import Place, Seen, View, view_of
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.projection.use_cases import wait_until_counted
-from shared.calendar.rules.almanac import Almanac
 from shared.database.engine import DriverConnection
 from shared.figures.store import tables
 from shared.figures.store.tables import FigureScope, Table
-from shared.search.store.filters import Selection
 from shared.vocabulary.periods import TimeGrain
 
 Ask = Callable[[DriverConnection, FigureScope], Awaitable[Table]]
-Choose = Callable[[FigureScope, datetime], Selection]
-"""The dossiers of a scope that are listed, at an instant."""
 
 _KEYED: Final[dict[str, Ask]] = {
     "agency": tables.by_agency,
@@ -57,33 +50,3 @@ async def answered(context: Context, caller: Caller, asked: Filters, ask: Ask) -
 
     scope, table = await view.read(answer, Place.LIGHT)
     return await view.read(answer, Place.LIGHT) if view.is_outdated(scope, table.stamp) else (scope, table)
-
-
-async def listed_of(
-    request: Request, context: Context, caller: Caller, asked: ListQuestion, choose: Choose, *, by_others: bool = False
-) -> Response:
-    """The dossiers that ``choose(scope, instant)`` selects, now or as of then.
-
-    ``by_others``: by anomalies, which events of other dossiers change.
-    """
-    view = await view_when_counted(context, caller, asked)
-
-    async def select(seen: Seen) -> Selection:
-        return await seen.as_it_stood(choose(seen.scope, seen.instant), by_others=by_others)
-
-    return await view.listed(request, asked, select)
-
-
-TimedChoose = Callable[[FigureScope, datetime, Almanac], Selection]
-
-
-async def listed_by_calendar(
-    request: Request, context: Context, caller: Caller, asked: ListQuestion, choose: TimedChoose
-) -> Response:
-    """As `listed_of`, by the calendar as known too."""
-    view = await view_when_counted(context, caller, asked)
-
-    async def select(seen: Seen) -> Selection:
-        return await seen.as_it_stood(choose(seen.scope, seen.instant, await seen.almanac()))
-
-    return await view.listed(request, asked, select)

@@ -9,16 +9,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from services.api.dossiers.schemas import DossierList
 from services.api.figures.anomaly_schemas import WorkingTimeAnswer, working_time_links
+from services.api.figures.lists import listed_by_calendar
 from services.api.figures.parameters import LIST_ANSWERS, PLAIN, Filters, ListQuestion
 from services.api.figures.schemas import head_answer
-from services.api.figures.use_cases import listed_by_calendar, view_when_counted
+from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
+from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -43,10 +44,6 @@ router = APIRouter(tags=["figures"])
 TimesBy = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 
 MEASURE: Final = "received_to_ended_less_waits/1"
-
-
-def _json(answer: Any) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 class WorkingTimeQuestion(Filters):
@@ -146,7 +143,7 @@ async def working_time(
     view = await view_when_counted(context, caller, asked)
     gathered = await view.read(gather)
     # sorting a year's dossiers takes longer than other requests may wait
-    return _json(await asyncio.to_thread(gathered.answer))
+    return json_answer(await asyncio.to_thread(gathered.answer))
 
 
 _AT_ONCE: Final = 25

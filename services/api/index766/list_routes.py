@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
@@ -10,6 +9,7 @@ from services.api.dossiers.schemas import DossierList
 from services.api.figures.parameters import LIST_ANSWERS, Filters, ListQuestion
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
+from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -92,4 +92,4 @@ async def index_procedures(
         return procedures_answer(seen.scope, part, await lists.procedures(connection, seen.scope, seen.instant, part))
 
     view = await view_when_counted(context, caller, asked)
-    return Response(orjson.dumps(await view.read(answer)), media_type="application/json")
+    return json_answer(await view.read(answer))

@@ -1,8 +1,7 @@
 """The national index set: Decision 766/QĐ-TTg, and the figures that dossiers do not feed."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field, TypeAdapter
 
@@ -11,6 +10,7 @@ from services.api.catalogue.schemas import Change
 from services.api.figures.parameters import FilterParameters
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Place, Seen
+from services.api.http.answers import json_answer
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
@@ -37,10 +37,6 @@ _INPUTS_DESCRIBED: Final = TypeAdapter(Annotated[list[InputItem], Field(max_leng
 Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
 
 
-def _json(answer: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), media_type="application/json")
-
-
 @router.get(
     "/v1/indices/766",
     summary="The national index set",
@@ -65,7 +61,7 @@ async def read_index(context: RequestContext, caller: StatsCaller, asked: Filter
     scope, reading = await view.read(answer, Place.HEAVY_SNAPSHOT)
     if view.is_outdated(scope, reading.stamp):
         scope, reading = await view.read(answer, Place.HEAVY_SNAPSHOT)
-    return _json(index_answer(scope, reading, online_points(context.settings.index_online_points)))
+    return json_answer(index_answer(scope, reading, online_points(context.settings.index_online_points)))
 
 
 @router.get(
@@ -90,7 +86,7 @@ async def read_inputs(
     async with driver_session(context.engine) as connection:
         read = given_figures.read_versions if history else given_figures.read_given
         given = await read(connection, caller.tenant, known_by)
-    return _json(inputs_answer(one for one in given if access.sees(one.agency)))
+    return json_answer(inputs_answer(one for one in given if access.sees(one.agency)))
 
 
 @router.put(

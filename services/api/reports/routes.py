@@ -4,13 +4,13 @@ import asyncio
 from enum import StrEnum
 from typing import Annotated, Final
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import answered, ask_by
+from services.api.http.answers import json_answer
 from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -105,8 +105,7 @@ async def form_ii06(
                 headers=_attached(form, ReportFormat.CSV),
             )
         case _:
-            answer = orjson.dumps(form_answer(form), option=orjson.OPT_UTC_Z)
-            return Response(answer, media_type="application/json")
+            return json_answer(form_answer(form))
 
 
 def _attached(form: FormII06, format_: ReportFormat) -> dict[str, str]:

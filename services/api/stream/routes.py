@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Final
 
-import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field
@@ -15,6 +14,7 @@ from services.api.figures.parameters import Filters
 from services.api.figures.schemas import summary_answer
 from services.api.figures.use_cases import answered, ask_by
 from services.api.figures.views import Now
+from services.api.http.answers import as_json
 from services.api.http.auth import Caller
 from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
@@ -212,4 +212,4 @@ def _event(name: str, data: dict[str, Any], position: int | None = None) -> byte
 
 
 def _text(data: dict[str, Any]) -> bytes:
-    return orjson.dumps(data, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    return as_json(data, any_keys=True)

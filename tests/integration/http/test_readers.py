@@ -113,6 +113,7 @@ async def test_who_asks_too_much_at_once_is_told_so_and_others_are_answered(
     assert (third.status_code, third.headers["retry-after"]) == (503, str(limits.RETRY_AFTER_SECONDS))
     assert third.json()["type"] == "urn:motcua:problem:unavailable"
     paused.go.set()
+    await asyncio.gather(*tasks)
     assert (await other.get(asked)).status_code == 200
 
 

@@ -25,10 +25,10 @@ from services.api.routers import routers
 from shared.access.store.keys import Permission
 from shared.events.cloudevents import decoding
 from shared.settings import Settings
-from tests.integration.intake.test_process import api_process
 from tests.support.api import Served, served
 from tests.support.events import JSON, LINES, event, feed, lines
-from tests.support.raw_calls import Listening, listening
+from tests.support.http.api_process import api_process
+from tests.support.http.raw_calls import Listening, listening
 
 NOWHERE = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1/none"), redis_url=SecretStr("redis://127.0.0.1"))
 DESCRIBED: dict[str, Any] = create_app(NOWHERE).openapi()

@@ -17,9 +17,9 @@ FIELD, CODE = TEXT.split("\n## ")[1:]
 MEMBERS_EXPLAINED = {"EventName", "Status", "AnomalyCode", "Figure", "Channel"}
 
 WORDS_OF_ANY_BOOK = """
-after again before busy change check choice class code coming compare computed conflict counts date day difference
-elsewhere empty end entry error fact facts forbidden found go group health hours in input invalid key kind later limit
-limits many motcua name new no not of on origin over overloaded part policy raised range reason request requested rule
+after again before busy change check choice class code coming compare computed conflict count counts date day definition difference
+elsewhere empty end entry error fact facts forbidden found go group health hours identity in input invalid key kind later limit
+limits line many motcua name new no not of on origin over overloaded part policy predicate problem raised range reason request requested rule
 scored set setting share state time too twice unexpected unit units unknown wait waiting year yet
 """
 ORDINARY = frozenset(WORDS_OF_ANY_BOOK.split())

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from services.api.http.bodies.json_cutter import Cutter
 from services.api.http.problems import InvalidFields, Refused
-from tests.unit.events.test_bodies import MOST, bodies, expected
+from tests.support.http.bodies import MOST, bodies, expected
 
 LONGEST = 300
 
