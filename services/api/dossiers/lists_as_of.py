@@ -10,7 +10,7 @@ from services.api.dossiers.answers import ITEM_FIELDS, ItemJson, item
 from services.api.dossiers.lists import digest_of, page_answer
 from services.api.dossiers.parameters import DEFAULT_LIMIT, Paging
 from services.api.http import cursors
-from services.api.http.as_of import View
+from services.api.http.as_of import PastView
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.http.parameters import wants_csv
@@ -20,7 +20,7 @@ from shared.search.store import pages, pages_as_of
 from shared.search.store.filters import Selection
 from shared.search.store.pages import PAGE_OF_STREAM, PageKey
 
-Select = Callable[[DriverConnection, View], Awaitable[Selection]]
+Select = Callable[[DriverConnection, PastView], Awaitable[Selection]]
 """What is listed, in the transaction of a look at the past."""
 
 
@@ -51,7 +51,7 @@ async def listed_then(
     async def page(
         as_of: str | datetime | None, after: PageKey | None, limit: int, *, with_count: bool = False, patient: bool = False
     ) -> _Page:
-        async def answer(connection: DriverConnection, view: View) -> _Page:
+        async def answer(connection: DriverConnection, view: PastView) -> _Page:
             selection = await select(connection, view)
             found, mark = await pages_as_of.page(
                 connection, view.past, selection, sort=asked.order, after=after, limit=limit

@@ -159,7 +159,7 @@ class Now:
         return True
 
 
-def past_scope_of(view: past_views.View, asked: Filters) -> FigureScope:
+def past_scope_of(view: past_views.PastView, asked: Filters) -> FigureScope:
     """What the caller asks about, as of an earlier instant."""
     scope = _scope(asked, view.then, view.on, view.scope)
     return replace(scope, past=view.past, visible=view.visible)
@@ -179,7 +179,7 @@ def _scope(asked: Filters, access: Access, today: date, agency_of: Callable[[str
 
 
 class _SeenThen:
-    def __init__(self, connection: DriverConnection, view: past_views.View, asked: Filters) -> None:
+    def __init__(self, connection: DriverConnection, view: past_views.PastView, asked: Filters) -> None:
         self._connection = connection
         self._view = view
         self.scope = past_scope_of(view, asked)
@@ -209,7 +209,7 @@ class AsOf:
     async def read(self, answer: Answer[_T], place: Place = Place.HEAVY) -> _T:  # noqa: ARG002 - always in a snapshot
         """As `View` says."""
 
-        async def then(connection: DriverConnection, view: past_views.View) -> _T:
+        async def then(connection: DriverConnection, view: past_views.PastView) -> _T:
             return await answer(connection, _SeenThen(connection, view, self._asked))
 
         return await self._context.as_of_views.read(self._caller, self._as_of, then)
@@ -217,7 +217,7 @@ class AsOf:
     async def listed(self, request: Request, paging: Paging, select: Select) -> Response:
         """As `View` says."""
 
-        async def then(connection: DriverConnection, view: past_views.View) -> Selection:
+        async def then(connection: DriverConnection, view: past_views.PastView) -> Selection:
             return await select(_SeenThen(connection, view, self._asked))
 
         return await listed_then(request, self._context, self._caller, select=then, as_of=self._as_of, asked=paging)

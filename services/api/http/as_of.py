@@ -35,7 +35,7 @@ SELECT (SELECT count(*) FROM agency WHERE tenant = $1 AND known_from <= $2) AS a
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PastView:
     """What a caller looks at: the past, its catalogue and place in it, and what the caller may see now.
 
     ``then`` holds the catalogue as it was known then, with the caller's root; ``now`` is the access of today.
@@ -84,7 +84,7 @@ class AsOfViews:
         self,
         caller: Caller,
         as_of: str | datetime | None,
-        answer: Callable[[DriverConnection, View], Awaitable[_T]],
+        answer: Callable[[DriverConnection, PastView], Awaitable[_T]],
         *,
         patient: bool = False,
     ) -> _T:
@@ -107,7 +107,7 @@ class AsOfViews:
 
             async def answered() -> _T:
                 seen = [*await read_seen(connection, caller.tenant), *past.agencies]
-                view = View(
+                view = PastView(
                     prefix,
                     past,
                     Access.of(with_seen(known, seen), caller.agency, local_date(prefix.as_of)),

@@ -15,7 +15,7 @@ from services.api.figures.schemas import summary_answer, table_answer
 from services.api.figures.views import past_scope_of
 from services.api.http import cursors
 from services.api.http.answers import as_json, json_answer
-from services.api.http.as_of import View, with_seen
+from services.api.http.as_of import PastView, with_seen
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
@@ -87,7 +87,7 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
     """Compute, keep and answer a report."""
     asked = Filters.model_validate(body.asked())
 
-    async def computed(connection: DriverConnection, view: View) -> Freeze:
+    async def computed(connection: DriverConnection, view: PastView) -> Freeze:
         scope = past_scope_of(view, asked)
         table = table_answer(scope, "agency", await tables.by_agency(connection, scope))
         whole = summary_answer(scope, await tables.summary(connection, scope))
@@ -195,7 +195,7 @@ async def freeze_difference(
     # the figures are those that the key saw which froze them
     holder = replace(caller, agency=None if frozen.root is None else AgencyCode(frozen.root))
 
-    async def compared(connection: DriverConnection, view: View) -> dict[str, Any]:
+    async def compared(connection: DriverConnection, view: PastView) -> dict[str, Any]:
         position = view.prefix.position if asked.until is None else min(asked.until, view.prefix.position)
         same = await _same_scope(context, connection, view, frozen)
         now = _present_scope(view, same, frozen)
@@ -240,7 +240,7 @@ async def catalogue_dossiers(
     frozen = await _visible(context, caller, freeze_id)
     holder = replace(caller, agency=None if frozen.root is None else AgencyCode(frozen.root))
 
-    async def select(connection: DriverConnection, view: View) -> Selection:
+    async def select(connection: DriverConnection, view: PastView) -> Selection:
         same = await _same_scope(context, connection, view, frozen)
         now = _present_scope(view, same, frozen)
         counted, other = (now, same) if asked.moved is Moved.ENTERED else (same, now)
@@ -252,7 +252,7 @@ async def catalogue_dossiers(
     return await listed_then(request, context, holder, select=select, as_of=None, asked=asked)
 
 
-def _present_scope(view: View, same: FigureScope, frozen: Freeze) -> FigureScope:
+def _present_scope(view: PastView, same: FigureScope, frozen: Freeze) -> FigureScope:
     """What was frozen, by the catalogues of now."""
     return replace(
         same,
@@ -262,7 +262,7 @@ def _present_scope(view: View, same: FigureScope, frozen: Freeze) -> FigureScope
     )
 
 
-async def _same_scope(context: Context, connection: DriverConnection, view: View, frozen: Freeze) -> FigureScope:
+async def _same_scope(context: Context, connection: DriverConnection, view: PastView, frozen: Freeze) -> FigureScope:
     """What was frozen, asked today: by the agencies and procedures as they were known then."""
     known = with_seen(await context.as_of_views.known_at(connection, frozen.tenant, frozen.as_of), view.then.catalogue.seen)
     root = None if frozen.root is None else AgencyCode(frozen.root)

@@ -100,7 +100,7 @@ class Delivery:
         self._limiter = limiter
         self._names = names
         self._clock = clock
-        self._book = recorder
+        self._recorder = recorder
         self._claims_kept = False
         """Whether the disk has been waited for since the claim."""
         self.tally = DeliveryCount()
@@ -111,7 +111,7 @@ class Delivery:
         for failed_before in (False, True):
             part = [prepared for prepared in outgoing if (prepared.claim.attempts > 0) is failed_before]
             if not await self._deliver(part):
-                await self._book.release(outgoing)  # also the part that did not have its turn
+                await self._recorder.release(outgoing)  # also the part that did not have its turn
                 return
 
     async def _deliver(self, outgoing: Sequence[OutboundDossier]) -> bool:
@@ -119,7 +119,7 @@ class Delivery:
         waiting = [prepared for prepared in outgoing if prepared.needs_dossier]
         settled = [prepared for prepared in outgoing if not prepared.needs_dossier]
         while waiting:
-            call = await self._book.still_held(next_dossier_call(waiting))
+            call = await self._recorder.still_held(next_dossier_call(waiting))
             if not call:
                 continue
             admission = await self._acquire([*call, *waiting, *settled], without_flush=False)
@@ -128,22 +128,22 @@ class Delivery:
             again, done = await self._send_dossiers(call, admission)
             waiting.extend(again)
             settled.extend(done)
-        await self._book.finish_delivered(prepared for prepared in settled if not prepared.unsent)
+        await self._recorder.finish_delivered(prepared for prepared in settled if not prepared.unsent)
         stepping = [prepared for prepared in settled if prepared.unsent]
-        while stepping := [prepared for prepared in stepping if self._book.is_open(prepared)]:
+        while stepping := [prepared for prepared in stepping if self._recorder.is_open(prepared)]:
             admission = await self._acquire(stepping, without_flush=self._claims_kept)
             if admission is None:
                 return False
             paged = next_step_call(stepping)
             # only what the gate lets go has been sent: a step's time of sending is its first call's
-            await self._book.intend_steps(page for _, pages in paged for page in pages)
+            await self._recorder.intend_steps(page for _, pages in paged for page in pages)
             await self._send_steps(paged, admission, stepping)
         return True
 
     async def _acquire(self, outgoing: Iterable[OutboundDossier], *, without_flush: bool) -> Admission | None:
         admission = await self._limiter.acquire(self._lane, self._connection, without_flush=without_flush)
         if admission is None:
-            await self._book.release(outgoing)
+            await self._recorder.release(outgoing)
         else:
             self._claims_kept |= not without_flush
         return admission
@@ -192,10 +192,10 @@ class Delivery:
                 prepared = unreadable(error)
             if isinstance(prepared, Unsendable):
                 version = max([event.position for event in histories.get(code, [])], default=0)
-                self._book.mark_unsendable(claim, version, prepared)
+                self._recorder.mark_unsendable(claim, version, prepared)
             else:
                 outgoing.append(prepared)
-        await self._book.finish_unsendable()
+        await self._recorder.finish_unsendable()
         return outgoing
 
     # First step of the protocol
@@ -213,7 +213,7 @@ class Delivery:
         if not isinstance(outcome, Answered):
             if isinstance(outcome, Throttled):
                 for prepared in call:
-                    self._book.note(prepared, "dossier", operation, started_at, outcome=ErrorClass.THROTTLED)
+                    self._recorder.note(prepared, "dossier", operation, started_at, outcome=ErrorClass.THROTTLED)
                 return call, []  # the gate makes everybody wait, or gives the leases back
             await self._fail_call(call, outcome, admission, _Part("dossier", operation, started_at))
             return [], []
@@ -223,16 +223,16 @@ class Delivery:
             refusals = outcome.refused.get(prepared.code)
             if refusals:
                 verdict = refusals[0]
-                self._book.note(prepared, "dossier", operation, started_at, outcome=verdict.kind, detail=verdict.message)
+                self._recorder.note(prepared, "dossier", operation, started_at, outcome=verdict.kind, detail=verdict.message)
                 if self._turned(prepared, verdict):
                     again.append(prepared)
             elif outcome.rest_stored:
-                self._book.note(prepared, "dossier", operation, started_at, outcome="accepted")
+                self._recorder.note(prepared, "dossier", operation, started_at, outcome="accepted")
                 accepted.append(prepared)
             else:
                 again.append(prepared)  # held back by its neighbours, which are not in the next call
         self.tally.dossiers += len(accepted)
-        return again, await self._book.record_accepted(accepted)
+        return again, await self._recorder.record_accepted(accepted)
 
     def _turned(self, prepared: OutboundDossier, refusal: ItemRefusal) -> bool:
         """Take a refusal of a dossier; whether it is to be sent again the other way, at once."""
@@ -244,11 +244,11 @@ class Delivery:
                 prepared.turns += 1
                 if prepared.turns <= MOST_TURNS:
                     return True
-                self._book.failed(prepared, ErrorClass.CONTRADICTION, refusal.message)
+                self._recorder.failed(prepared, ErrorClass.CONTRADICTION, refusal.message)
             case ItemKind.REJECTED:
-                self._book.failed(prepared, ErrorClass.REJECTED, refusal.message)
+                self._recorder.failed(prepared, ErrorClass.REJECTED, refusal.message)
             case ItemKind.OUT_OF_ORDER:
-                self._book.failed(prepared, ErrorClass.OUT_OF_ORDER, refusal.message)
+                self._recorder.failed(prepared, ErrorClass.OUT_OF_ORDER, refusal.message)
         return False
 
     # Second step of the protocol
@@ -263,7 +263,7 @@ class Delivery:
         await self._report(outcome, admission, outgoing)
         if isinstance(outcome, Throttled):
             for prepared in outgoing:
-                self._book.note(prepared, "progress", "append", started_at, outcome=ErrorClass.THROTTLED)
+                self._recorder.note(prepared, "progress", "append", started_at, outcome=ErrorClass.THROTTLED)
             return
         if not isinstance(outcome, Answered):
             await self._fail_call(outgoing, outcome, admission, _Part("progress", "append", started_at))
@@ -273,18 +273,18 @@ class Delivery:
             refusals = outcome.refused.get(prepared.code, ())
             if refusals:
                 kind = self._steps_refused(prepared, pages, refusals, taken)
-                self._book.note(prepared, "progress", "append", started_at, outcome=kind, detail=refusals[0].message)
+                self._recorder.note(prepared, "progress", "append", started_at, outcome=kind, detail=refusals[0].message)
             elif outcome.rest_stored:
-                self._book.note(prepared, "progress", "append", started_at, outcome="accepted")
+                self._recorder.note(prepared, "progress", "append", started_at, outcome="accepted")
                 taken.extend(pages)
                 prepared.unsent = prepared.unsent[len(pages) :]
         self.tally.steps += len(taken)
-        through = [prepared for prepared in outgoing if not prepared.unsent and self._book.is_open(prepared)]
+        through = [prepared for prepared in outgoing if not prepared.unsent and self._recorder.is_open(prepared)]
         for prepared in through:
             if prepared.refused_steps:
-                self._book.failed(prepared, ErrorClass.REJECTED, "; ".join(prepared.refused_steps))
-        more = any(prepared.unsent and self._book.is_open(prepared) for prepared in stepping)
-        await self._book.record_steps(taken, [prepared for prepared in through if not prepared.refused_steps], more=more)
+                self._recorder.failed(prepared, ErrorClass.REJECTED, "; ".join(prepared.refused_steps))
+        more = any(prepared.unsent and self._recorder.is_open(prepared) for prepared in stepping)
+        await self._recorder.record_steps(taken, [prepared for prepared in through if not prepared.refused_steps], more=more)
 
     def _steps_refused(
         self, prepared: OutboundDossier, pages: list[StepPage], refusals: Sequence[ItemRefusal], taken: list[StepPage]
@@ -294,7 +294,7 @@ class Delivery:
         match kind:
             case ItemKind.UNKNOWN_THERE:
                 # told accepted and not stored (F22), or lost since
-                self._book.lost_there(prepared, refusals[0].message)
+                self._recorder.lost_there(prepared, refusals[0].message)
             case ItemKind.ALREADY_THERE:
                 taken.extend(pages)
                 prepared.unsent = prepared.unsent[len(pages) :]
@@ -303,7 +303,7 @@ class Delivery:
                 prepared.refused_steps.append(f"{at}: {prepared.without_personal(refusals[0].message)}")
                 prepared.unsent = prepared.unsent[1:]
             case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER if len(refusals) >= len(pages):
-                self._book.failed(prepared, ErrorClass.REJECTED, refusals[0].message)
+                self._recorder.failed(prepared, ErrorClass.REJECTED, refusals[0].message)
             case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER:
                 prepared.apart = True
         return kind
@@ -322,10 +322,10 @@ class Delivery:
     async def _fail_call(self, call: list[OutboundDossier], outcome: Failure, admission: Admission, part: "_Part") -> None:
         kind = failure_kind(outcome)
         for prepared in call:
-            self._book.note(prepared, part.step, part.operation, part.started_at, outcome=kind, detail=outcome.reason)
+            self._recorder.note(prepared, part.step, part.operation, part.started_at, outcome=kind, detail=outcome.reason)
             # a probe goes while the circuit is open: it counts for the circuit, not for its dossiers
-            self._book.failed(prepared, kind, outcome.reason, counted=not admission.probe)
-        await self._book.flush()
+            self._recorder.failed(prepared, kind, outcome.reason, counted=not admission.probe)
+        await self._recorder.flush()
 
 
 def failure_kind(failure: Failure) -> ErrorClass:

@@ -53,7 +53,6 @@ class OutcomeRecorder:
         self._finished: dict[str, Finished] = {}
         self._attempts: list[Attempt] = []
         self._forgotten: set[str] = set()
-        self._letters: dict[str, OutboundDossier] = {}
 
     def is_open(self, prepared: OutboundDossier) -> bool:
         """Whether the dossier still has something to send, under our lease."""
@@ -161,7 +160,6 @@ class OutcomeRecorder:
             error_detail=prepared.without_personal(detail)[:LONGEST_DETAIL],
             priority=prepared.priority,
         )
-        self._letters[prepared.code] = prepared
         if parked:
             get_logger().warning(
                 "dossier_parked", tenant=self._tenant, dossier=prepared.code, kind=kind.value, position=prepared.version
@@ -238,7 +236,6 @@ class OutcomeRecorder:
     def _deliver(self, outgoing: Iterable[OutboundDossier]) -> None:
         now = self._clock.now()
         for prepared in outgoing:
-            self._letters[prepared.code] = prepared
             self._finished[prepared.code] = Finished(
                 dossier_code=prepared.claim.dossier_code,
                 fence=prepared.claim.fence,

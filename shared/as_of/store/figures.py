@@ -16,7 +16,7 @@ from shared.as_of.store.dossiers import Cells, DossierThen, PointInTime, add_cou
 from shared.counting.rules.figure_definitions import FIGURES, Flow, Stock
 from shared.counting.rules.question import Key, Question
 from shared.counting.store.answers import TOTAL, Answer, Counts, Stamp, answer_of, counted
-from shared.counting.store.statement import COUNTED
+from shared.counting.store.statement import STORED_FIGURES
 from shared.counting.store.sums import COUNTED_COLUMNS, day_cells_sql
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
@@ -28,8 +28,8 @@ SLICE: Final = 300
 
 
 def _places(channel: Channel | None) -> tuple[tuple[int, int], ...]:
-    """From which of `MEASURES` to which of `COUNTED` the counts of a channel go; None: of every channel."""
-    counted = ((FIGURES[figure].counted, place) for place, figure in enumerate(COUNTED))
+    """From which of `MEASURES` to which of `STORED_FIGURES` the counts of a channel go; None: of every channel."""
+    counted = ((FIGURES[figure].counted, place) for place, figure in enumerate(STORED_FIGURES))
     return tuple(
         (MEASURES.index(one.measure), place)
         for one, place in counted
@@ -192,7 +192,7 @@ async def _add(past: PointInTime, by_label: Sequence[Counts], question: Question
             or (question.channel is not None and channel != question.channel)
         ):
             continue
-        values = [0] * len(COUNTED)
+        values = [0] * len(STORED_FIGURES)
         for source, target in _OF_CHANNEL.get(channel, _ANY_CHANNEL):
             values[target] = counts[source]
         room = by_label[bisect_right(begins, day)]
@@ -208,6 +208,6 @@ def _add_counts(by_label: Sequence[Counts], more: Sequence[Counts]) -> None:
 
 
 def _add_values(room: Counts, key: str | None, values: Sequence[int]) -> None:
-    known = room.setdefault(key, [0] * len(COUNTED))
+    known = room.setdefault(key, [0] * len(STORED_FIGURES))
     for place, value in enumerate(values):
         known[place] += value

@@ -17,7 +17,7 @@ from shared.counting.rules.figure_definitions import FIGURES, SUMMED, Opening, S
 from shared.counting.rules.period_sums import Sums, adder
 from shared.counting.rules.question import Key, Question, cuts_of, members_of
 from shared.counting.rules.spans import spans_of
-from shared.counting.store.statement import COUNTED, STAMP, Shape, figures_sql
+from shared.counting.store.statement import STAMP, STORED_FIGURES, Shape, figures_sql
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import Tenant
 from shared.vocabulary.projections import DOSSIERS
@@ -59,10 +59,10 @@ class Answer:
 
 
 Counts = dict[str | None, list[int]]
-"""Counts by key (`TOTAL`: all), each a list with the parts of `COUNTED`."""
+"""Counts by key (`TOTAL`: all), each a list with the parts of `STORED_FIGURES`."""
 
 _STOCKS: Final = [figure for figure in SUMMED if isinstance(FIGURES[figure].counted, Stock)]
-_FLOWS: Final = len(COUNTED) - len(_STOCKS)
+_FLOWS: Final = len(STORED_FIGURES) - len(_STOCKS)
 _OPENINGS: Final = tuple(
     adder([_STOCKS.index(one) for one in summed_in(counted.of)])
     for counted in (FIGURES[figure].counted for figure in SUMMED)
@@ -122,7 +122,7 @@ def _labelled(rows: Sequence[Any], pieces: int) -> list[Counts]:
 
 def answer_of(stamp: Stamp, by_label: Sequence[Counts]) -> Answer:
     """Flows are the sums of their piece, stocks the sums of all up to it; carried over is the stock before it."""
-    zero = [0] * len(COUNTED)
+    zero = [0] * len(STORED_FIGURES)
     before, *of_pieces = by_label
     answers: list[dict[str | None, Sums]] = [{} for _ in of_pieces]
     whole: dict[str | None, Sums] = {}
@@ -141,5 +141,5 @@ def answer_of(stamp: Stamp, by_label: Sequence[Counts]) -> Answer:
 
 
 def _sums(flows: Sequence[int], opening: Sequence[int], stocks: Sequence[int]) -> Sums:
-    """In the order of `SUMMED`; ``flows`` begins like `COUNTED`."""
+    """In the order of `SUMMED`; ``flows`` begins like `STORED_FIGURES`."""
     return Sums((*flows[:_FLOWS], *[of_stocks(opening) for of_stocks in _OPENINGS], *stocks))

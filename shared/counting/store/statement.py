@@ -11,7 +11,7 @@ from shared.counting.rules.slot_numbers import SCALE
 from shared.counting.rules.spans import PAST
 from shared.counting.store.slots import is_day_sql, year_slot_sql
 
-COUNTED: Final = tuple(figure for figure in SUMMED if not isinstance(FIGURES[figure].counted, Opening))
+STORED_FIGURES: Final = tuple(figure for figure in SUMMED if not isinstance(FIGURES[figure].counted, Opening))
 """What a row of counts holds: flows, and stocks as signed changes. Openings follow from the stocks."""
 
 STAMP: Final = """
@@ -109,7 +109,7 @@ _ROWS_OF_AGENCIES: Final = " JOIN (SELECT DISTINCT agency, row FROM member) AS t
 
 # the sum of integers is a bigint, that of bigints a numeric, which takes twice as long: it is for few rows only
 def _sum_sql(figure: Figure) -> str:
-    """SQL: the sum of a figure of `COUNTED` over rows of ``figure_sum``."""
+    """SQL: the sum of a figure of `STORED_FIGURES` over rows of ``figure_sum``."""
     match FIGURES[figure].counted:
         case Flow(measure, channel) if channel is not None:
             return f"sum({measure}::int) FILTER (WHERE channel = '{channel}') AS {sum_name(figure)}"
@@ -119,15 +119,16 @@ def _sum_sql(figure: Figure) -> str:
             raise ValueError(figure)
 
 
-_SUMS: Final = ", ".join(map(_sum_sql, COUNTED))
-_SIGNED: Final = ", ".join(f"sum(u.sign * {sum_name(figure)})::bigint" for figure in COUNTED)
+_SUMS: Final = ", ".join(map(_sum_sql, STORED_FIGURES))
+_SIGNED: Final = ", ".join(f"sum(u.sign * {sum_name(figure)})::bigint" for figure in STORED_FIGURES)
 
 
 @cache
 def figures_sql(shape: Shape) -> str:
     """SQL. Arguments: the tenant, the projection, `shared.counting.rules.spans.Spans` (6), and the options of the shape.
 
-    Answers rows of `STAMP` with a label of the spans, a key, and the sums of `COUNTED`; without a label: nothing is counted.
+    Answers rows of `STAMP` with a label of the spans, a key, and the sums of `STORED_FIGURES`; without a label nothing is
+    counted.
     """
     by_procedure = shape.key is Key.PROCEDURE
     # the row of a procedure is looked up once, not once for each part and label

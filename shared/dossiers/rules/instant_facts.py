@@ -26,7 +26,7 @@ _BY_THE_FOLD: Final = frozenset({EndKind.PROCESSED, EndKind.RETURNED})
 ONLINE_GATEWAYS: Final = frozenset({"national", "local"})
 
 
-class Trait(IntFlag):
+class DossierMark(IntFlag):
     """What else is counted of a dossier. The numbers are stored: they never change."""
 
     VNEID_VERIFIED = 1
@@ -59,7 +59,7 @@ class IndexFacts:
     promised_from: datetime | None
     late: tuple[InstantSpan, ...]
     waits: tuple[InstantSpan, ...]
-    marks: Trait
+    marks: DossierMark
 
 
 def microseconds(instant: datetime) -> int:
@@ -171,25 +171,25 @@ def _span(pause: Pause) -> InstantSpan:
     return microseconds(pause.begun_at), None if pause.until is None else microseconds(pause.until)
 
 
-def _marks(dossier: Dossier) -> Trait:
+def _marks(dossier: Dossier) -> DossierMark:
     flags = dossier.flags
     present = (
-        (flags.vneid_verified, Trait.VNEID_VERIFIED),
-        (flags.components_digitised, Trait.COMPONENTS_DIGITISED),
-        (flags.components_reused, Trait.COMPONENTS_REUSED),
-        (flags.from_national_store, Trait.FROM_NATIONAL_STORE),
-        (any(result.url for result in dossier.results), Trait.RESULT_LINK),
-        (_any_fee(dossier.fees), Trait.FEE),
-        (bool(dossier.fees) and not _any_fee(dossier.fees), Trait.FEES_ALL_ZERO),
-        (dossier.payment is not None and dossier.payment.gateway in ONLINE_GATEWAYS, Trait.PAID_ONLINE),
-        (dossier.satisfied is False, Trait.DISLIKED),
-        (dossier.satisfied is not None, Trait.RATED),
+        (flags.vneid_verified, DossierMark.VNEID_VERIFIED),
+        (flags.components_digitised, DossierMark.COMPONENTS_DIGITISED),
+        (flags.components_reused, DossierMark.COMPONENTS_REUSED),
+        (flags.from_national_store, DossierMark.FROM_NATIONAL_STORE),
+        (any(result.url for result in dossier.results), DossierMark.RESULT_LINK),
+        (_any_fee(dossier.fees), DossierMark.FEE),
+        (bool(dossier.fees) and not _any_fee(dossier.fees), DossierMark.FEES_ALL_ZERO),
+        (dossier.payment is not None and dossier.payment.gateway in ONLINE_GATEWAYS, DossierMark.PAID_ONLINE),
+        (dossier.satisfied is False, DossierMark.DISLIKED),
+        (dossier.satisfied is not None, DossierMark.RATED),
     )
     marks = 0
     for holds, mark in present:
         if holds:
             marks |= mark.value
-    return Trait(marks)
+    return DossierMark(marks)
 
 
 def _any_fee(fees: Iterable[Fee]) -> bool:

@@ -38,7 +38,7 @@ class Empty(StrEnum):
     FULL = "full"
 
 
-class Feed(StrEnum):
+class FigureSource(StrEnum):
     """Where the figure comes from."""
 
     DOSSIERS = "dossiers"
@@ -48,7 +48,7 @@ class Feed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class IndicatorVersion:
     """One indicator as valid from a date. ``max_points`` None: its part of the points that its group shares.
 
     ``full_at``: the percentage from which it scores in full; None: it scores nothing and is shown.
@@ -59,7 +59,7 @@ class Rule:
     name: str
     max_points: int | None
     full_at: int | None
-    feed: Feed
+    feed: FigureSource
     empty: Empty = Empty.NOTHING
     version: int = 1
     valid_from: date = date(2022, 6, 23)
@@ -71,30 +71,30 @@ class Rule:
 
 
 RULES: Final = (
-    Rule("1.1", Group.TRANSPARENCY, "TTHC được công bố đúng hạn", 6, 100, Feed.GIVEN),
-    Rule("1.2", Group.TRANSPARENCY, "TTHC được công khai đầy đủ nội dung", 4, 100, Feed.GIVEN),
-    Rule("1.3", Group.TRANSPARENCY, "TTHC được cập nhật, công khai đúng hạn", 2, 100, Feed.GIVEN),
-    Rule("1.4", Group.TRANSPARENCY, "Tỷ lệ đồng bộ hồ sơ", 6, 100, Feed.DOSSIERS, Empty.ZERO),
-    Rule("2.1", Group.PROGRESS, "Hồ sơ giải quyết đúng hạn, trong hạn", 20, 100, Feed.DOSSIERS),
-    Rule("2.2", Group.PROGRESS, "Thời gian giải quyết trung bình", 0, None, Feed.DOSSIERS),
-    Rule("3.1", Group.ONLINE_SERVICES, "TTHC cung cấp dịch vụ công trực tuyến", None, 100, Feed.GIVEN),
-    Rule("3.2", Group.ONLINE_SERVICES, "Dịch vụ công trực tuyến phát sinh hồ sơ", None, 100, Feed.GIVEN),
-    Rule("3.3", Group.ONLINE_SERVICES, "Hồ sơ nộp trực tuyến", None, 50, Feed.DOSSIERS),
-    Rule("3.5", Group.ONLINE_PAYMENT, "TTHC có phí được tích hợp thanh toán", 2, 80, Feed.DOSSIERS),
-    Rule("3.5b", Group.ONLINE_PAYMENT, "TTHC có giao dịch thanh toán trực tuyến", 2, 80, Feed.DOSSIERS),
-    Rule("3.6", Group.ONLINE_PAYMENT, "Hồ sơ thanh toán trực tuyến", 6, 100, Feed.DOSSIERS),
-    Rule("4.1", Group.DIGITISATION, "Hồ sơ có kết quả điện tử", 6, 100, Feed.DOSSIERS),
-    Rule("4.2", Group.DIGITISATION, "Hồ sơ được số hóa", 4, 80, Feed.DOSSIERS),
-    Rule("4.3", Group.DIGITISATION, "Hồ sơ có thành phần được tái sử dụng", 2, 80, Feed.DOSSIERS),
-    Rule("4.4", Group.DIGITISATION, "Hồ sơ lấy từ kho dữ liệu quốc gia", 4, 100, Feed.DOSSIERS),
-    Rule("4.5a", Group.DIGITISATION, "TTHC có hồ sơ dùng tài khoản VNeID", 2, 100, Feed.DOSSIERS),
-    Rule("4.5b", Group.DIGITISATION, "Hồ sơ dùng tài khoản VNeID", 2, 100, Feed.DOSSIERS),
-    Rule("4.6", Group.DIGITISATION, "Cấp xã cung cấp chứng thực bản sao điện tử", 2, 100, Feed.GIVEN),
-    Rule("5.1a", Group.SATISFACTION, "PAKN về quy định hành chính", 0, None, Feed.GIVEN),
-    Rule("5.1b", Group.SATISFACTION, "PAKN về hành vi hành chính", 0, None, Feed.GIVEN),
-    Rule("5.2", Group.SATISFACTION, "PAKN được xử lý đúng hạn", 6, 100, Feed.GIVEN, Empty.FULL),
-    Rule("5.3", Group.SATISFACTION, "Hài lòng trong xử lý PAKN", 6, 100, Feed.GIVEN, Empty.FULL),
-    Rule("5.4", Group.SATISFACTION, "Hài lòng trong giải quyết TTHC", 6, 90, Feed.EITHER, Empty.ZERO),
+    IndicatorVersion("1.1", Group.TRANSPARENCY, "TTHC được công bố đúng hạn", 6, 100, FigureSource.GIVEN),
+    IndicatorVersion("1.2", Group.TRANSPARENCY, "TTHC được công khai đầy đủ nội dung", 4, 100, FigureSource.GIVEN),
+    IndicatorVersion("1.3", Group.TRANSPARENCY, "TTHC được cập nhật, công khai đúng hạn", 2, 100, FigureSource.GIVEN),
+    IndicatorVersion("1.4", Group.TRANSPARENCY, "Tỷ lệ đồng bộ hồ sơ", 6, 100, FigureSource.DOSSIERS, Empty.ZERO),
+    IndicatorVersion("2.1", Group.PROGRESS, "Hồ sơ giải quyết đúng hạn, trong hạn", 20, 100, FigureSource.DOSSIERS),
+    IndicatorVersion("2.2", Group.PROGRESS, "Thời gian giải quyết trung bình", 0, None, FigureSource.DOSSIERS),
+    IndicatorVersion("3.1", Group.ONLINE_SERVICES, "TTHC cung cấp dịch vụ công trực tuyến", None, 100, FigureSource.GIVEN),
+    IndicatorVersion("3.2", Group.ONLINE_SERVICES, "Dịch vụ công trực tuyến phát sinh hồ sơ", None, 100, FigureSource.GIVEN),
+    IndicatorVersion("3.3", Group.ONLINE_SERVICES, "Hồ sơ nộp trực tuyến", None, 50, FigureSource.DOSSIERS),
+    IndicatorVersion("3.5", Group.ONLINE_PAYMENT, "TTHC có phí được tích hợp thanh toán", 2, 80, FigureSource.DOSSIERS),
+    IndicatorVersion("3.5b", Group.ONLINE_PAYMENT, "TTHC có giao dịch thanh toán trực tuyến", 2, 80, FigureSource.DOSSIERS),
+    IndicatorVersion("3.6", Group.ONLINE_PAYMENT, "Hồ sơ thanh toán trực tuyến", 6, 100, FigureSource.DOSSIERS),
+    IndicatorVersion("4.1", Group.DIGITISATION, "Hồ sơ có kết quả điện tử", 6, 100, FigureSource.DOSSIERS),
+    IndicatorVersion("4.2", Group.DIGITISATION, "Hồ sơ được số hóa", 4, 80, FigureSource.DOSSIERS),
+    IndicatorVersion("4.3", Group.DIGITISATION, "Hồ sơ có thành phần được tái sử dụng", 2, 80, FigureSource.DOSSIERS),
+    IndicatorVersion("4.4", Group.DIGITISATION, "Hồ sơ lấy từ kho dữ liệu quốc gia", 4, 100, FigureSource.DOSSIERS),
+    IndicatorVersion("4.5a", Group.DIGITISATION, "TTHC có hồ sơ dùng tài khoản VNeID", 2, 100, FigureSource.DOSSIERS),
+    IndicatorVersion("4.5b", Group.DIGITISATION, "Hồ sơ dùng tài khoản VNeID", 2, 100, FigureSource.DOSSIERS),
+    IndicatorVersion("4.6", Group.DIGITISATION, "Cấp xã cung cấp chứng thực bản sao điện tử", 2, 100, FigureSource.GIVEN),
+    IndicatorVersion("5.1a", Group.SATISFACTION, "PAKN về quy định hành chính", 0, None, FigureSource.GIVEN),
+    IndicatorVersion("5.1b", Group.SATISFACTION, "PAKN về hành vi hành chính", 0, None, FigureSource.GIVEN),
+    IndicatorVersion("5.2", Group.SATISFACTION, "PAKN được xử lý đúng hạn", 6, 100, FigureSource.GIVEN, Empty.FULL),
+    IndicatorVersion("5.3", Group.SATISFACTION, "Hài lòng trong xử lý PAKN", 6, 100, FigureSource.GIVEN, Empty.FULL),
+    IndicatorVersion("5.4", Group.SATISFACTION, "Hài lòng trong giải quyết TTHC", 6, 90, FigureSource.EITHER, Empty.ZERO),
 )
 """Every version of every indicator, in the order of the set, an indicator's versions by date."""
 
@@ -104,13 +104,15 @@ SHARED_POINTS: Final = {Group.ONLINE_SERVICES: 12}
 NATIONAL_RECEIVED: Final = "1.4"
 """The indicator of which someone gives the denominator alone: received by the national report."""
 
-GIVEN_INDICATORS: Final = frozenset(rule.id for rule in RULES if rule.feed is not Feed.DOSSIERS) | {NATIONAL_RECEIVED}
+GIVEN_INDICATORS: Final = frozenset(rule.id for rule in RULES if rule.feed is not FigureSource.DOSSIERS) | {
+    NATIONAL_RECEIVED
+}
 """The indicators whose inputs are accepted as data."""
 
 
-def rules_on(on: date) -> tuple[Rule, ...]:
+def rules_on(on: date) -> tuple[IndicatorVersion, ...]:
     """The version of each indicator that is valid on a date; before the first one, the first."""
-    valid: dict[str, Rule] = {}
+    valid: dict[str, IndicatorVersion] = {}
     for rule in RULES:
         if rule.id not in valid or rule.valid_from <= on:
             valid[rule.id] = rule
@@ -155,7 +157,7 @@ class Share:
         return None if value is None else percent(value.numerator, value.denominator)
 
 
-def points(rule: Rule, share: Share, max_points: int) -> Fraction | None:
+def points(rule: IndicatorVersion, share: Share, max_points: int) -> Fraction | None:
     """What a share scores; None: an empty denominator that scores nothing, or an indicator without points."""
     if rule.full_at is None or max_points == 0:
         return None
@@ -192,7 +194,7 @@ class FigureOrigin(StrEnum):
 class Scored:
     """One indicator of an answer. ``points`` None: not scored."""
 
-    rule: Rule
+    rule: IndicatorVersion
     max_points: int
     standing: FigureOrigin
     share: Share | None
@@ -203,9 +205,9 @@ def scored(on: date, online: Mapping[str, int], computed: Mapping[str, Share], g
     """The set as valid on a date, with the ``online`` points and the figures that there are."""
     answer: list[Scored] = []
     for rule in rules_on(on):
-        share = computed.get(rule.id) if rule.feed is not Feed.GIVEN else None
-        standing = FigureOrigin.NO_DATA if rule.feed is Feed.GIVEN else FigureOrigin.COMPUTED
-        if rule.feed is not Feed.DOSSIERS and rule.id in given:
+        share = computed.get(rule.id) if rule.feed is not FigureSource.GIVEN else None
+        standing = FigureOrigin.NO_DATA if rule.feed is FigureSource.GIVEN else FigureOrigin.COMPUTED
+        if rule.feed is not FigureSource.DOSSIERS and rule.id in given:
             share, standing = given[rule.id], FigureOrigin.GIVEN
         most = online[rule.id] if rule.max_points is None else rule.max_points
         answer.append(Scored(rule, most, standing, share, None if share is None else points(rule, share, most)))
@@ -247,7 +249,7 @@ COUNT_NAMES: Final = tuple(field.name for field in fields(IndicatorCounts))
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
+class ProcedureFacts:
     """What the catalogue says of a procedure."""
 
     has_fee: bool = False
@@ -255,7 +257,7 @@ class Traits:
 
 
 def measured(
-    tallies: Mapping[str | None, IndicatorCounts], traits: Mapping[str, Traits], sync_denominator: int | None = None
+    tallies: Mapping[str | None, IndicatorCounts], traits: Mapping[str, ProcedureFacts], sync_denominator: int | None = None
 ) -> dict[str, Share]:
     """The indicators that dossiers feed, but 2.2.
 
@@ -263,7 +265,7 @@ def measured(
     it is not what was received itself.
     """
     whole = _sum(tallies.values())
-    known = {code: traits.get(code or "", Traits()) for code in tallies}
+    known = {code: traits.get(code or "", ProcedureFacts()) for code in tallies}
     fees = {code: tally for code, tally in tallies.items() if known[code].has_fee}
     fee = _sum(fees.values())
     document = _sum(tally for code, tally in tallies.items() if known[code].result_is_document)

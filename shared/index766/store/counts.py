@@ -22,13 +22,13 @@ from shared.catalogue.rules.terms import Term, TermUnit
 from shared.catalogue.store.catalogues import Procedure
 from shared.counting.store.answers import Stamp, read_stamp
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.instant_facts import Trait, microseconds, waited
+from shared.dossiers.rules.instant_facts import DossierMark, microseconds, waited
 from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import (
     NATIONAL_RECEIVED,
     IndicatorCounts,
+    ProcedureFacts,
     Share,
-    Traits,
     measured,
     sync_denominator,
     year_before,
@@ -51,7 +51,7 @@ class Reading:
     """Dossiers received in the period: the denominator of 1.4, unless it is larger elsewhere or empty here."""
 
 
-def _marked(mark: Trait) -> str:
+def _marked(mark: DossierMark) -> str:
     return f"marks & {mark.value} <> 0"
 
 
@@ -66,32 +66,32 @@ SYNCED_THEN: Final = f"""(({SYNCED} AND l.acknowledged_at <= {{0}}::timestamptz)
     ORDER BY a.ended_at DESC LIMIT 1), false))"""
 """Whether the portal held it at an instant."""
 
-COUNTED: Final = {
+COUNT_CONDITIONS: Final = {
     "received": "true",
     "online": "channel = 'online'",
-    "linked": _marked(Trait.RESULT_LINK),
-    "online_linked": f"channel = 'online' AND {_marked(Trait.RESULT_LINK)}",
-    "digitised": _marked(Trait.COMPONENTS_DIGITISED),
-    "digitised_linked": f"{_marked(Trait.COMPONENTS_DIGITISED)} AND {_marked(Trait.RESULT_LINK)}",
-    "reused": _marked(Trait.COMPONENTS_REUSED),
-    "from_store": _marked(Trait.FROM_NATIONAL_STORE),
-    "verified": _marked(Trait.VNEID_VERIFIED),
-    "charged": _marked(Trait.FEE),
-    "uncharged": _marked(Trait.FEES_ALL_ZERO),
-    "paid_online": _marked(Trait.PAID_ONLINE),
-    "paid_online_charged": f"{_marked(Trait.PAID_ONLINE)} AND NOT {_marked(Trait.FEES_ALL_ZERO)}",
+    "linked": _marked(DossierMark.RESULT_LINK),
+    "online_linked": f"channel = 'online' AND {_marked(DossierMark.RESULT_LINK)}",
+    "digitised": _marked(DossierMark.COMPONENTS_DIGITISED),
+    "digitised_linked": f"{_marked(DossierMark.COMPONENTS_DIGITISED)} AND {_marked(DossierMark.RESULT_LINK)}",
+    "reused": _marked(DossierMark.COMPONENTS_REUSED),
+    "from_store": _marked(DossierMark.FROM_NATIONAL_STORE),
+    "verified": _marked(DossierMark.VNEID_VERIFIED),
+    "charged": _marked(DossierMark.FEE),
+    "uncharged": _marked(DossierMark.FEES_ALL_ZERO),
+    "paid_online": _marked(DossierMark.PAID_ONLINE),
+    "paid_online_charged": f"{_marked(DossierMark.PAID_ONLINE)} AND NOT {_marked(DossierMark.FEES_ALL_ZERO)}",
 }
 """What is counted of the dossiers received in a period, as conditions on their rows."""
 
 # {synced}: SYNCED, or of an instant
 _RECEIVED: Final = f"""
-SELECT d.procedure, {", ".join(f"count(*) FILTER (WHERE {what}) AS {name}" for name, what in COUNTED.items())},
+SELECT d.procedure, {", ".join(f"count(*) FILTER (WHERE {what}) AS {name}" for name, what in COUNT_CONDITIONS.items())},
        count(*) FILTER (WHERE {{synced}}) AS synced
 FROM dossier d LEFT JOIN sync_ledger l ON l.tenant = d.tenant AND l.dossier_code = d.code
 WHERE d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3"""
 
 _LATE: Final = "late_instants @> $4::bigint"
-DISLIKED: Final = _marked(Trait.DISLIKED)
+DISLIKED: Final = _marked(DossierMark.DISLIKED)
 _IN_HAND: Final = f"""
 SELECT d.procedure, count(*) AS in_hand, count(*) FILTER (WHERE {_LATE}) AS late,
        count(*) FILTER (WHERE {_LATE} OR {DISLIKED}) AS late_or_disliked
@@ -219,7 +219,7 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
     synced = SYNCED if past is None else SYNCED_THEN.format("$4")
     instants = (window.begin, window.until) if past is None else (window.begin, window.until, past.prefix.as_of)
     for row in await looking.fetch(connection, _RECEIVED.format(synced=synced), *instants, end=" GROUP BY d.procedure"):
-        tallies[row["procedure"]] = IndicatorCounts(**{name: row[name] for name in (*COUNTED, "synced")})
+        tallies[row["procedure"]] = IndicatorCounts(**{name: row[name] for name in (*COUNT_CONDITIONS, "synced")})
     hand = (window.begin, window.at, microseconds(window.at))
     for row in await looking.fetch(connection, _IN_HAND, *hand, end=" GROUP BY d.procedure"):
         counts = IndicatorCounts(in_hand=row["in_hand"], late=row["late"], late_or_disliked=row["late_or_disliked"])
@@ -238,7 +238,7 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
 
     denominator = await denominator_of(scope.period, own, given, received_in)
     procedures = procedures_of(scope)
-    traits = {code: Traits(known.has_fee, known.result_is_document) for code, known in procedures.items()}
+    traits = {code: ProcedureFacts(known.has_fee, known.result_is_document) for code, known in procedures.items()}
     received = (window.begin, window.until)
     means = await mean_times(connection, scope, looking.almanac, Conditions(scope), received, rows=looking.rows)
     return Reading(stamp, measured(tallies, traits, denominator), means, given, own)

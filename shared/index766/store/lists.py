@@ -16,7 +16,7 @@ from shared.dossiers.rules.instant_facts import microseconds
 from shared.figures.store.drill_down import known_times, selection_of
 from shared.figures.store.tables import FigureScope
 from shared.index766.store.counts import (
-    COUNTED,
+    COUNT_CONDITIONS,
     DISLIKED,
     Looking,
     begin_looking,
@@ -41,7 +41,7 @@ class Part(StrEnum):
     """Only 2.2: those left out."""
 
 
-class Trait(StrEnum):
+class ProcedureCondition(StrEnum):
     """What the catalogue must say of the procedure."""
 
     HAS_FEE = "has_fee"
@@ -58,12 +58,12 @@ class Behind:
     """
 
     counted: tuple[str, ...] = ()
-    trait: Trait | None = None
+    trait: ProcedureCondition | None = None
     in_hand: bool = False
     of_procedures: bool = False
 
 
-_NOT_UNCHARGED: Final = f"NOT ({COUNTED['uncharged']})"
+_NOT_UNCHARGED: Final = f"NOT ({COUNT_CONDITIONS['uncharged']})"
 _NOT_LATE: Final = "not_late"
 _NOT_DISLIKED: Final = f"NOT ({DISLIKED})"
 _SYNCED: Final = "synced"
@@ -75,25 +75,25 @@ PARTS: Final[Mapping[tuple[str, Part], Behind]] = {
     ("1.4", Part.DENOMINATOR): _RECEIVED,
     ("2.1", Part.NUMERATOR): Behind((_NOT_LATE,), in_hand=True),
     ("2.1", Part.DENOMINATOR): _IN_HAND,
-    ("3.3", Part.NUMERATOR): Behind((COUNTED["online"],), Trait.LINK_IF_DOCUMENT),
+    ("3.3", Part.NUMERATOR): Behind((COUNT_CONDITIONS["online"],), ProcedureCondition.LINK_IF_DOCUMENT),
     ("3.3", Part.DENOMINATOR): _RECEIVED,
-    ("3.5", Part.NUMERATOR): Behind((COUNTED["charged"],), Trait.HAS_FEE, of_procedures=True),
-    ("3.5", Part.DENOMINATOR): Behind((), Trait.HAS_FEE, of_procedures=True),
-    ("3.5b", Part.NUMERATOR): Behind((COUNTED["paid_online"],), Trait.HAS_FEE, of_procedures=True),
-    ("3.5b", Part.DENOMINATOR): Behind((), Trait.HAS_FEE, of_procedures=True),
-    ("3.6", Part.NUMERATOR): Behind((COUNTED["paid_online_charged"],), Trait.HAS_FEE),
-    ("3.6", Part.DENOMINATOR): Behind((_NOT_UNCHARGED,), Trait.HAS_FEE),
-    ("4.1", Part.NUMERATOR): Behind((COUNTED["linked"],), Trait.RESULT_IS_DOCUMENT),
-    ("4.1", Part.DENOMINATOR): Behind((), Trait.RESULT_IS_DOCUMENT),
-    ("4.2", Part.NUMERATOR): Behind((COUNTED["digitised"],), Trait.LINK_IF_DOCUMENT),
+    ("3.5", Part.NUMERATOR): Behind((COUNT_CONDITIONS["charged"],), ProcedureCondition.HAS_FEE, of_procedures=True),
+    ("3.5", Part.DENOMINATOR): Behind((), ProcedureCondition.HAS_FEE, of_procedures=True),
+    ("3.5b", Part.NUMERATOR): Behind((COUNT_CONDITIONS["paid_online"],), ProcedureCondition.HAS_FEE, of_procedures=True),
+    ("3.5b", Part.DENOMINATOR): Behind((), ProcedureCondition.HAS_FEE, of_procedures=True),
+    ("3.6", Part.NUMERATOR): Behind((COUNT_CONDITIONS["paid_online_charged"],), ProcedureCondition.HAS_FEE),
+    ("3.6", Part.DENOMINATOR): Behind((_NOT_UNCHARGED,), ProcedureCondition.HAS_FEE),
+    ("4.1", Part.NUMERATOR): Behind((COUNT_CONDITIONS["linked"],), ProcedureCondition.RESULT_IS_DOCUMENT),
+    ("4.1", Part.DENOMINATOR): Behind((), ProcedureCondition.RESULT_IS_DOCUMENT),
+    ("4.2", Part.NUMERATOR): Behind((COUNT_CONDITIONS["digitised"],), ProcedureCondition.LINK_IF_DOCUMENT),
     ("4.2", Part.DENOMINATOR): _RECEIVED,
-    ("4.3", Part.NUMERATOR): Behind((COUNTED["reused"],)),
+    ("4.3", Part.NUMERATOR): Behind((COUNT_CONDITIONS["reused"],)),
     ("4.3", Part.DENOMINATOR): _RECEIVED,
-    ("4.4", Part.NUMERATOR): Behind((COUNTED["from_store"],)),
+    ("4.4", Part.NUMERATOR): Behind((COUNT_CONDITIONS["from_store"],)),
     ("4.4", Part.DENOMINATOR): _RECEIVED,
-    ("4.5a", Part.NUMERATOR): Behind((COUNTED["verified"], "procedure IS NOT NULL"), of_procedures=True),
+    ("4.5a", Part.NUMERATOR): Behind((COUNT_CONDITIONS["verified"], "procedure IS NOT NULL"), of_procedures=True),
     ("4.5a", Part.DENOMINATOR): Behind(("procedure IS NOT NULL",), of_procedures=True),
-    ("4.5b", Part.NUMERATOR): Behind((COUNTED["verified"],)),
+    ("4.5b", Part.NUMERATOR): Behind((COUNT_CONDITIONS["verified"],)),
     ("4.5b", Part.DENOMINATOR): _RECEIVED,
     ("5.4", Part.NUMERATOR): Behind((_NOT_LATE, _NOT_DISLIKED), in_hand=True),
     ("5.4", Part.DENOMINATOR): _IN_HAND,
@@ -162,14 +162,14 @@ async def procedures(connection: DriverConnection, scope: FigureScope, now: date
     counts = {str(row["procedure"]): int(row["dossiers"]) for row in rows}
     known = scope.access.catalogue.procedures
     if (asked.indicator, asked.part) == _WHOLE_CATALOGUE:
-        counts = {code: counts.get(code, 0) for code in _with_trait(scope, Trait.HAS_FEE)}
+        counts = {code: counts.get(code, 0) for code in _with_trait(scope, ProcedureCondition.HAS_FEE)}
     names = {str(code): one.name for code, one in known.items()}
     return [OfProcedure(code, names.get(code), number) for code, number in sorted(counts.items())]
 
 
-def _with_trait(scope: FigureScope, trait: Trait) -> list[str]:
+def _with_trait(scope: FigureScope, trait: ProcedureCondition) -> list[str]:
     chosen = procedures_of(scope)
-    if trait is Trait.HAS_FEE:
+    if trait is ProcedureCondition.HAS_FEE:
         return [code for code, known in chosen.items() if known.has_fee]
     return [code for code, known in chosen.items() if known.result_is_document]
 
@@ -186,9 +186,11 @@ async def _selected(connection: DriverConnection, looking: Looking, now: datetim
             more.append(_synced(looking))
         else:
             more.append((condition, ()))
-    if behind.trait is Trait.LINK_IF_DOCUMENT:
-        documents = _with_trait(scope, Trait.RESULT_IS_DOCUMENT)
-        more.append((f"({COUNTED['linked']} OR procedure IS NULL OR NOT procedure = ANY({{}}::text[]))", (documents,)))
+    if behind.trait is ProcedureCondition.LINK_IF_DOCUMENT:
+        documents = _with_trait(scope, ProcedureCondition.RESULT_IS_DOCUMENT)
+        more.append(
+            (f"({COUNT_CONDITIONS['linked']} OR procedure IS NULL OR NOT procedure = ANY({{}}::text[]))", (documents,))
+        )
     elif behind.trait is not None:
         more.append(("procedure = ANY({}::text[])", (_with_trait(scope, behind.trait),)))
     return replace(selection_of(scope, now, None), more=[(text, list(values)) for text, values in more], rows=looking.rows)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.instant_facts import ONLINE_GATEWAYS, Trait
+from shared.dossiers.rules.instant_facts import ONLINE_GATEWAYS, DossierMark
 from shared.events.store.event_log import OF_DOSSIERS
 from shared.projection.rules.path_outcomes import (
     ENDS,
@@ -146,25 +146,30 @@ CASE length(split_part(code, '-', 2)) WHEN 0 THEN true
      WHEN 8 THEN split_part(code, '-', 2) <= to_char(received_on, 'YYYYMMDD') ELSE false END"""
 
 
-def _mark(condition: str, mark: Trait) -> str:
+def _mark(condition: str, mark: DossierMark) -> str:
     return f"CASE WHEN {condition} THEN {mark.value} ELSE 0 END"
 
 
 _FLAGS: Final = " + ".join(
     _mark(f"received->'flags'->'{mark.name.lower()}' = 'true'", mark)
-    for mark in (Trait.VNEID_VERIFIED, Trait.COMPONENTS_DIGITISED, Trait.COMPONENTS_REUSED, Trait.FROM_NATIONAL_STORE)
+    for mark in (
+        DossierMark.VNEID_VERIFIED,
+        DossierMark.COMPONENTS_DIGITISED,
+        DossierMark.COMPONENTS_REUSED,
+        DossierMark.FROM_NATIONAL_STORE,
+    )
     if mark.name is not None
 )
 _HAS_LINK: Final = "processed->'results' IS NOT NULL AND jsonb_path_exists(processed, '$.results[*].url ? (@ != \"\")')"
 _MARKS: Final = f"""
 CASE WHEN received->'flags' IS NULL THEN 0 ELSE {_FLAGS} END
-+ {_mark(_HAS_LINK, Trait.RESULT_LINK)}
++ {_mark(_HAS_LINK, DossierMark.RESULT_LINK)}
 + CASE WHEN fees IS NULL OR jsonb_array_length(fees->'fees') = 0 THEN 0
-       WHEN jsonb_path_exists(fees, '$.fees[*] ? (@.amount_vnd > 0)') THEN {Trait.FEE.value}
-       ELSE {Trait.FEES_ALL_ZERO.value} END
-+ {_mark(f"paid->>'gateway' IN ({_texts(sorted(ONLINE_GATEWAYS))})", Trait.PAID_ONLINE)}
-+ CASE WHEN rated IS NULL THEN 0 WHEN rated->'satisfied' = 'false' THEN {(Trait.RATED | Trait.DISLIKED).value}
-       ELSE {Trait.RATED.value} END"""
+       WHEN jsonb_path_exists(fees, '$.fees[*] ? (@.amount_vnd > 0)') THEN {DossierMark.FEE.value}
+       ELSE {DossierMark.FEES_ALL_ZERO.value} END
++ {_mark(f"paid->>'gateway' IN ({_texts(sorted(ONLINE_GATEWAYS))})", DossierMark.PAID_ONLINE)}
++ CASE WHEN rated IS NULL THEN 0 WHEN rated->'satisfied' = 'false' THEN {(DossierMark.RATED | DossierMark.DISLIKED).value}
+       ELSE {DossierMark.RATED.value} END"""
 
 
 def _microseconds(instant: str) -> str:

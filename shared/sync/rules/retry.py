@@ -46,7 +46,7 @@ class ErrorClass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetryRule:
     """What is done after a failure.
 
     The nth counted try waits ``first_seconds * 2 ** (n - 1)``, at most ``most_seconds``, of which the second half is
@@ -62,17 +62,17 @@ class Rule:
     call_sizes: tuple[int, ...] = (WHOLE_CALL,)
 
 
-_PERMANENT: Final = Rule(tries=0)
+_PERMANENT: Final = RetryRule(tries=0)
 
-RETRY_TABLE: Final[Mapping[ErrorClass, Rule]] = {
-    ErrorClass.UNAVAILABLE: Rule(1, 300, call_sizes=(WHOLE_CALL, 10, 1)),
-    ErrorClass.AMBIGUOUS: Rule(1, 300, call_sizes=(10, 1)),
-    ErrorClass.GARBLED: Rule(1, 300, call_sizes=(10, 1)),
-    ErrorClass.THROTTLED: Rule(1, 1, counts=False),
-    ErrorClass.SESSION: Rule(1, 60, counts=False),
-    ErrorClass.REFUSED: Rule(1, 1, counts=False),
-    ErrorClass.CONTRADICTION: Rule(5, 300, call_sizes=(10, 1)),
-    ErrorClass.OUT_OF_ORDER: Rule(2, 60, tries=5),
+RETRY_TABLE: Final[Mapping[ErrorClass, RetryRule]] = {
+    ErrorClass.UNAVAILABLE: RetryRule(1, 300, call_sizes=(WHOLE_CALL, 10, 1)),
+    ErrorClass.AMBIGUOUS: RetryRule(1, 300, call_sizes=(10, 1)),
+    ErrorClass.GARBLED: RetryRule(1, 300, call_sizes=(10, 1)),
+    ErrorClass.THROTTLED: RetryRule(1, 1, counts=False),
+    ErrorClass.SESSION: RetryRule(1, 60, counts=False),
+    ErrorClass.REFUSED: RetryRule(1, 1, counts=False),
+    ErrorClass.CONTRADICTION: RetryRule(5, 300, call_sizes=(10, 1)),
+    ErrorClass.OUT_OF_ORDER: RetryRule(2, 60, tries=5),
     ErrorClass.REJECTED: _PERMANENT,
     ErrorClass.UNREADABLE: _PERMANENT,
     ErrorClass.NO_PROCEDURE: _PERMANENT,
@@ -117,7 +117,7 @@ def after_failure(kind: ErrorClass, attempts: int, now: datetime, jitter: float,
     return Again(now + timedelta(seconds=wait_seconds(rule, max(counted, 1), jitter) / time_scale), counted)
 
 
-def wait_seconds(rule: Rule, attempt: int, jitter: float) -> float:
+def wait_seconds(rule: RetryRule, attempt: int, jitter: float) -> float:
     """The wait before the try after the ``attempt``-th counted failure (1, 2, …), between half and the whole of its step."""
     # the exponent is bounded: a float overflows after a thousand failures
     step = min(rule.first_seconds * 2.0 ** min(attempt - 1, 60), rule.most_seconds)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from shared.dossiers.rules.dossier import Dossier, fold
-from shared.dossiers.rules.instant_facts import IndexFacts, Trait, index_facts, is_late, microseconds
+from shared.dossiers.rules.instant_facts import DossierMark, IndexFacts, index_facts, is_late, microseconds
 from shared.dossiers.rules.lifecycle import END_EVENTS, STATUS_BEARING
 from tests.support.histories.history import CODE, at, logged, of, received
 from tests.support.histories.random_history import GRID, histories
@@ -123,28 +123,31 @@ def test_rework_takes_the_end_back():
 @pytest.mark.parametrize(
     ("events", "marks"),
     [
-        ([received(flags={"vneid_verified": True})], Trait.VNEID_VERIFIED),
+        ([received(flags={"vneid_verified": True})], DossierMark.VNEID_VERIFIED),
         (
             [received(flags={"components_digitised": True, "components_reused": True})],
-            Trait.COMPONENTS_DIGITISED | Trait.COMPONENTS_REUSED,
+            DossierMark.COMPONENTS_DIGITISED | DossierMark.COMPONENTS_REUSED,
         ),
-        ([received(flags={"from_national_store": True})], Trait.FROM_NATIONAL_STORE),
+        ([received(flags={"from_national_store": True})], DossierMark.FROM_NATIONAL_STORE),
         (
             [RECEIVED, logged("processed", "14 10:00", results=[{"code": "KQ", "url": "https://kq.test/1"}])],
-            Trait.RESULT_LINK,
+            DossierMark.RESULT_LINK,
         ),
-        ([RECEIVED, logged("processed", "14 10:00", results=[{"code": "KQ"}])], Trait(0)),
-        ([RECEIVED, logged("payment_requested", "14 10:00")], Trait.FEE),
+        ([RECEIVED, logged("processed", "14 10:00", results=[{"code": "KQ"}])], DossierMark(0)),
+        ([RECEIVED, logged("payment_requested", "14 10:00")], DossierMark.FEE),
         (
             [RECEIVED, logged("payment_requested", "14 10:00", fees=[{"code": "L", "name": "L", "amount_vnd": 0}])],
-            Trait.FEES_ALL_ZERO,
+            DossierMark.FEES_ALL_ZERO,
         ),
-        ([RECEIVED, logged("payment_requested", "14 10:00", fees=[])], Trait(0)),
-        ([RECEIVED, logged("paid", "14 10:00", gateway="local")], Trait.PAID_ONLINE),
-        ([RECEIVED, logged("paid", "14 10:00", gateway="counter")], Trait(0)),
-        ([RECEIVED, logged("paid", "14 10:00", outcome="failed")], Trait(0)),
-        ([RECEIVED, logged("rated", "14 10:00", satisfied=False), logged("rated", "15 10:00", satisfied=True)], Trait.RATED),
-        ([RECEIVED, logged("rated", "14 10:00", satisfied=False)], Trait.RATED | Trait.DISLIKED),
+        ([RECEIVED, logged("payment_requested", "14 10:00", fees=[])], DossierMark(0)),
+        ([RECEIVED, logged("paid", "14 10:00", gateway="local")], DossierMark.PAID_ONLINE),
+        ([RECEIVED, logged("paid", "14 10:00", gateway="counter")], DossierMark(0)),
+        ([RECEIVED, logged("paid", "14 10:00", outcome="failed")], DossierMark(0)),
+        (
+            [RECEIVED, logged("rated", "14 10:00", satisfied=False), logged("rated", "15 10:00", satisfied=True)],
+            DossierMark.RATED,
+        ),
+        ([RECEIVED, logged("rated", "14 10:00", satisfied=False)], DossierMark.RATED | DossierMark.DISLIKED),
     ],
 )
 def test_marks(events, marks):

@@ -15,8 +15,8 @@ from shared.index766.rules.indicators import (
     FigureOrigin,
     Group,
     IndicatorCounts,
+    ProcedureFacts,
     Share,
-    Traits,
     measured,
     online_points,
     points,
@@ -147,7 +147,12 @@ def test_1_4_divides_by_the_larger_count_else_by_last_years():
 
 
 FEE, PAPER, BOTH, NEITHER = "1.000001", "1.000002", "1.000003", "1.000004"
-TRAITS = {FEE: Traits(has_fee=True), PAPER: Traits(result_is_document=True), BOTH: Traits(True, True), NEITHER: Traits()}
+TRAITS = {
+    FEE: ProcedureFacts(has_fee=True),
+    PAPER: ProcedureFacts(result_is_document=True),
+    BOTH: ProcedureFacts(True, True),
+    NEITHER: ProcedureFacts(),
+}
 
 
 def test_3_3_counts_online_with_an_electronic_result_where_that_is_a_document_times_the_sync_rate():
