@@ -9,10 +9,11 @@ from fastapi import FastAPI
 
 from services.api.events.fast_path import EventFastPathMiddleware
 from services.api.events.schemas import BatchReceipt, Receipt
-from services.api.http import explorer, openapi, problems
+from services.api.http import explorer, openapi
 from services.api.http.as_of import AsOfViews
 from services.api.http.bodies.middleware import BodyMiddleware, LingeringCloseMiddleware
 from services.api.http.context import Context
+from services.api.http.errors import problems
 from services.api.http.keyring import KeyRing
 from services.api.http.middleware import RequestMiddleware
 from services.api.http.openapi import Problem

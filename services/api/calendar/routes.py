@@ -11,7 +11,7 @@ from services.api.calendar.schemas import OfficeHoursItem, OfficeHoursList, Usua
 from services.api.catalogue.resource import Resource, Words
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.bodies.json_cutter import Turn
-from services.api.http.problems import MOST_FAULTS
+from services.api.http.errors.problems import MOST_FAULTS
 from shared.access.store import own_rows
 from shared.calendar.rules.working_time import OfficeHours
 from shared.calendar.store.office_hours import put_office_hours, read_office_hours

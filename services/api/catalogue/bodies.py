@@ -8,11 +8,12 @@ import orjson
 from fastapi import Request, Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from services.api.http import messages, sheets
+from services.api.http import sheets
 from services.api.http.bodies.json_cutter import Cutter, Turn
 from services.api.http.context import context_of
-from services.api.http.field_errors import Fault, faults_of, pointer_of
-from services.api.http.problems import MOST_FAULTS, InvalidFields, Refused
+from services.api.http.errors import messages
+from services.api.http.errors.field_errors import Fault, faults_of, pointer_of
+from services.api.http.errors.problems import MOST_FAULTS, InvalidFields, Refused
 from shared.vocabulary.errors import FieldError, Forbidden, InvalidInput
 
 MOST_ITEMS: Final = 20_000

@@ -10,11 +10,11 @@ import msgspec
 import orjson
 from starlette.requests import Request
 
-from services.api.http import messages
 from services.api.http.bodies.json_cutter import Cutter, Turn
 from services.api.http.bodies.kinds import HEADER_PREFIX
 from services.api.http.bodies.limits import LONGEST_EVENT
-from services.api.http.problems import InvalidFields, Refused
+from services.api.http.errors import messages
+from services.api.http.errors.problems import InvalidFields, Refused
 from shared.events.cloudevents.decoding import parsed
 
 LONGEST_LINE: Final = LONGEST_EVENT

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.events.posting import PATH, take_event, take_events
-from services.api.http import problems
 from services.api.http.auth import admitted, bearer_token
 from services.api.http.bodies.middleware import WholeBody
 from services.api.http.context import context_of
+from services.api.http.errors import problems
 from shared.access.store.keys import Permission
 from shared.vocabulary.errors import MotcuaError
 

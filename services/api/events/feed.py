@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 
 from services.api.events import authorization
 from services.api.http.context import Context
+from services.api.http.errors.problems import Unauthenticated
 from services.api.http.keyring import Caller
-from services.api.http.problems import Unauthenticated
 from services.api.http.reads.limits import RETRY_AFTER_SECONDS
 from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access

@@ -13,8 +13,8 @@ from services.api.http.answers import MEDIA_TYPE, as_json, json_answer
 from services.api.http.bodies.kinds import BodyKind, kind_by_headers, kind_of
 from services.api.http.bodies.limits import LONGEST_EVENT, too_large
 from services.api.http.context import Context
+from services.api.http.errors.problems import language_of
 from services.api.http.keyring import Caller
-from services.api.http.problems import language_of
 
 PATH: Final = "/v1/events"
 

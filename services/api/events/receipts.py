@@ -6,11 +6,11 @@ from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
-from services.api.http import messages
 from services.api.http.bodies.limits import LONGEST_EVENT
-from services.api.http.field_errors import Fault, faults_of
-from services.api.http.messages import Kind, Language
-from services.api.http.problems import problem_body
+from services.api.http.errors import messages
+from services.api.http.errors.field_errors import Fault, faults_of
+from services.api.http.errors.messages import Kind, Language
+from services.api.http.errors.problems import problem_body
 from services.api.intake.group_commit import AppendResult
 from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, parsed
 from shared.events.cloudevents.fields import LONGEST_ID, LONGEST_SOURCE

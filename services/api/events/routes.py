@@ -12,9 +12,9 @@ from services.api.events.schemas import FeedPage
 from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, EventWriter
 from services.api.http.context import RequestContext
+from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers
 from services.api.http.presence import while_there
-from services.api.http.problems import InvalidFields
 from shared.events.cloudevents.decoding import cloudevent_of
 from shared.events.store.event_log import AnyEvent
 

@@ -16,11 +16,11 @@ from starlette.responses import StreamingResponse
 from services.api.events.bodies import LONGEST_LINE, Lines, TruncatedError
 from services.api.events.intake import EventIntake, Recorded
 from services.api.events.receipts import DUPLICATE, Receipt, Rejection
-from services.api.http import messages
 from services.api.http.bodies.kinds import is_gzip
-from services.api.http.field_errors import Fault
-from services.api.http.messages import Kind, Language
-from services.api.http.problems import Refused, problem_body
+from services.api.http.errors import messages
+from services.api.http.errors.field_errors import Fault
+from services.api.http.errors.messages import Kind, Language
+from services.api.http.errors.problems import Refused, problem_body
 from shared.events.cloudevents.decoding import ValidatedEvent
 from shared.observability import note
 from shared.vocabulary.errors import Overloaded

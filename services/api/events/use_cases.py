@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.api.events import receipts
 from services.api.events.intake import EventIntake
 from services.api.events.receipts import Receipt, SumsJson
-from services.api.http.problems import Refused
+from services.api.http.errors.problems import Refused
 from shared.observability import note
 
 

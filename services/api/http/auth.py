@@ -14,8 +14,8 @@ from fastapi.security.utils import get_authorization_scheme_param
 from starlette.types import Scope as AsgiScope
 
 from services.api.http.context import context_of
+from services.api.http.errors.problems import Unauthenticated
 from services.api.http.keyring import Caller
-from services.api.http.problems import Unauthenticated
 from services.api.http.query_names import refuse_unknown
 from shared.access.store.keys import Permission
 from shared.observability import note

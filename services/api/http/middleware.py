@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.context import context_of
 from services.api.http.cut_answers import cut_where_it_fails
-from services.api.http.problems import answer_unexpected
+from services.api.http.errors.problems import answer_unexpected
 from shared.observability import get_logger, note, unit_of_work
 
 REQUEST_ID_HEADER: Final = "x-request-id"

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from services.api.http.bodies.limits import limit_of
-from services.api.http.messages import KINDS, Language
-from services.api.http.problems import problem_body
+from services.api.http.errors.messages import KINDS, Language
+from services.api.http.errors.problems import problem_body
 from services.serving.refusals import MEDIA_TYPE
 from shared.events.cloudevents.registered import told_event
 

@@ -13,8 +13,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from services.api.http.field_errors import Fault, pointer_of
-from services.api.http.problems import InvalidFields
+from services.api.http.errors.field_errors import Fault, pointer_of
+from services.api.http.errors.problems import InvalidFields
 
 
 @dataclass(frozen=True, slots=True)

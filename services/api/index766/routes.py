@@ -14,9 +14,9 @@ from services.api.http.answers import json_answer
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
+from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
-from services.api.http.problems import InvalidFields
 from services.api.index766.schemas import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.catalogue.schemas import Agency, Line, ShortLine
 from services.api.figures.schemas import AsOfOut, PeriodOut, ScopeOut, link_answer
-from services.api.http.field_errors import Fault
+from services.api.http.errors.field_errors import Fault
 from services.api.http.parameters import LocalDate
 from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import NATIONAL_RECEIVED, FigureOrigin, Group, Scored, Share, scored, two_decimals

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
-from services.api.http.messages import Language, preferred_language
+from services.api.http.errors.messages import Language, preferred_language
 from services.cli.main import main
 from shared.access.store import keys
 from shared.access.store.keys import Permission

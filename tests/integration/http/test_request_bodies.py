@@ -17,9 +17,9 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from services.api.catalogue.bodies import MOST_ITEMS
-from services.api.http import problems
 from services.api.http.auth import demand_of
 from services.api.http.bodies.limits import LIMITS, LONGEST_EVENT, USUAL, Patience, limit_of
+from services.api.http.errors import problems
 from services.api.main import create_app
 from services.api.routers import routers
 from shared.access.store.keys import Permission

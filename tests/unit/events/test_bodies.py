@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from services.api.events import bodies as bodies_module
 from services.api.events.bodies import items_of
-from services.api.http.problems import InvalidFields, Refused
+from services.api.http.errors.problems import InvalidFields, Refused
 from tests.support.http.bodies import MOST, bodies, expected
 
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from services.api.http.field_errors import faults_of
-from services.api.http.messages import Language
+from services.api.http.errors.field_errors import faults_of
+from services.api.http.errors.messages import Language
 from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, cloudevent_of, read_event, system_event
 from shared.events.cloudevents.fields import instant_of
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName

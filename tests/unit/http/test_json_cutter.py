@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from services.api.http.bodies.json_cutter import Cutter
-from services.api.http.problems import InvalidFields, Refused
+from services.api.http.errors.problems import InvalidFields, Refused
 from tests.support.http.bodies import MOST, bodies, expected
 
 LONGEST = 300

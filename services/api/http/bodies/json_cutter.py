@@ -12,8 +12,8 @@ from typing import Final
 
 from pydantic_core import from_json
 
-from services.api.http import messages
-from services.api.http.problems import InvalidFields, Refused
+from services.api.http.errors import messages
+from services.api.http.errors.problems import InvalidFields, Refused
 
 Turn = Callable[[], Awaitable[None]]
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from starlette.requests import Request
 
-from services.api.http import messages
-from services.api.http.problems import Refused
+from services.api.http.errors import messages
+from services.api.http.errors.problems import Refused
 
 HEADER_PREFIX: Final = "ce-"
 

@@ -14,12 +14,12 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.http import messages, problems
 from services.api.http.auth import admitted_to, bearer_token, demand_of
 from services.api.http.bodies.kinds import BodyKind, kind_of
 from services.api.http.bodies.limits import USUAL, Held, Patience, Share, limit_of, too_large
 from services.api.http.context import context_of
-from services.api.http.problems import InvalidFields, Refused
+from services.api.http.errors import messages, problems
+from services.api.http.errors.problems import InvalidFields, Refused
 from shared.vocabulary.errors import MotcuaError
 
 _NO_BODY: Final = 0

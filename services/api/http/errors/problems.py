@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 from starlette.routing import Match
 
-from services.api.http import messages
-from services.api.http.field_errors import Fault, parameter_faults, translated
-from services.api.http.messages import Kind, Language, preferred_language
+from services.api.http.errors import messages
+from services.api.http.errors.field_errors import Fault, parameter_faults, translated
+from services.api.http.errors.messages import Kind, Language, preferred_language
 from services.serving.refusals import MEDIA_TYPE, TYPE_PREFIX
 from shared.database.outages import is_outage
 from shared.observability import failure_of, get_logger, note

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.api.http.messages import Language, Words
+from services.api.http.errors.messages import Language, Words
 from shared.vocabulary.errors import FieldError
 
 _Expected = tuple[str, Words]
