@@ -508,7 +508,7 @@ def test_every_operation_that_takes_a_body_asks_for_a_key_first() -> None:
 
 
 def test_the_limits_stand_in_the_documents() -> None:
-    document = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
+    document = (Path(__file__).parents[3] / "docs" / "limits.md").read_text()
     section = document.partition("## Request bodies")[2].partition("\n## ")[0]
     rows = [row for row in section.splitlines() if row.startswith("|") and "lines |" not in row and "one event" not in row]
     for (_, path), limit in LIMITS.items():

@@ -91,7 +91,7 @@ async def test_it_hopes_for_new_events_once_they_were_new_for_long(
         return await append(connection, tenant, events, optimistic=optimistic)
 
     monkeypatch.setattr(event_log, "append", noted)
-    monkeypatch.setattr(group_commit, "CAREFUL_APPENDS", 2)
+    monkeypatch.setattr(group_commit, "CHECKED_APPENDS", 2)
     logged = event()
     bodies = [logged, logged, event(), logged, event(), event(), event(), logged, event()]
     outcomes = [(await post(writer, body)).json()["status"] for body in bodies]

@@ -232,7 +232,7 @@ def test_the_row_of_any_history_is_that_of_the_fold_or_none(runner, log):
 
 
 def test_no_number_of_paths_that_are_not_plain_keeps_a_plain_one_out(monkeypatch):
-    monkeypatch.setattr(sql_rows, "MOST_COURSES", 3)
+    monkeypatch.setattr(sql_rows, "MOST_PATH_OUTCOMES", 3)
     monkeypatch.setattr(sql_rows, "MOST_OTHERS", 5)
     known_paths = PathOutcomes()
     assert not known_paths.learn(["b" + "i" * number for number in range(40, 60)])  # longer than any that is looked at

@@ -265,7 +265,8 @@ async def test_one_comparison_a_night_whatever_number_of_workers_and_one_for_all
     side: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(jobs, "clock", clock)
+    monkeypatch.setattr("services.worker.runtime.nightly.database_now", clock)
+    monkeypatch.setattr("services.worker.runtime.job_runner.database_now", clock)
     await side.bulk(3)
     await side.drain()
     workers = [scheduler(side.engine, side, time(2, 0)) for _ in range(3)]
@@ -296,7 +297,8 @@ async def _local_time(side: Side, clock: Clock) -> time:
 async def test_the_night_waits_for_a_comparison_that_somebody_asked_for(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     clock.days = 1.0
-    monkeypatch.setattr(jobs, "clock", clock)
+    monkeypatch.setattr("services.worker.runtime.nightly.database_now", clock)
+    monkeypatch.setattr("services.worker.runtime.job_runner.database_now", clock)
     await side.bulk(1)
     await queue(side)
     worker = scheduler(side.engine, side, time(2, 0))
