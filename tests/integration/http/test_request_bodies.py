@@ -461,9 +461,8 @@ async def test_a_catalogue_has_a_bound_and_a_sheet_too(api: Served) -> None:
         (b"x" * 2**19, "row_too_long"),
         (b"code,name\nH51.12,\xff\n", "encoding"),
     ):
-        for language in ("en", "vi"):
-            answer = await admin.put("/v1/agencies", content=body, headers=sheet | {"accept-language": language})
-            assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, code)
+        answer = await admin.put("/v1/agencies", content=body, headers=sheet)
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, code)
     empty_rows = "code,name\r\n\r\n\r\nH51.12,x\r\n" + "\r\n" * 5_000
     answer = await admin.put("/v1/agencies", content=empty_rows.encode(), headers=sheet)
     assert {error["pointer"] for error in answer.json()["errors"]} == {f"/{n}/{f}" for n in (2, 3) for f in ("code", "name")}

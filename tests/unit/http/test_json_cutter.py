@@ -37,7 +37,7 @@ async def _cut(body: bytes, window: int) -> list[str] | str:
 
 
 @given(body=bodies(), window=st.integers(1, 40))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_the_items_are_those_of_the_parser_that_validates(body: bytes, window: int) -> None:
     found, right = asyncio.run(_cut(body, window)), expected(body)
     if found == "too_many" and right == "no JSON":

@@ -69,6 +69,10 @@ def too_large(most_bytes: int) -> Refused:
     return Refused(messages.TOO_LARGE, [Fault("", "body_too_large", {"limit": most_bytes})], f"At most {most_bytes} bytes.")
 
 
+FIRST_PIECE_BYTES: Final = 64 * 2**10
+"""So much is read before the key is looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long bodies may take, and how much of them the process holds. An object, so that a test can have less of it."""
@@ -78,10 +82,8 @@ class Patience:
     least_bytes_a_second: float = 1024.0
     """On average over `window_seconds` of waiting for the client; time that we take ourselves does not count."""
     window_seconds: float = 30.0
-    first_piece_bytes: int = 64 * 2**10
-    """So much is read before the key is looked at."""
     first_pieces_bytes: int = 32 * _MIB
-    """Of all connections together. Beyond it the key comes before the first byte too: nobody is refused for that."""
+    """Of these, in all connections together; beyond it the key comes before the first byte too. Nobody is refused so."""
     bodies_bytes: int = 256 * _MIB
     """Of all bodies that are read or worked on; beyond it 503."""
     key_bytes: int = 128 * _MIB

@@ -6,8 +6,8 @@ it, holds a body of an unknown caller or one without a limit. Lines pass through
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from typing import Any, Final
 
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.auth import admitted_to, bearer_token, demand_of
 from services.api.http.bodies.kinds import BodyKind, kind_of
-from services.api.http.bodies.limits import USUAL, Held, Patience, Share, limit_of, too_large
+from services.api.http.bodies.limits import FIRST_PIECE_BYTES, USUAL, Held, Patience, Share, limit_of, too_large
 from services.api.http.context import context_of
 from services.api.http.errors import messages, problems
 from services.api.http.errors.problems import InvalidFields, Refused
@@ -26,20 +26,58 @@ _NO_BODY: Final = 0
 _CHUNKED: Final = -1
 _MOST_DIGITS: Final = 18
 _CLOSE: Final = (b"connection", b"close")
+_KNOWN: Final = "motcua.body_size"
 
 
 def _size_of(scope: Scope) -> tuple[int, bool]:
-    """A body's size as the headers tell it (0: none, -1: untold), and whether its sender waits until it is asked for."""
+    """A body's size as the headers tell it (0: none, -1: untold), and whether it is small and comes unasked."""
+    known: tuple[int, bool] | None = scope.get(_KNOWN)
+    if known is not None:
+        return known
     size, waits = _NO_BODY, False
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            size = int(value[:_MOST_DIGITS]) if value.isdigit() else _CHUNKED
-        elif name == b"transfer-encoding":
-            size = _CHUNKED
-            break
-        elif name == b"expect":
-            waits = True
-    return size, waits
+    if scope["type"] == "http":
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                size = int(value[:_MOST_DIGITS]) if value.isdigit() else _CHUNKED
+            elif name == b"transfer-encoding":
+                size = _CHUNKED
+                break
+            elif name == b"expect":
+                waits = True
+    found = scope[_KNOWN] = size, 0 < size <= FIRST_PIECE_BYTES and not waits
+    return found
+
+
+class _Rest:
+    """What is left to await of something that was awaited by hand up to where it waits itself."""
+
+    def __init__(self, waits_for: Any, steps: Generator[Any, Any, Message]) -> None:
+        self._waits_for = waits_for
+        self._steps = steps
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        waits_for = self._waits_for
+        try:
+            while True:
+                try:
+                    told = yield waits_for
+                except BaseException as error:  # noqa: BLE001 - it is for who waits
+                    waits_for = self._steps.throw(error)
+                else:
+                    waits_for = self._steps.send(told)
+        except StopIteration as done:
+            message: Message = done.value
+            return message
+
+
+def _look(receive: Receive) -> Message | _Rest:
+    """What is received, if it is here, else what is to be awaited: a limit of time costs more than all else here does."""
+    steps = receive().__await__()
+    try:
+        return _Rest(next(steps), steps)
+    except StopIteration as done:
+        message: Message = done.value
+        return message
 
 
 class WholeBody:
@@ -63,8 +101,9 @@ class WholeBody:
 class _Paced:
     """What is received of one body, at a pace that is not too slow."""
 
-    def __init__(self, receive: Receive, patience: Patience) -> None:
+    def __init__(self, receive: Receive, patience: Patience, begun: _Rest | None = None) -> None:
         self._receive = receive
+        self._begun = begun
         self._patience = patience
         self._waited = 0.0
         self._size = 0
@@ -79,10 +118,11 @@ class _Paced:
         if self.is_complete:
             return await self._receive()  # the end of the connection: whoever waits for that waits as long as it takes
         patience, time = self._patience, asyncio.get_running_loop().time
+        waiting, self._begun = self._begun or self._receive(), None
         begun = time()
         try:
             async with asyncio.timeout(patience.stall_seconds):
-                message = await self._receive()
+                message = await waiting
         except TimeoutError:
             raise Refused(messages.TIMED_OUT) from None
         self._waited += time() - begun
@@ -144,32 +184,41 @@ class BodyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        size, waits = _size_of(scope) if scope["type"] == "http" else (_NO_BODY, False)
+        size, is_small = _size_of(scope)
         if size == _NO_BODY:
             await self.app(scope, receive, send)
             return
+        begun: _Rest | None = None
+        taken: list[Message] = []
+        if is_small:
+            first = _look(receive)
+            if isinstance(first, _Rest):
+                begun = first
+            elif first.get("more_body", False):
+                taken.append(first)
+            else:  # nearly always
+                await self.app(scope, _whole([first], receive), send)
+                return
         held = context_of(HTTPConnection(scope)).held
-        share: Share | None = None
+        share = Share(held)
         try:
             try:
-                paced = _Paced(receive, held.patience)
-                taken: list[Message] = []
-                if 0 < size <= held.patience.first_piece_bytes and not waits:
-                    taken.append(await paced())
-                    if not paced.is_complete:
-                        await _take_first_piece(paced, taken, held, size)
+                paced = _Paced(receive, held.patience, begun)
+                if is_small:
+                    await _take_first_piece(paced, taken, held, size)
                 if paced.is_complete:
                     onward = _whole(taken, receive)
                 else:
-                    share = Share(held)
                     onward = await self._key_first(scope, _after(taken, paced), size, share)
             except MotcuaError as error:
-                await (await problems.answer_motcua_error(Request(scope), error))(scope, receive, send)
+                response = await problems.answer_motcua_error(Request(scope), error)
+                if is_small:  # nobody lingers over the rest of it
+                    response.headers["connection"] = "close"
+                await response(scope, receive, send)
                 return
             await self.app(scope, onward, send)
         finally:
-            if share is not None:
-                share.give_back()
+            share.give_back()
 
     async def _key_first(self, scope: Scope, receive: Receive, size: int, share: Share) -> Receive:
         """What the application may receive of a body.
@@ -232,7 +281,8 @@ def _whole(taken: list[Message], receive: Receive) -> Receive:
     """A body that is here; or what is left of one whose client has gone, which is none."""
     if taken[-1]["type"] != "http.request":
         return _after(taken, receive)
-    return WholeBody(b"".join([message.get("body", b"") for message in taken]), receive)
+    body: bytes = taken[0].get("body", b"") if len(taken) == 1 else b"".join([message.get("body", b"") for message in taken])
+    return WholeBody(body, receive)
 
 
 async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
@@ -259,7 +309,8 @@ class LingeringCloseMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or _size_of(scope)[0] == _NO_BODY:
+        size, is_small = _size_of(scope)
+        if size == _NO_BODY or is_small:  # a small one is read before it is answered
             await self.app(scope, receive, send)
             return
         is_sent = closes = lingers = False

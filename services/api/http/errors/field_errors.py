@@ -150,6 +150,9 @@ _TOLD: Final[Mapping[str, str]] = {
     "root_moved": "cơ quan của chính khóa phải giữ nguyên cơ quan cấp trên, thời hạn hiệu lực và cơ quan tiếp nhận",
     "crossing": "phải giữ nguyên mọi thứ ngoài phạm vi của khóa, vào mọi ngày",
     "whole_province": "chỉ dành cho khóa của cả tỉnh",
+    "row_too_long": "dòng quá dài: nhiều nhất 262.144 ký tự",
+    "encoding": "phải theo bảng mã UTF-8",
+    "csv": "phải là CSV",
     "cursor_of_another_list": "phải là next_cursor của đúng danh sách này: cùng bộ lọc, thứ tự và khóa",
 }
 
