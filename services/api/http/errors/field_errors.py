@@ -137,6 +137,9 @@ _TOLD: Final[Mapping[str, str]] = {
     "/period malformed": "phải là kỳ như 2018, 2018-H1, 2018-Q3, 2018-05, 2018-W07, ND09:2018, ND09:2018-6M, ND09:2018-9M,"
     " ND09:2018-Q3 hoặc ND09:2018-05",
     "/period out_of_range": "không có kỳ này",
+    "row_too_long": "dòng quá dài: nhiều nhất 262.144 ký tự",
+    "encoding": "phải theo bảng mã UTF-8",
+    "csv": "phải là CSV",
     "in_future": "chưa đến: phải là thời gian đã qua, tính đến thời điểm được hỏi",
     "too_many_pieces": "kỳ quá dài so với cách chia",
     "as_of": "phải là ngày, ví dụ 2018-12-31, hoặc thời điểm RFC 3339 có múi giờ",
@@ -150,9 +153,6 @@ _TOLD: Final[Mapping[str, str]] = {
     "root_moved": "cơ quan của chính khóa phải giữ nguyên cơ quan cấp trên, thời hạn hiệu lực và cơ quan tiếp nhận",
     "crossing": "phải giữ nguyên mọi thứ ngoài phạm vi của khóa, vào mọi ngày",
     "whole_province": "chỉ dành cho khóa của cả tỉnh",
-    "row_too_long": "dòng quá dài: nhiều nhất 262.144 ký tự",
-    "encoding": "phải theo bảng mã UTF-8",
-    "csv": "phải là CSV",
     "cursor_of_another_list": "phải là next_cursor của đúng danh sách này: cùng bộ lọc, thứ tự và khóa",
 }
 
