@@ -6,7 +6,6 @@ from typing import NamedTuple, cast
 
 from services.api.events import authorization, receipts
 from services.api.events.receipts import Receipt
-from services.api.http.bodies.limits import LONGEST_EVENT
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
@@ -63,12 +62,11 @@ class EventIntake:
         answers: list[ValidatedEvent | Receipt] = []
         for raw in piece:
             await self.context.fairness.turn(at_once=True)
-            answers.append(self._read_one(raw, key))
+            over = receipts.over_limits(raw)
+            answers.append(self._read_one(raw, key) if over is None else over)
         return answers
 
     def _read_one(self, raw: bytes, key: bytes) -> ValidatedEvent | Receipt:
-        if len(raw) > LONGEST_EVENT:
-            return receipts.too_long()
         try:
             try:
                 return read_event(raw, self.caller.tenant, key)

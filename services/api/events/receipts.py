@@ -6,7 +6,7 @@ from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
-from services.api.http.bodies.limits import LONGEST_EVENT
+from services.api.http.bodies.limits import LONGEST_EVENT, MOST_MEMBERS
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault, faults_of
 from services.api.http.errors.messages import Kind, Language
@@ -96,9 +96,14 @@ def unreadable(raw: bytes, error: InvalidEventError) -> Receipt:
     )
 
 
-def too_long() -> Receipt:
-    """The receipt of an event that is not read, because it is too long."""
-    fault = Fault("", "item_too_long", {"limit": LONGEST_EVENT})
+def over_limits(raw: bytes) -> Receipt | None:
+    """The receipt of a large event that is not read, because it is too long or has too many members."""
+    if len(raw) > LONGEST_EVENT:
+        fault = Fault("", "item_too_long", {"limit": LONGEST_EVENT})
+    elif raw.count(b":") > MOST_MEMBERS:
+        fault = Fault("", "too_many_members", {"limit": MOST_MEMBERS})
+    else:
+        return None
     return Receipt(None, None, rejection=Rejection(messages.INVALID, (fault,)))
 
 

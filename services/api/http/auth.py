@@ -4,7 +4,7 @@
 async def list_dossiers(caller: Annotated[Caller, Depends(requires("dossiers:read"))]) -> …
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import Request, Security
@@ -81,10 +81,13 @@ async def admitted(request: Request, token: str | None, scope: Permission) -> Ca
         Unauthenticated: no key, or not a valid one.
         Forbidden: the key lacks the scope.
     """
-    return await admitted_to(request, token, (scope,))
+    caller = await _known(request, token)
+    if not caller.may(scope):
+        raise Forbidden(f"the key lacks the scope {scope.value}")
+    return caller
 
 
-async def admitted_to(request: Request, token: str | None, demand: Iterable[Permission]) -> Caller:
+async def admitted_to(request: Request, token: str | None, demand: Demand) -> Caller:
     """As `admitted`, for several scopes."""
     caller = await _known(request, token)
     for scope in demand:

@@ -35,11 +35,6 @@ _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
 MOST_FAULTS: Final = 20
 """Of one event that are told."""
 
-MOST_MEMBERS: Final = 5_000
-"""Of all objects of one event, counted by colons: each of them may be a fault, and finding ten thousands takes long. The
-largest event has some hundreds."""
-
-_FEW_MEMBERS_BYTES: Final = 16 * 2**10
 
 _LONGEST_ATTRIBUTE_NAME: Final = 64
 _LONGEST_ATTRIBUTE: Final = 2048
@@ -91,8 +86,6 @@ def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent
     Raises:
         InvalidEventError: it cannot be taken; the first `MOST_FAULTS` that validation found are named.
     """
-    if len(raw) > _FEW_MEMBERS_BYTES and raw.count(b":") > MOST_MEMBERS:
-        raise _invalid((), "too_many_members", limit=MOST_MEMBERS)
     return plain_event(raw, tenant, content_key) or _read_by_schema(raw, tenant, content_key)
 
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from services.api.catalogue.bodies import MOST_ITEMS
 from services.api.http.auth import demand_of
-from services.api.http.bodies.limits import LIMITS, LONGEST_EVENT, USUAL, Patience, limit_of
+from services.api.http.bodies.limits import LIMITS, LONGEST_EVENT, MOST_MEMBERS, USUAL, Patience, limit_of
 from services.api.http.errors import problems
 from services.api.main import create_app
 from services.api.routers import routers
@@ -523,6 +523,6 @@ def test_the_limits_stand_in_the_documents() -> None:
         f"dropped for {usual.linger_seconds:.0f} s, or until it has been silent for {usual.linger_silence_seconds:.0f} s",
         f"a catalogue {MOST_ITEMS:,}",
         f"one event the first {decoding.MOST_FAULTS} are told, of one request the first {problems.MOST_FAULTS}",
-        f"at most {decoding.MOST_MEMBERS:,} members",
+        f"that is longer than 64 KiB have at most {MOST_MEMBERS:,} members",
     ):
         assert logged in " ".join(section.split())

@@ -19,6 +19,11 @@ LONGEST_EVENT: Final = 256 * 2**10
 kilobytes; one parse of this much, wrong in every field, is what the event loop can spare."""
 
 
+MOST_MEMBERS: Final = 5_000
+"""Of all objects of an event that is longer than 64 KiB, counted by colons: each of them may be a fault, and finding ten
+thousands takes long. The largest event has some hundreds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """The most that the body of an operation may be."""
