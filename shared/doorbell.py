@@ -6,7 +6,7 @@ Traps of arq 0.28 that the settings here answer are written beside them.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextvars import Context
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -34,6 +34,7 @@ _MOST_WAITING: Final = 1_000
 """Rings that may wait in Redis; with no worker alive more of them would only fill its memory."""
 
 _SPACING_SECONDS: Final = 0.02
+_CANCEL_AGAIN_SECONDS: Final = 0.5
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 
@@ -176,6 +177,16 @@ async def run_worker(settings: Settings, on_ring: OnRing) -> None:
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
+async def _cancelled(tasks: Collection["asyncio.Future[None]"]) -> None:
+    """Cancel the tasks until they have ended: a cancellation that meets an answer of Redis may be lost under way."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _listen(url: str, on_ring: OnRing) -> None:
     async def ring(_context: dict[str, Any], topic: str, tenant: str) -> None:
         on_ring(Topic(topic), Tenant(tenant))
@@ -202,11 +213,11 @@ async def _listen(url: str, on_ring: OnRing) -> None:
         job_deserializer=orjson.loads,
         log_results=False,
     )
+    running = asyncio.ensure_future(worker.async_run())
     try:
-        await worker.async_run()
+        await asyncio.wait({running})
+        running.result()
     finally:
-        for task in (*worker.tasks.values(), *((worker.main_task,) if worker.main_task else ())):
-            task.cancel()
-        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+        await _cancelled({running, *worker.tasks.values(), *((worker.main_task,) if worker.main_task else ())})
         with contextlib.suppress(RedisError, OSError):
             await redis.aclose(close_connection_pool=True)

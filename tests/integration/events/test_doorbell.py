@@ -115,6 +115,30 @@ async def test_what_others_leave_in_the_queue_stops_nothing(redis_url: str) -> N
         await until(lambda: heard == [(Topic.LEDGER, H51)])
 
 
+async def test_it_ends_when_told_to_though_a_cancellation_is_lost(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    poll, lost = queue.Worker._poll_iteration, asyncio.Event()
+
+    async def deaf(worker: queue.Worker) -> None:
+        try:
+            await poll(worker)
+            if not lost.is_set():
+                await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if lost.is_set():
+                raise
+            lost.set()  # as a client does that takes it for the end of its wait
+
+    monkeypatch.setattr(queue.Worker, "_poll_iteration", deaf)
+    settings = Settings(redis_url=SecretStr(redis_url))
+    task = asyncio.create_task(run_worker(settings, lambda _topic, _tenant: None))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    async with asyncio.timeout(15):
+        await asyncio.gather(task, return_exceptions=True)
+    assert lost.is_set()
+    assert task.cancelled()
+
+
 async def test_valkey_restarts(place: Path) -> None:
     folder = place / "valkey"
     server = Valkey(folder, place / "valkey.log", free_port(), ordinary_account(folder), keep_secrets(place / "s.json"))
