@@ -19,6 +19,7 @@ from services.api.figures.parameters import Filters
 from services.api.http import as_of as past_views
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
+from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.as_of.store.rows import fold_those_with_events_elsewhere
 from shared.calendar.rules.almanac import Almanac
@@ -118,9 +119,7 @@ class Now:
 
     async def scope(self) -> FigureScope:
         """What the caller asks about, as far as the key sees it."""
-        context = self._context
-        catalogue = await context.catalogues.of(self._caller.tenant)
-        access = Access.of(catalogue, self._caller.agency, context.catalogues.today())
+        access = await access_of(self._context, self._caller)
         return _scope(self._asked, access, access.today, access.scope)
 
     async def _seen(self) -> _SeenNow:

@@ -13,10 +13,11 @@ from services.api.figures.views import Place, Seen
 from services.api.http.answers import json_answer
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.callers import StatsCaller
-from services.api.http.context import Context, RequestContext
+from services.api.http.context import RequestContext
 from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
+from services.api.http.visibility import access_of
 from services.api.index766.schemas import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
@@ -81,7 +82,7 @@ async def read_inputs(
     as_of: Annotated[str | None, Query(max_length=40, description="As known then: a date or an RFC 3339 instant.")] = None,
 ) -> Response:
     """List what was given."""
-    access = await _access(context, caller)
+    access = await access_of(context, caller)
     known_by = read_known_at(as_of)
     async with driver_session(context.engine) as connection:
         read = given_figures.read_versions if history else given_figures.read_given
@@ -105,7 +106,7 @@ async def put_inputs(request: Request, context: RequestContext, caller: Admin) -
     given = await validated(_INPUTS, body, context.fairness.turn, lambda item: item)
     if faults := [fault for index, item in enumerate(given) for fault in item.faults(f"/{index}")]:
         raise InvalidFields(faults)
-    access = await _access(context, caller)
+    access = await access_of(context, caller)
     foreign = [index for index, item in enumerate(given) if not _is_visible(access, item.agency)]
     if foreign:
         detail = "a figure of an agency outside what this key may see"
@@ -123,8 +124,3 @@ def _is_visible(access: Access, agency: str | None) -> bool:
     except Forbidden:
         return False
     return True
-
-
-async def _access(context: Context, caller: Caller) -> Access:
-    catalogue = await context.catalogues.of(caller.tenant)
-    return Access.of(catalogue, caller.agency, context.catalogues.today())

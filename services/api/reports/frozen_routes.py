@@ -19,6 +19,7 @@ from services.api.http.as_of import PastView, with_seen
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.visibility import access_of
 from services.api.reports.frozen_schemas import (
     DifferencePage,
     FreezeDifference,
@@ -130,7 +131,7 @@ async def list_freezes(
     """Answer a page."""
     digest = cursors.digest_of({"path": "/v1/freezes", "tenant": caller.tenant, "root": caller.agency})
     mark = _read_id_cursor(cursor, digest)
-    access = await _access(context, caller)
+    access = await access_of(context, caller)
     found: list[Freeze] = []
     async with driver_session(context.engine) as connection:
         before = None
@@ -280,12 +281,8 @@ async def _same_scope(context: Context, connection: DriverConnection, view: Past
     )
 
 
-async def _access(context: Context, caller: Caller) -> Access:
-    return Access.of(await context.catalogues.of(caller.tenant), caller.agency, context.catalogues.today())
-
-
 async def _visible(context: Context, caller: Caller, freeze_id: str) -> Freeze:
-    access = await _access(context, caller)
+    access = await access_of(context, caller)
     async with driver_session(context.engine) as connection:
         found = await frozen_reports.find(connection, caller.tenant, freeze_id)
     if found is None or not access.sees(found.agency):

@@ -152,7 +152,7 @@ async def claim(
     fewer_attempts_than: int = ANY_ATTEMPTS,
     but_not: ErrorClass | None = None,
 ) -> list[Claim]:
-    """Lease up to ``limit`` dossiers that are due, the most urgent ones, sorted by code. Commits by itself, without_flush.
+    """Lease up to ``limit`` dossiers that are due, the most urgent ones, sorted by code. Commits by itself, without a flush.
 
     ``fewer_attempts_than``: leave out those that failed so often (a probe should not be spent on a suspect); ``but_not``:
     those whose last failure was of this class.
