@@ -1,15 +1,13 @@
 """Alive, ready, and metrics: for whoever operates it. Without a key, and with no word about any person."""
 
-from typing import Any
-
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Request, Response
 
 from services.api.health.gauges import alarm_gauges, gauges
 from services.api.health.schemas import Alive, Readiness
 from services.api.health.use_cases import look_at_database, read_readiness
 from services.api.http.answers import json_answer
 from services.api.http.context import RequestContext
+from shared.observability import exposition
 
 router = APIRouter(tags=["operation"])
 
@@ -39,9 +37,9 @@ async def readyz(context: RequestContext) -> Response:
 @router.get(
     "/metrics",
     summary="Metrics",
-    description="Prometheus text. Counters and histograms are of the process that answers; the gauges `motcua_log_*`,"
-    " `motcua_projection_*`, `motcua_sync_*` and `motcua_audit_*` come from the database and are the same whichever process"
-    " answers.",
+    description="Prometheus text, or OpenMetrics 1.0.0 where `Accept` names that. Counters and histograms are of the process"
+    " that answers; the gauges `motcua_log_*`, `motcua_projection_*`, `motcua_sync_*` and `motcua_audit_*` come from the"
+    " database and are the same whichever process answers.",
     response_class=Response,
     responses={
         200: {
@@ -49,11 +47,11 @@ async def readyz(context: RequestContext) -> Response:
         }
     },
 )
-async def metrics(context: RequestContext) -> Response:
+async def metrics(request: Request, context: RequestContext) -> Response:
     """Answer this process's metrics and, where the database answers, what it knows."""
     dependencies, standings = await look_at_database(context)
-    own: Any = context.metrics.registry
-    text: bytes = generate_latest(own)
+    registries = [context.metrics.registry]
     if all(one.ready for one in dependencies[:2]):
-        text += generate_latest(gauges(standings)) + generate_latest(await alarm_gauges(context))
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+        registries += [gauges(standings), await alarm_gauges(context)]
+    text, media_type = exposition(request.headers.get("accept", ""), *registries)
+    return Response(text, media_type=media_type)
