@@ -85,7 +85,9 @@ async def _sends(flood: Flood, number: int, turn: int, found: Flooded) -> None:
     answered = asyncio.create_task(_answer(reader, number, found))
     try:
         framing = "Content-Length: 200000000" if (number + turn) % 2 else "Transfer-Encoding: chunked"
-        writer.write(f"POST {flood.path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n{framing}\r\n\r\n".encode())
+        writer.write(
+            f"POST {flood.path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n{framing}\r\n\r\n".encode()
+        )
         piece = PIECE if (number + turn) % 2 else b"%x\r\n%s\r\n" % (len(PIECE), PIECE)
         with suppress(ConnectionError):
             for _ in range(200_000_000 // len(PIECE)):
@@ -158,7 +160,10 @@ async def _main() -> None:
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, Exception):
             failures[repr(result)[:100]] += 1
-    logged: dict[str, Any] = {"floods": [asdict(replace(one, last={})) for one in found], "failures": dict(islice(failures.items(), 5))}
+    logged: dict[str, Any] = {
+        "floods": [asdict(replace(one, last={})) for one in found],
+        "failures": dict(islice(failures.items(), 5)),
+    }
     print(json.dumps(logged))
 
 

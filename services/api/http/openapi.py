@@ -99,6 +99,7 @@ def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
                 description=app.description,
                 routes=app.routes,
                 tags=app.openapi_tags,
+                license_info=app.license_info,
                 separate_input_output_schemas=app.separate_input_output_schemas,
             )
             schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))

@@ -24,5 +24,7 @@ def test_the_file_the_package_and_the_image_say_the_licence() -> None:
 
 
 def test_the_document_says_the_licence() -> None:
-    app: FastAPI = create_app(Settings(database_url="postgresql://nobody@127.0.0.1:1/none", redis_url="redis://127.0.0.1:1/0"))  # type: ignore[arg-type]
+    app: FastAPI = create_app(
+        Settings(database_url="postgresql://nobody@127.0.0.1:1/none", redis_url="redis://127.0.0.1:1/0")
+    )  # type: ignore[arg-type]
     assert app.openapi()["info"]["license"]["identifier"] == LICENCE
