@@ -1,8 +1,8 @@
 """Working time: a term from an instant, and the working time between two (rules, section 5; Civil Code 147-148).
 
 Hours run inside office hours. Days do not count the first one; a term that ends on a day off moves to the next working
-day; it is due at the time of day at which it began, capped to office hours. Whatever needs a day of a year that is not
-confirmed raises `UnconfirmedYear`. Instants are aware; what comes out is UTC.
+day; it is due at the time of day at which it began, outside office hours at that of the next opening. Whatever needs a day
+of a year that is not confirmed raises `UnconfirmedYear`. Instants are aware; what comes out is UTC.
 """
 
 import re
@@ -122,9 +122,15 @@ class WorkingTime:
         index = bisect_left(run.days, on.toordinal())
         return index < len(run.days) and run.days[index] == on.toordinal()
 
-    def add(self, start: datetime, term: Term) -> datetime:
-        """When ``term`` that begins at ``start`` is due."""
+    def add(self, start: datetime, term: Term, *, capped: bool = False) -> datetime:
+        """When ``term`` that begins at ``start`` is due.
+
+        ``capped``: as before decision 38, when a term that began outside office hours was due at a closing, or on a day off
+        at any time of day inside them.
+        """
         ordinal, moment = _local(start)
+        if not capped:
+            moment = self._begun(ordinal, moment)
         match term.unit:
             case TermUnit.WORKING_HOURS:
                 return self.after(start, timedelta(hours=term.value))
@@ -204,6 +210,13 @@ class WorkingTime:
                 return _instant(ordinal, self._capped(moment))
             index += 1
         return _instant(run.day(index), self._spans[0][0])
+
+    def _begun(self, ordinal: int, moment: int) -> int:
+        """The time of day inside office hours, else that of the next opening."""
+        try:
+            return _local(self._opening(self._run(ordinal), ordinal, moment))[1]
+        except UnconfirmedYear:
+            return moment  # of a day of which nobody has said whether it is worked: capped
 
     def _capped(self, moment: int) -> int:
         """A time of day inside office hours: between two spans the opening of the later one."""

@@ -10,6 +10,7 @@ from shared.calendar.rules.calendar import DayKind
 from shared.calendar.rules.working_time import OfficeHours
 from shared.catalogue.rules.terms import ProcedureTerms, SupplementPolicy, Term, TermsVersion, TermUnit
 from shared.database.engine import DriverConnection
+from shared.events.store import event_log
 from shared.vocabulary.events import Tenant
 
 NEWEST_FACT: Final = """greatest(
@@ -57,6 +58,7 @@ async def read_almanac(connection: DriverConnection, tenant: Tenant, known_by: d
         years=[YearFact(row["known_from"], row["year"], row["confirmed"]) for row in years],
         hours=[HoursFact(row["known_from"], row["agency"], None if row["removed"] else hours_of(row)) for row in hours],
         procedures=versions,
+        former_up_to=await event_log.former_up_to(connection, tenant),
     )
 
 
