@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from services.api.events.fast_path import EventFastPathMiddleware
+from services.api.events.posting import PATH as EVENTS_PATH
 from services.api.events.schemas import BatchReceipt, Receipt
 from services.api.http import explorer, openapi
 from services.api.http.as_of import AsOfViews
@@ -109,7 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
     explorer.install(app)
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
     app.add_middleware(EventFastPathMiddleware)
-    app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes])
+    app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes], key_first={EVENTS_PATH})
     app.add_middleware(RequestMiddleware)
     app.add_middleware(LingeringCloseMiddleware)
     return app

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.events.posting import PATH, take_event, take_events
-from services.api.http.auth import admitted, bearer_token
+from services.api.http.auth import Demand, admitted_to, bearer_token
 from services.api.http.bodies.middleware import WholeBody
 from services.api.http.context import context_of
 from services.api.http.errors import problems
@@ -28,6 +28,7 @@ class _Operation:
 
 
 _OPERATION: Final = _Operation(PATH)
+_DEMAND: Final = Demand(frozenset({Permission.EVENTS_WRITE}))
 
 
 class EventFastPathMiddleware:
@@ -52,7 +53,7 @@ class EventFastPathMiddleware:
             await send(message)
 
         try:
-            caller = await admitted(request, bearer_token(scope), Permission.EVENTS_WRITE)
+            caller = await admitted_to(request, bearer_token(scope), _DEMAND)
             context = context_of(request)
             receipt = None if body is None else await take_event(context, caller, scope["headers"], body)
             if receipt is None:
