@@ -24,6 +24,7 @@ from services.api.http.reads.watcher import Watchers
 from services.api.intake.group_commit import Intake
 from services.api.metrics import Metrics
 from services.api.routers import routers
+from services.serving.methods import HeadMiddleware
 from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
 from shared.database.engine import create_engine
@@ -112,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
     app.add_middleware(EventFastPathMiddleware)
     app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes], key_first=EVENT_PATHS)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware)
     app.add_middleware(LingeringCloseMiddleware)
     return app

@@ -5,7 +5,7 @@ The workbook is written row by row (constant_memory), so that a form of many lin
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby
 from typing import IO, Any, Final
 
@@ -15,6 +15,8 @@ from services.api.http.sheets import write
 from services.api.reports.form_ii06 import FormII06
 from shared.reports.rules import form_ii06 as form_words
 from shared.reports.rules.form_ii06 import BESIDE, BLANK, COLUMNS, NAME_HEADINGS, RATE_NAMES, Line
+
+Chunks = Generator[str, None, None] | Generator[bytes, None, None]
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _LINES_OF_CHUNK: Final = 500
@@ -56,7 +58,7 @@ def file_name(form: FormII06, ending: str) -> str:
     return f"II.06_{form.scope.top}_{period.from_on}_{period.to_on}_{form.by}.{ending}"
 
 
-def csv_chunks(form: FormII06) -> Iterator[str]:
+def csv_chunks(form: FormII06) -> Generator[str, None, None]:
     """The form as CSV with a byte order mark: its head, headings, lines, the total; what stands apart at the right."""
     apart = [*(label for _, label in BESIDE.values()), *RATE_NAMES.values()]
     yield _BYTE_ORDER_MARK + write(
@@ -104,7 +106,7 @@ def workbook_file(form: FormII06) -> IO[bytes]:
     return file
 
 
-def file_chunks(file: IO[bytes]) -> Iterator[bytes]:
+def file_chunks(file: IO[bytes]) -> Generator[bytes, None, None]:
     """The content of a file, which is then closed."""
     with file:
         while chunk := file.read(_CHUNK_BYTES):

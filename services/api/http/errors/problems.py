@@ -9,11 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
-from starlette.routing import Match
 
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault, parameter_faults, translated
 from services.api.http.errors.messages import Kind, Language, preferred_language
+from services.serving.methods import allowed_methods
 from services.serving.refusals import MEDIA_TYPE, TYPE_PREFIX
 from shared.database.outages import is_outage
 from shared.observability import failure_of, get_logger, note
@@ -25,7 +25,6 @@ MOST_FAULTS: Final = 100
 """Of one request that are told."""
 
 _CLIENT_CLOSED: Final = 499
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Unauthenticated(MotcuaError):  # noqa: N818 - named like the rest of the tree
@@ -167,15 +166,8 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
         kind = messages.UNEXPECTED if error.status_code >= messages.UNEXPECTED.status else messages.MALFORMED
     headers = dict(error.headers or {})
     if kind is messages.METHOD_NOT_ALLOWED:
-        headers["allow"] = ", ".join(_allowed_methods(request))
+        headers = {"allow": allowed_methods(request)}
     return answer(request, kind, headers=headers)
-
-
-def _allowed_methods(request: Request) -> list[str]:
-    """Every method of this path; Starlette names those of the first operation only."""
-    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
-    routes = request.app.router.routes
-    return [method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def answer_unexpected(connection: HTTPConnection, error: Exception) -> Response | None:
