@@ -15,6 +15,7 @@ from services.api.http.keyring import Caller
 from services.api.http.parameters import wants_csv
 from services.api.http.reads.exports import Export, written
 from services.api.http.reads.heavy import HeavyReads
+from services.api.http.sheets import file_name
 from shared.search.store import pages
 from shared.search.store.filters import Selection
 from shared.search.store.pages import PageKey
@@ -38,7 +39,8 @@ async def listed(request: Request, context: Context, caller: Caller, selection: 
     digest = digest_of(request, caller, asked)
     after = cursors.read(asked.cursor, digest)
     if wants_csv(request, asked.format):
-        return Export(context.heavy, caller, _csv(context.heavy, caller, selection, asked, after))
+        name = file_name(request.url.path, caller.tenant, context.catalogues.today())
+        return Export(context.heavy, caller, _csv(context.heavy, caller, selection, asked, after), name)
     page = await read_page(
         context,
         caller,
