@@ -96,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="motcua",
         version="1",
         summary="The event backbone of a Vietnamese one-stop centre (một cửa)",
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,

@@ -7,13 +7,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.http.parameters import LocalDate
 from services.api.http.sheets import Sheet, read_int, read_list, read_text
 from shared.calendar.rules.working_time import OFFICE_HOURS, HoursEntry
+from shared.events.cloudevents.fields import WHOLE
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN, present_form
 from shared.vocabulary.events import AgencyCode
 
 _SPAN: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]"
 
 Hours = Annotated[str, Field(pattern=rf"^{_SPAN}(,{_SPAN}){{0,7}}$", max_length=100)]
-Weekday = Annotated[int, Field(ge=1, le=7)]
+_EXAMPLE: Final[dict[str, Any]] = {
+    "agency": "H51.12",
+    "hours": "07:30-11:30",
+    "weekdays": [6],
+    "valid_from": "2026-07-01",
+    "valid_to": None,
+}
+
+_USUAL_ENTRY: Final = OFFICE_HOURS.entries[0]
+_USUAL: Final[dict[str, Any]] = {"hours": str(_USUAL_ENTRY), "weekdays": sorted(_USUAL_ENTRY.weekdays)}
+
+Weekday = Annotated[int, Field(ge=1, le=7), WHOLE]
 
 
 class OfficeHoursItem(BaseModel):
@@ -22,9 +34,7 @@ class OfficeHoursItem(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
-        json_schema_extra={
-            "examples": [{"agency": "H51.12", "hours": "07:30-11:30", "weekdays": [6], "valid_from": "2026-07-01"}]
-        },
+        json_schema_extra={"examples": [_EXAMPLE]},
     )
 
     agency: Annotated[str, Field(max_length=200, pattern=rf"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")] = Field(
@@ -69,22 +79,21 @@ class OfficeHoursItem(BaseModel):
         )
 
 
-_USUAL: Final = OFFICE_HOURS.entries[0]
-
-
 class UsualHours(BaseModel):
     """Where nothing else is told."""
 
-    hours: str = Field(str(_USUAL), description="Spans of local time.")
-    weekdays: list[int] = Field(sorted(_USUAL.weekdays), description="Days worked in a week: Monday 1 to Sunday 7.")
+    hours: str = Field(_USUAL["hours"], description="Spans of local time.")
+    weekdays: list[int] = Field(_USUAL["weekdays"], description="Days worked in a week: Monday 1 to Sunday 7.")
 
 
 class OfficeHoursList(BaseModel):
     """The office hours that agencies have of their own."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "usual": _USUAL, "next_cursor": None}]})
+
     items: list[OfficeHoursItem]
     usual: UsualHours = Field(description="The hours of every other agency (giờ làm việc chung).")
-    next_cursor: None = Field(None, description="Always null: a catalogue comes whole.")
+    next_cursor: str | None = Field(None, description="Always null: a catalogue comes whole.")
 
 
 def _read_weekdays(text: str) -> Any:

@@ -14,6 +14,7 @@ from shared.calendar.rules.calendar import DayKind, WorkingCalendar
 from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours, WorkingTime
 from shared.catalogue.rules.terms import ProcedureTerms, TermsVersion, terms_for
 from shared.vocabulary.codes import present_form
+from shared.vocabulary.events import Event
 
 _VERSIONS_KEPT: Final = 64
 _OFFICES_KEPT: Final = 512
@@ -61,7 +62,10 @@ def read_version(text: str) -> datetime | None:
 
 
 class Almanac:
-    """The calendar, the office hours and the procedures of one tenant. Facts are given in the order of ``known_from``."""
+    """The calendar, the office hours and the procedures of one tenant. Facts are given in the order of ``known_from``.
+
+    ``former_up_to``: the last position of the log that was recorded while the clock went by former rules.
+    """
 
     def __init__(
         self,
@@ -69,7 +73,9 @@ class Almanac:
         years: Iterable[YearFact] = (),
         hours: Iterable[HoursFact] = (),
         procedures: Mapping[str, Iterable[TermsVersion]] | None = None,
+        former_up_to: int = 0,
     ) -> None:
+        self._former_up_to: Final = former_up_to
         self._days: Final = tuple(days)
         self._years: Final = tuple(years)
         self._hours: Final = tuple(hours)
@@ -90,6 +96,10 @@ class Almanac:
         """The office hours told for an agency; on days for which nothing is, those of the next one above it by code, else
         the usual ones. By a version of the calendar (None: the newest)."""
         self._office = lru_cache(maxsize=_OFFICES_KEPT)(self._office_time)
+
+    def is_former(self, event: Event) -> bool:
+        """Whether the event was recorded while the clock went by former rules: what they promised stands (decision 38)."""
+        return event.position <= self._former_up_to
 
     def terms(self, procedure_code: str, recorded_at: datetime) -> ProcedureTerms | None:
         """The terms of a dossier of this procedure whose reception was recorded then; None: unknown procedure."""

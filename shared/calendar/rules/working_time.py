@@ -1,8 +1,8 @@
 """Working time: a term from an instant, and the working time between two (rules, section 5; Civil Code 147-148).
 
 Hours run inside office hours. Days do not count the first one; a term that ends on a day off moves to the next working
-day; it is due at the time of day at which it began, capped to office hours. Whatever needs a day of a year that is not
-confirmed raises `UnconfirmedYear`. Instants are aware; what comes out is UTC.
+day; it is due at the time of day at which it began, outside office hours at that of the next opening. Whatever needs a day
+of a year that is not confirmed raises `UnconfirmedYear`. Instants are aware; what comes out is UTC.
 """
 
 import re
@@ -254,9 +254,15 @@ class WorkingTime:
         index = bisect_left(run.days, ordinal)
         return run.spans[index] if index < len(run.days) and run.days[index] == ordinal else ()
 
-    def add(self, start: datetime, term: Term) -> datetime:
-        """When ``term`` that begins at ``start`` is due."""
+    def add(self, start: datetime, term: Term, *, capped: bool = False) -> datetime:
+        """When ``term`` that begins at ``start`` is due.
+
+        ``capped``: as before decision 38, when a term that began outside office hours was due at a closing, or on a day off
+        at any time of day inside them.
+        """
         ordinal, moment = _local(start)
+        if not capped:
+            moment = self._begun(ordinal, moment)
         match term.unit:
             case TermUnit.WORKING_HOURS:
                 return self.after(start, timedelta(hours=term.value))
@@ -333,6 +339,13 @@ class WorkingTime:
                 return run.at(index, moment)
             index += 1
         return run.at(index, 0)
+
+    def _begun(self, ordinal: int, moment: int) -> int:
+        """The time of day inside office hours, else that of the next opening."""
+        try:
+            return _local(self._opening(self._run(ordinal), ordinal, moment))[1]
+        except UnconfirmedYear:
+            return moment  # of a day of which nobody has said whether it is worked: capped
 
 
 def _capped(spans: Moments, moment: int) -> int:

@@ -13,6 +13,7 @@ from shared.calendar.rules.calendar import DayKind
 from shared.calendar.rules.working_time import HoursEntry, OfficeHours
 from shared.catalogue.rules.terms import ProcedureTerms, SupplementPolicy, Term, TermsVersion, TermUnit
 from shared.database.engine import DriverConnection
+from shared.events.store import event_log
 from shared.vocabulary.events import Tenant
 
 NEWEST_FACT: Final = """greatest(
@@ -63,6 +64,7 @@ async def read_almanac(connection: DriverConnection, tenant: Tenant, known_by: d
             for (known_from, agency), rows in groupby(hours, itemgetter("known_from", "agency"))
         ],
         procedures=versions,
+        former_up_to=await event_log.former_up_to(connection, tenant),
     )
 
 

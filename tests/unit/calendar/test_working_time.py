@@ -21,7 +21,7 @@ from tests.support.histories.office import CALENDAR, OFFICE, at, days, hours, lo
         # Friday: the weekend is not counted
         ("2026-11-06 16:00", working_days(1), "2026-11-09 16:00"),
         # the first day does not count, be it a day off
-        ("2026-11-07 10:00", working_days(2), "2026-11-10 10:00"),
+        ("2026-11-07 10:00", working_days(2), "2026-11-10 07:30"),
         # Tết 2024 (8-14 Feb), 2025 (27-31 Jan), 2026 (16-20 Feb)
         ("2024-02-07 09:00", working_days(1), "2024-02-15 09:00"),
         ("2025-01-24 15:30", working_days(2), "2025-02-04 15:30"),
@@ -42,12 +42,12 @@ from tests.support.histories.office import CALENDAR, OFFICE, at, days, hours, lo
         ("2024-01-31 10:00", months(1), "2024-02-29 10:00"),
         ("2025-08-29 10:00", months(6), "2026-03-02 10:00"),
         ("2026-01-09 10:00", months(1), "2026-02-09 10:00"),
-        ("2024-11-30 10:00", months(14), "2026-01-30 10:00"),
-        # time of day of reception, capped to office hours
+        ("2024-11-30 10:00", months(14), "2026-01-30 07:30"),
+        # time of day of reception, outside office hours of the next opening
         ("2026-11-02 06:15", working_days(2), "2026-11-04 07:30"),
-        ("2026-11-02 19:40", working_days(2), "2026-11-04 17:00"),
+        ("2026-11-02 19:40", working_days(2), "2026-11-04 07:30"),
         ("2026-11-02 12:10", working_days(2), "2026-11-04 13:30"),
-        ("2026-11-02 23:59", days(1), "2026-11-03 17:00"),
+        ("2026-11-02 23:59", days(1), "2026-11-03 07:30"),
         # hours run inside office hours and are never turned into days
         ("2026-11-02 10:00", hours(1), "2026-11-02 11:00"),
         ("2026-11-02 10:00", hours(8), "2026-11-03 10:30"),
@@ -89,6 +89,18 @@ def test_the_year_of_reception_is_needed_only_where_it_is_counted():
     assert local(OFFICE.add(at("2022-12-31 10:00"), working_days(1))) == "2023-01-03 10:00"
     assert local(OFFICE.add(at("2022-12-20 10:00"), days(20))) == "2023-01-09 10:00"
     assert local(OFFICE.add(at("2026-12-30 10:00"), working_days(1))) == "2026-12-31 10:00"
+
+
+@pytest.mark.parametrize(
+    ("start", "due"),
+    [
+        ("2026-11-02 19:40", "2026-11-04 17:00"),
+        ("2026-11-07 10:00", "2026-11-10 10:00"),
+        ("2026-11-02 06:15", "2026-11-04 07:30"),
+    ],
+)
+def test_a_term_was_capped_before_it_was_due_at_the_next_opening(start, due):
+    assert local(OFFICE.add(at(start), working_days(2), capped=True)) == due
 
 
 def test_years_apart_do_not_lend_each_other_days():
@@ -135,7 +147,7 @@ def test_working_days_between_two_days():
 def test_an_agency_may_have_other_hours():
     mornings = WorkingTime(CALENDAR, OfficeHours.read("08:00-12:00", frozenset({1, 2, 3, 4, 5, 6})))
     assert local(mornings.add(at("2026-11-06 10:00"), hours(5))) == "2026-11-07 11:00"
-    assert local(mornings.add(at("2026-11-06 15:00"), working_days(1))) == "2026-11-07 12:00"
+    assert local(mornings.add(at("2026-11-06 15:00"), working_days(1))) == "2026-11-07 08:00"
     (usual,) = OFFICE_HOURS.entries
     assert OfficeHours.read(str(usual), usual.weekdays) == OFFICE_HOURS
 

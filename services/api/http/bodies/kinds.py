@@ -1,6 +1,6 @@
 """What a request's body is, by its headers: how it tells events, and how it is compressed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum, auto
 from typing import Final
 
@@ -12,6 +12,12 @@ from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import Refused, unsupported_type
 
 HEADER_PREFIX: Final = "ce-"
+LINES: Final = "application/x-ndjson"
+
+PATH: Final = "/v1/events"
+"""Takes every kind."""
+BATCH_PATH: Final = f"{PATH}/batch"
+LINES_PATH: Final = f"{PATH}/lines"
 
 
 class BodyKind(Enum):
@@ -30,11 +36,14 @@ _KINDS: Final = {
     "application/json": BodyKind.JSON,
     "application/cloudevents+json": BodyKind.JSON,
     "application/cloudevents-batch+json": BodyKind.BATCH,
-    "application/x-ndjson": BodyKind.LINES,
+    LINES: BodyKind.LINES,
     "application/ndjson": BodyKind.LINES,
     "application/jsonl": BodyKind.LINES,
 }
 
+
+_TAKEN: Final = {BATCH_PATH: (BodyKind.BATCH, BodyKind.JSON), LINES_PATH: (BodyKind.LINES,)}
+"""Where not every kind is: the first is what all of them are there."""
 
 _PLAIN_KINDS: Final = {name.encode(): kind for name, kind in _KINDS.items()}
 
@@ -51,14 +60,25 @@ def kind_by_headers(headers: Iterable[tuple[bytes, bytes]]) -> BodyKind | None:
 
 
 def kind_of(request: Request) -> BodyKind:
-    """What kind of body a request has; ``ce-`` headers decide, then the content type.
+    """What kind of body a request has; ``ce-`` headers decide, then the content type, then the path.
 
     Raises:
-        Refused: 415, a content type, charset or encoding that is not taken.
+        Refused: 415, a content type, charset or encoding that is not taken, or not here.
     """
-    plain = kind_by_headers(request.scope["headers"])
-    if plain is not None:
-        return plain
+    kind = kind_by_headers(request.scope["headers"]) or _kind_by_all(request)
+    taken = _TAKEN.get(request.scope["path"])
+    if taken is None:
+        return kind
+    if kind not in taken:
+        raise unsupported_type(*_taken(taken))
+    return taken[0]
+
+
+def _taken(kinds: Collection[BodyKind]) -> list[str]:
+    return sorted(name for name, kind in _KINDS.items() if kind in kinds)
+
+
+def _kind_by_all(request: Request) -> BodyKind:
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")
     content_type = content_type.strip().lower()
     charset = parameters.strip().lower()
@@ -69,7 +89,7 @@ def kind_of(request: Request) -> BodyKind:
     else:
         kind = _KINDS.get(content_type)
     if kind is None:
-        raise unsupported_type(*sorted(_KINDS))
+        raise unsupported_type(*_taken(set(BodyKind)))
     is_gzip(request)
     return kind
 
