@@ -47,6 +47,7 @@ from shared.search.store.pages import PageKey
 from shared.vocabulary.errors import InvalidInput, NotFound
 from shared.vocabulary.events import AgencyCode, Channel
 from shared.vocabulary.periods import Period
+from shared.vocabulary.spelling import one_spelling
 
 router = APIRouter(tags=["figures"])
 
@@ -302,7 +303,7 @@ async def _same_scope(
         period=Period(frozen.from_on, frozen.to_on),
         tree_on=frozen.tree_on,
         agency=known.agencies.resolve(frozen.agency),
-        field=frozen.field,
+        field=None if frozen.field is None else one_spelling(frozen.field),
         procedure=frozen.procedure,
         channel=None if frozen.channel is None else Channel(frozen.channel),
         past=view.past,
