@@ -175,14 +175,14 @@ _openmetrics: Final[Callable[[Collector], bytes]] = openmetrics.generate_latest
 class _Together(Collector):
     """Several registries as one."""
 
-    def __init__(self, registries: Iterable[CollectorRegistry]) -> None:
+    def __init__(self, registries: Iterable[Collector]) -> None:
         self._registries = registries
 
     def collect(self) -> Iterable[Metric]:
         return itertools.chain.from_iterable(one.collect() for one in self._registries)
 
 
-def exposition(accept: str, *registries: CollectorRegistry) -> tuple[bytes, str]:
+def exposition(accept: str, *registries: Collector) -> tuple[bytes, str]:
     """Metrics as a header ``Accept`` asks for them, and their content type: OpenMetrics 1.0.0, else the classic text."""
     together: Any = _Together(registries)
     for choice in accept.split(","):

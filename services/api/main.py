@@ -11,6 +11,7 @@ from services.api.events.fast_path import EventFastPathMiddleware
 from services.api.events.schemas import BatchReceipt, Receipt
 from services.api.http import explorer, openapi
 from services.api.http.as_of import AsOfViews
+from services.api.http.bodies.kinds import EVENT_PATHS
 from services.api.http.bodies.middleware import BodyMiddleware, LingeringCloseMiddleware
 from services.api.http.context import Context
 from services.api.http.errors import problems
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="motcua",
         version="1",
         summary="The event backbone of a Vietnamese one-stop centre (một cửa)",
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -110,7 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     explorer.install(app)
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
     app.add_middleware(EventFastPathMiddleware)
-    app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes])
+    app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes], key_first=EVENT_PATHS)
     app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware)
     app.add_middleware(LingeringCloseMiddleware)
