@@ -31,11 +31,16 @@ def prepare(document: dict[str, Any]) -> None:
             for parameter in operation["parameters"]:
                 _drop_null(parameter["schema"])
                 _join_words(parameter["schema"], components)
+    used = {part["$ref"].rpartition("/")[2] for schema in _roots(document) for part in parts(schema) if "$ref" in part}
+    for name in components.keys() - used:
+        del components[name]
     for schema in _roots(document):
         for part in parts(schema):
             part.pop("title", None)
     for name, schema in components.items():
         schema["title"] = name
+        for example in schema.get("examples", ()):
+            _tell_nulls(example, schema, components)
 
 
 def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -76,6 +81,22 @@ def _drop_null(schema: _Schema) -> None:
         schema |= choices[0]
     elif choices:
         schema["anyOf"] = choices
+
+
+def _tell_nulls(example: Any, schema: _Schema, components: dict[str, _Schema]) -> None:
+    """Give an example the fields that are null in it, which FastAPI leaves out."""
+    if isinstance(example, list):
+        for one in example:
+            _tell_nulls(one, schema.get("items", {}), components)
+    elif "$ref" in schema:
+        _tell_nulls(example, components[schema["$ref"].rpartition("/")[2]], components)
+    elif "anyOf" in schema:
+        _tell_nulls(example, schema["anyOf"][0], components)
+    elif isinstance(example, dict):
+        for name in set(schema.get("required", ())) - example.keys():
+            example[name] = None
+        for name, part in schema.get("properties", {}).items():
+            _tell_nulls(example.get(name), part, components)
 
 
 def _join_words(schema: _Schema, components: dict[str, _Schema]) -> None:

@@ -164,12 +164,31 @@ READS: dict[str, Row] = {
     "GET /v1/sync/differences": Row(M, ("/v1/sync/differences",)),
     "GET /v1/jobs/{job_id}": Row(M, ("/v1/jobs/{job}",), (("job", "/v1/jobs/{x}"),)),
 }
+
+
+def in_format(row: Row, ending: str) -> Row:
+    """The same of the operation for one format."""
+
+    def ended(ask: str) -> str:
+        path, mark, query = ask.partition("?")
+        return f"{path}.{ending}{mark}{query}"
+
+    asks = tuple(ended(ask) for ask in row.asks if "format=" not in ask)
+    return Row(row.scope, asks, tuple((kind, ended(ask)) for kind, ask in row.in_vain))
+
+
+READS |= {
+    f"{name}.{ending}": in_format(row, ending)
+    for name, row in [*READS.items()]
+    for ending in ("csv", "xlsx")
+    if f"{name}.{ending}" in operations()
+}
 PUBLIC = {"GET /healthz", "GET /readyz", "GET /metrics"}
 """Without a key; whose figures they tell is in tests/integration/health/test_audience.py."""
 
 HOW = """is in no row of READS. Add one beside its like: the scope that it asks for, then how it is asked. `*asked(path)` is
-all that figures are asked with; a list, a file or another form of an operation that is there is one more path in a tuple:
-    "GET /v1/dossiers.csv": Row(D, ("/v1/dossiers.csv?sort=code",), of_agency("/v1/dossiers.csv", "?limit=5")),
+all that figures are asked with; a `.csv` or `.xlsx` of an operation that is there has its row by itself:
+    "GET /v1/dossiers": Row(D, ("/v1/dossiers?sort=code",), of_agency("/v1/dossiers", "?limit=5")),
 What needs the whole province goes into WHOLE_READ, what writes into the tables, both of test_operation_rights.py."""
 
 

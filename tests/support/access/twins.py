@@ -7,7 +7,9 @@ numbers. So any answer that depends on what the key may not see is found, whoeve
 from __future__ import annotations
 
 import asyncio
+import io
 import re
+import zipfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -243,13 +245,21 @@ _MADE = re.compile(r"\b[0-9a-f]{32}\b")
 def plain(answer: httpx.Response, tenant: str) -> Any:
     """What an answer says, without what differs between twins."""
     request_id = answer.headers["x-request-id"]
-    text = answer.text.replace(request_id, "REQUEST").replace(tenant, PROVINCE).replace(tenant.lower(), PROVINCE.lower())
     kind = answer.headers.get("content-type", "")
+    text = _sheets_of(answer.content) if "spreadsheetml" in kind else answer.text
+    text = text.replace(request_id, "REQUEST").replace(tenant, PROVINCE).replace(tenant.lower(), PROVINCE.lower())
     if kind.startswith("text/event-stream"):
         return [_plain(orjson.loads(line[6:])) for line in text.splitlines() if line.startswith("data: ")]
     if "json" in kind:
         return (answer.status_code, _plain(orjson.loads(text)))
     return (answer.status_code, _MADE.sub("MADE", _NOW.sub("NOW", text)))
+
+
+def _sheets_of(workbook: bytes) -> str:
+    with zipfile.ZipFile(io.BytesIO(workbook)) as file:
+        return "".join(
+            file.read(name).decode() for name in sorted(file.namelist()) if name.startswith("xl/worksheets/sheet")
+        )
 
 
 def _plain(value: Any) -> Any:
