@@ -47,6 +47,12 @@ def read_bool(text: str) -> Any:
     return True if lowered in _TRUE else False if lowered in _FALSE else text
 
 
+def read_facts(text: str) -> Any:
+    """``name=value`` apart by semicolons; anything else is left for the validation to refuse."""
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    return {name.strip(): value.strip() for name, _, value in pairs} if all(middle for _, middle, _ in pairs) else text
+
+
 def read_int(text: str) -> Any:
     """A whole number; anything else is left for the validation to refuse."""
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
@@ -149,7 +155,7 @@ def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
         raise InvalidInput.of("", "csv", "expected CSV") from error
 
 
-def cell(value: object) -> str:
+def cell(value: object) -> str:  # noqa: PLR0911 - a table of types
     """A value as a cell that `Sheet.rows` reads back."""
     match value:
         case None:
@@ -160,6 +166,8 @@ def cell(value: object) -> str:
             return value.isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
+        case dict():
+            return ";".join(f"{name}={part}" for name, part in value.items())
         case list() | tuple() | frozenset() | set():
             return ";".join(str(part) for part in value)
         case _:

@@ -10,7 +10,7 @@ from pydantic import Field
 from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.parameters import Paging
 from services.api.dossiers.schemas import DossierList
-from services.api.figures.parameters import LIST_ANSWERS, Filters
+from services.api.figures.parameters import LIST_ANSWERS
 from services.api.figures.schemas import summary_answer, table_answer
 from services.api.figures.views import past_scope_of
 from services.api.http import cursors
@@ -34,9 +34,11 @@ from services.api.reports.frozen_schemas import (
     frozen_figures,
 )
 from shared.access.store.visibility import Access
+from shared.as_of.store.moments import Then
 from shared.counting.rules.figure_definitions import Figure
 from shared.counting.rules.period_sums import report
 from shared.database.engine import DriverConnection, driver_session
+from shared.figures.rules.filters import DossierFilters, given_filters
 from shared.figures.store import drill_down, tables
 from shared.figures.store.tables import FigureScope
 from shared.reports.store import frozen_reports
@@ -44,7 +46,7 @@ from shared.reports.store.frozen_reports import Freeze
 from shared.search.store.filters import Selection
 from shared.search.store.pages import PageKey
 from shared.vocabulary.errors import InvalidInput, NotFound
-from shared.vocabulary.events import AgencyCode, Channel
+from shared.vocabulary.events import AgencyCode
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.periods import Period
 
@@ -86,10 +88,9 @@ they were answered (whole and by agency) and their checksum; never changed, neve
 )
 async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Response:
     """Compute, keep and answer a report."""
-    asked = Filters.model_validate(body.asked())
 
     async def computed(connection: DriverConnection, view: PastView) -> Freeze:
-        scope = past_scope_of(view, asked)
+        scope = past_scope_of(view, body)
         table = table_answer(scope, "agency", await tables.by_agency(connection, scope))
         whole = summary_answer(scope, await tables.summary(connection, scope))
         text = as_json({"summary": whole, "by_agency": table}, any_keys=True).decode()
@@ -99,9 +100,7 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
             from_on=scope.period.from_on,
             to_on=scope.period.to_on,
             agency=scope.top,
-            field=scope.field,
-            procedure=scope.procedure,
-            channel=scope.channel,
+            filters=DossierFilters(**given_filters(scope)),
             tree_on=scope.tree_on,
             root=caller.agency,
             position=view.prefix.position,
@@ -207,11 +206,10 @@ async def freeze_difference(
         mine = Access.of(view.now.catalogue, caller.agency, view.now.today)
         seen = [one for one in found.items if mine.sees(one.agency)]
         following = None if found.next_after is None else PageKey(None, found.next_after)
-        was = frozen_figures(frozen)
         return {
             "freeze": freeze_item(frozen),
             "position": position,
-            "figures": [figure_difference(one, was[one], by_events, present) for one in Figure],
+            "figures": [figure_difference(one, count, by_events, present) for one, count in frozen_figures(frozen).items()],
             "items": [difference_answer(one) for one in seen],
             "hidden": len(found.items) - len(seen),
             "catalogue_dossiers": f"/v1/freezes/{freeze_id}/difference/dossiers?figure={{figure}}&moved={{moved}}",
@@ -259,7 +257,7 @@ def _present_scope(view: PastView, same: FigureScope, frozen: Freeze) -> FigureS
         same,
         access=view.then,
         agency=view.then.catalogue.agencies.resolve(frozen.agency),
-        visible=view.visible,
+        moment=Then(view.past, view.visible),
     )
 
 
@@ -273,11 +271,8 @@ async def _same_scope(context: Context, connection: DriverConnection, view: Past
         period=Period(frozen.from_on, frozen.to_on),
         tree_on=frozen.tree_on,
         agency=known.agencies.resolve(frozen.agency),
-        field=frozen.field,
-        procedure=frozen.procedure,
-        channel=None if frozen.channel is None else Channel(frozen.channel),
-        past=view.past,
-        visible=access.codes(),
+        **given_filters(frozen.filters),
+        moment=Then(view.past, access.codes()),
     )
 
 

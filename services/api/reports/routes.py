@@ -16,7 +16,7 @@ from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.reports import form_ii06_files
 from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
-from shared.reports.rules.form_ii06 import FormBy, period_name
+from shared.reports.rules.form_ii06 import COLUMNS, FormBy, period_name
 
 router = APIRouter(tags=["figures"])
 
@@ -65,10 +65,10 @@ def _format(request: Request, asked: ReportFormat | None) -> ReportFormat:
 @router.get(
     "/v1/reports/II.06",
     summary="Form II.06",
-    description="""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
+    description=f"""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
 hình, kết quả giải quyết thủ tục hành chính), by agency, field or procedure, for any period, those of Decree 09/2019
-(Nghị định 09/2019/NĐ-CP) among them. Columns 3-13 are by local date; the four rates stand apart from the form, each
-by its name.
+(Nghị định 09/2019/NĐ-CP) among them. Columns {COLUMNS[0].number}-{COLUMNS[-1].number} are by local date; the four rates
+stand apart from the form, each by its name.
 
 As JSON; as CSV with a byte order mark, which Excel reads as UTF-8; as a workbook (xlsx) that looks like the form:
 landscape A4, headings repeated on each page, a second sheet for what is no part of the form.""",

@@ -59,7 +59,7 @@ class RecounterEnded(Exception):  # noqa: N818 - named for what happened
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a process is told first. ``url`` carries the password: it goes through the pipe, not on the command line."""
+    """What a process reads first. ``url`` carries the password: it goes through the pipe, not on the command line."""
 
     url: str
     tenant: Tenant

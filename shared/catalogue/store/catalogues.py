@@ -4,11 +4,15 @@ A catalogue row is never changed: all rows of a code with the newest ``known_fro
 it then. Writing is in `shared.catalogue.store.changes`.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+import asyncpg
+import orjson
 
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyTree, AgencyVersion
 from shared.database.engine import DriverConnection
@@ -33,6 +37,7 @@ class Procedure:
     result_is_document: bool = False
     has_fee: bool = False
     online_level: str | None = None
+    facts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +92,13 @@ class Catalogue:
         return sorted(codes & self.seen) if codes is not None else ["", *sorted(self.seen)]
 
 
-_AGENCY_COLUMNS: Final = tuple(field.name for field in fields(AgencyVersion))
-_PROCEDURE_COLUMNS: Final = tuple(field.name for field in fields(Procedure))
+AGENCY_COLUMNS: Final = tuple(one.name for one in fields(AgencyVersion))
+PROCEDURE_COLUMNS: Final = tuple(one.name for one in fields(Procedure))
 
 
 def _known(table: str, key: str, columns: Sequence[str], order: str = "") -> str:
     """The statement for what is known of each ``key`` at $2 (null: now)."""
-    listed = ", ".join(f"c.{column}" for column in columns)
+    listed = ", ".join("c.facts::text" if column == "facts" else f"c.{column}" for column in columns)
     return f"""
 SELECT {listed}
 FROM {table} c
@@ -104,8 +109,8 @@ WHERE c.tenant = $1 AND NOT c.removed
 ORDER BY c.{key}{order}"""
 
 
-_AGENCIES: Final = _known("agency", "code", _AGENCY_COLUMNS, ", c.ordinal")
-_PROCEDURES: Final = _known("procedure", "code", _PROCEDURE_COLUMNS)
+_AGENCIES: Final = _known("agency", "code", AGENCY_COLUMNS, ", c.ordinal")
+_PROCEDURES: Final = _known("procedure", "code", PROCEDURE_COLUMNS)
 _DAYS: Final = _known("calendar_day", "date", ("date", "kind", "source"))
 _YEARS: Final = """
 SELECT DISTINCT ON (year) year, confirmed FROM calendar_year
@@ -117,19 +122,7 @@ async def read_agencies(
 ) -> list[AgencyVersion]:
     """The agencies as known at an instant (None: now), by code; a code comes once for each period of its validity."""
     rows = await connection.fetch(_AGENCIES, tenant, known_at)
-    return [
-        AgencyVersion(
-            code=row["code"],
-            name=row["name"],
-            parent=row["parent"],
-            valid_from=row["valid_from"],
-            valid_to=row["valid_to"],
-            legal_basis=row["legal_basis"],
-            successors=tuple(row["successors"]),
-            aliases=tuple(row["aliases"]),
-        )
-        for row in rows
-    ]
+    return [AgencyVersion(**_values(row)) for row in rows]
 
 
 async def read_procedures(
@@ -137,7 +130,12 @@ async def read_procedures(
 ) -> dict[ProcedureCode, Procedure]:
     """The procedures as known at an instant (None: now), by code."""
     rows = await connection.fetch(_PROCEDURES, tenant, known_at)
-    return {row["code"]: Procedure(**dict(row)) for row in rows}
+    return {row["code"]: Procedure(**_values(row)) for row in rows}
+
+
+def _values(row: asyncpg.Record) -> dict[str, Any]:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    return values | {"facts": orjson.loads(row["facts"])}
 
 
 async def read_calendar(connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None) -> Calendar:

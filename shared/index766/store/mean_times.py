@@ -86,8 +86,10 @@ def _statement(conditions: str, spans: int) -> str:
     days = f"""unit, office, CASE WHEN is_working THEN d.received_on - DATE '1970-01-01' END AS since,
            CASE WHEN is_working THEN {until}::date - DATE '1970-01-01' END AS until"""
     chosen = f"""dossier d
-    LEFT JOIN unnest($4::text[], $5::text[]) AS u(procedure, told) ON u.procedure = d.procedure
-    CROSS JOIN LATERAL (SELECT coalesce(told, '') AS unit, coalesce(told LIKE 'working%', false) AS is_working) AS unit
+    LEFT JOIN unnest($4::text[], $5::text[]) AS u(procedure, limit_unit) ON u.procedure = d.procedure
+    CROSS JOIN LATERAL (
+        SELECT coalesce(limit_unit, '') AS unit, coalesce(limit_unit LIKE 'working%', false) AS is_working
+    ) AS unit
     LEFT JOIN unnest($6::text[], $7::int[]) AS o(agency, number) ON o.agency = d.agency
     JOIN (
         SELECT *, {in_us} FROM unnest(${_HOURS_FROM - 1}::int[], {moments}) AS h(office, {", ".join(hours)})
