@@ -162,7 +162,7 @@ class EventIntake:
             ]
             outside = await authorization.events_outside_scope(connection, access, [events[number] for number in fresh])
             recorded = {identities[number] for number in fresh} & first.keys()
-            subjects = {one: authorization.subject_of(first[one].name, first[one].dossier_code) for one in recorded}
+            subjects = {one: authorization.subject_of(first[one].name, first[one].subject) for one in recorded}
             visible = await authorization.visible_records(connection, access, set(subjects.values()))
         refused = {fresh[number] for number in outside}
         passed: set[tuple[tuple[str, str], bytes]] = set()
