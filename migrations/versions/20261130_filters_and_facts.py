@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "e2b7404c19d6"
-down_revision = "a91c5d20e7f4"
+down_revision = "b7e2d41f9a36"
 branch_labels = None
 depends_on = None
 
