@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -161,6 +162,13 @@ def test_the_only_union_is_that_of_events_and_tells_its_kinds_apart() -> None:
     event = SCHEMAS["Event"]
     kinds = set(event["discriminator"]["mapping"].values())
     assert kinds == {one["$ref"] for one in event["oneOf"]}
+
+
+def test_every_pattern_is_one_in_every_language() -> None:
+    """No flags inside, no names, no looking behind, no anchors but the two that all know."""
+    patterns = {part["pattern"] for _, part in PLACES if "pattern" in part}
+    assert len(patterns) > 10
+    assert [one for one in patterns if re.search(r"\(\?[^:=!]|\\[AZzGpP]|[*+?}]\+", one)] == []
 
 
 def test_preparing_a_document_touches_no_property_that_is_called_like_a_keyword() -> None:
