@@ -8,6 +8,7 @@ attributes, ``dataschema`` and ``datacontenttype`` belong to it.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +22,7 @@ from shared.events.cloudevents import registered
 from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotRegular, Plain, plain
 from shared.events.cloudevents.models import MODELS, Envelope
 from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
+from shared.events.rules.personal_text import TEXT_FIELDS, personal_in_text, personal_texts
 from shared.vocabulary.codes import tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
@@ -31,6 +33,7 @@ _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 _TYPES: Final[dict[EventName | RecordEventName, bytes]] = {}
 """The type of each name, as bytes."""
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
+_WRITTEN: Final = re.compile(f'"(?:{"|".join(sorted(TEXT_FIELDS))})":')
 
 MOST_FAULTS: Final = 20
 """Of one event that are told."""
@@ -56,10 +59,14 @@ def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> Inv
 
 
 class ValidatedEvent(msgspec.Struct, frozen=True, gc=False):
-    """A validated event on its way into the log, with the agency that it names, as told."""
+    """A validated event on its way into the log, with the agency that it names, as told.
+
+    ``personal``: the fields of its data in which somebody has written what looks like a number or address of a person.
+    """
 
     event: NewEvent
     agency_code: str | None
+    personal: tuple[str, ...] = ()
 
 
 def learn_registers() -> None:
@@ -99,7 +106,8 @@ def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEven
     if event.applicant is not None:
         personal = {field: text for field in APPLICANT_FIELDS if (text := getattr(event.applicant, field)) is not None}
         event.data.applicant = _kept(event.applicant, event.applicant.kind, event.dossier_code, content_key)
-    return ValidatedEvent(_recorded(event, personal), event.agency_code)
+    new = _recorded(event, personal)
+    return ValidatedEvent(new, event.agency_code, _personal_fields(new))
 
 
 def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
@@ -121,7 +129,14 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
     agency_code = getattr(event.data, "agency_code", None)
     if agency_code is not None and tenant_of_agency(agency_code) != tenant:
         raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
-    return ValidatedEvent(_recorded_by_schema(event, event.type, content_key), agency_code)
+    new = _recorded_by_schema(event, event.type, content_key)
+    return ValidatedEvent(new, agency_code, _personal_fields(new))
+
+
+def _personal_fields(new: NewEvent) -> tuple[str, ...]:
+    if _WRITTEN.search(new.data) is None or personal_in_text(new.data) is None:  # nearly all
+        return ()
+    return tuple(name for name, _ in personal_texts(orjson.loads(new.data)))
 
 
 def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
@@ -176,6 +191,12 @@ def _recorded(event: Plain, personal: dict[str, str] | None) -> NewEvent:
     return NewEvent(
         event.source, event.id, name, code, time, text.decode(), hashlib.sha256(content).digest(), personal or None
     )
+
+
+def content_hash_of(event: Event | RecordEvent, data: Mapping[str, Any]) -> bytes:
+    """The hash of a recorded event's content, were ``data`` its data."""
+    told = Plain(event.source, event.id, event.name, DossierCode(event.subject), event.time, dict(data))
+    return _recorded(told, None).content_hash
 
 
 def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:
