@@ -53,7 +53,7 @@ _IN_TEXTS: Final = (
 )
 
 # what none of these is without: nearly all texts need no further look
-_MAY_BE_IN_CODE: Final = re.compile("[0-9]{9}|@").search
+may_be_in_code: Final = re.compile("[0-9]{9}|@").search
 _MAY_BE_IN_TEXT: Final = re.compile("[0-9]{9}|@|[0-9][ .-][0-9]{2}").search
 
 TEXT_FIELDS: Final = frozenset({"reason", "late_reason", "content", "comment"})
@@ -62,7 +62,7 @@ TEXT_FIELDS: Final = frozenset({"reason", "late_reason", "content", "comment"})
 
 def personal_in_code(text: str) -> PersonalKind | None:
     """What an id, a code or a name looks like; None: nothing of the kind."""
-    if _MAY_BE_IN_CODE(text) is None:
+    if may_be_in_code(text) is None:
         return None
     return _first(_UUID.sub("", text), _IN_CODES)
 
