@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c3f71e9a40d8"
-down_revision = "a91c5d20e7f4"
+down_revision = "e2b7404c19d6"
 branch_labels = None
 depends_on = None
 

@@ -13,7 +13,7 @@ from services.api.intake.fairness import BYTES_AT_ONCE, EVENTS_AT_ONCE, EVENTS_I
 from services.api.intake.group_commit import AppendResult
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
-from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event
+from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event, with_plain_data
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import lookups
 from shared.events.store.event_log import Appended, Outcome
@@ -65,12 +65,16 @@ class EventIntake:
         for raw in piece:
             await self.context.fairness.turn(at_once=True)
             over = receipts.over_limits(raw)
-            answers.append(self._read_one(raw, key) if over is None else over)
+            answers.append(self._read_one(raw, key, is_large=True) if over is None else over)
         return answers
 
-    def _read_one(self, raw: bytes, key: bytes) -> ValidatedEvent | Receipt:
+    def _read_one(self, raw: bytes, key: bytes, *, is_large: bool = False) -> ValidatedEvent | Receipt:
         try:
             try:
+                if is_large:  # it may have its members in base64
+                    raw = with_plain_data(raw)
+                    if (over := receipts.over_limits(raw)) is not None:
+                        return over
                 event = read_event(raw, self.caller.tenant, key)
             except InvalidEventError as error:
                 return receipts.unreadable(raw, error)
@@ -212,6 +216,6 @@ async def _unseen(
     connection: DriverConnection, access: Access, recorded: Mapping[tuple[str, str], lookups.Recorded]
 ) -> set[tuple[str, str]]:
     """The identities of recorded events whose records the caller may not see."""
-    subjects = {one: authorization.subject_of(known.name, known.dossier_code) for one, known in recorded.items()}
+    subjects = {one: authorization.subject_of(known.name, known.subject) for one, known in recorded.items()}
     visible = await authorization.visible_records(connection, access, set(subjects.values()))
     return {one for one, subject in subjects.items() if subject not in visible}

@@ -1,9 +1,6 @@
 """Alive, ready, and metrics: for whoever operates it, with no word about any person. A key opens a tenant's own figures."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.api.health.audience import audience_of
 from services.api.health.gauges import alarm_gauges, gauges
@@ -12,6 +9,7 @@ from services.api.health.use_cases import look_at_database, read_readiness
 from services.api.http.answers import json_answer
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from shared.observability import exposition
 
 router = APIRouter(tags=["operation"])
 
@@ -43,9 +41,10 @@ async def readyz(request: Request, context: RequestContext) -> Response:
 @router.get(
     "/metrics",
     summary="Metrics",
-    description="Prometheus text. Counters and histograms are of the process that answers; the gauges `motcua_log_*`,"
-    " `motcua_projection_*`, `motcua_sync_*` and `motcua_audit_*` come from the database and are the same whichever process"
-    " answers. Whose figures are told is as at `/readyz`; the label `tenant` is `*` where they are of all together.",
+    description="Prometheus text, or OpenMetrics 1.0.0 where `Accept` names that. Counters and histograms are of the process"
+    " that answers; the gauges `motcua_log_*`, `motcua_projection_*`, `motcua_sync_*` and `motcua_audit_*` come from the"
+    " database and are the same whichever process answers. Whose figures are told is as at `/readyz`; the label `tenant` is"
+    " `*` where they are of all together.",
     response_class=Response,
     responses={
         200: {
@@ -61,6 +60,5 @@ async def metrics(request: Request, context: RequestContext) -> Response:
     registries = [context.metrics.registry]
     if all(one.ready for one in dependencies[:2]):
         registries += [gauges(standings), await alarm_gauges(context)]
-    told: list[Any] = [audience.metrics(registry) for registry in registries]
-    text = b"".join(generate_latest(one) for one in told)
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+    text, media_type = exposition(request.headers.get("accept", ""), *map(audience.metrics, registries))
+    return Response(text, media_type=media_type)

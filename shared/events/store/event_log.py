@@ -56,7 +56,7 @@ class Head:
     recorded_at: datetime | None
 
 
-# What is not plainly new (known already, or of the future) is told apart first, against the statement's snapshot; if there
+# What is not plainly new (known already, or of the future) is set apart first, against the statement's snapshot; if there
 # is any, nothing is recorded, and `_append_distinct` comes again without it. So a statement records all of its events or
 # none: their positions are its base and their place, and nothing need be sent back for each.
 # Two writers that bring the same new identity at the same moment both see it as new: the second one then breaks on the
@@ -288,6 +288,12 @@ async def head(connection: DriverConnection, tenant: Tenant) -> Head:
         "SELECT position, nullif(recorded_at, '-infinity') AS recorded_at FROM log_counter WHERE tenant = $1", tenant
     )
     return Head(row["position"], row["recorded_at"]) if row else Head(0, None)
+
+
+async def former_up_to(connection: DriverConnection, tenant: Tenant) -> int:
+    """The last position that was recorded while the clock went by former rules; 0: none."""
+    position: int | None = await connection.fetchval("SELECT former_up_to FROM log_counter WHERE tenant = $1", tenant)
+    return position or 0
 
 
 async def grew(connection: DriverConnection, tenant: Tenant, events: int, seconds: float) -> bool:

@@ -1,7 +1,8 @@
 """Around every request that has a body: the key first, then the body within the limits of its operation.
 
 ``BodyMiddleware`` reads whole bodies before anything else of the application runs, so that no operation, whoever writes
-it, holds a body of an unknown caller or one without a limit. Lines pass through as they arrive, watched for their pace.
+it, holds a body of an unknown caller or one without a limit. Nor does one see that a body was compressed, or began with a
+byte order mark. Lines pass through as they arrive, watched for their pace.
 ``LingeringCloseMiddleware`` lets a client that is answered before it has sent everything read its answer.
 """
 
@@ -15,10 +16,12 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.auth import admitted_to, bearer_token, demand_of
-from services.api.http.bodies.kinds import BodyKind, kind_of
-from services.api.http.bodies.limits import FIRST_PIECE_BYTES, USUAL, Held, Patience, Share, limit_of, too_large
+from services.api.http.bodies.compression import Inflater, TruncatedError
+from services.api.http.bodies.kinds import BodyKind, is_gzip, kind_of
+from services.api.http.bodies.limits import FIRST_PIECE_BYTES, USUAL, Held, Limit, Patience, Share, limit_of, too_large
 from services.api.http.context import context_of
 from services.api.http.errors import messages, problems
+from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import InvalidFields, Refused
 from shared.vocabulary.errors import MotcuaError
 
@@ -27,14 +30,16 @@ _CHUNKED: Final = -1
 _MOST_DIGITS: Final = 18
 _CLOSE: Final = (b"connection", b"close")
 _KNOWN: Final = "motcua.body_size"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_COMPRESSED_AT_ONCE: Final = 64 * 2**10
 
 
 def _size_of(scope: Scope) -> tuple[int, bool]:
-    """A body's size as the headers tell it (0: none, -1: untold), and whether it is small and comes unasked."""
+    """A body's size as the headers tell it (0: none, -1: untold), and whether it is small, as it is, and comes unasked."""
     known: tuple[int, bool] | None = scope.get(_KNOWN)
     if known is not None:
         return known
-    size, waits = _NO_BODY, False
+    size, is_other = _NO_BODY, False
     if scope["type"] == "http":
         for name, value in scope["headers"]:
             if name == b"content-length":
@@ -42,9 +47,9 @@ def _size_of(scope: Scope) -> tuple[int, bool]:
             elif name == b"transfer-encoding":
                 size = _CHUNKED
                 break
-            elif name == b"expect":
-                waits = True
-    found = scope[_KNOWN] = size, 0 < size <= FIRST_PIECE_BYTES and not waits
+            elif name in (b"expect", b"content-encoding"):
+                is_other = True
+    found = scope[_KNOWN] = size, 0 < size <= FIRST_PIECE_BYTES and not is_other
     return found
 
 
@@ -86,7 +91,7 @@ class WholeBody:
     __slots__ = ("_is_given", "_receive", "body")
 
     def __init__(self, body: bytes, receive: Receive) -> None:
-        self.body = body
+        self.body = body.removeprefix(_BYTE_ORDER_MARK)
         self._receive = receive
         self._is_given = False
 
@@ -258,6 +263,7 @@ class BodyMiddleware:
                 return _within(USUAL.most_bytes, receive)  # the operation says so before it reads anything
             if kind is BodyKind.LINES:
                 return receive
+        is_compressed = is_gzip(request)
         if size > limit.most_bytes:
             raise too_large(limit.most_bytes)
         share.check(max(size, 0))
@@ -266,6 +272,9 @@ class BodyMiddleware:
             share.take(len(piece))
             pieces.append(piece)
         body = b"".join(pieces)
+        if is_compressed:
+            body = await _inflated(body, limit, share)
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"content-encoding"]
         if limit.most_members is not None and body.count(b":") > limit.most_members:
             raise InvalidFields.of("", "too_many_members", limit=limit.most_members)
         return WholeBody(body, receive)
@@ -279,6 +288,32 @@ class BodyMiddleware:
                     self._operations[key] = _Operation(route, scope["method"])
                 return self._operations[key]
         return None
+
+
+async def _inflated(body: bytes, limit: Limit, share: Share) -> bytes:
+    """What a compressed body comes to.
+
+    Raises:
+        Refused: it is not gzip, or more than the operation takes.
+        Overloaded: there is no room for it at the moment.
+    """
+    inflater = Inflater()
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        # a little at a time: what is left of a piece is copied for each of its members
+        for start in range(0, len(body), _COMPRESSED_AT_ONCE):
+            for piece in inflater.feed(body[start : start + _COMPRESSED_AT_ONCE]):
+                size += len(piece)
+                if size > limit.most_bytes:
+                    raise too_large(limit.most_bytes)
+                share.take(len(piece))
+                pieces.append(piece)
+                await asyncio.sleep(0)
+        inflater.end()
+    except TruncatedError:
+        raise Refused(messages.MALFORMED, [Fault("", "gzip", {})]) from None
+    return b"".join(pieces)
 
 
 async def _take_first_piece(paced: _Paced, taken: list[Message], held: Held, size: int) -> None:
