@@ -73,7 +73,7 @@ _OFFICE_HOURS: Final = Resource(
     reading=Words(
         "list_office_hours",
         "Office hours",
-        "The office hours (giờ làm việc) that agencies have of their own, by code, and the usual ones. JSON or CSV.",
+        "The office hours (giờ làm việc) that agencies have of their own, by code, and the usual ones.",
     ),
     telling=Words(
         "put_office_hours_of",

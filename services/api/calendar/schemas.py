@@ -6,13 +6,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.http.sheets import Sheet, read_int, read_list, read_text
 from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours
+from shared.events.cloudevents.fields import WHOLE
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN, present_form
 from shared.vocabulary.events import AgencyCode
 
 _SPAN: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]"
 
 Hours = Annotated[str, Field(pattern=rf"^{_SPAN}(,{_SPAN}){{0,7}}$", max_length=100)]
-Weekday = Annotated[int, Field(ge=1, le=7)]
+_EXAMPLE: Final[dict[str, Any]] = {
+    "agency": "H51.12",
+    "hours": "07:00-11:30,13:30-17:00",
+    "weekdays": [1, 2, 3, 4, 5, 6],
+}
+
+_USUAL: Final[dict[str, Any]] = {"hours": str(OFFICE_HOURS), "weekdays": sorted(OFFICE_HOURS.weekdays)}
+
+Weekday = Annotated[int, Field(ge=1, le=7), WHOLE]
 
 
 class OfficeHoursItem(BaseModel):
@@ -21,9 +30,7 @@ class OfficeHoursItem(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
-        json_schema_extra={
-            "examples": [{"agency": "H51.12", "hours": "07:00-11:30,13:30-17:00", "weekdays": [1, 2, 3, 4, 5, 6]}]
-        },
+        json_schema_extra={"examples": [_EXAMPLE]},
     )
 
     agency: Annotated[str, Field(max_length=200, pattern=rf"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")] = Field(
@@ -65,9 +72,11 @@ class UsualHours(BaseModel):
 class OfficeHoursList(BaseModel):
     """The office hours that agencies have of their own."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE], "usual": _USUAL, "next_cursor": None}]})
+
     items: list[OfficeHoursItem]
     usual: UsualHours = Field(description="The hours of every other agency (giờ làm việc chung).")
-    next_cursor: None = Field(None, description="Always null: a catalogue comes whole.")
+    next_cursor: str | None = Field(None, description="Always null: a catalogue comes whole.")
 
 
 def _read_weekdays(text: str) -> Any:

@@ -11,9 +11,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from services.api.http import sheets
 from services.api.http.bodies.json_cutter import Cutter, Turn
 from services.api.http.context import context_of
+from services.api.http.document import SCHEMAS
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault, faults_of, pointer_of
 from services.api.http.errors.problems import MOST_FAULTS, InvalidFields, Refused
+from services.api.http.formats import MEDIA_TYPES, Format, is_csv_path
 from shared.vocabulary.errors import FieldError, Forbidden, InvalidInput
 
 MOST_ITEMS: Final = 20_000
@@ -21,9 +23,12 @@ MOST_ITEMS: Final = 20_000
 
 LONGEST_ITEM: Final = 128 * 2**10
 
+CSV: Final = MEDIA_TYPES[Format.CSV]
+
 _ITEMS_AT_ONCE: Final = 100
 _BYTES_AT_ONCE: Final = 32 * 2**10
 _MOST_OTHERS: Final = 100
+_OF_BODIES: Final = "#/components/schemas/{model}In"
 _LONGEST_NAME: Final = 100
 
 Row = dict[str, Any]
@@ -58,7 +63,9 @@ async def read_body(
     """
     turn = context_of(request).fairness.turn
     body = b"".join([chunk async for chunk in request.stream()])
-    if _is_of(request, "text/csv"):
+    if is_csv_path(request) or _is_of(request, CSV):
+        if not _is_of(request, CSV):
+            raise Refused(messages.UNSUPPORTED_TYPE, detail=f"Send {CSV}.")
         rows: list[bytes] = []
         for piece in sheet.pieces(body, MOST_ITEMS):
             rows += [orjson.dumps(convert(row)) for row in piece]
@@ -96,7 +103,7 @@ async def read_array(request: Request, most: int) -> CatalogueBody:
 
 
 def _is_of(request: Request, content_type: str) -> bool:
-    body = request.headers.get("content-type", "application/json").partition(";")[0]
+    body = request.headers.get("content-type", CSV if is_csv_path(request) else "application/json").partition(";")[0]
     return body.strip().lower() == content_type
 
 
@@ -200,24 +207,14 @@ def csv_answer(headings: Sequence[str], rows: list[dict[str, Any]]) -> Response:
     return Response(text, media_type=sheets.MEDIA_TYPE)
 
 
-def csv_described(example: str) -> dict[int | str, dict[str, Any]]:
-    """How an operation says that it can answer CSV."""
-    return {200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": example}}}}
+def csv_body_described(example: str) -> dict[str, Any]:
+    """How an operation says what it takes as CSV."""
+    return {"requestBody": {"required": True, "content": {CSV: {"schema": {"type": "string"}, "example": example}}}}
 
 
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-        return {name: _inlined(part, definitions) for name, part in schema.items() if name != "$defs"}
-    return [_inlined(part, definitions) for part in schema] if isinstance(schema, list) else schema
-
-
-def body_described(adapter: TypeAdapter[Any], example: Any, csv_example: str | None = None) -> dict[str, Any]:
-    """How an operation says what it takes as JSON and as CSV."""
+def body_described(adapter: TypeAdapter[Any], example: Any) -> dict[str, Any]:
+    """How an operation says what it takes as JSON."""
     # what may be left out of a body is there in an answer: the two have schemas of their own
-    schema = adapter.json_schema()
-    content = {"application/json": {"schema": _inlined(schema, schema.get("$defs", {})), "example": example}}
-    if csv_example is not None:
-        content["text/csv"] = {"schema": {"type": "string"}, "example": csv_example}
-    return {"requestBody": {"required": True, "content": content}}
+    schemas, rest = TypeAdapter.json_schemas([(0, "validation", adapter)], ref_template=_OF_BODIES)
+    body = {"required": True, "content": {"application/json": {"schema": schemas[0, "validation"], "example": example}}}
+    return {"requestBody": body, SCHEMAS: {f"{name}In": schema for name, schema in rest.get("$defs", {}).items()}}

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, TypeAdapter
 
 from services.api.catalogue.bodies import (
+    CSV,
     CatalogueBody,
     Row,
     body_described,
     csv_answer,
-    csv_described,
+    csv_body_described,
     pointed,
     read_body,
     validated,
@@ -24,8 +25,9 @@ from services.api.http.auth import Caller, refuse_replacing
 from services.api.http.bodies.json_cutter import Turn
 from services.api.http.callers import AnyCaller
 from services.api.http.context import Context, RequestContext
+from services.api.http.formats import Format, FormatParameter, described_as, format_of
 from services.api.http.openapi import error_answers
-from services.api.http.parameters import FormatParameter, read_known_at, wants_csv
+from services.api.http.parameters import read_known_at
 from services.api.http.sheets import Sheet
 from shared.catalogue.store.changes import CatalogueChange
 from shared.database.engine import DriverConnection, driver_session
@@ -111,17 +113,18 @@ class Resource(Generic[_Item, _Told, _Given, _Answer]):
         ) -> Any:
             async with driver_session(context.engine) as connection:
                 answer = await self.read(connection, caller.tenant, read_known_at(as_of))
-            return csv_answer(self.headings, self.rows(answer)) if wants_csv(request, format_) else answer
+            if format_of(request, format_, Format) is Format.CSV:
+                return csv_answer(self.headings, self.rows(answer))
+            return answer
 
+        name, summary, description = self.reading
+        told = f"{description} As CSV: `{self.path}.csv`; here too with `format=csv`, or where `Accept` asks for it alone."
+        json: dict[str, Any] = {"response_model": self.answer_model, "responses": error_answers()}
+        router.add_api_route(self.path, read, name=name, summary=summary, description=told, **json)
+        csv = described_as(Format.CSV, error_answers(), self.csv_example)
+        told = f"{description} What `PUT` takes back."
         router.add_api_route(
-            self.path,
-            read,
-            methods=["GET"],
-            name=self.reading.name,
-            summary=self.reading.summary,
-            description=self.reading.description,
-            response_model=self.answer_model,
-            responses=error_answers() | csv_described(self.csv_example),
+            f"{self.path}.csv", read, name=f"{name}_csv", summary=f"{summary}, as CSV", description=told, **csv
         )
 
     def serve_telling(self, router: APIRouter) -> None:
@@ -137,15 +140,29 @@ class Resource(Generic[_Item, _Told, _Given, _Answer]):
             body = await read_body(request, self.sheet, self.convert, self.within)
             return await self.take(body, context, caller, replace=replace)
 
-        router.add_api_route(self.path, tell, methods=["PUT"], name=self.telling.name, **self.describe_telling())
+        router.put(self.path, **self.describe_telling())(tell)
+        router.put(f"{self.path}.csv", **self.describe_telling_csv())(tell)
 
     def describe_telling(self) -> dict[str, Any]:
-        """The operation that tells it, for the OpenAPI document."""
+        """The operation that tells it in JSON, for the OpenAPI document."""
+        name, summary, description = self.telling
         return {
-            "summary": self.telling.summary,
-            "description": self.telling.description,
+            "name": name,
+            "summary": summary,
+            "description": f"{description}\n\nAs CSV: `{self.path}.csv`; here too with the content type `{CSV}`.",
             "responses": error_answers(400, 413, 415),
-            "openapi_extra": body_described(self.body or self.items, self.example, self.csv_example),
+            "openapi_extra": body_described(self.body or self.items, self.example),
+        }
+
+    def describe_telling_csv(self) -> dict[str, Any]:
+        """The operation that tells it as CSV, for the OpenAPI document."""
+        name, summary, description = self.telling
+        return {
+            "name": f"{name}_csv",
+            "summary": f"{summary}, as CSV",
+            "description": f"{description}\n\nUTF-8, apart by commas, semicolons or tabs, with the headings of `GET`.",
+            "responses": error_answers(400, 413, 415),
+            "openapi_extra": csv_body_described(self.csv_example),
         }
 
     async def take(

@@ -28,7 +28,7 @@ from services.api.catalogue.use_cases import find_agency, find_procedure
 from services.api.http.auth import Caller, Permission, requires, requires_whole_province
 from services.api.http.bodies.json_cutter import Turn
 from services.api.http.callers import AnyCaller, ProvinceAdmin
-from services.api.http.context import RequestContext
+from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from shared.access.store import own_rows
 from shared.catalogue.rules.agency_tree import AgencyVersion
@@ -79,7 +79,7 @@ _AGENCIES: Final = Resource(
     reading=Words(
         "list_agencies",
         "The agencies",
-        "Agencies (cơ quan, đơn vị) of the province, by code, an item for each period of validity. JSON or CSV.",
+        "Agencies (cơ quan, đơn vị) of the province, by code, an item for each period of validity.",
     ),
     telling=Words(
         "put_agencies",
@@ -152,7 +152,7 @@ _PROCEDURES: Final = Resource(
     reading=Words(
         "list_procedures",
         "The procedures",
-        "Administrative procedures (thủ tục hành chính) of the key's province, by code. JSON or CSV.",
+        "Administrative procedures (thủ tục hành chính) of the key's province, by code.",
     ),
     telling=Words(
         "put_procedures",
@@ -220,7 +220,7 @@ _CALENDAR: Final = Resource(
     reading=Words(
         "get_calendar",
         "Days off and make-up days",
-        "Days off (ngày nghỉ), make-up working days (ngày làm bù) and the confirmed years. JSON or CSV (days only).",
+        "Days off (ngày nghỉ), make-up working days (ngày làm bù) and the confirmed years.",
     ),
     telling=Words(
         "put_calendar",
@@ -249,18 +249,39 @@ none). Needs a key without an agency subtree.""",
 _CALENDAR.serve_reading(router)
 
 
+ConfirmedYears = Annotated[
+    str | None,
+    Query(description="Years to confirm, such as `2026,2027`.", pattern=r"^([0-9]{4}(,[0-9]{4})*)?$"),
+]
+
+
 @router.put(_CALENDAR.path, **_CALENDAR.describe_telling())
 async def put_calendar(
     request: Request,
     context: RequestContext,
     caller: ProvinceAdmin,
     replace: Replace = False,
-    confirmed_years: Annotated[
-        str | None,
-        Query(description="With CSV: years to confirm, such as `2026,2027`.", pattern=r"^([0-9]{4}(,[0-9]{4})*)?$"),
-    ] = None,
+    confirmed_years: Annotated[ConfirmedYears, Query(include_in_schema=False)] = None,
 ) -> Change:
     """Take days and years: beside its days a body has the years, and a CSV has them in the query or by its days."""
+    return await _take_calendar(request, context, caller, confirmed_years, replace=replace)
+
+
+@router.put(f"{_CALENDAR.path}.csv", **_CALENDAR.describe_telling_csv())
+async def put_calendar_csv(
+    request: Request,
+    context: RequestContext,
+    caller: ProvinceAdmin,
+    replace: Replace = False,
+    confirmed_years: ConfirmedYears = None,
+) -> Change:
+    """Take days and years."""
+    return await _take_calendar(request, context, caller, confirmed_years, replace=replace)
+
+
+async def _take_calendar(
+    request: Request, context: Context, caller: Caller, confirmed_years: str | None, *, replace: bool
+) -> Change:
     years_given: set[str] = set()
     body = await read_body(request, _CALENDAR.sheet, partial(_note_year, years_given), _CALENDAR.within)
     if confirmed_years is not None and not body.from_csv:

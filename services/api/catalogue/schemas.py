@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.http.sheets import Sheet, read_bool, read_int, read_list, read_text
 from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store.catalogues import CalendarDay, Procedure
+from shared.events.cloudevents.fields import WHOLE
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN
 from shared.vocabulary.events import AgencyCode, ProcedureCode
 
@@ -21,6 +22,30 @@ Agency = Annotated[str, Field(pattern=AGENCY_CODE_PATTERN)]
 LimitUnit = Literal["working_hours", "working_days", "calendar_days", "months"]
 
 
+_AGENCY: Final[dict[str, Any]] = {
+    "code": "H51.12",
+    "name": "Sở Tài nguyên và Môi trường",
+    "parent": "H51",
+    "valid_from": None,
+    "valid_to": "2025-06-30",
+    "legal_basis": "202/2025/QH15",
+    "successors": ["H51.40"],
+    "aliases": ["000.00.12.H51"],
+}
+_PROCEDURE: Final[dict[str, Any]] = {
+    "code": "1.005129",
+    "name": "Cấp giấy phép xây dựng",
+    "field": "Hoạt động xây dựng",
+    "level": "province",
+    "limit": {"value": 15, "unit": "working_days"},
+    "supplement_policy": "pause",
+    "payment_pauses": False,
+    "result_is_document": True,
+    "has_fee": True,
+    "online_level": "full",
+}
+
+
 class _Item(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -28,22 +53,7 @@ class _Item(BaseModel):
 class AgencyItem(_Item):
     """An agency (cơ quan, đơn vị) in one period of its validity."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "code": "H51.12",
-                    "name": "Sở Tài nguyên và Môi trường",
-                    "parent": "H51",
-                    "valid_from": None,
-                    "valid_to": "2025-06-30",
-                    "legal_basis": "202/2025/QH15",
-                    "successors": ["H51.40"],
-                    "aliases": ["000.00.12.H51"],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_AGENCY]})
 
     code: Agency = Field(description="Its code (mã định danh).", examples=["H51.12"])
     name: Line = Field(description="Its name (tên cơ quan).")
@@ -93,31 +103,14 @@ class AgencyDetail(AgencyItem):
 class Limit(_Item):
     """A legal time limit (thời hạn giải quyết)."""
 
-    value: Annotated[int, Field(ge=1, le=10_000)] = Field(description="How many.")
+    value: Annotated[int, Field(ge=1, le=10_000), WHOLE] = Field(description="How many.")
     unit: LimitUnit = Field(description="Of what: giờ làm việc, ngày làm việc, ngày, tháng.")
 
 
 class ProcedureItem(_Item):
     """An administrative procedure (thủ tục hành chính)."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "code": "1.005129",
-                    "name": "Cấp giấy phép xây dựng",
-                    "field": "Hoạt động xây dựng",
-                    "level": "province",
-                    "limit": {"value": 15, "unit": "working_days"},
-                    "supplement_policy": "pause",
-                    "payment_pauses": False,
-                    "result_is_document": True,
-                    "has_fee": True,
-                    "online_level": "full",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_PROCEDURE]})
 
     code: Annotated[str, Field(pattern=PROCEDURE_CODE_PATTERN)] = Field(description="Its code (mã TTHC).")
     name: Line = Field(description="Its name (tên thủ tục).")
@@ -183,7 +176,7 @@ class CalendarItem(_Item):
     )
 
     days: list[DayItem] = Field([], max_length=20_000, description="The days, each once.")
-    confirmed_years: list[Annotated[int, Field(ge=1900, le=9998)]] = Field(
+    confirmed_years: list[Annotated[int, Field(ge=1900, le=9998), WHOLE]] = Field(
         [], max_length=1000, description="Years whose days are complete."
     )
 
@@ -191,15 +184,19 @@ class CalendarItem(_Item):
 class Agencies(BaseModel):
     """The agencies of a province or ministry."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_AGENCY], "next_cursor": None}]})
+
     items: list[AgencyItem]
-    next_cursor: None = Field(None, description="Always null: a catalogue comes whole.")
+    next_cursor: str | None = Field(None, description="Always null: a catalogue comes whole.")
 
 
 class Procedures(BaseModel):
     """The procedures of a province or ministry."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_PROCEDURE], "next_cursor": None}]})
+
     items: list[ProcedureItem]
-    next_cursor: None = Field(None, description="Always null: a catalogue comes whole.")
+    next_cursor: str | None = Field(None, description="Always null: a catalogue comes whole.")
 
 
 class Change(BaseModel):

@@ -15,7 +15,7 @@ from services.api.http.bodies.kinds import HEADER_PREFIX
 from services.api.http.bodies.limits import LONGEST_EVENT
 from services.api.http.errors import messages
 from services.api.http.errors.problems import InvalidFields, Refused
-from shared.events.cloudevents.decoding import parsed
+from shared.events.cloudevents.decoding import DATA_BASE64, parsed
 
 LONGEST_LINE: Final = LONGEST_EVENT
 
@@ -40,6 +40,8 @@ def from_headers(request: Request, body: bytes) -> bytes:
     for name, value in request.headers.items():
         if name.startswith(HEADER_PREFIX):
             attribute = name.removeprefix(HEADER_PREFIX)
+            if attribute == DATA_BASE64:  # of the other modes only
+                raise InvalidFields.of(f"/{attribute}", "attribute_name")
             try:
                 # Starlette decodes headers as latin-1; unencoded UTF-8 is taken for what it is
                 event[attribute] = unquote(value.encode("latin-1").decode(), errors="strict")

@@ -12,7 +12,7 @@ from services.api.http.visibility import access_of
 from services.api.intake.fairness import BYTES_AT_ONCE, EVENTS_AT_ONCE, EVENTS_IN_A_ROW
 from services.api.intake.group_commit import AppendResult
 from shared.database.engine import driver_session
-from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event
+from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event, with_plain_data
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import lookups
 from shared.events.store.event_log import Appended, Outcome
@@ -63,12 +63,16 @@ class EventIntake:
         for raw in piece:
             await self.context.fairness.turn(at_once=True)
             over = receipts.over_limits(raw)
-            answers.append(self._read_one(raw, key) if over is None else over)
+            answers.append(self._read_one(raw, key, is_large=True) if over is None else over)
         return answers
 
-    def _read_one(self, raw: bytes, key: bytes) -> ValidatedEvent | Receipt:
+    def _read_one(self, raw: bytes, key: bytes, *, is_large: bool = False) -> ValidatedEvent | Receipt:
         try:
             try:
+                if is_large:  # it may have its members in base64
+                    raw = with_plain_data(raw)
+                    if (over := receipts.over_limits(raw)) is not None:
+                        return over
                 return read_event(raw, self.caller.tenant, key)
             except InvalidEventError as error:
                 return receipts.unreadable(raw, error)

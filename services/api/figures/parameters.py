@@ -11,9 +11,6 @@ from shared.vocabulary.events import Channel
 
 By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 
-LIST_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
-"""What a list answers beside JSON."""
-
 PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 """A key of a row: no control characters, which the database would not take."""
 

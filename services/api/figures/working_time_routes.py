@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.schemas import DossierList
+from services.api.dossiers.lists import serve_list
 from services.api.figures.anomaly_schemas import WorkingTimeAnswer, working_time_links
 from services.api.figures.lists import listed_by_calendar
-from services.api.figures.parameters import LIST_ANSWERS, PLAIN, Filters, ListQuestion
+from services.api.figures.parameters import PLAIN, Filters, ListQuestion
 from services.api.figures.schemas import head_answer
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
@@ -76,13 +76,12 @@ class WorkingTimeList(ListQuestion):
     ] = None
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/stats/working-time/dossiers",
-    summary="The dossiers behind working times",
-    description="""The resolved dossiers (hồ sơ đã giải quyết) whose working time `stats/working-time` computes, or that it
+    "The dossiers behind working times",
+    """The resolved dossiers (hồ sơ đã giải quyết) whose working time `stats/working-time` computes, or that it
 leaves out because of a year: exactly as many as it says, as pages or as CSV.""",
-    response_model=DossierList,
-    responses=error_answers() | LIST_ANSWERS,
 )
 async def working_time_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[WorkingTimeList, Query()]

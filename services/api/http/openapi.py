@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from services.api.http import document
 from services.api.http.bodies.limits import limit_of
 from services.api.http.errors.messages import KINDS, Language
 from services.api.http.errors.problems import problem_body
@@ -66,9 +67,9 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 def _components(named: Sequence[type[BaseModel]]) -> dict[str, Any]:
     """Schemas that operations refer to by name, which FastAPI does not gather by itself."""
     # a prefix, because answers have a Fee and an Applicant of their own
-    events = told_event().json_schema(ref_template="#/components/schemas/event.{model}")
-    components = {f"event.{name}": schema for name, schema in events.pop("$defs").items()}
-    components["Event"] = {**events, "title": "Event", "description": "One event of a dossier, told apart by `type`."}
+    events = told_event().json_schema(ref_template=_REFERENCE.format(model="Event{model}"))
+    components = {f"Event{name}": schema for name, schema in events.pop("$defs").items()}
+    components["Event"] = {**events, "description": "One event of a dossier, told apart by `type`."}
     _, gathered = models_json_schema([(model, "serialization") for model in named], ref_template=_REFERENCE)
     components.update(gathered["$defs"])
     return components
@@ -103,6 +104,7 @@ def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
             )
             schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))
             _add_body_answers(schema)
+            document.prepare(schema)
             app.openapi_schema = schema
         described: dict[str, Any] = app.openapi_schema
         return described

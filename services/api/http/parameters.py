@@ -2,10 +2,8 @@
 
 import re
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Final
 
-from fastapi import Query, Request
 from pydantic import BeforeValidator, Field
 
 from shared.vocabulary.errors import InvalidInput
@@ -16,31 +14,11 @@ _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 9998
 
 
-class Format(StrEnum):
-    """The formats of a list."""
-
-    JSON = "json"
-    CSV = "csv"
-
-
-FormatParameter = Annotated[
-    Format | None, Query(alias="format", description="`json` or `csv`; without it the header `Accept` decides.")
-]
-
-
 MOST_A_PAGE: Final = 500
 
 PageCursor = Annotated[str | None, Field(max_length=400, description="`next_cursor` of the page before.")]
 PageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Items a page.")]
 DossierPageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Dossiers a page.")]
-
-
-def wants_csv(request: Request, format_: Format | None) -> bool:
-    """Whether the answer is to be CSV: by the parameter, else where ``Accept`` names CSV and not JSON."""
-    if format_ is not None:
-        return format_ is Format.CSV
-    accept = request.headers.get("accept", "")
-    return "text/csv" in accept and "json" not in accept
 
 
 def _written_date(value: object) -> object:

@@ -6,12 +6,13 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from services.api.catalogue.schemas import Agency, Line, ShortLine
 from services.api.figures.schemas import AsOfOut, PeriodOut, ScopeOut, link_answer
 from services.api.http.errors.field_errors import Fault
 from services.api.http.parameters import LocalDate
+from shared.events.cloudevents.fields import WHOLE
 from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import NATIONAL_RECEIVED, FigureOrigin, Group, Scored, Share, scored, two_decimals
 from shared.index766.store.counts import Reading
@@ -21,7 +22,7 @@ from shared.index766.store.mean_times import MeanTime
 from shared.vocabulary.events import AgencyCode
 from shared.vocabulary.periods import Period
 
-Count = Annotated[int, Field(ge=0, le=10**12)]
+Count = Annotated[int, Strict(), Field(ge=0, le=10**12), WHOLE]
 
 _NAMES: Final[Mapping[Group, str]] = {
     Group.TRANSPARENCY: "Công khai, minh bạch",
@@ -198,8 +199,8 @@ class InputItem(BaseModel):
     )
     from_: LocalDate = Field(alias="from", description="First local date of the period it is of (từ ngày).")
     to: LocalDate = Field(description="Last local date, included (đến ngày).")
-    numerator: Count | None = Field(None, strict=True, description="Tử số; absent for 1.4 only.")
-    denominator: Count | None = Field(None, strict=True, description="Mẫu số; absent where it is withdrawn.")
+    numerator: Count | None = Field(None, description="Tử số; absent for 1.4 only.")
+    denominator: Count | None = Field(None, description="Mẫu số; absent where it is withdrawn.")
     source: Line = Field(description="The paper it stands in (nguồn số liệu).")
     source_on: LocalDate = Field(description="The date of that paper (ngày).")
     withdrawn: bool = Field(

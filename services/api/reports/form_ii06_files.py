@@ -16,9 +16,6 @@ from services.api.reports.form_ii06 import FormII06
 from shared.reports.rules import form_ii06 as form_words
 from shared.reports.rules.form_ii06 import BESIDE, BLANK, COLUMNS, NAME_HEADINGS, RATE_NAMES, Line
 
-CSV_TYPE: Final = "text/csv; charset=utf-8"
-XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _LINES_OF_CHUNK: Final = 500
 _CHUNK_BYTES: Final = 2**16

@@ -7,10 +7,10 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
+from services.api.dossiers.lists import serve_list
 from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.parameters import Paging
-from services.api.dossiers.schemas import DossierList
-from services.api.figures.parameters import LIST_ANSWERS, Filters
+from services.api.figures.parameters import Filters
 from services.api.figures.schemas import summary_answer, table_answer
 from services.api.figures.views import past_scope_of
 from services.api.http import cursors
@@ -221,14 +221,14 @@ async def freeze_difference(
     return json_answer(await context.as_of_views.read(holder, None, compared), any_keys=True)
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/freezes/{freeze_id}/difference/dossiers",
-    summary="What the catalogues moved since a freeze",
-    description="""The dossiers (hồ sơ) that a figure counts now and would not count by the catalogues as known at the freeze
+    "What the catalogues moved since a freeze",
+    """The dossiers (hồ sơ) that a figure counts now and would not count by the catalogues as known at the freeze
 (`entered`), or the other way round (`left`): what agencies and procedures told since have moved without an event
 (`by_catalogue`: entered less left). As pages or as CSV; those that the key may see. Needs `dossiers:read`.""",
-    response_model=DossierList,
-    responses=error_answers(404) | LIST_ANSWERS,
+    404,
 )
 async def catalogue_dossiers(
     request: Request,

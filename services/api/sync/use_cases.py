@@ -13,7 +13,7 @@ from services.api.http.visibility import access_of
 from services.api.index766.schemas import INDEX_DOSSIERS
 from services.api.jobs.use_cases import queue_job
 from services.api.sync.parameters import SyncQuestion
-from services.api.sync.schemas import AlarmOut, CircuitOut, Indicator, ReconcileBody, SyncSelection, SyncSummary
+from services.api.sync.schemas import CircuitOut, Indicator, ReconcileBody, SyncAlarmOut, SyncSelection, SyncSummary
 from shared.access.store.visibility import any_of
 from shared.database.engine import DriverConnection, driver_session
 from shared.dossiers.rules.dossier import fold
@@ -82,7 +82,7 @@ async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) ->
         circuit=_circuit(reading),
         backlog=backlog,
         alarms=[
-            AlarmOut(alarm=one.alarm, value=one.value, limit=one.limit, since=already_raised.get(one.alarm))
+            SyncAlarmOut(alarm=one.alarm, value=one.value, limit=one.limit, since=already_raised.get(one.alarm))
             for one in alarms(standing, limits_of(context.settings))
         ],
         dossiers="/v1/sync/dossiers?state={state}",

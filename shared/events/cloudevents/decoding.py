@@ -6,8 +6,10 @@ same whatever transport, spelling or offset brought the event. Neither ``id`` an
 attributes, ``dataschema`` and ``datacontenttype`` belong to it.
 """
 
+import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +21,7 @@ from pydantic_core import from_json
 
 from shared.events.cloudevents import registered
 from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotRegular, Plain, plain
+from shared.events.cloudevents.fields import whole
 from shared.events.cloudevents.models import MODELS, Envelope
 from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
 from shared.vocabulary.codes import tenant_of_agency
@@ -35,6 +38,11 @@ _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
 MOST_FAULTS: Final = 20
 """Of one event that are told."""
 
+
+DATA_BASE64: Final = "data_base64"
+_BASE64: Final = DATA_BASE64.encode()
+_ESCAPE: Final = rb"\u"
+"""Its name may be spelt with escapes."""
 
 _LONGEST_ATTRIBUTE_NAME: Final = 64
 _LONGEST_ATTRIBUTE: Final = 2048
@@ -86,7 +94,46 @@ def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent
     Raises:
         InvalidEventError: it cannot be taken; the first `MOST_FAULTS` that validation found are named.
     """
-    return plain_event(raw, tenant, content_key) or _read_by_schema(raw, tenant, content_key)
+    return plain_event(raw, tenant, content_key) or _read_unusual(raw, tenant, content_key)
+
+
+def _read_unusual(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
+    readable = with_plain_data(raw)
+    found = None if readable is raw else plain_event(readable, tenant, content_key)
+    return found or _read_by_schema(readable, tenant, content_key)
+
+
+def with_plain_data(raw: bytes) -> bytes:
+    """An event in JSON with the JSON that it has in ``data_base64`` as its data (CloudEvents JSON format, section 3.1.1).
+
+    Raises:
+        InvalidEventError: it has data too, or what is no base64, or no JSON.
+    """
+    if _BASE64 not in raw and _ESCAPE not in raw:
+        return raw
+    try:
+        event = parsed(raw)
+    except ValueError:
+        return raw
+    if not isinstance(event, dict) or event.get(DATA_BASE64) is None:
+        return raw
+    text = event.pop(DATA_BASE64)
+    if event.pop("data", None) is not None:
+        raise _invalid((DATA_BASE64,), "data_twice")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError):
+        raise _invalid((DATA_BASE64,), "base64") from None
+    try:
+        if data.strip():
+            parsed(data)
+    except ValueError:
+        raise _invalid((DATA_BASE64,), "base64_json") from None
+    try:  # not by orjson, which writes numbers that are none as null
+        attributes = json.dumps(event, ensure_ascii=False).encode()
+    except ValueError:  # a number too long to be written: the event is refused for it
+        return raw
+    return b'{"data":%b%b%b' % (data.strip() or b"null", b"," if event else b"", attributes[1:])
 
 
 def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent | None:
@@ -251,17 +298,15 @@ def _texts(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[tuple[
 def _check_extensions(extensions: Mapping[str, Any]) -> None:
     """CloudEvents 1.0, section 3: names of lower-case letters and digits, values of the spec's simple types."""
     for name, value in extensions.items():
-        if name == "data_base64":
-            if value is not None:
-                raise _invalid((name,), "data_base64")
+        if name == DATA_BASE64:  # null: what it may hold is read before
             continue
         well_named = 0 < len(name) <= _LONGEST_ATTRIBUTE_NAME and name.isascii() and name.isalnum() and name == name.lower()
         if not well_named:
             raise _invalid((name[:_LONGEST_ATTRIBUTE_NAME],), "attribute_name")
         if isinstance(value, str):
             good = len(value) <= _LONGEST_ATTRIBUTE
-        elif isinstance(value, int):
-            good = -_INT32 <= value < _INT32
+        elif isinstance(number := whole(value), int):
+            good = -_INT32 <= number < _INT32
         else:
             good = value is None
         if not good:

@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, Strict, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
@@ -104,8 +104,16 @@ Name = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=500)]
 Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=4000)]
 Link = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=2000, pattern=_NO_BLANKS)]
 Truth = Annotated[bool, Strict()]
-AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15)]
-Score = Annotated[int, Strict(), Field(ge=0, le=100)]
+
+
+def whole(value: Any) -> Any:
+    """``50000.0`` as 50000: in JSON it is the same number, and some writers know no whole ones."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE: Final = BeforeValidator(whole)
+AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15), WHOLE]
+Score = Annotated[int, Strict(), Field(ge=0, le=100), WHOLE]
 
 Channel = Literal["online", "direct", "postal"]
 """trực tuyến, trực tiếp, bưu chính công ích."""

@@ -17,13 +17,11 @@ JsonType = Annotated[
 
 
 _EXTENSIONS: Final[dict[str, Any]] = {
-    "propertyNames": {"pattern": "^[a-z0-9]{1,64}$"},
+    "propertyNames": {"pattern": "^([a-z0-9]{1,64}|data_base64)$"},
     "additionalProperties": {
-        "description": "An extension attribute: accepted, not recorded.",
-        "type": ["string", "integer", "boolean", "null"],
-        "maxLength": 2048,
-        "minimum": -(2**31),
-        "maximum": 2**31 - 1,
+        # no list of types, which generators of clients do not take
+        "description": "An extension attribute: a text of at most 2,048 characters, a 32-bit whole number or a boolean;"
+        " accepted, not recorded.",
     },
 }
 

@@ -1,6 +1,6 @@
 """How a request's body tells events, by its headers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum, auto
 from typing import Final
 
@@ -10,6 +10,12 @@ from services.api.http.errors import messages
 from services.api.http.errors.problems import Refused
 
 HEADER_PREFIX: Final = "ce-"
+LINES: Final = "application/x-ndjson"
+
+PATH: Final = "/v1/events"
+"""Takes every kind."""
+BATCH_PATH: Final = f"{PATH}/batch"
+LINES_PATH: Final = f"{PATH}/lines"
 
 
 class BodyKind(Enum):
@@ -28,11 +34,14 @@ _KINDS: Final = {
     "application/json": BodyKind.JSON,
     "application/cloudevents+json": BodyKind.JSON,
     "application/cloudevents-batch+json": BodyKind.BATCH,
-    "application/x-ndjson": BodyKind.LINES,
+    LINES: BodyKind.LINES,
     "application/ndjson": BodyKind.LINES,
     "application/jsonl": BodyKind.LINES,
 }
 
+
+_TAKEN: Final = {BATCH_PATH: (BodyKind.BATCH, BodyKind.JSON), LINES_PATH: (BodyKind.LINES,)}
+"""Where not every kind is: the first is what all of them are there."""
 
 _PLAIN_KINDS: Final = {name.encode(): kind for name, kind in _KINDS.items()}
 
@@ -49,14 +58,25 @@ def kind_by_headers(headers: Iterable[tuple[bytes, bytes]]) -> BodyKind | None:
 
 
 def kind_of(request: Request) -> BodyKind:
-    """What kind of body a request has; ``ce-`` headers decide, then the content type.
+    """What kind of body a request has; ``ce-`` headers decide, then the content type, then the path.
 
     Raises:
-        Refused: 415, a content type, charset or encoding that is not taken.
+        Refused: 415, a content type, charset or encoding that is not taken, or not here.
     """
-    plain = kind_by_headers(request.scope["headers"])
-    if plain is not None:
-        return plain
+    kind = kind_by_headers(request.scope["headers"]) or _kind_by_all(request)
+    taken = _TAKEN.get(request.scope["path"])
+    if taken is None:
+        return kind
+    if kind not in taken:
+        raise Refused(messages.UNSUPPORTED_TYPE, detail=_send(taken))
+    return taken[0]
+
+
+def _send(kinds: Collection[BodyKind]) -> str:
+    return f"Send one of {', '.join(sorted(name for name, kind in _KINDS.items() if kind in kinds))}."
+
+
+def _kind_by_all(request: Request) -> BodyKind:
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")
     content_type = content_type.strip().lower()
     charset = parameters.strip().lower()
@@ -68,7 +88,7 @@ def kind_of(request: Request) -> BodyKind:
     else:
         kind = _KINDS.get(content_type)
     if kind is None:
-        raise Refused(messages.UNSUPPORTED_TYPE, detail=f"Send one of {', '.join(sorted(_KINDS))}.")
+        raise Refused(messages.UNSUPPORTED_TYPE, detail=_send(set(BodyKind)))
     allowed = {"identity", "", "gzip", "x-gzip"} if kind is BodyKind.LINES else {"identity", ""}
     if encoding not in allowed:
         raise Refused(messages.UNSUPPORTED_TYPE, detail="Only lines may be compressed, and only by gzip.")

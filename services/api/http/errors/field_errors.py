@@ -90,7 +90,9 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "a text of at most 2,048 characters, a 32-bit whole number or a boolean",
         "phải là chuỗi tối đa 2.048 ký tự, số nguyên 32 bit hoặc giá trị đúng/sai",
     ),
-    "data_base64": _words("data_base64", "data as JSON, not base64", "data phải là JSON, không dùng base64"),
+    "data_twice": _words("data_twice", "data or data_base64, not both", "cho data hoặc data_base64, không cho cả hai"),
+    "base64": _words("base64", "a text in base64 (RFC 4648)", "phải là chuỗi base64 (RFC 4648)"),
+    "base64_json": _words("base64_json", "JSON in base64", "phải là JSON được mã hóa base64"),
     "outside": _words(
         "outside",
         "an agency and a dossier inside the key's subtree",
