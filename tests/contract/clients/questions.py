@@ -8,7 +8,7 @@ from typing import Any
 
 LEFT_OUT = {"/v1/stream": "server-sent events: these clients wait for the end of an answer, and it has none"}
 
-VALUES: dict[str, Any] = {}
+VALUES: dict[str, Any] = {"period": "2022"}
 """By parameter, or by path and parameter, where the document has no example or the data of the test another value."""
 
 
@@ -20,6 +20,7 @@ class Question:
     media_type: str
     in_path: dict[str, Any]
     in_query: dict[str, Any]
+    takes_query: bool
 
     @property
     def target(self) -> str:
@@ -50,7 +51,9 @@ def _questions(document: dict[str, Any], values: dict[str, Any]) -> Iterator[Que
                 given[parameter["in"]][parameter["name"]] = found
         ok = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
         media_type = next(iter(ok["content"]))
-        yield Question(path, operation["operationId"], operation["tags"][0], media_type, given["path"], given["query"])
+        takes_query = any(parameter["in"] == "query" for parameter in operation.get("parameters", ()))
+        names = operation["operationId"], operation["tags"][0]
+        yield Question(path, *names, media_type, given["path"], given["query"], takes_query)
 
 
 def _value(path: str, parameter: dict[str, Any], values: dict[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.contract.clients.questions import Question
 
-_END: Final = "process.stdout.write(JSON.stringify(answers));\n"
+_END: Final = "console.log(JSON.stringify(answers));\n"
 _KEPT: Final = """const answers: Record<string, unknown> = {};
 async function keep(path: string, status: number | undefined, data: unknown): Promise<void> {
   if (status !== 200) throw new Error(`${path}: ${status}`);
@@ -62,9 +62,11 @@ def orval(questions: Iterable[Question], _url: str, key: str) -> str:
     calls = []
     for question in questions:
         arguments = [dumps(value) for value in question.in_path.values()]
-        arguments += [dumps(question.in_query) if question.in_query else "undefined"]
+        if question.takes_query:
+            arguments.append(dumps(question.in_query) if question.in_query else "undefined")
+        arguments.append("options")
         calls.append(
-            f"{{ const {{ data, status }} = await sdk.{camel(question.operation_id)}({', '.join(arguments)}, options);\n"
+            f"{{ const {{ data, status }} = await sdk.{camel(question.operation_id)}({', '.join(arguments)});\n"
             f"  await keep({dumps(question.path)}, status, data); }}\n"
         )
     return (

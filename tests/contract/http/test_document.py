@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -104,7 +105,10 @@ def name_of(parameter: dict[str, Any]) -> str:
     return str(parameter["name"])
 
 
-def test_operation_ids_are_unique() -> None:
+def test_operation_ids_are_unique_names_of_functions() -> None:
+    assert [
+        one["operationId"] for one in OPERATIONS.values() if not re.fullmatch("[a-z0-9_]{4,30}", one["operationId"])
+    ] == []
     assert Counter(one["operationId"] for one in OPERATIONS.values()).most_common(1)[0][1] == 1
 
 
@@ -141,6 +145,19 @@ def test_nothing_is_null_and_nothing_else() -> None:
         if isinstance(part.get("type"), list):
             wrong.append(place)
     assert wrong == []
+
+
+def test_an_integer_that_may_be_large_says_so() -> None:
+    """Without a format it has 32 bits in a Java client."""
+    integers = [(place, part) for place, part in PLACES if part.get("type") == "integer"]
+    assert [place for place, part in integers if part.get("maximum", 2**40) >= 2**31 and part.get("format") != "int64"] == []
+    assert [place for place, part in integers if part.get("maximum", 2**40) < 2**31 and "format" in part] == []
+    assert SCHEMAS["EventFee"]["properties"]["amount_vnd"]["format"] == "int64"
+
+
+def test_null_is_nobodys_default() -> None:
+    """openapi-typescript makes a property required that has a default."""
+    assert [place for place, part in PLACES if "default" in part and part["default"] is None] == []
 
 
 def test_a_parameter_is_never_null() -> None:
