@@ -234,14 +234,14 @@ class Computation:
 
     def reference_day(self, logged: Told) -> date:
         """'its own local date, or, inside or at the end of a pause, the local date on which that pause began. (For a
-        due_set that follows a supplemented: that pause too.)' Where several would do, the earliest; never a later day
-        than its own (a pause that began after the event says nothing of it)."""
+        due_set that follows the step that ended it: that pause too.)' Where several would do, the earliest; never a later
+        day than its own (a pause that began after the event says nothing of it)."""
         pauses = self.pauses_at(logged.time)
         if logged.name == "due_set":
             follows = logged.data["follows"]
-            for other in self.events:
-                if other.name == "supplemented" and other.identity == (follows["source"], follows["id"]):
-                    pauses = pauses + self.pauses_at(other.time)
+            for other in self.bearing:
+                if other.identity == (follows["source"], follows["id"]):
+                    pauses = pauses + [pause for pause in self.pauses_at(other.time) if pause[0] < other.time]
         return min([local_date(logged.time)] + [local_date(began) for began, _ in pauses])
 
     def due_dates(self, setting: list[tuple[Told, datetime]]) -> tuple[datetime | None, list[Told]]:

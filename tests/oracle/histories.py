@@ -274,7 +274,7 @@ def system_dates(dossier: Dossier) -> None:
     choose = dossier.choose
     for logged in list(dossier.events):
         name = logged["type"].split(".")[3]
-        cause = {"received": "received", "supplemented": "supplemented"}.get(name)
+        cause = {"received": "received", "supplemented": "supplemented", "assigned": "waited", "paid": "waited"}.get(name)
         if cause is None or not choose.chance(45):
             continue
         when = instant(logged["time"])

@@ -233,7 +233,8 @@ def test_drawn_histories(posted):
 @pytest.mark.parametrize("request_day", [14, 16, 17, 18])
 @pytest.mark.parametrize("done_day", [16, 18, 19])
 @pytest.mark.parametrize("calendar_day", [13, 15, 17, 19, 21, 23])
-def test_a_calendar_change_near_two_pauses(request_day, done_day, calendar_day):
+@pytest.mark.parametrize("ends", ["supplemented", "assigned", "payment_requested"])
+def test_a_calendar_change_near_two_pauses(request_day, done_day, calendar_day, ends):
     due = logged(
         "due_set",
         f"{calendar_day} 08:00",
@@ -244,7 +245,7 @@ def test_a_calendar_change_near_two_pauses(request_day, done_day, calendar_day):
     )
     pauses = [
         logged("supplement_requested", f"{request_day} 07:00"),
-        logged("supplemented", f"{done_day} 08:00", "done"),
+        logged(ends, f"{done_day} 08:00", "done"),
         logged("supplement_requested", "20 08:00"),
         logged("supplemented", "22 08:00"),
     ]

@@ -105,6 +105,22 @@ def test_a_due_set_of_a_later_calendar_looks_at_the_pause_its_supplement_ended()
     assert (dossier.due_at, codes(dossier)) == (moment("16 17:00"), ["date_after_lateness"])
 
 
+def test_any_step_that_ended_a_pause_leads_to_it():
+    request = logged("supplement_requested", "16 16:00")
+    for name, data in (("assigned", {}), ("paid", {"outcome": "succeeded"}), ("received", {}), ("payment_requested", {})):
+        step = logged(name, "25 08:00", "step", **data)
+        due = logged(
+            "due_set",
+            "27 08:00",
+            source=SYSTEM,
+            new_due_at="30 17:00",
+            cause="calendar",
+            follows={"source": "s", "id": "step"},
+        )
+        assert of(RECEIVED, request, step, due).due_at == moment("30 17:00"), name
+        assert of(RECEIVED, step, due).due_at == moment("16 17:00"), name
+
+
 def test_an_empty_pause_is_no_reference_day():
     done = logged("supplemented", "16 16:00", "done")
     due = logged(

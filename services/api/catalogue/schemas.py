@@ -1,10 +1,11 @@
 """Agencies, procedures and the calendar at the edge: as JSON and as CSV."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from services.api.http.sheets import Sheet, read_bool, read_int, read_list, read_text
 from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store.catalogues import CalendarDay, Procedure
@@ -14,10 +15,8 @@ from shared.vocabulary.events import AgencyCode, ProcedureCode
 
 PROCEDURE_CODE_PATTERN: Final = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,49}$"
 
-_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
-
-Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=_PRINTABLE)]
-ShortLine = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
+Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=PRINTABLE), OneSpelling]
+ShortLine = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE), OneSpelling]
 Agency = Annotated[str, Field(pattern=AGENCY_CODE_PATTERN)]
 LimitUnit = Literal["working_hours", "working_days", "calendar_days", "months"]
 
@@ -58,8 +57,8 @@ class AgencyItem(_Item):
     code: Agency = Field(description="Its code (mã định danh).", examples=["H51.12"])
     name: Line = Field(description="Its name (tên cơ quan).")
     parent: Agency | None = Field(None, description="The agency above (cơ quan cấp trên); null: right under the province.")
-    valid_from: date | None = Field(None, description="First day of this period of validity; null: always was.")
-    valid_to: date | None = Field(None, description="Last day of it; null: no end known.")
+    valid_from: LocalDate | None = Field(None, description="First day of this period of validity; null: always was.")
+    valid_to: LocalDate | None = Field(None, description="Last day of it; null: no end known.")
     legal_basis: Line | None = Field(None, description="The paper that founded, merged or abolished it (căn cứ pháp lý).")
     successors: list[Agency] = Field([], max_length=1000, description="What it passed into (cơ quan tiếp nhận).")
     aliases: list[ShortLine] = Field(
@@ -150,9 +149,9 @@ class ProcedureItem(_Item):
 class DayItem(_Item):
     """A day that differs from the week's rule."""
 
-    date: date
+    date: LocalDate
     kind: Literal["off", "worked"] = Field(description="A day off (ngày nghỉ) or a make-up working day (làm bù).")
-    source: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$")] = Field(
+    source: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$"), OneSpelling] = Field(
         "", description="The paper that says so (văn bản)."
     )
 
@@ -243,6 +242,9 @@ PROCEDURE_SHEET: Final = Sheet(
     },
     required=("code", "name"),
 )
+CONFIRMED: Final = "confirmed"
+"""The kind of a row of a calendar's sheet that confirms a year."""
+
 CALENDAR_SHEET: Final = Sheet({"date": read_text, "kind": read_text, "source": read_text}, required=("date", "kind"))
 
 AGENCY_HEADINGS: Final = tuple(AGENCY_SHEET.columns)

@@ -68,7 +68,8 @@ async def listed(request: Request, context: Context, caller: Caller, selection: 
     digest = digest_of(request, caller, asked)
     after = cursors.read(asked.cursor, digest)
     if format_of(request, asked.format, Format) is Format.CSV:
-        return Export(context.heavy, caller, _csv(context.heavy, caller, selection, asked, after))
+        name = sheets.file_name(request.url.path, caller.tenant, context.catalogues.today())
+        return Export(context.heavy, caller, _csv(context.heavy, caller, selection, asked, after), name)
     page = await read_page(
         context,
         caller,

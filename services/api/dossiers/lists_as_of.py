@@ -15,6 +15,7 @@ from services.api.http.context import Context
 from services.api.http.formats import Format, format_of
 from services.api.http.keyring import Caller
 from services.api.http.reads.exports import Export, written
+from services.api.http.sheets import file_name
 from shared.database.engine import DriverConnection
 from shared.search.store import pages, pages_as_of
 from shared.search.store.filters import Selection
@@ -76,6 +77,7 @@ async def listed_then(
             yield await written(context.heavy, ITEM_FIELDS, map(_values, current.items), is_first=False)
 
     if format_of(request, asked.format, Format) is Format.CSV:
-        return Export(context.heavy, caller, lines())
+        name = file_name(request.url.path, caller.tenant, context.catalogues.today())
+        return Export(context.heavy, caller, lines(), name)
     found = await page(as_of, after, asked.limit or DEFAULT_LIMIT, with_count=asked.count)
     return page_answer({"items": found.items, "next_cursor": cursors.written(found.mark, digest)}, found.total)

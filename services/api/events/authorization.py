@@ -144,21 +144,32 @@ async def visible_records(connection: DriverConnection, access: Access, subjects
     return visible
 
 
-async def events_outside_scope(connection: DriverConnection, access: Access, events: Sequence[ValidatedEvent]) -> set[int]:
-    """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it."""
+async def events_outside_scope(
+    connection: DriverConnection, access: Access, events: Sequence[ValidatedEvent], *, unseen_as_absent: bool = False
+) -> set[int]:
+    """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it.
+
+    ``unseen_as_absent``: of a record that the caller may not see the answer is what it would be if there were none.
+    """
     indices: defaultdict[str, list[int]] = defaultdict(list)
     for index, new in enumerate(events):
         indices[register_of(new.event.name).name].append(index)
     outside: set[int] = set()
     for name, of_register in indices.items():
         kept = _records_of(REGISTERS[name])
-        found = await _outside_scope(connection, access, kept, [events[index] for index in of_register])
+        mine = [events[index] for index in of_register]
+        found = await _outside_scope(connection, access, kept, mine, unseen_as_absent=unseen_as_absent)
         outside |= {of_register[number] for number in found}
     return outside
 
 
 async def _outside_scope(
-    connection: DriverConnection, access: Access, kept: _Records, events: Sequence[ValidatedEvent]
+    connection: DriverConnection,
+    access: Access,
+    kept: _Records,
+    events: Sequence[ValidatedEvent],
+    *,
+    unseen_as_absent: bool,
 ) -> set[int]:
     """The same of the events of one register."""
     moves = {kept.register.logged(name) for name in kept.register.moving}
@@ -175,6 +186,8 @@ async def _outside_scope(
         place = places[code] = _Place(code, kept, standing.agency if standing else None, histories.get(code, []))
         if place.history:
             place.refold()
+        if unseen_as_absent and place.agency is not None and not access.sees(place.agency):
+            places[code] = _Place(code, kept)
     known: dict[str | None, bool] = {}
 
     def sees(agency: str | None) -> bool:

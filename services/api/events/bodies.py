@@ -1,7 +1,6 @@
 """Bodies of events: read whole, made JSON, decompressed and cut into lines as they arrive."""
 
 import json
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, overload
 from urllib.parse import unquote
@@ -10,6 +9,7 @@ import msgspec
 import orjson
 from starlette.requests import Request
 
+from services.api.http.bodies.compression import Inflater
 from services.api.http.bodies.json_cutter import Cutter, Turn
 from services.api.http.bodies.kinds import HEADER_PREFIX
 from services.api.http.bodies.limits import LONGEST_EVENT
@@ -19,14 +19,13 @@ from shared.events.cloudevents.decoding import DATA_BASE64, parsed
 
 LONGEST_LINE: Final = LONGEST_EVENT
 
-_INFLATED_AT_ONCE: Final = 256 * 2**10
 _BLANKS: Final = b" \t\r"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 async def whole(request: Request) -> bytes:
     """The whole body, which `BodyMiddleware` has read within its limit."""
-    return b"".join([chunk async for chunk in request.stream()]).removeprefix(_BYTE_ORDER_MARK)
+    return b"".join([chunk async for chunk in request.stream()])
 
 
 def from_headers(request: Request, body: bytes) -> bytes:
@@ -166,15 +165,11 @@ class _Written(Sequence[bytes]):
             return b""
 
 
-class TruncatedError(Exception):
-    """The compressed body is damaged or ends too early."""
-
-
 class Lines:
     """Cuts a body into lines; memory is bounded by the longest line and one piece."""
 
     def __init__(self, *, compressed: bool) -> None:
-        self._inflate = zlib.decompressobj(wbits=31) if compressed else None
+        self._inflater = Inflater() if compressed else None
         self._rest = bytearray()
         self._too_long = False
         self.number = 0
@@ -186,7 +181,7 @@ class Lines:
         Raises:
             TruncatedError: damaged compression.
         """
-        return map(self._cut, self._inflated(chunk))
+        return map(self._cut, [chunk] if self._inflater is None else self._inflater.feed(chunk))
 
     def end(self) -> Iterator[list[bytes | None]]:
         """The last line, if it had no end.
@@ -194,25 +189,10 @@ class Lines:
         Raises:
             TruncatedError: the compressed body ended too early; the last line is not given.
         """
-        if self._inflate is not None and not self._inflate.eof:
-            raise TruncatedError
+        if self._inflater is not None:
+            self._inflater.end()
         if self._rest or self._too_long:
             yield self._cut(b"\n")
-
-    def _inflated(self, chunk: bytes) -> Iterator[bytes]:
-        if self._inflate is None:
-            yield chunk
-            return
-        try:
-            while chunk:
-                if self._inflate.eof:  # another member follows
-                    self._inflate = zlib.decompressobj(wbits=31)
-                # bounded: a small body may inflate to a thousand times its size
-                piece = self._inflate.decompress(chunk, _INFLATED_AT_ONCE)
-                chunk = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
-                yield piece
-        except zlib.error:
-            raise TruncatedError from None
 
     def _cut(self, piece: bytes) -> list[bytes | None]:
         *complete, rest = piece.split(b"\n")

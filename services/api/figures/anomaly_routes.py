@@ -18,6 +18,7 @@ from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.parameters import OneSpelling
 from shared.counting.rules.figure_definitions import AnyFigure, Figure
 from shared.counting.rules.period_sums import percent
 from shared.database.engine import DriverConnection
@@ -39,7 +40,9 @@ class RowQuestion(ListQuestion):
     """A figure in a row of a table, and how its dossiers are listed."""
 
     row: Annotated[
-        str, Field(max_length=200, pattern=PLAIN, description="The row by its key in the table.", examples=["H51.12"])
+        str,
+        Field(max_length=200, pattern=PLAIN, description="The row by its key in the table.", examples=["H51.12"]),
+        OneSpelling,
     ]
     figure: Annotated[AnyFigure, Field(description="The figure by its path in the row.", examples=["resolved.late"])]
 
@@ -87,6 +90,7 @@ class AnomalyQuestion(ListQuestion):
     row: Annotated[
         str | None,
         Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key.", examples=["H51.12"]),
+        OneSpelling,
     ] = None
 
 

@@ -6,7 +6,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.dossiers.parameters import Paging
-from services.api.http.parameters import LocalDate
+from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from shared.vocabulary.events import Channel
 
 By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
@@ -16,7 +16,7 @@ PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 
 
 def _text(description: str, example: str) -> Any:
-    return Field(description=description, examples=[example], min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    return Field(description=description, examples=[example], min_length=1, max_length=200, pattern=PRINTABLE)
 
 
 class Filters(BaseModel):
@@ -41,7 +41,9 @@ class Filters(BaseModel):
         str | None, _text("Only this agency (cơ quan) and what is below it; default: all that the key may see.", "H51.12")
     ] = None
     field: Annotated[
-        str | None, _text("Only procedures of this field (lĩnh vực); `unknown`: those that have none.", "G15-HT05")
+        str | None,
+        _text("Only procedures of this field (lĩnh vực); `unknown`: those that have none.", "G15-HT05"),
+        OneSpelling,
     ] = None
     procedure: Annotated[str | None, _text("Only this procedure (mã thủ tục).", "1.001193")] = None
     channel: Annotated[Channel | None, Field(description="Only this channel (kênh tiếp nhận).")] = None

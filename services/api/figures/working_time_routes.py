@@ -23,6 +23,7 @@ from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.parameters import OneSpelling
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.rules.durations import durations, microseconds
@@ -62,9 +63,9 @@ class WorkingTimeList(ListQuestion):
     """Dossiers of a working-time answer, and how they are listed."""
 
     by: Annotated[TimesBy | None, Field(description="What the answer was cut by, for `row`; agency unless told.")] = None
-    row: Annotated[str | None, Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key.")] = (
-        None
-    )
+    row: Annotated[
+        str | None, Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key."), OneSpelling
+    ] = None
     unconfirmed: Annotated[
         int | None,
         Field(

@@ -5,7 +5,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from services.api.health.use_cases import LOOK_SECONDS
+from services.api.health.audience import LOOK_SECONDS
 from services.api.http.context import Context
 from services.api.sync.use_cases import limits_of
 from shared.database.engine import driver_session

@@ -76,11 +76,11 @@ def _components(named: Sequence[type[BaseModel]]) -> dict[str, Any]:
 
 
 def _add_body_answers(schema: dict[str, Any]) -> None:
-    """Whatever takes a body answers 400, 408 and 413 where it cannot be read: nobody need remember to say so."""
+    """Whatever takes a body answers 400, 408, 413 and 415 where it cannot be read: nobody need remember to say so."""
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             if "requestBody" in operation:
-                answers = error_answers(400, 408, 413, public=True)
+                answers = error_answers(400, 408, 413, 415, public=True)
                 limit = limit_of(method.upper(), path)
                 but = ", but lines" if limit.lines else ""
                 answers[413]["description"] += f": at most {limit.most_bytes} bytes{but}"
@@ -100,6 +100,7 @@ def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
                 description=app.description,
                 routes=app.routes,
                 tags=app.openapi_tags,
+                license_info=app.license_info,
                 separate_input_output_schemas=app.separate_input_output_schemas,
             )
             schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))

@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.figures.schemas import PeriodOut, ScopeOut, SummaryOut, TableOut
-from services.api.http.parameters import LocalDate
+from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from shared.counting.rules.figure_definitions import Figure
 from shared.events.cloudevents.decoding import cloudevent_of
 from shared.reports.store.frozen_reports import Difference, Freeze
@@ -36,7 +36,9 @@ class FreezeIn(BaseModel):
         Field(min_length=1, max_length=200, pattern=_PLAIN, description="Whose subtree (cơ quan); default: the key's."),
     ] = None
     field: Annotated[
-        str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this field (lĩnh vực).")
+        str | None,
+        Field(min_length=1, max_length=200, pattern=PRINTABLE, description="Only this field (lĩnh vực)."),
+        OneSpelling,
     ] = None
     procedure: Annotated[
         str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this procedure (thủ tục).")
@@ -128,7 +130,7 @@ class FigureDifference(BaseModel):
     """One figure, frozen and now: ``now - frozen = by_events + by_catalogue``."""
 
     figure: str = Field(description="Its path (chỉ tiêu).", examples=["resolved.late"])
-    frozen: int = Field(description="As it was frozen (đã chốt).")
+    frozen: int = Field(description="As it was frozen (đã chốt), of agencies that the key sees now.")
     now: int = Field(description="As it is now (hiện tại).")
     by_events: int = Field(description="The change by events recorded since: that of the dossiers listed.")
     by_catalogue: int = Field(description="The change by what was told of agencies and procedures since.")

@@ -1,12 +1,13 @@
 """Reports as officials file them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
+from starlette.types import Receive, Scope, Send
 
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import answered, ask_by
@@ -85,12 +86,27 @@ async def form_ii06(
     match format_:
         case ReportFormat.XLSX:
             file = await asyncio.to_thread(form_ii06_files.workbook_file, form)
-            chunks: Iterator[str | bytes] = form_ii06_files.file_chunks(file)
+            chunks: form_ii06_files.Chunks = form_ii06_files.file_chunks(file)
         case ReportFormat.CSV:
             chunks = form_ii06_files.csv_chunks(form)
         case _:
             return json_answer(form_answer(form))
-    return StreamingResponse(chunks, media_type=MEDIA_TYPES[format_], headers=_attached(form, format_))
+    return _File(chunks, MEDIA_TYPES[format_], _attached(form, format_))
+
+
+class _File(StreamingResponse):
+    """Closes what it is made of, also where nobody reads it to its end."""
+
+    def __init__(self, chunks: form_ii06_files.Chunks, media_type: str, headers: Mapping[str, str]) -> None:
+        super().__init__(chunks, media_type=media_type, headers=headers)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._chunks.close()
 
 
 def _attached(form: FormII06, format_: ReportFormat) -> dict[str, str]:

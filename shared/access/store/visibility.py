@@ -63,10 +63,12 @@ class Access:
         if agency is None:
             return None
         resolved = self.catalogue.agencies.resolve(agency)
-        known = self.catalogue.agencies.latest(resolved) is not None
+        is_seen = tenant_of_agency(resolved) == self.tenant and self.sees(resolved)
+        # an alias may be any text: of a stranger's it is not told that it is one
+        known = is_seen and self.catalogue.agencies.latest(resolved) is not None
         if not known and not is_agency_code(agency) and not is_old_agency_code(agency):
             raise InvalidInput.of("/agency", "agency_pattern", "an agency code such as H51.12")
-        if tenant_of_agency(resolved) != self.tenant or not self.sees(resolved):
+        if not is_seen:
             raise Forbidden(f"agency {agency} is outside what this key may see")
         return resolved
 

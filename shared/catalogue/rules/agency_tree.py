@@ -16,6 +16,7 @@ from shared.vocabulary.codes import is_agency_code, present_form, tenant_of_agen
 from shared.vocabulary.errors import FieldError, InvalidInput
 from shared.vocabulary.events import AgencyCode, Tenant
 from shared.vocabulary.local_time import day_after
+from shared.vocabulary.spelling import one_spelling
 
 _TREES_KEPT: Final = 64
 
@@ -215,7 +216,7 @@ class AgencyCatalogue:
         """The agency that ``code`` names: a code of the catalogue, an alias, else the present form of the code."""
         if code in self._by_code:
             return AgencyCode(code)
-        alias = self._aliases.get(code)
+        alias = self._aliases.get(code) or self._aliases.get(one_spelling(code))
         if alias is not None:
             return alias
         present = present_form(code)

@@ -2,6 +2,8 @@
 
 A catalogue row is never changed: all rows of a code with the newest ``known_from`` up to an instant are what was known of
 it then. Writing is in `shared.catalogue.store.changes`.
+
+Texts are read in the one spelling of all that look like them: rows that were told before that was seen to stay as they are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +15,7 @@ from typing import Final
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyTree, AgencyVersion
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import AgencyCode, ProcedureCode, Tenant
+from shared.vocabulary.spelling import one_spelling
 
 _SUBTREES_KEPT: Final = 512
 
@@ -104,6 +107,10 @@ WHERE c.tenant = $1 AND NOT c.removed
 ORDER BY c.{key}{order}"""
 
 
+def _spelled(text: str | None) -> str | None:
+    return None if text is None else one_spelling(text) or None
+
+
 _AGENCIES: Final = _known("agency", "code", _AGENCY_COLUMNS, ", c.ordinal")
 _PROCEDURES: Final = _known("procedure", "code", _PROCEDURE_COLUMNS)
 _DAYS: Final = _known("calendar_day", "date", ("date", "kind", "source"))
@@ -120,13 +127,13 @@ async def read_agencies(
     return [
         AgencyVersion(
             code=row["code"],
-            name=row["name"],
+            name=one_spelling(row["name"]),
             parent=row["parent"],
             valid_from=row["valid_from"],
             valid_to=row["valid_to"],
-            legal_basis=row["legal_basis"],
+            legal_basis=_spelled(row["legal_basis"]),
             successors=tuple(row["successors"]),
-            aliases=tuple(row["aliases"]),
+            aliases=tuple(map(one_spelling, row["aliases"])),
         )
         for row in rows
     ]
@@ -137,7 +144,14 @@ async def read_procedures(
 ) -> dict[ProcedureCode, Procedure]:
     """The procedures as known at an instant (None: now), by code."""
     rows = await connection.fetch(_PROCEDURES, tenant, known_at)
-    return {row["code"]: Procedure(**dict(row)) for row in rows}
+    return {
+        row["code"]: Procedure(
+            **dict(row)
+            | {"name": one_spelling(row["name"])}
+            | {name: _spelled(row[name]) for name in ("field", "field_name", "level")}
+        )
+        for row in rows
+    }
 
 
 async def read_calendar(connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None) -> Calendar:
@@ -145,7 +159,7 @@ async def read_calendar(connection: DriverConnection, tenant: Tenant, known_at: 
     days = await connection.fetch(_DAYS, tenant, known_at)
     years = await connection.fetch(_YEARS, tenant, known_at)
     return Calendar(
-        days=tuple(CalendarDay(row["date"], row["kind"], row["source"]) for row in days),
+        days=tuple(CalendarDay(row["date"], row["kind"], one_spelling(row["source"])) for row in days),
         confirmed_years=frozenset(row["year"] for row in years if row["confirmed"]),
     )
 

@@ -48,6 +48,14 @@ async def give_numbers(
     )
 
 
+async def counted_procedures(connection: DriverConnection, tenant: Tenant) -> list[str]:
+    """The codes of all procedures that some dossier has had, as events told them."""
+    rows = await connection.fetch(
+        f"SELECT code FROM figure_code WHERE tenant = $1 AND kind = '{CodeKind.PROCEDURE}' ORDER BY code", tenant
+    )
+    return [row["code"] for row in rows]
+
+
 async def mend(connection: DriverConnection, tenant: Tenant) -> bool:
     """See that every agency is in the branches that its code says; answer whether one was not. Under the cursor's lock."""
     rows = await connection.fetch("SELECT kind, code, number, branches FROM figure_code WHERE tenant = $1", tenant)

@@ -88,11 +88,15 @@ office_hours = Table(
     # of this agency and those below it by code; the tenant's own code: of all that have no other
     required("agency", Text),
     required("known_from", Instant),
+    # all that was told of an agency at `known_from`, numbered
+    required("ordinal", SmallInteger, server_default="0"),
     # '07:30-11:30,13:30-17:00' on the ISO weekdays 1 (Monday) to 7
     required("spans", Text),
     required("weekdays", ARRAY(SmallInteger)),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
     required("removed", Boolean, server_default=text("false")),
-    PrimaryKeyConstraint("tenant", "agency", "known_from"),
+    PrimaryKeyConstraint("tenant", "agency", "known_from", "ordinal"),
 )
 
 index_input = Table(

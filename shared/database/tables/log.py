@@ -1,6 +1,6 @@
 """The truth: the append-only log and the counter of its positions."""
 
-from sqlalchemy import BigInteger, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
@@ -11,6 +11,10 @@ log_counter = Table(
     tenant_column(),
     required("position", BigInteger, server_default="0"),
     required("recorded_at", Instant, server_default=text("'-infinity'")),
+    # up to this position the clock went by former rules: what they promised stands
+    required("former_up_to", BigInteger, server_default="0"),
+    # what the feed names: another log, another id
+    required("log_id", Uuid, server_default=text("gen_random_uuid()")),
     PrimaryKeyConstraint("tenant"),
 )
 

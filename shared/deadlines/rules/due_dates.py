@@ -16,21 +16,23 @@ from typing import Any, Final
 from shared.calendar.rules.almanac import Almanac, read_version, version_text
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.rules.working_time import WorkingTime
-from shared.deadlines.rules.waits import ended_waits, granted
+from shared.deadlines.rules.waits import granted, waits_that_ask
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.dossiers.rules.voids import Identity, effective_events, fold_key, followed, in_fold_order, void_target
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName
 
 
 class Cause(StrEnum):
-    """Why a date was computed. A payment that ends a wait which pauses the clock counts as a supplement."""
+    """Why a date was computed."""
 
     RECEIVED = "received"
     SUPPLEMENTED = "supplemented"
+    WAITED = "waited"
+    """A wait was ended by another step than a supplement (before decision 38 a payment was a supplement)."""
     CALENDAR = "calendar"
 
 
-_CAUSE_ORDER: Final[Mapping[Cause, int]] = {cause: number for number, cause in enumerate(Cause)}
+_CAUSE_ORDER: Final[Mapping[Cause, int]] = {Cause.RECEIVED: 0, Cause.SUPPLEMENTED: 1, Cause.WAITED: 1, Cause.CALENDAR: 2}
 """Of events of the same instant, those of the later cause count last."""
 
 
@@ -146,8 +148,7 @@ def may_ask(events: Iterable[Event]) -> bool:
     """Whether any of the events could ask the clock for a date; if not, no almanac need be read."""
     return any(
         (event.name is EventName.RECEIVED and "due_at" not in event.data)
-        or (event.name is EventName.SUPPLEMENTED and "new_due_at" not in event.data)
-        or event.name is EventName.PAID
+        or event.name in (EventName.SUPPLEMENT_REQUESTED, EventName.PAYMENT_REQUESTED)
         for event in events
     )
 
@@ -206,8 +207,8 @@ class _History:
         """Whether there may be a date to compute: a cheap answer for the many that bring their own."""
         return bool(self.set_before) or any(
             (event is self.received and "due_at" not in event.data)
-            or (event.name is EventName.SUPPLEMENTED and "new_due_at" not in event.data)
-            or (event.name is EventName.PAID and almanac.any_payment_pauses)
+            or event.name is EventName.SUPPLEMENT_REQUESTED
+            or (event.name is EventName.PAYMENT_REQUESTED and almanac.any_payment_pauses)
             for event in self.recorded
             if self.received is not None
         )
@@ -258,21 +259,25 @@ def _compute_dates(history: _History, almanac: Almanac, version: datetime | None
         events.append(DueSet("", event.time, due_at, cause, (event.source, event.id), "").event(history.code))
         computed.dossier = fold(history.code, events)
 
-    waits = ended_waits(computed.dossier, received, pays=terms is not None and terms.payment_pauses)
+    pays = terms is not None and terms.payment_pauses
+    waits = waits_that_ask(computed.dossier, received, pays=pays, is_former=almanac.is_former)
     if "due_at" not in received.data:
         if terms is None or terms.term is None:
             reason = UncomputedReason.UNKNOWN_PROCEDURE if terms is None else UncomputedReason.PROCEDURE_WITHOUT_LIMIT
             computed.uncomputed.append(Uncomputed(received, reason))
         else:
+            capped = almanac.is_former(received)
             try:
-                take(received, Cause.RECEIVED, partial(WorkingTime.add, start=received.time, term=terms.term))
+                take(received, Cause.RECEIVED, partial(WorkingTime.add, start=received.time, term=terms.term, capped=capped))
             except UnconfirmedYear as unconfirmed:
                 computed.uncomputed.append(Uncomputed(received, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
     for wait in waits:
+        step = wait.ended_by
+        cause = Cause.SUPPLEMENTED if step.name is EventName.SUPPLEMENTED else Cause.WAITED
         try:
-            take(wait.ended_by, Cause.SUPPLEMENTED, partial(granted, wait, terms, computed.dossier))
+            take(step, cause, partial(granted, wait, terms, computed.dossier, capped=almanac.is_former(step)))
         except UnconfirmedYear as unconfirmed:
-            computed.uncomputed.append(Uncomputed(wait.ended_by, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
+            computed.uncomputed.append(Uncomputed(step, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
     return computed
 
 
@@ -317,25 +322,26 @@ class _Desk:
         """
         history = self.history
         recorded = {(event.source, event.id) for event in history.recorded}
-        latest: dict[tuple[Identity, Cause, datetime], Event] = {}
+        # by whether a change of the calendar moved it, for a payment's cause was another before
+        latest: dict[tuple[Identity, bool, datetime], Event] = {}
         for event in history.set_before:
             identity = followed(event)
             if identity is None or identity not in recorded or (event.source, event.id) in history.withdrawn:
                 continue
             if self._computed_dates(read_version(event.data["calendar_version"])).asks(identity):
-                latest[identity, Cause(event.data["cause"]), event.time] = event
+                latest[identity, event.data["cause"] == Cause.CALENDAR, event.time] = event
             elif (event.source, event.id) not in history.dismissed:
                 self.withdrawn.append(Withdrawal(event.id, event.time))
         now = self._computed_dates(self.version)
         for identity, computed in now.dates.items():
-            if (identity, computed.cause, computed.event.time) not in latest:
+            if (identity, False, computed.event.time) not in latest:
                 self._write(identity, computed.cause, computed.event.time, computed.due_at, version_text(self.version))
-        for (identity, cause, time), event in latest.items():
+        for (identity, _, time), event in latest.items():
             version = event.data["calendar_version"]
             right = self._computed_dates(read_version(version)).dates.get(identity)
             if (event.source, event.id) in history.dismissed or right is None or right.due_at == _new_due_at(event):
                 continue
-            self._write(identity, cause, time, right.due_at, version)
+            self._write(identity, Cause(event.data["cause"]), time, right.due_at, version)
 
     def follow_calendar(self) -> None:
         """Move the computed date that an open dossier has now, if the newest calendar moves it and the fold lets it."""

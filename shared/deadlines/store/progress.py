@@ -108,8 +108,8 @@ async def concerned(
 ) -> list[DossierCode]:
     """Those of ``codes`` that the clock may have something to say about, without folding any of them.
 
-    They have a due_set, or an event that asks for a date (``payments``: paid may), or were told a date before
-    ``dated_before``, which may have passed since.
+    They have a due_set, or a reception that asks for a date, or a request (``payments``: for one too) whose wait will, or
+    were told a date before ``dated_before``, which may have passed since.
     """
     rows = await connection.fetch(
         """
@@ -118,10 +118,11 @@ async def concerned(
             SELECT 1 FROM event_log l
             WHERE l.tenant = $1 AND l.dossier_code = c.code
               AND CASE l.name WHEN 'received' THEN NOT l.data ? 'due_at' OR l.recorded_at < $4
-                              WHEN 'supplemented' THEN NOT l.data ? 'new_due_at' OR l.recorded_at < $4
+                              WHEN 'supplemented' THEN l.recorded_at < $4
                               WHEN 'extended' THEN l.recorded_at < $4
                               WHEN 'due_set' THEN true
-                              WHEN 'paid' THEN $3
+                              WHEN 'supplement_requested' THEN true
+                              WHEN 'payment_requested' THEN $3
                               ELSE false END)
         """,
         tenant,

@@ -62,7 +62,7 @@ class Folding:
     pauses: list[Pause] = field(default_factory=list)
     """The ended pauses; touching ones are merged already."""
     pauses_answered: dict[Identity, date] = field(default_factory=dict)
-    """By ``supplemented``: the local date on which the pause began that it stands in or at the end of."""
+    """By status-bearing step: the local date on which the pause began that it ended, or stands at the end of."""
     supplements: list[Supplement] = field(default_factory=list)
     steps: list[ProgressStep] = field(default_factory=list)
     anomalies: list[Anomaly] = field(default_factory=list)
@@ -108,6 +108,10 @@ class Folding:
                 self.ends.setdefault(name, event)
         elif self.ends:
             self.ends.clear()
+        if self.pauses or self.pause_begun_at is not None:
+            begun_on = self._pause_begun_on(event.time)
+            if begun_on is not None:
+                self.pauses_answered[(event.source, event.id)] = begun_on
         if self.pause_begun_at is not None:
             self._end_pause(self.pause_begun_at, event.time)
         self.steps.append(ProgressStep(event, self.status))
@@ -144,8 +148,8 @@ class Folding:
     def _reference_on(self, event: Event) -> date:
         """The day by whose beginning the date in force must not be over, or it stays.
 
-        A due_set that follows a supplemented may refer to two pauses: that in which it stands and that in which, or at
-        the end of which, the supplemented does. The earlier one counts, as it would if there were no other.
+        A due_set that follows the step which ended a pause may refer to two pauses: that in which it stands itself, and
+        that one. The earlier one counts, as it would if there were no other.
         """
         reference_on = self._pause_begun_on(event.time)
         if event.name is EventName.DUE_SET:
@@ -208,9 +212,6 @@ class Folding:
         self.supplements.append(Supplement(event, self.promised_at))
 
     def _on_supplemented(self, event: Event) -> None:
-        begun_on = self._pause_begun_on(event.time)
-        if begun_on is not None:
-            self.pauses_answered[(event.source, event.id)] = begun_on
         new_due_at = event.data.get("new_due_at")
         if new_due_at is not None:
             self._set_due(event, instant(new_due_at))

@@ -90,7 +90,7 @@ class DueSetData(Data):
     """A due date that the system computed (system only)."""
 
     new_due_at: Instant = Field(description="ngày hẹn trả mới")
-    cause: Literal["received", "supplemented", "calendar"] = Field(description="lý do tính lại")
+    cause: Literal["received", "supplemented", "waited", "calendar"] = Field(description="lý do tính lại")
     follows: EventIdentity | None = Field(None, description="sự kiện làm căn cứ")
     calendar_version: Code = Field(description="phiên bản lịch làm việc")
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -39,6 +40,7 @@ MOST_FAULTS: Final = 20
 """Of one event that are told."""
 
 
+_TRAILING: Final = re.compile(r"trailing characters at line ([0-9]+) column ([0-9]+)")
 DATA_BASE64: Final = "data_base64"
 _BASE64: Final = DATA_BASE64.encode()
 _ESCAPE: Final = rb"\u"
@@ -153,7 +155,7 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
     try:
         event = registered.told_event().validate_json(raw)
     except ValidationError as error:
-        raise _invalid_by_schema(error) from None
+        raise _invalid_by_schema(error, raw) from None
     if ESCAPED_NUL in raw:
         _refuse_nul(parsed(raw), ())
     if event.model_extra:
@@ -243,12 +245,12 @@ def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:
     }
 
 
-def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
+def _invalid_by_schema(error: ValidationError, raw: bytes) -> InvalidEventError:
     # an event of nothing but unknown fields has ten thousands of faults: telling them takes longer than finding them
     details = error.errors(include_url=False)[:MOST_FAULTS]
     first = details[0]
     if first["type"] == "json_invalid":
-        return InvalidEventError([{"type": "json_invalid", "loc": (), "ctx": {}}], malformed=True)
+        return InvalidEventError([_malformed(raw, first["ctx"]["error"])], malformed=True)
     if first["type"] == "union_tag_invalid" and _is_written_here(first["ctx"]["tag"]):
         return _invalid(("type",), "system_only")
     if first["type"].startswith("union_tag_"):
@@ -257,6 +259,18 @@ def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
     return InvalidEventError(
         [{**attributes, "loc": attributes["loc"][1:]} for detail in details for attributes in _without_data(detail)]
     )
+
+
+def _malformed(raw: bytes, error: str) -> Mapping[str, Any]:
+    """What is told of bytes that are no JSON: of objects one behind the other, where the second one begins."""
+    found = _TRAILING.fullmatch(error)
+    if found is not None:
+        line, column = int(found[1]), int(found[2])
+        before, rest = (part := raw.split(b"\n")[line - 1])[: column - 1], part[column - 1 :]
+        if rest.startswith(b"{"):
+            place = {"line": line, "column": len(before.decode(errors="replace")) + 1}
+            return {"type": "object_follows" if line == 1 else "object_follows_below", "loc": (), "ctx": place}
+    return {"type": "json_invalid", "loc": (), "ctx": {}}
 
 
 def _is_written_here(type_: str) -> bool:

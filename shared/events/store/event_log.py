@@ -290,6 +290,12 @@ async def head(connection: DriverConnection, tenant: Tenant) -> Head:
     return Head(row["position"], row["recorded_at"]) if row else Head(0, None)
 
 
+async def former_up_to(connection: DriverConnection, tenant: Tenant) -> int:
+    """The last position that was recorded while the clock went by former rules; 0: none."""
+    position: int | None = await connection.fetchval("SELECT former_up_to FROM log_counter WHERE tenant = $1", tenant)
+    return position or 0
+
+
 async def grew(connection: DriverConnection, tenant: Tenant, events: int, seconds: float) -> bool:
     """Whether so many events, or more, were recorded within the last ``seconds``."""
     found = await connection.fetchval(

@@ -6,14 +6,17 @@ become different since is told by dossier, with the events recorded after it.
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Final
 
+from shared.as_of.store import figures
 from shared.as_of.store.dossiers import PAGE_DOSSIERS, DossierThen, at_position
 from shared.as_of.store.figures import counted_by
 from shared.counting.rules.figure_definitions import Figure
+from shared.counting.rules.period_sums import Sums
 from shared.counting.rules.places import places
+from shared.counting.store.answers import TOTAL
 from shared.database.engine import DriverConnection
 from shared.database.pace import Pace
 from shared.events.store import event_log
@@ -108,6 +111,16 @@ async def of_tenant(
         limit,
     )
     return [Freeze(**dict(row)) for row in rows]
+
+
+async def sums_then(connection: DriverConnection, scope: FigureScope) -> Sums:
+    """The sums of a scope of a past, of dossiers that *then* had an agency of those visible in it."""
+    assert scope.past is not None
+    question = scope.question()
+    if scope.visible is not None:
+        agencies = scope.visible if question.agencies is None else scope.visible & frozenset(question.agencies)
+        question = replace(question, agencies=sorted(agencies))
+    return (await figures.ask(connection, scope.past, question)).whole[TOTAL]
 
 
 _TOUCHED: Final = f"""

@@ -180,6 +180,13 @@ def test_the_only_union_is_that_of_events_and_tells_its_kinds_apart() -> None:
     assert kinds == {one["$ref"] for one in event["oneOf"]}
 
 
+def test_every_pattern_is_one_in_every_language() -> None:
+    """No flags inside, no names, no looking behind, no anchors but the two that all know."""
+    patterns = {part["pattern"] for _, part in PLACES if "pattern" in part}
+    assert len(patterns) > 10
+    assert [one for one in patterns if re.search(r"\(\?[^:=!]|\\[AZzGpP]|[*+?}]\+", one)] == []
+
+
 def test_preparing_a_document_touches_no_property_that_is_called_like_a_keyword() -> None:
     assert "title" in SCHEMAS["Problem"]["properties"]
     made = {

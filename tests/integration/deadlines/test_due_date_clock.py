@@ -52,7 +52,7 @@ async def test_supplements_and_payments(engine):
     )
     await work(engine)
     causes = [data["cause"] for _, _, _, data in await system_events(engine, "due_set")]
-    assert causes == ["received", "supplemented", "supplemented"]
+    assert causes == ["received", "supplemented", "waited"]
     assert await dues(engine) == {code(1): monday + timedelta(days=9)}
 
 

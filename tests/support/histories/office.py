@@ -70,6 +70,7 @@ def almanac(
     confirmed: Iterable[tuple[str, int]] = (),
     office_hours: Iterable[HoursFact] = (),
     years: Iterable[int] = YEARS,
+    former_up_to: int = 0,
 ) -> Almanac:
     """Known since 2023: the notices and one procedure; ``later`` and ``confirmed`` are told at the given instants."""
     return Almanac(
@@ -83,6 +84,7 @@ def almanac(
         ],
         hours=office_hours,
         procedures={PROCEDURE: [(KNOWN, ProcedureTerms(term, policy, payment_pauses))]},
+        former_up_to=former_up_to,
     )
 
 
@@ -96,6 +98,8 @@ def logged(name: str, when: str, event_id: str | None = None, *, recorded: str |
         "payment_requested": {"fees": []},
         "paid": {"amount_vnd": 1, "gateway": "national", "outcome": "succeeded"},
         "supplement_requested": {"content": "Bổ sung"},
+        "transferred": {"agency_code": "H51.12"},
+        "rated": {"satisfied": True},
         "extended": {"apology_number": "12/TB", "reason": "Chờ"},
         "processed": {"outcome": "approved"},
         "returned": {"method": "direct"},

@@ -128,9 +128,9 @@ def test_a_supplement_that_reaches_an_unconfirmed_year_says_so():
 def test_only_what_leaves_its_date_to_the_clock_asks_it():
     dated = logged("received", "2026-11-02 10:00", due_at="2026-11-04 10:00")
     redated = logged("supplemented", "2026-11-03 10:00", new_due_at="2026-11-06 10:00")
-    silent = [logged(name, "2026-11-03 11:00") for name in ("supplement_requested", "processed", "extended")]
+    silent = [logged(name, "2026-11-03 11:00") for name in ("assigned", "processed", "extended", "supplemented", "paid")]
     assert not may_ask([dated, redated, *silent])
-    for name in ("received", "supplemented", "paid"):
+    for name in ("received", "supplement_requested", "payment_requested"):
         assert may_ask([dated, logged(name, "2026-11-03 12:00")]), name
 
 

@@ -1,4 +1,4 @@
-"""How a request's body tells events, by its headers."""
+"""What a request's body is, by its headers: how it tells events, and how it is compressed."""
 
 from collections.abc import Collection, Iterable
 from enum import Enum, auto
@@ -6,8 +6,10 @@ from typing import Final
 
 from starlette.requests import Request
 
+from services.api.http.bodies.compression import TAKEN
 from services.api.http.errors import messages
-from services.api.http.errors.problems import Refused
+from services.api.http.errors.field_errors import Fault
+from services.api.http.errors.problems import Refused, unsupported_type
 
 HEADER_PREFIX: Final = "ce-"
 LINES: Final = "application/x-ndjson"
@@ -16,6 +18,7 @@ PATH: Final = "/v1/events"
 """Takes every kind."""
 BATCH_PATH: Final = f"{PATH}/batch"
 LINES_PATH: Final = f"{PATH}/lines"
+EVENT_PATHS: Final = (PATH, BATCH_PATH, LINES_PATH)
 
 
 class BodyKind(Enum):
@@ -68,30 +71,27 @@ def kind_of(request: Request) -> BodyKind:
     if taken is None:
         return kind
     if kind not in taken:
-        raise Refused(messages.UNSUPPORTED_TYPE, detail=_send(taken))
+        raise unsupported_type(*_taken(taken))
     return taken[0]
 
 
-def _send(kinds: Collection[BodyKind]) -> str:
-    return f"Send one of {', '.join(sorted(name for name, kind in _KINDS.items() if kind in kinds))}."
+def _taken(kinds: Collection[BodyKind]) -> list[str]:
+    return sorted(name for name, kind in _KINDS.items() if kind in kinds)
 
 
 def _kind_by_all(request: Request) -> BodyKind:
     content_type, _, parameters = request.headers.get("content-type", "").partition(";")
     content_type = content_type.strip().lower()
     charset = parameters.strip().lower()
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if charset.startswith("charset") and charset.partition("=")[2].strip('" ') not in {"utf-8", "utf8", "us-ascii"}:
-        raise Refused(messages.UNSUPPORTED_TYPE, detail="Only the charset UTF-8 is taken.")
+        raise Refused(messages.UNSUPPORTED_TYPE, [Fault("", "charset", {})], "Only the charset UTF-8 is taken.")
     if any(name.startswith(HEADER_PREFIX) for name in request.headers):
         kind = BodyKind.BINARY if _is_json(content_type) else None
     else:
         kind = _KINDS.get(content_type)
     if kind is None:
-        raise Refused(messages.UNSUPPORTED_TYPE, detail=_send(set(BodyKind)))
-    allowed = {"identity", "", "gzip", "x-gzip"} if kind is BodyKind.LINES else {"identity", ""}
-    if encoding not in allowed:
-        raise Refused(messages.UNSUPPORTED_TYPE, detail="Only lines may be compressed, and only by gzip.")
+        raise unsupported_type(*_taken(set(BodyKind)))
+    is_gzip(request)
     return kind
 
 
@@ -102,5 +102,18 @@ def _is_json(content_type: str) -> bool:
 
 
 def is_gzip(request: Request) -> bool:
-    """Whether the body is compressed."""
-    return "gzip" in request.headers.get("content-encoding", "").lower()
+    """Whether the body is compressed.
+
+    Raises:
+        Refused: 415, in a way that is not taken.
+    """
+    told = ",".join(request.headers.getlist("content-encoding")).lower().split(",")
+    encodings = [one.strip() for one in told if one.strip() not in {"", "identity"}]
+    if encodings in ([], [TAKEN], [f"x-{TAKEN}"]):
+        return bool(encodings)
+    raise Refused(
+        messages.UNSUPPORTED_TYPE,
+        [Fault("", "content_encoding", {"taken": TAKEN})],
+        f"A body may be compressed by {TAKEN} only.",
+        {"accept-encoding": TAKEN},
+    )

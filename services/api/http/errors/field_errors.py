@@ -75,6 +75,33 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
     "union_tag_invalid": _words("unknown_type", "one of {expected_tags}", "phải là một trong {expected_tags}"),
     "json_invalid": _words("json", "valid JSON", "phải là JSON hợp lệ"),
     "json_type": _words("json", "valid JSON", "phải là JSON hợp lệ"),
+    "another_follows": _words(
+        "another_follows",
+        "one object or array: another one follows",
+        "chỉ một đối tượng (object) hoặc mảng (array): còn phần khác nối tiếp phía sau",
+    ),
+    "object_follows": _words(
+        "another_follows",
+        "one object a line: another object follows on this line, at character {column}",
+        "mỗi dòng một đối tượng (object): còn đối tượng khác nối tiếp trên dòng này, từ ký tự thứ {column}",
+    ),
+    "object_follows_below": _words(
+        "another_follows",
+        "one object: another object follows at line {line}, character {column}; objects in lines are application/x-ndjson",
+        "chỉ một đối tượng (object): còn đối tượng khác ở dòng {line}, ký tự thứ {column};"
+        " nhiều dòng thì gửi theo application/x-ndjson",
+    ),
+    "shortened": _words(
+        "shortened",
+        "{known}, of which a spreadsheet has made {told}; if {told} is meant, tell it as JSON",
+        "phải là {known}: bảng tính đã đổi mã này thành {told}; nếu đúng là {told} thì gửi bằng JSON",
+    ),
+    "gzip": _words("gzip", "a whole body compressed by gzip", "phải là nội dung nén gzip đầy đủ"),
+    "content_type": _words("content_type", "the content type {taken}", "phải là kiểu nội dung {taken}"),
+    "content_encoding": _words(
+        "content_encoding", "a body that is not compressed, or by {taken}", "nội dung không nén, hoặc nén {taken}"
+    ),
+    "charset": _words("charset", "the charset UTF-8", "phải theo bảng mã UTF-8"),
     "nul": _words("nul", "a text without the character NUL", "không được chứa ký tự NUL"),
     "system_only": _words(
         "system_only", "reserved for events that this system writes", "chỉ dành cho sự kiện do hệ thống tự ghi"
