@@ -34,6 +34,7 @@ def prepare(document: dict[str, Any]) -> None:
             for parameter in operation["parameters"]:
                 _drop_null(parameter["schema"])
                 _join_words(parameter["schema"], components)
+                _refer_alone(parameter)
     for schema in _roots(document):
         for part in parts(schema):
             part.pop("title", None)
@@ -88,6 +89,14 @@ def _drop_null(schema: _Schema) -> None:
         schema |= choices[0]
     elif choices:
         schema["anyOf"] = choices
+
+
+def _refer_alone(parameter: dict[str, Any]) -> None:
+    """A parameter's reference has nothing beside it: openapi-generator makes anything at all of one that has."""
+    schema = parameter["schema"]
+    if "$ref" in schema:
+        parameter["schema"] = {"$ref": schema["$ref"]}
+        parameter |= {"example": example for example in schema.get("examples", [])[:1]}
 
 
 def _join_words(schema: _Schema, components: dict[str, _Schema]) -> None:

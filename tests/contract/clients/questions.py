@@ -8,7 +8,7 @@ from typing import Any
 
 LEFT_OUT = {"/v1/stream": "server-sent events: these clients wait for the end of an answer, and it has none"}
 
-VALUES: dict[str, Any] = {"period": "2022"}
+VALUES: dict[str, Any] = {"period": "2022", "bucket": "late_over_10", "figure": "received.total", "row": "H51.12"}
 """By parameter, or by path and parameter, where the document has no example or the data of the test another value."""
 
 

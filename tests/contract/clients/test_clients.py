@@ -98,7 +98,7 @@ def test_typescript(
 def test_java(office: Office, tmp_path: Path) -> None:
     (generate,) = laid("openapi-generator, java", tmp_path, office.url)
     run("sh", "-eu", "-c", generate, folder=tmp_path)
-    sources = [*(tmp_path / "motcua" / "src" / "main").rglob("*.java"), tmp_path / "First.java", *PROGRAMS.rglob("*.java")]
+    sources = [*(tmp_path / "motcua" / "src" / "main").rglob("*.java"), *tmp_path.glob("*.java"), *PROGRAMS.rglob("*.java")]
     path = f"{generator_jar()}:classes"
     run("javac", "-nowarn", "-proc:none", "-parameters", "-cp", path, "-d", "classes", *sources, folder=tmp_path)
     printed = run("java", "-cp", path, "First", folder=tmp_path)

@@ -19,6 +19,7 @@ import vn.motcua.client.ApiClient;
 public class Questions {
     public static void main(String[] given) throws Exception {
         ApiClient client = new ApiClient();
+        client.setObjectMapper(new TextMapper());
         client.updateBaseUri(given[0]);
         client.setRequestInterceptor(request -> request.header("Authorization", "Bearer " + given[1]));
         ObjectMapper mapper = client.getObjectMapper();
