@@ -213,6 +213,6 @@ async def _unseen(
     connection: DriverConnection, access: Access, recorded: Mapping[tuple[str, str], lookups.Recorded]
 ) -> set[tuple[str, str]]:
     """The identities of recorded events whose records the caller may not see."""
-    subjects = {one: authorization.subject_of(known.name, known.dossier_code) for one, known in recorded.items()}
+    subjects = {one: authorization.subject_of(known.name, known.subject) for one, known in recorded.items()}
     visible = await authorization.visible_records(connection, access, set(subjects.values()))
     return {one for one, subject in subjects.items() if subject not in visible}

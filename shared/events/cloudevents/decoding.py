@@ -147,7 +147,7 @@ def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEven
     personal: dict[str, str] | None = None
     if event.applicant is not None:
         personal = {field: text for field in APPLICANT_FIELDS if (text := getattr(event.applicant, field)) is not None}
-        event.data.applicant = _kept(event.applicant, event.applicant.kind, event.dossier_code, content_key)
+        event.data.applicant = _kept(event.applicant, event.applicant.kind, event.subject, content_key)
     return ValidatedEvent(_recorded(event, personal), event.agency_code)
 
 
@@ -211,14 +211,14 @@ class _KeptOfApplicant(msgspec.Struct, omit_defaults=True, gc=False):
     kind: str | None = None
 
 
-def _kept(applicant: Any, kind: str | None, code: DossierCode, content_key: bytes) -> _KeptOfApplicant:
+def _kept(applicant: Any, kind: str | None, code: str, content_key: bytes) -> _KeptOfApplicant:
     # bound to the dossier: equal digests would tell which dossiers are of one person
     message = code.encode() + b"\n" + _canonical(applicant)
     return _KeptOfApplicant(hmac.digest(content_key, message, "sha256").hex(), kind)
 
 
 def _recorded(event: Plain, personal: dict[str, str] | None) -> NewEvent:
-    name, code, time = event.name, event.dossier_code, event.time
+    name, code, time = event.name, event.subject, event.time
     text = b"{}" if event.data is None else _canonical(event.data)
     # canonical JSON too: the names in their order, the code and the type without a letter to escape, the instant in UTC
     content = b'{"data":%b,"subject":"%b","time":%b,"type":"%b"}' % (text, code.encode(), _canonical(time), _TYPES[name])

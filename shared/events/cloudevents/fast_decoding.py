@@ -23,7 +23,7 @@ from shared.events.cloudevents import fields
 from shared.events.cloudevents.registered import models_by_type
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN
-from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, EventName, RecordEventName, Tenant
+from shared.vocabulary.events import SYSTEM_SOURCE, EventName, RecordEventName, Tenant
 
 _CODES_REMEMBERED: Final = 4096
 
@@ -220,8 +220,7 @@ class Plain(Struct, gc=False):
     source: str
     id: str
     name: EventName | RecordEventName
-    dossier_code: DossierCode
-    """The subject, of whatever register."""
+    subject: str
     time: datetime
     data: Any
     """Has the fields of the model's data; None: it is empty."""

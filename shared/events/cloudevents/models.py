@@ -1,4 +1,4 @@
-"""Every event of a dossier as a CloudEvent 1.0: one model for each type, told apart by ``type`` (rules, section 2)."""
+"""Every event of a dossier as a CloudEvent 1.0: one model for each type, distinguished by ``type`` (rules, section 2)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal

@@ -3,14 +3,23 @@
 import functools
 import operator
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Annotated, Any, Final
 
 from pydantic import Field, TypeAdapter
 
 from shared.events.cloudevents.models import MODELS, Envelope
-from shared.events.rules.registers import DOSSIER, REGISTERS, Register
+from shared.events.rules.registers import DOSSIER, FOLDERS, REGISTERS, Register
 
-MODELS_BY_REGISTER: Final[dict[str, Mapping[str, type[Envelope]]]] = {DOSSIER.name: MODELS}
+
+def _models(register: Register) -> Mapping[str, type[Envelope]]:
+    models: Mapping[str, type[Envelope]] = import_module(f"{FOLDERS}.{register.name}.events").MODELS
+    return models
+
+
+MODELS_BY_REGISTER: Final[dict[str, Mapping[str, type[Envelope]]]] = {
+    name: MODELS if register is DOSSIER else _models(register) for name, register in REGISTERS.items()
+}
 """By the register's name, then by type: a model for each of its events."""
 
 
@@ -32,7 +41,7 @@ def registers_by_type() -> Mapping[str, tuple[Register, str]]:
 
 @functools.cache
 def told_event() -> TypeAdapter[Any]:
-    """What may be posted: any event that a register takes from others, told apart by its type."""
+    """What may be posted: any event that a register takes from others, distinguished by its type."""
     told = [models_by_type()[register.type_of(name)] for register in REGISTERS.values() for name in register.told]
     union: Any = Annotated[functools.reduce(operator.or_, told), Field(discriminator="type")]
     return TypeAdapter(union)

@@ -153,7 +153,7 @@ def _columns_of(relation: str) -> str:
     return ", ".join(f"{relation}.{column}" for column in COUNTED_COLUMNS.split(", "))
 
 
-# One statement, so that what a row counted for before and what it counts for now are told apart by one snapshot: `stale`
+# One statement, so that what a row counted for before and what it counts for now are distinguished by one snapshot: `stale`
 # still sees the rows as they were. $2 names every dossier concerned, those of $3 have no event and lose their row.
 _WRITE: Final = f"""
 WITH fresh AS MATERIALIZED (
@@ -191,12 +191,12 @@ DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in DossierRo
 
 
 _UNNUMBERED: Final = f"""
-WITH told AS (
+WITH written AS (
     SELECT d.agency, d.procedure FROM unnest($2::text[]) AS concerned(code)
     CROSS JOIN LATERAL (SELECT agency, procedure FROM dossier WHERE tenant = $1 AND code = concerned.code LIMIT 1) d
     UNION SELECT unnest($3::text[]), NULL UNION SELECT NULL, unnest($4::text[])
 )
-SELECT agency, procedure FROM told
+SELECT agency, procedure FROM written
 WHERE {lacks_number_sql(CodeKind.AGENCY, "agency")} OR {lacks_number_sql(CodeKind.PROCEDURE, "procedure")}"""
 
 
