@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b7e2d41f9a36"
-down_revision = "a91c5d20e7f4"
+down_revision = "e5b7c0d3f218"
 branch_labels = None
 depends_on = None
 

@@ -155,7 +155,7 @@ class _Sheet:
 
 
 class _FormSheet(_Sheet):
-    """The form itself: 13 columns."""
+    """The form itself."""
 
     def fill(self, form: FormII06) -> None:
         """Write all of it."""

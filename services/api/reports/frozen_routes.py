@@ -11,7 +11,6 @@ from pydantic import Field
 from services.api.dossiers.lists import serve_list
 from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.parameters import Paging
-from services.api.figures.parameters import Filters
 from services.api.figures.schemas import summary_answer, table_answer
 from services.api.figures.views import past_scope_of
 from services.api.http import cursors
@@ -35,9 +34,11 @@ from services.api.reports.frozen_schemas import (
     frozen_figures,
 )
 from shared.access.store.visibility import Access
+from shared.as_of.store.moments import Then
 from shared.counting.rules.figure_definitions import Figure
 from shared.counting.rules.period_sums import report
 from shared.database.engine import DriverConnection, driver_session
+from shared.figures.rules.filters import DossierFilters, given_filters
 from shared.figures.store import drill_down, tables
 from shared.figures.store.tables import FigureScope
 from shared.reports.store import frozen_reports
@@ -45,9 +46,8 @@ from shared.reports.store.frozen_reports import Freeze
 from shared.search.store.filters import Selection
 from shared.search.store.pages import PageKey
 from shared.vocabulary.errors import InvalidInput, NotFound
-from shared.vocabulary.events import AgencyCode, Channel
+from shared.vocabulary.events import AgencyCode
 from shared.vocabulary.periods import Period
-from shared.vocabulary.spelling import one_spelling
 
 router = APIRouter(tags=["figures"])
 
@@ -87,10 +87,9 @@ they were answered (whole and by agency) and their checksum; never changed, neve
 )
 async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Response:
     """Compute, keep and answer a report."""
-    asked = Filters.model_validate(body.asked())
 
     async def computed(connection: DriverConnection, view: PastView) -> Freeze:
-        scope = past_scope_of(view, asked)
+        scope = past_scope_of(view, body)
         table = table_answer(scope, "agency", await tables.by_agency(connection, scope))
         whole = summary_answer(scope, await tables.summary(connection, scope))
         text = as_json({"summary": whole, "by_agency": table}, any_keys=True).decode()
@@ -100,9 +99,7 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
             from_on=scope.period.from_on,
             to_on=scope.period.to_on,
             agency=scope.top,
-            field=scope.field,
-            procedure=scope.procedure,
-            channel=scope.channel,
+            filters=DossierFilters(**given_filters(scope)),
             tree_on=scope.tree_on,
             root=caller.agency,
             position=view.prefix.position,
@@ -215,7 +212,7 @@ async def freeze_difference(
         return {
             "freeze": freeze_item(frozen),
             "position": position,
-            "figures": [figure_difference(one, was[one], by_events, present) for one in Figure],
+            "figures": [figure_difference(one, count, by_events, present) for one, count in was.items()],
             "items": [difference_answer(one) for one in seen],
             "hidden": len(found.items) - len(seen),
             "catalogue_dossiers": f"/v1/freezes/{freeze_id}/difference/dossiers?figure={{figure}}&moved={{moved}}",
@@ -288,7 +285,7 @@ def _present_scope(view: PastView, same: FigureScope, frozen: Freeze, mine: Acce
         same,
         access=view.then,
         agency=view.then.catalogue.agencies.resolve(frozen.agency),
-        visible=both(view.visible, mine.codes()),
+        moment=Then(view.past, both(view.visible, mine.codes())),
     )
 
 
@@ -303,11 +300,8 @@ async def _same_scope(
         period=Period(frozen.from_on, frozen.to_on),
         tree_on=frozen.tree_on,
         agency=known.agencies.resolve(frozen.agency),
-        field=None if frozen.field is None else one_spelling(frozen.field),
-        procedure=frozen.procedure,
-        channel=None if frozen.channel is None else Channel(frozen.channel),
-        past=view.past,
-        visible=both(access.codes(), mine.codes()),
+        **given_filters(frozen.filters),
+        moment=Then(view.past, both(access.codes(), mine.codes())),
     )
 
 

@@ -18,14 +18,14 @@ from services.api.http.formats import MEDIA_TYPES, ReportFormat, described_as, f
 from services.api.http.openapi import error_answers
 from services.api.reports import form_ii06_files
 from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
-from shared.reports.rules.form_ii06 import FormBy, period_name
+from shared.reports.rules.form_ii06 import COLUMNS, FormBy, period_name
 
 router = APIRouter(tags=["figures"])
 
-_DESCRIPTION: Final = """Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
+_DESCRIPTION: Final = f"""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
 hình, kết quả giải quyết thủ tục hành chính), by agency, field or procedure, for any period, those of Decree 09/2019
-(Nghị định 09/2019/NĐ-CP) among them. Columns 3-13 are by local date; the four rates stand apart from the form, each
-by its name."""
+(Nghị định 09/2019/NĐ-CP) among them. Columns {COLUMNS[0].number}-{COLUMNS[-1].number} are by local date; the four rates
+stand apart from the form, each by its name."""
 _PATH: Final = "/v1/reports/II.06"
 _CSV_EXAMPLE: Final = "STT,Lĩnh vực giải quyết,Tổng số\r\n1,Hộ tịch,112\r\n"
 
@@ -62,12 +62,14 @@ one of them alone.""",
 )
 @router.get(
     f"{_PATH}.csv",
+    name="form_ii06_csv",
     summary="Form II.06, as CSV",
     description=f"{_DESCRIPTION}\n\nWith a byte order mark, by which Excel reads it as UTF-8.",
     **described_as(ReportFormat.CSV, error_answers(), _CSV_EXAMPLE),
 )
 @router.get(
     f"{_PATH}.xlsx",
+    name="form_ii06_xlsx",
     summary="Form II.06, as a workbook",
     description=f"""{_DESCRIPTION}
 

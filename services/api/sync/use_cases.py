@@ -22,8 +22,7 @@ from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import NATIONAL_RECEIVED, formula_on
 from shared.index766.store.sync_rate import sync_rate
 from shared.jobs.store.queue import Job, JobKind
-from shared.settings import Settings
-from shared.sync.rules.alarm_rules import AlarmLimits, alarms
+from shared.sync.rules.alarm_rules import alarms
 from shared.sync.rules.circuit import CircuitState
 from shared.sync.store import alarms as sync_alarms
 from shared.sync.store import comparison, lists, stored_circuit, visibility
@@ -35,11 +34,6 @@ from shared.vocabulary.errors import Busy, FieldError, Forbidden, InvalidInput, 
 from shared.vocabulary.events import DossierCode
 from shared.vocabulary.local_time import start_of_day
 from shared.vocabulary.periods import read_period
-
-
-def limits_of(settings: Settings) -> AlarmLimits:
-    """Beyond what there is an alarm."""
-    return AlarmLimits(settings.sync_lag_limit_seconds, settings.circuit_open_limit_seconds)
 
 
 async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) -> SyncSummary:
@@ -62,7 +56,7 @@ async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) ->
         share = await sync_rate(connection, scope, covered, context.catalogues.now())
         reading = await stored_circuit.read(connection, caller.tenant)
         standing = await sync_alarms.read_health(connection, caller.tenant, codes)
-        # since when is told of the whole province only: of a part nobody has noted it
+        # since when is known of the whole province only: of a part nobody has noted it
         already_raised = await sync_alarms.read_raised(connection, caller.tenant) if codes is None else {}
     return SyncSummary(
         counts={state.value: getattr(counts, state.value) for state in SyncState},
@@ -83,7 +77,7 @@ async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) ->
         backlog=backlog,
         alarms=[
             SyncAlarmOut(alarm=one.alarm, value=one.value, limit=one.limit, since=already_raised.get(one.alarm))
-            for one in alarms(standing, limits_of(context.settings))
+            for one in alarms(standing, sync_alarms.limits_of(context.settings))
         ],
         dossiers="/v1/sync/dossiers?state={state}",
         error_dossiers="/v1/sync/dossiers?error={error}",

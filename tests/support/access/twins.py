@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-import zipfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 
 import httpx
 import orjson
+from openpyxl import load_workbook
 
 from services.worker.projection.projector import Projector
 from shared.access.store import tenants
@@ -245,21 +245,18 @@ _MADE = re.compile(r"\b[0-9a-f]{32}\b")
 def plain(answer: httpx.Response, tenant: str) -> Any:
     """What an answer says, without what differs between twins."""
     request_id = answer.headers["x-request-id"]
+    text = answer.text.replace(request_id, "REQUEST").replace(tenant, PROVINCE).replace(tenant.lower(), PROVINCE.lower())
     kind = answer.headers.get("content-type", "")
-    text = _sheets_of(answer.content) if "spreadsheetml" in kind else answer.text
-    text = text.replace(request_id, "REQUEST").replace(tenant, PROVINCE).replace(tenant.lower(), PROVINCE.lower())
+    if "spreadsheet" in kind:
+        cells = [
+            str(row) for sheet in load_workbook(io.BytesIO(answer.content)) for row in sheet.iter_rows(values_only=True)
+        ]
+        text = "\n".join(cells).replace(tenant, PROVINCE)
     if kind.startswith("text/event-stream"):
         return [_plain(orjson.loads(line[6:])) for line in text.splitlines() if line.startswith("data: ")]
     if "json" in kind:
         return (answer.status_code, _plain(orjson.loads(text)))
     return (answer.status_code, _MADE.sub("MADE", _NOW.sub("NOW", text)))
-
-
-def _sheets_of(workbook: bytes) -> str:
-    with zipfile.ZipFile(io.BytesIO(workbook)) as file:
-        return "".join(
-            file.read(name).decode() for name in sorted(file.namelist()) if name.startswith("xl/worksheets/sheet")
-        )
 
 
 def _plain(value: Any) -> Any:

@@ -54,7 +54,7 @@ def refusal(event: Any) -> tuple[str, str]:
 def test_every_example_is_taken(name: EventName) -> None:
     logged = read(example(name))
     assert logged.event.name is name
-    assert logged.event.dossier_code == "H51.12-180102-00123"
+    assert logged.event.subject == "H51.12-180102-00123"
     assert logged.event.time == datetime(2018, 1, 2, 1, 30, tzinfo=UTC)
     assert "Nguyễn" not in logged.event.data
 
@@ -363,7 +363,7 @@ def test_a_system_event_is_like_a_told_one() -> None:
 def test_what_is_told_on_can_be_told_again() -> None:
     logged = read(example("assigned")).event
     recorded = Event(
-        1, logged.time, logged.source, logged.id, logged.name, logged.dossier_code, logged.time, orjson.loads(logged.data)
+        1, logged.time, logged.source, logged.id, logged.name, logged.subject, logged.time, orjson.loads(logged.data)
     )
     again = read(orjson.dumps(cloudevent_of(recorded))).event
     assert again == logged
@@ -372,6 +372,6 @@ def test_what_is_told_on_can_be_told_again() -> None:
 def test_what_is_told_on_has_no_digest() -> None:
     logged = read(example()).event
     recorded = Event(
-        1, logged.time, logged.source, logged.id, logged.name, logged.dossier_code, logged.time, orjson.loads(logged.data)
+        1, logged.time, logged.source, logged.id, logged.name, logged.subject, logged.time, orjson.loads(logged.data)
     )
     assert cloudevent_of(recorded)["data"]["applicant"] == {"kind": "citizen"}

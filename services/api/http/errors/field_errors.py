@@ -136,6 +136,12 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "đã được ghi với nội dung khác, tại vị trí {position}",
     ),
     "conflict_unseen": _words("conflict", "recorded already with other content", "đã được ghi với nội dung khác"),
+    "personal": _words(
+        "personal",
+        "no identity number, telephone number or e-mail address: it is kept for ever; if it is none, put a letter before it",
+        "không được là số định danh, số điện thoại hay thư điện tử vì được lưu mãi mãi; nếu không phải, hãy thêm một chữ cái"
+        " ngay phía trước",
+    ),
     "staff_code": _words("pattern", "a staff code, not a name", "phải là mã cán bộ, không phải họ tên"),
     "too_many": _words("too_many", "at most {limit} items", "nhiều nhất {limit} phần tử"),
     "too_many_members": _words(
