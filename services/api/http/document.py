@@ -101,7 +101,8 @@ def _refer_alone(parameter: dict[str, Any]) -> None:
     schema = parameter["schema"]
     if "$ref" in schema:
         parameter["schema"] = {"$ref": schema["$ref"]}
-        parameter |= {"example": example for example in schema.get("examples", [])[:1]}
+        for example in schema.get("examples", [])[:1]:
+            parameter["example"] = example
 
 
 def _tell_nulls(example: Any, schema: _Schema, components: dict[str, _Schema]) -> None:
