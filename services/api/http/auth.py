@@ -17,6 +17,7 @@ from services.api.http.context import context_of
 from services.api.http.errors.problems import Unauthenticated
 from services.api.http.keyring import Caller
 from services.api.http.query_names import refuse_unknown
+from services.api.http.unknown_codes import note_unknown
 from shared.access.store.keys import Permission
 from shared.observability import note
 from shared.vocabulary.errors import FieldError, Forbidden
@@ -111,6 +112,7 @@ async def any_caller(request: Request, caller: Known) -> Caller:
         InvalidFields: a query parameter that the operation does not have.
     """
     refuse_unknown(request)
+    await note_unknown(request, caller)
     return caller
 
 
@@ -125,6 +127,7 @@ def requires(scope: Permission | str) -> Callable[[Request, Caller], Awaitable[C
         if not caller.may(required):
             raise Forbidden(f"the key lacks the scope {required.value}")
         refuse_unknown(request)
+        await note_unknown(request, caller)
         return caller
 
     _asked[caller_with_scope] = required

@@ -26,7 +26,12 @@ class FreezeIn(BaseModel):
 
     reason: Annotated[
         str,
-        Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$", description="Why (lý do)."),
+        Field(
+            min_length=3,
+            max_length=500,
+            pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$",
+            description="Why (lý do).",
+        ),
     ]
     period: Annotated[str | None, Field(max_length=20, description="Short form of a period (kỳ báo cáo).")] = None
     from_: Annotated[LocalDate | None, Field(alias="from", description="First local date (từ ngày).")] = None
