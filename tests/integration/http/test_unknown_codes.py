@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.support.api import Served, served
 from tests.support.events import event
+from tests.support.http.questions import narrowed
 from tests.support.projection import project
 
 AGENCIES = [
@@ -41,27 +41,6 @@ async def tell(api: Served, **data: str) -> None:
     )
     assert (await (await api.key()).post("/v1/events", json=told)).status_code == 202
     await project(api.engine)
-
-
-def narrowed(document: dict[str, Any], name: str) -> list[tuple[str, dict[str, str]]]:
-    """(path, what must be given beside) of every GET with a query parameter of that name."""
-    found = []
-    for path, operations in document["paths"].items():
-        parameters = operations.get("get", {}).get("parameters", [])
-        if not any(one["name"] == name and one["in"] == "query" for one in parameters):
-            continue
-        shown = {one["name"]: str(_shown(one)) for one in parameters if one.get("required")}
-        at = path.format_map({key: shown.pop(key) for key in re.findall("{([a-z_]+)}", path)})
-        period = {"period": "2022"} if any(one["name"] == "period" for one in parameters) else {}
-        seconds = {"seconds": "0"} if path == "/v1/stream" else {}
-        found.append((at, shown | period | seconds))
-    assert found, name
-    return found
-
-
-def _shown(parameter: dict[str, Any]) -> Any:
-    schema = parameter["schema"]
-    return (parameter.get("examples") or schema.get("examples") or schema.get("enum") or ["x"])[0]
 
 
 async def document(api: Served) -> dict[str, Any]:
