@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
-from services.api.http.sheets import Sheet, read_bool, read_int, read_list, read_text
+from services.api.http.sheets import Sheet, read_bool, read_facts, read_int, read_list, read_text
 from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store.catalogues import CalendarDay, Procedure
 from shared.events.cloudevents.fields import WHOLE
@@ -19,6 +19,14 @@ Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=PRINTABLE), O
 ShortLine = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE), OneSpelling]
 Agency = Annotated[str, Field(pattern=AGENCY_CODE_PATTERN)]
 LimitUnit = Literal["working_hours", "working_days", "calendar_days", "months"]
+_NO_SEMICOLON: Final = PRINTABLE.replace(r"\x7f", r"\x7f;")
+Facts = dict[
+    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+    Annotated[str, Field(min_length=1, max_length=1000, pattern=_NO_SEMICOLON), OneSpelling],
+]
+_FACTS: Final[Any] = Field(
+    {}, max_length=50, description="What else is known of it (thông tin khác), text by name; the portal's fields read them."
+)
 
 
 _AGENCY: Final[dict[str, Any]] = {
@@ -64,6 +72,7 @@ class AgencyItem(_Item):
     aliases: list[ShortLine] = Field(
         [], max_length=100, description="Other codes that name it, such as the old form 000.00.12.H51."
     )
+    facts: Facts = _FACTS
 
     def to_domain(self) -> AgencyVersion:
         return AgencyVersion(
@@ -75,6 +84,7 @@ class AgencyItem(_Item):
             legal_basis=self.legal_basis,
             successors=tuple(AgencyCode(code) for code in self.successors),
             aliases=tuple(self.aliases),
+            facts=self.facts,
         )
 
     @classmethod
@@ -88,6 +98,7 @@ class AgencyItem(_Item):
             legal_basis=version.legal_basis,
             successors=list(version.successors),
             aliases=list(version.aliases),
+            facts=dict(version.facts),
         )
 
 
@@ -126,6 +137,7 @@ class ProcedureItem(_Item):
     online_level: Literal["full", "partial", "none"] | None = Field(
         None, description="Online service level (dịch vụ công trực tuyến toàn trình, một phần, không)."
     )
+    facts: Facts = _FACTS
 
     def to_domain(self) -> Procedure:
         """The item as the database knows it."""
@@ -142,7 +154,7 @@ class ProcedureItem(_Item):
         if procedure.limit_value is not None:
             limit = Limit.model_validate({"value": procedure.limit_value, "unit": procedure.limit_unit})
         names = ("code", "name", "field", "field_name", "level", "supplement_policy", "payment_pauses")
-        more = ("result_is_document", "has_fee", "online_level")
+        more = ("result_is_document", "has_fee", "online_level", "facts")
         return cls.model_construct(limit=limit, **{name: getattr(procedure, name) for name in (*names, *more)})
 
 
@@ -221,6 +233,7 @@ AGENCY_SHEET: Final = Sheet(
         "legal_basis": read_text,
         "successors": read_list,
         "aliases": read_list,
+        "facts": read_facts,
     },
     required=("code", "name"),
 )
@@ -239,6 +252,7 @@ PROCEDURE_SHEET: Final = Sheet(
         "result_is_document": read_bool,
         "has_fee": read_bool,
         "online_level": read_text,
+        "facts": read_facts,
     },
     required=("code", "name"),
 )

@@ -212,7 +212,7 @@ async def _offices(context: Context, access: Access) -> tuple[list[Office], list
 
 
 def _shown(ordered: list[tuple[str, Counter[str]]]) -> list[tuple[str, Counter[str]]]:
-    """The most frequent reasons; those without one are always told."""
+    """The most frequent reasons; those without one are always counted."""
     return [*[one for one in ordered if one[0]][:_MOST_REASONS], *[one for one in ordered if not one[0]]]
 
 

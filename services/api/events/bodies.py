@@ -111,7 +111,7 @@ def items_of(body: bytes, most: int) -> Sequence[bytes]:
 
 
 def _pieces_of(body: bytes, most_commas: int) -> list[msgspec.Raw] | None:
-    """The items of a plain array, cut out of it unread; None: `_parsed` must tell."""
+    """The items of a plain array, cut out of it unread; None: `_parsed` must say."""
     if len(body) > most_commas and body.count(b",") > most_commas:
         return None
     try:

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.events.posting import take_event, take_events
-from services.api.http.auth import admitted, bearer_token
-from services.api.http.bodies.kinds import BATCH_PATH, LINES_PATH, PATH
+from services.api.http.auth import Demand, admitted_to, bearer_token
+from services.api.http.bodies.kinds import EVENT_PATHS, PATH
 from services.api.http.bodies.middleware import WholeBody
 from services.api.http.context import context_of
 from services.api.http.errors import problems
@@ -28,7 +28,8 @@ class _Operation:
     path: str
 
 
-_OPERATIONS: Final = {path: _Operation(path) for path in (PATH, BATCH_PATH, LINES_PATH)}
+_OPERATIONS: Final = {path: _Operation(path) for path in EVENT_PATHS}
+_DEMAND: Final = Demand(frozenset({Permission.EVENTS_WRITE}))
 
 
 class EventFastPathMiddleware:
@@ -54,7 +55,7 @@ class EventFastPathMiddleware:
             await send(message)
 
         try:
-            caller = await admitted(request, bearer_token(scope), Permission.EVENTS_WRITE)
+            caller = await admitted_to(request, bearer_token(scope), _DEMAND)
             context = context_of(request)
             receipt = None if body is None else await take_event(context, caller, scope["headers"], body)
             if receipt is None:

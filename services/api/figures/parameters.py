@@ -19,8 +19,8 @@ def _text(description: str, example: str) -> Any:
     return Field(description=description, examples=[example], min_length=1, max_length=200, pattern=PRINTABLE)
 
 
-class Filters(BaseModel):
-    """What all figures can be asked for. A parameter that is not known is refused, or it would seem to have an effect."""
+class ScopeParameters(BaseModel):
+    """What figures can be about. A parameter that is not known is refused, or it would seem to have an effect."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,6 +60,11 @@ class Filters(BaseModel):
             " then, with the catalogues as then known.",
         ),
     ] = None
+
+
+class Filters(ScopeParameters):
+    """What all figures can be asked for."""
+
     min_position: Annotated[
         int | None,
         Field(

@@ -56,6 +56,12 @@ def read_bool(text: str) -> Any:
     return True if lowered in _TRUE else False if lowered in _FALSE else text
 
 
+def read_facts(text: str) -> Any:
+    """``name=value`` apart by semicolons; anything else is left for the validation to refuse."""
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    return {name.strip(): value.strip() for name, _, value in pairs} if all(middle for _, middle, _ in pairs) else text
+
+
 def read_int(text: str) -> Any:
     """A whole number; anything else is left for the validation to refuse."""
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
@@ -179,7 +185,7 @@ def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
         raise InvalidInput.of("", "csv", "expected CSV") from error
 
 
-def cell(value: object) -> str:
+def cell(value: object) -> str:  # noqa: PLR0911 - a table of types
     """A value as a cell that `Sheet.pieces` reads back. Instants are local: people read files."""
     match value:
         case None:
@@ -190,6 +196,8 @@ def cell(value: object) -> str:
             return value.astimezone(LOCAL_ZONE).isoformat()
         case date():
             return value.isoformat()
+        case dict():
+            return ";".join(f"{name}={part}" for name, part in value.items())
         case list() | tuple() | frozenset() | set():
             return _guarded(";".join(_part(str(part)) for part in value))
         case _:

@@ -4,7 +4,7 @@ The workbook is written row by row (constant_memory), so that a form of many lin
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby
 from typing import IO, Any, Final
 
@@ -14,6 +14,8 @@ from services.api.http.sheets import BYTE_ORDER_MARK, write
 from services.api.reports.form_ii06 import FormII06
 from shared.reports.rules import form_ii06 as form_words
 from shared.reports.rules.form_ii06 import BESIDE, BLANK, COLUMNS, NAME_HEADINGS, RATE_NAMES, Line
+
+Chunks = Generator[str, None, None] | Generator[bytes, None, None]
 
 _LINES_OF_CHUNK: Final = 500
 _CHUNK_BYTES: Final = 2**16
@@ -53,7 +55,7 @@ def file_name(form: FormII06, ending: str) -> str:
     return f"II.06_{form.scope.top}_{period.from_on}_{period.to_on}_{form.by}.{ending}"
 
 
-def csv_chunks(form: FormII06) -> Iterator[str]:
+def csv_chunks(form: FormII06) -> Generator[str, None, None]:
     """The form as CSV with a byte order mark: its head, headings, lines, the total; what stands apart at the right."""
     apart = [*(label for _, label in BESIDE.values()), *RATE_NAMES.values()]
     yield BYTE_ORDER_MARK + write(
@@ -95,7 +97,7 @@ def workbook_file(form: FormII06) -> IO[bytes]:
     return file
 
 
-def file_chunks(file: IO[bytes]) -> Iterator[bytes]:
+def file_chunks(file: IO[bytes]) -> Generator[bytes, None, None]:
     """The content of a file, which is then closed."""
     with file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -153,7 +155,7 @@ class _Sheet:
 
 
 class _FormSheet(_Sheet):
-    """The form itself: 13 columns."""
+    """The form itself."""
 
     def fill(self, form: FormII06) -> None:
         """Write all of it."""

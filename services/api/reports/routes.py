@@ -1,12 +1,13 @@
 """Reports as officials file them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
+from starlette.types import Receive, Scope, Send
 
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import answered, ask_by
@@ -17,14 +18,14 @@ from services.api.http.formats import MEDIA_TYPES, ReportFormat, described_as, f
 from services.api.http.openapi import error_answers
 from services.api.reports import form_ii06_files
 from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
-from shared.reports.rules.form_ii06 import FormBy, period_name
+from shared.reports.rules.form_ii06 import COLUMNS, FormBy, period_name
 
 router = APIRouter(tags=["figures"])
 
-_DESCRIPTION: Final = """Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
+_DESCRIPTION: Final = f"""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
 hình, kết quả giải quyết thủ tục hành chính), by agency, field or procedure, for any period, those of Decree 09/2019
-(Nghị định 09/2019/NĐ-CP) among them. Columns 3-13 are by local date; the four rates stand apart from the form, each
-by its name."""
+(Nghị định 09/2019/NĐ-CP) among them. Columns {COLUMNS[0].number}-{COLUMNS[-1].number} are by local date; the four rates
+stand apart from the form, each by its name."""
 _PATH: Final = "/v1/reports/II.06"
 _CSV_EXAMPLE: Final = "STT,Lĩnh vực giải quyết,Tổng số\r\n1,Hộ tịch,112\r\n"
 
@@ -61,12 +62,14 @@ one of them alone.""",
 )
 @router.get(
     f"{_PATH}.csv",
+    name="form_ii06_csv",
     summary="Form II.06, as CSV",
     description=f"{_DESCRIPTION}\n\nWith a byte order mark, by which Excel reads it as UTF-8.",
     **described_as(ReportFormat.CSV, error_answers(), _CSV_EXAMPLE),
 )
 @router.get(
     f"{_PATH}.xlsx",
+    name="form_ii06_xlsx",
     summary="Form II.06, as a workbook",
     description=f"""{_DESCRIPTION}
 
@@ -83,12 +86,27 @@ async def form_ii06(
     match format_:
         case ReportFormat.XLSX:
             file = await asyncio.to_thread(form_ii06_files.workbook_file, form)
-            chunks: Iterator[str | bytes] = form_ii06_files.file_chunks(file)
+            chunks: form_ii06_files.Chunks = form_ii06_files.file_chunks(file)
         case ReportFormat.CSV:
             chunks = form_ii06_files.csv_chunks(form)
         case _:
             return json_answer(form_answer(form))
-    return StreamingResponse(chunks, media_type=MEDIA_TYPES[format_], headers=_attached(form, format_))
+    return _File(chunks, MEDIA_TYPES[format_], _attached(form, format_))
+
+
+class _File(StreamingResponse):
+    """Closes what it is made of, also where nobody reads it to its end."""
+
+    def __init__(self, chunks: form_ii06_files.Chunks, media_type: str, headers: Mapping[str, str]) -> None:
+        super().__init__(chunks, media_type=media_type, headers=headers)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._chunks.close()
 
 
 def _attached(form: FormII06, format_: ReportFormat) -> dict[str, str]:

@@ -21,7 +21,7 @@ from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.limits import STREAM_EVENTS_A_SECOND
 from services.api.http.visibility import access_of
-from services.api.sync.use_cases import limits_of
+from services.api.projection.use_cases import refuse_ahead
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage
@@ -81,6 +81,8 @@ async def stream(context: RequestContext, caller: StatsCaller, asked: Annotated[
         access = await access_of(context, caller)
         asked = asked.model_copy(update={"period": str(access.today.year)})
     await Now(context, caller, asked).scope()  # what cannot be asked is refused before the stream begins
+    if asked.min_position:
+        await refuse_ahead(context, caller, asked.min_position)
     return _Stream(context, caller, asked)
 
 
@@ -123,7 +125,7 @@ async def _events(context: Context, caller: Caller, asked: Watched) -> AsyncGene
 
 
 class _Shown:
-    """What one stream has told its client, and when it is to look again."""
+    """What one stream has sent to its client, and when it is to look again."""
 
     def __init__(self, context: Context, caller: Caller, asked: Watched) -> None:
         self._context = context
@@ -138,7 +140,7 @@ class _Shown:
         return seen.counted != self._counted and asyncio.get_running_loop().time() >= self._figures_at
 
     async def changes(self, counted: int) -> list[bytes]:
-        """The events that are to be told, with what is counted up to ``counted``."""
+        """The events that are to be sent, with what is counted up to ``counted``."""
         pieces: list[bytes] = []
         now = asyncio.get_running_loop().time()
         try:
@@ -205,7 +207,7 @@ async def _standing(context: Context, access: Access) -> dict[str, Any]:
         "unsendable": counts.unsendable,
         "lag_seconds": round(counts.lag_seconds, 3),
         "circuit": CircuitState.CLOSED if reading is None else reading.circuit.state,
-        "alarms": [one.alarm for one in alarms(standing, limits_of(context.settings))],
+        "alarms": [one.alarm for one in alarms(standing, sync_alarms.limits_of(context.settings))],
     }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from services.api.dossiers.use_cases import visible
 from services.api.figures.schemas import PeriodOut, link_answer
 from services.api.http.context import Context
+from services.api.http.errors.field_errors import Fault
+from services.api.http.errors.problems import InvalidFields
 from services.api.http.keyring import Caller
 from services.api.http.parameters import read_known_at
 from services.api.http.visibility import access_of
@@ -22,24 +24,18 @@ from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import NATIONAL_RECEIVED, formula_on
 from shared.index766.store.sync_rate import sync_rate
 from shared.jobs.store.queue import Job, JobKind
-from shared.settings import Settings
-from shared.sync.rules.alarm_rules import AlarmLimits, alarms
+from shared.sync.rules.alarm_rules import alarms
 from shared.sync.rules.circuit import CircuitState
 from shared.sync.store import alarms as sync_alarms
 from shared.sync.store import comparison, lists, stored_circuit, visibility
 from shared.sync.store.ledger import SyncState
 from shared.sync.store.lists import DossierSync
 from shared.sync.store.stored_circuit import Reading
-from shared.vocabulary.codes import is_dossier_code
-from shared.vocabulary.errors import Busy, FieldError, Forbidden, InvalidInput, NotFound
+from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, is_dossier_code
+from shared.vocabulary.errors import Busy, Forbidden, InvalidInput, NotFound
 from shared.vocabulary.events import DossierCode
 from shared.vocabulary.local_time import start_of_day
 from shared.vocabulary.periods import read_period
-
-
-def limits_of(settings: Settings) -> AlarmLimits:
-    """Beyond what there is an alarm."""
-    return AlarmLimits(settings.sync_lag_limit_seconds, settings.circuit_open_limit_seconds)
 
 
 async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) -> SyncSummary:
@@ -62,7 +58,7 @@ async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) ->
         share = await sync_rate(connection, scope, covered, context.catalogues.now())
         reading = await stored_circuit.read(connection, caller.tenant)
         standing = await sync_alarms.read_health(connection, caller.tenant, codes)
-        # since when is told of the whole province only: of a part nobody has noted it
+        # since when is known of the whole province only: of a part nobody has noted it
         already_raised = await sync_alarms.read_raised(connection, caller.tenant) if codes is None else {}
     return SyncSummary(
         counts={state.value: getattr(counts, state.value) for state in SyncState},
@@ -83,7 +79,7 @@ async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) ->
         backlog=backlog,
         alarms=[
             SyncAlarmOut(alarm=one.alarm, value=one.value, limit=one.limit, since=already_raised.get(one.alarm))
-            for one in alarms(standing, limits_of(context.settings))
+            for one in alarms(standing, sync_alarms.limits_of(context.settings))
         ],
         dossiers="/v1/sync/dossiers?state={state}",
         error_dossiers="/v1/sync/dossiers?error={error}",
@@ -169,7 +165,8 @@ def _parameters_of(asked: SyncSelection) -> dict[str, Any]:
     """What the worker is told.
 
     Raises:
-        InvalidInput: not exactly one of dossiers, error, or from and to; a wrong code; an empty range.
+        InvalidInput: not exactly one of dossiers, error, or from and to; an empty range.
+        InvalidFields: a wrong code.
     """
     ranged = asked.from_ is not None or asked.to is not None
     if [asked.dossiers is not None, asked.error is not None, ranged].count(True) != 1:
@@ -177,7 +174,8 @@ def _parameters_of(asked: SyncSelection) -> dict[str, Any]:
     if asked.dossiers is not None:
         wrong = [index for index, code in enumerate(asked.dossiers) if not is_dossier_code(code)]
         if wrong:
-            raise InvalidInput([FieldError(f"/dossiers/{index}", "pattern", "a dossier code") for index in wrong])
+            pattern = {"pattern": DOSSIER_CODE_PATTERN}
+            raise InvalidFields([Fault(f"/dossiers/{index}", "string_pattern_mismatch", pattern) for index in wrong])
         return {"dossiers": sorted(set(asked.dossiers))}
     if asked.error is not None:
         return {"error": asked.error.value}

@@ -1,10 +1,10 @@
 """What a recomputation reads in its snapshot before it compares: the cursor, and what is remembered beside dossier rows."""
 
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.voids import Identity
 from shared.projection.store.cursor import Cursor
 from shared.vocabulary.events import DossierCode, Tenant
 from shared.vocabulary.projections import DOSSIERS
+from shared.vocabulary.voids import Identity
 
 
 async def bound_waits(connection: DriverConnection, seconds: int) -> None:

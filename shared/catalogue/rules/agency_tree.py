@@ -6,8 +6,8 @@ parent's: an abolished one stands under what it passed into, any other unknown c
 code, else under the tenant's root.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Final
@@ -33,6 +33,8 @@ class AgencyVersion:
     legal_basis: str | None = None
     successors: tuple[AgencyCode, ...] = ()
     aliases: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What else is known of it, by name: the portal's fields read them."""
 
     def is_valid(self, on: date) -> bool:
         """Whether it stands on the tree of ``on``."""
@@ -73,9 +75,17 @@ class AgencyTree:
 
     def name(self, code: str) -> str:
         """The agency's name on this date, else its latest one, else its code."""
+        version = self._known(code)
+        return self.resolve(code) if version is None else version.name
+
+    def facts(self, code: str) -> Mapping[str, str]:
+        """What else is known of the agency on this date, else at its latest."""
+        version = self._known(code)
+        return {} if version is None else version.facts
+
+    def _known(self, code: str) -> AgencyVersion | None:
         resolved = self.resolve(code)
-        version = self._versions.get(resolved) or self._catalogue.latest(resolved)
-        return resolved if version is None else version.name
+        return self._versions.get(resolved) or self._catalogue.latest(resolved)
 
     def parent(self, code: str) -> AgencyCode | None:
         """The agency above; None for the root."""

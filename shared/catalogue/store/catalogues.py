@@ -6,11 +6,15 @@ it then. Writing is in `shared.catalogue.store.changes`.
 Texts are read in the one spelling of all that look like them: rows that were told before that was seen to stay as they are.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+import asyncpg
+import orjson
 
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyTree, AgencyVersion
 from shared.database.engine import DriverConnection
@@ -36,6 +40,7 @@ class Procedure:
     result_is_document: bool = False
     has_fee: bool = False
     online_level: str | None = None
+    facts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +61,36 @@ class Calendar:
 
 
 class Catalogue:
-    """One state of a tenant's agencies and procedures, and every agency code that some dossier has had (``seen``)."""
+    """One state of a tenant's agencies and procedures, and every agency code that some dossier has had (``seen``).
+
+    ``told``: further codes that events were found to name. They are added when somebody asks for one.
+    """
 
     def __init__(
-        self, agencies: AgencyCatalogue, procedures: Mapping[ProcedureCode, Procedure], seen: Iterable[str]
+        self,
+        agencies: AgencyCatalogue,
+        procedures: Mapping[ProcedureCode, Procedure],
+        seen: Iterable[str],
+        told: set[str] | None = None,
     ) -> None:
         self.tenant: Final = agencies.tenant
         self.agencies: Final = agencies
         self.procedures: Final = procedures
         self.seen: Final = frozenset(seen)
+        self.told: Final = set[str]() if told is None else told
         self.codes_under = lru_cache(maxsize=_SUBTREES_KEPT)(self._codes_under)
         self.branches = lru_cache(maxsize=_SUBTREES_KEPT)(self._branches)
         self.seen_among = lru_cache(maxsize=_SUBTREES_KEPT)(self._seen_among)
 
     def tree_on(self, on: date) -> AgencyTree:
         return self.agencies.tree_on(on)
+
+    def knows(self, agency: str) -> bool:
+        """Whether the code names an agency of some day, or one that an event names."""
+        resolved = self.agencies.resolve(agency)
+        if resolved == self.agencies.root or self.agencies.latest(resolved) is not None or agency in self.seen:
+            return True
+        return any(self.agencies.resolve(code) == resolved for code in self.seen | self.told)
 
     def procedures_of(self, field: str) -> list[ProcedureCode]:
         """The codes of the procedures of one field (lĩnh vực)."""
@@ -90,13 +110,13 @@ class Catalogue:
         return sorted(codes & self.seen) if codes is not None else ["", *sorted(self.seen)]
 
 
-_AGENCY_COLUMNS: Final = tuple(field.name for field in fields(AgencyVersion))
-_PROCEDURE_COLUMNS: Final = tuple(field.name for field in fields(Procedure))
+AGENCY_COLUMNS: Final = tuple(one.name for one in fields(AgencyVersion))
+PROCEDURE_COLUMNS: Final = tuple(one.name for one in fields(Procedure))
 
 
 def _known(table: str, key: str, columns: Sequence[str], order: str = "") -> str:
     """The statement for what is known of each ``key`` at $2 (null: now)."""
-    listed = ", ".join(f"c.{column}" for column in columns)
+    listed = ", ".join("c.facts::text" if column == "facts" else f"c.{column}" for column in columns)
     return f"""
 SELECT {listed}
 FROM {table} c
@@ -111,8 +131,8 @@ def _spelled(text: str | None) -> str | None:
     return None if text is None else one_spelling(text) or None
 
 
-_AGENCIES: Final = _known("agency", "code", _AGENCY_COLUMNS, ", c.ordinal")
-_PROCEDURES: Final = _known("procedure", "code", _PROCEDURE_COLUMNS)
+_AGENCIES: Final = _known("agency", "code", AGENCY_COLUMNS, ", c.ordinal")
+_PROCEDURES: Final = _known("procedure", "code", PROCEDURE_COLUMNS)
 _DAYS: Final = _known("calendar_day", "date", ("date", "kind", "source"))
 _YEARS: Final = """
 SELECT DISTINCT ON (year) year, confirmed FROM calendar_year
@@ -124,19 +144,7 @@ async def read_agencies(
 ) -> list[AgencyVersion]:
     """The agencies as known at an instant (None: now), by code; a code comes once for each period of its validity."""
     rows = await connection.fetch(_AGENCIES, tenant, known_at)
-    return [
-        AgencyVersion(
-            code=row["code"],
-            name=one_spelling(row["name"]),
-            parent=row["parent"],
-            valid_from=row["valid_from"],
-            valid_to=row["valid_to"],
-            legal_basis=_spelled(row["legal_basis"]),
-            successors=tuple(row["successors"]),
-            aliases=tuple(map(one_spelling, row["aliases"])),
-        )
-        for row in rows
-    ]
+    return [AgencyVersion(**_values(row)) for row in rows]
 
 
 async def read_procedures(
@@ -144,14 +152,18 @@ async def read_procedures(
 ) -> dict[ProcedureCode, Procedure]:
     """The procedures as known at an instant (None: now), by code."""
     rows = await connection.fetch(_PROCEDURES, tenant, known_at)
-    return {
-        row["code"]: Procedure(
-            **dict(row)
-            | {"name": one_spelling(row["name"])}
-            | {name: _spelled(row[name]) for name in ("field", "field_name", "level")}
-        )
-        for row in rows
-    }
+    return {row["code"]: Procedure(**_values(row)) for row in rows}
+
+
+_SPELLED: Final = frozenset({"name", "legal_basis", "field", "field_name", "level"})
+
+
+def _values(row: asyncpg.Record) -> dict[str, Any]:
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    values |= {name: _spelled(values[name]) for name in _SPELLED & values.keys()}
+    if "aliases" in values:
+        values["aliases"] = tuple(map(one_spelling, values["aliases"]))
+    return values | {"facts": {name: one_spelling(text) for name, text in orjson.loads(row["facts"]).items()}}
 
 
 async def read_calendar(connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None) -> Calendar:
@@ -168,6 +180,19 @@ async def read_seen(connection: DriverConnection, tenant: Tenant) -> list[str]:
     """Every agency code that some dossier has had, as events told it."""
     rows = await connection.fetch("SELECT agency FROM seen_agency WHERE tenant = $1 ORDER BY agency", tenant)
     return [row["agency"] for row in rows]
+
+
+async def was_known(
+    connection: DriverConnection, tenant: Tenant, *, procedure: str | None = None, field: str | None = None
+) -> bool:
+    """Whether there was ever such a procedure, or one of such a field, be it removed since."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT field FROM procedure WHERE tenant = $1 AND (code = $2 OR $3 AND field IS NOT NULL)",
+        tenant,
+        procedure,
+        field is not None,
+    )
+    return bool(rows) if field is None else any(_spelled(row["field"]) == field for row in rows)
 
 
 async def seen_count(connection: DriverConnection, tenant: Tenant) -> int:

@@ -136,10 +136,10 @@ def with_numbers_sql(relation: str, others: str) -> str:
     A code that has none becomes null, which ``figure_sum`` refuses: nothing is left out in silence.
     """
     return f"""
-SELECT {_number_sql("told.agency", "a")} AS agency, {_number_sql("told.procedure", "p")} AS procedure, {others}
-FROM {relation} told
-LEFT JOIN figure_code a ON a.tenant = $1 AND a.kind = '{CodeKind.AGENCY}' AND a.code = told.agency
-LEFT JOIN figure_code p ON p.tenant = $1 AND p.kind = '{CodeKind.PROCEDURE}' AND p.code = told.procedure"""
+SELECT {_number_sql("given.agency", "a")} AS agency, {_number_sql("given.procedure", "p")} AS procedure, {others}
+FROM {relation} given
+LEFT JOIN figure_code a ON a.tenant = $1 AND a.kind = '{CodeKind.AGENCY}' AND a.code = given.agency
+LEFT JOIN figure_code p ON p.tenant = $1 AND p.kind = '{CodeKind.PROCEDURE}' AND p.code = given.procedure"""
 
 
 def with_codes_sql(relation: str, others: str) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
 
@@ -34,6 +35,8 @@ agency = Table(
     Column("legal_basis", Text),
     required("successors", ARRAY(Text), server_default="{}"),
     required("aliases", ARRAY(Text), server_default="{}"),
+    # what else is known of it, text by name
+    required("facts", JSONB, server_default="{}"),
     required("removed", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("tenant", "code", "known_from", "ordinal"),
 )
@@ -55,6 +58,7 @@ procedure = Table(
     required("result_is_document", Boolean, server_default=text("false")),
     required("has_fee", Boolean, server_default=text("false")),
     Column("online_level", Text),
+    required("facts", JSONB, server_default="{}"),
     required("removed", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("tenant", "code", "known_from"),
 )

@@ -88,8 +88,10 @@ def _statement(conditions: str, spans: int, *, by_day: bool) -> str:
     days = f"""unit, of_agency.office, CASE WHEN is_working THEN {since_day} END AS since,
            CASE WHEN is_working THEN {until_day} END AS until"""
     chosen = """dossier d
-    LEFT JOIN unnest($4::text[], $5::text[]) AS u(procedure, told) ON u.procedure = d.procedure
-    CROSS JOIN LATERAL (SELECT coalesce(told, '') AS unit, coalesce(told LIKE 'working%', false) AS is_working) AS unit
+    LEFT JOIN unnest($4::text[], $5::text[]) AS u(procedure, limit_unit) ON u.procedure = d.procedure
+    CROSS JOIN LATERAL (
+        SELECT coalesce(limit_unit, '') AS unit, coalesce(limit_unit LIKE 'working%', false) AS is_working
+    ) AS unit
     LEFT JOIN unnest($6::text[], $7::int[]) AS o(agency, number) ON o.agency = d.agency
     CROSS JOIN LATERAL (SELECT coalesce(o.number, 1) AS office) AS of_agency"""
 

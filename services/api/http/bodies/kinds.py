@@ -18,6 +18,7 @@ PATH: Final = "/v1/events"
 """Takes every kind."""
 BATCH_PATH: Final = f"{PATH}/batch"
 LINES_PATH: Final = f"{PATH}/lines"
+EVENT_PATHS: Final = (PATH, BATCH_PATH, LINES_PATH)
 
 
 class BodyKind(Enum):

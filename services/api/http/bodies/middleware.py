@@ -7,7 +7,7 @@ byte order mark. Lines pass through as they arrive, watched for their pace.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable
 from typing import Any, Final
 
 from fastapi.routing import APIRoute
@@ -182,8 +182,10 @@ class BodyMiddleware:
     up. A client that sends its event and leaves has told it all the same; looking up its key takes long enough to lose it.
     """
 
-    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], key_first: Collection[str] = ()) -> None:
+        """``key_first``: paths whose operations look at the key before they look at a body; theirs pass without a search."""
         self.app = app
+        self._key_first_paths = frozenset(key_first)
         self._routes = [route for route in routes if isinstance(route, APIRoute)]
         self._operations: dict[tuple[str, str], _Operation] = {}
 
@@ -199,31 +201,45 @@ class BodyMiddleware:
             first = _look(receive)
             if isinstance(first, _Rest):
                 begun = first
-            elif first.get("more_body", False):
-                taken.append(first)
-            else:  # nearly always
+            elif scope["path"] in self._key_first_paths and not first.get("more_body", False):  # nearly always
                 await self.app(scope, _whole([first], receive), send)
                 return
+            else:
+                taken.append(first)
         held = context_of(HTTPConnection(scope)).held
         share = Share(held)
+        paced = _Paced(receive, held.patience, begun)
         try:
             try:
-                paced = _Paced(receive, held.patience, begun)
                 if is_small:
                     await _take_first_piece(paced, taken, held, size)
                 if paced.is_complete:
+                    await self._key_before_reading(scope)
                     onward = _whole(taken, receive)
                 else:
                     onward = await self._key_first(scope, _after(taken, paced), size, share)
             except MotcuaError as error:
                 response = await problems.answer_motcua_error(Request(scope), error)
-                if is_small:  # nobody lingers over the rest of it
+                if is_small and not paced.is_complete:  # nobody lingers over the rest of it
                     response.headers["connection"] = "close"
                 await response(scope, receive, send)
                 return
             await self.app(scope, onward, send)
         finally:
             share.give_back()
+
+    async def _key_before_reading(self, scope: Scope) -> None:
+        """Of a body that is here: the framework parses it before it asks for the key.
+
+        Raises:
+            MotcuaError: the key is refused.
+        """
+        if scope["path"] in self._key_first_paths:
+            return
+        operation = self._operation_of(scope)
+        if operation is not None and operation.takes_body and operation.demand is not None:
+            scope["route"] = operation.route  # what a refusal is counted under
+            await admitted_to(Request(scope), bearer_token(scope), operation.demand)
 
     async def _key_first(self, scope: Scope, receive: Receive, size: int, share: Share) -> Receive:
         """What the application may receive of a body.
@@ -302,6 +318,9 @@ async def _inflated(body: bytes, limit: Limit, share: Share) -> bytes:
 
 async def _take_first_piece(paced: _Paced, taken: list[Message], held: Held, size: int) -> None:
     """The rest of a small body, while there is room for it before its key is known."""
+    if taken and not taken[-1].get("more_body", False):
+        paced.is_complete = True
+        return
     if held.first_pieces + size > held.patience.first_pieces_bytes:
         return
     held.first_pieces += size

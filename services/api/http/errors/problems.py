@@ -9,11 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
-from starlette.routing import Match
 
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault, parameter_faults, translated
 from services.api.http.errors.messages import Kind, Language, preferred_language
+from services.serving.methods import allowed_methods
 from services.serving.refusals import MEDIA_TYPE, TYPE_PREFIX
 from shared.database.outages import is_outage
 from shared.observability import failure_of, get_logger, note
@@ -28,7 +28,6 @@ ANOTHER_FOLLOWS: Final = Fault("", "another_follows", {})
 """Behind a body in JSON that is complete."""
 
 _CLIENT_CLOSED: Final = 499
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Unauthenticated(MotcuaError):  # noqa: N818 - named like the rest of the tree
@@ -100,10 +99,12 @@ def answer(
     detail: str | None = None,
     field_errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A problem as an HTTP answer, in the language of the request."""
+    """A problem as an HTTP answer, in the language of the request; ``more``: further members (RFC 9457, section 3.2)."""
     language = language_of(connection)
     body = problem_body(kind, language, detail=detail, field_errors=field_errors)
+    body |= more or {}
     body["instance"] = connection.url.path
     body["request_id"] = getattr(connection.state, "request_id", None)
     note(problem=kind.code)
@@ -166,6 +167,15 @@ async def answer_motcua_error(request: Request, error: Exception) -> Response:
     return answer(request, kind, detail=str(error) or None)
 
 
+async def answer_ahead_of_log(request: Request, error: Exception) -> Response:
+    """The answer to a position that the log does not have: which one it ends at, and which log it is."""
+    assert isinstance(error, errors.AheadOfLog)
+    more = {"head": error.head, "log": error.log_id}
+    fault = Fault(f"/{error.parameter}", "ahead_of_log", more)
+    told = fault.as_field_error(language_of(request))
+    return answer(request, messages.AHEAD_OF_LOG, field_errors=[told], more=more)
+
+
 async def answer_invalid_parameters(request: Request, error: Exception) -> Response:
     """The answer to parameters or a body that FastAPI refused."""
     assert isinstance(error, RequestValidationError)
@@ -194,15 +204,8 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
         kind = messages.UNEXPECTED if error.status_code >= messages.UNEXPECTED.status else messages.MALFORMED
     headers = dict(error.headers or {})
     if kind is messages.METHOD_NOT_ALLOWED:
-        headers["allow"] = ", ".join(_allowed_methods(request))
+        headers = {"allow": allowed_methods(request)}
     return answer(request, kind, headers=headers)
-
-
-def _allowed_methods(request: Request) -> list[str]:
-    """Every method of this path; Starlette names those of the first operation only."""
-    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
-    routes = request.app.router.routes
-    return [method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def answer_unexpected(connection: HTTPConnection, error: Exception) -> Response | None:
@@ -220,5 +223,6 @@ def answer_unexpected(connection: HTTPConnection, error: Exception) -> Response 
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` a problem; what is not named here `RequestMiddleware` answers."""
     app.add_exception_handler(MotcuaError, answer_motcua_error)
+    app.add_exception_handler(errors.AheadOfLog, answer_ahead_of_log)
     app.add_exception_handler(RequestValidationError, answer_invalid_parameters)
     app.add_exception_handler(HTTPException, answer_http_exception)
