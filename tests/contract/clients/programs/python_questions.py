@@ -62,8 +62,8 @@ class OpenapiGenerator:
         self.client = self.package.ApiClient(self.package.Configuration(host=url, access_token=key))
 
     def ask(self, question):
-        api = getattr(self.package, f"{question['tag'].title().replace('-', '')}Api")(self.client)
-        function = getattr(api, snake(question["operation_id"]))
+        name = re.sub(r"\W", "", question["tag"].title()) + "Api"
+        function = getattr(getattr(self.package, name)(self.client), snake(question["operation_id"]))
         answer = function(**arguments(inspect.unwrap(function), question))
         if isinstance(answer, bytes | bytearray):
             return answer.decode("utf-8", "replace")
