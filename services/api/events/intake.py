@@ -75,9 +75,12 @@ class EventIntake:
                     raw = with_plain_data(raw)
                     if (over := receipts.over_limits(raw)) is not None:
                         return over
-                return read_event(raw, self.caller.tenant, key)
+                event = read_event(raw, self.caller.tenant, key)
             except InvalidEventError as error:
                 return receipts.unreadable(raw, error)
+            if event.personal:
+                self.context.metrics.marked_events.labels(self.caller.tenant).inc()
+            return event  # noqa: TRY300 - what is around it is for whatever nobody thought of
         except Exception as error:  # noqa: BLE001 - one item never stops the others
             get_logger().error("event_missed", tenant=self.caller.tenant, **failure_of(error))
             return receipts.failed()

@@ -25,6 +25,13 @@ _EVENT: Final[dict[str, Any]] = {
 }
 
 
+class Mark(BaseModel):
+    """What somebody should look at in an event that was taken (cần xem lại)."""
+
+    pointer: str = Field(description="Where it is.", examples=["/data/reason"])
+    code: str = Field(description="personal: looks like an identity number, a telephone number or an e-mail address.")
+
+
 class Receipt(BaseModel):
     """What became of one event (biên nhận)."""
 
@@ -38,6 +45,7 @@ class Receipt(BaseModel):
     )
     position: int | None = Field(description="Its place in the province's log; null if rejected, or in a dry run.")
     problem: Problem | None = Field(None, description="Why it was rejected.")
+    marks: list[Mark] | None = Field(None, description="Texts that seem to hold personal data (có thể có dữ liệu cá nhân).")
 
 
 class BatchReceipt(BaseModel):
@@ -64,9 +72,16 @@ class FeedPage(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"items": [{"position": 2, "recorded_at": "2026-11-21T08:00:00Z", "event": _EVENT}], "next": 2}]
+            "examples": [
+                {
+                    "items": [{"position": 2, "recorded_at": "2026-11-21T08:00:00Z", "event": _EVENT}],
+                    "next": 2,
+                    "log": "0b9d3c1e-5a57-4c0f-9d0a-3f6a2f1c7e55",
+                }
+            ]
         }
     )
 
     items: list[FeedItem]
     next: int = Field(description="The last position looked at: the next `after`.")
+    log: str = Field(description="The identity of the log (mã nhật ký): positions of another one mean nothing here.")

@@ -96,7 +96,8 @@ def _refer_alone(parameter: dict[str, Any]) -> None:
     schema = parameter["schema"]
     if "$ref" in schema:
         parameter["schema"] = {"$ref": schema["$ref"]}
-        parameter |= {"example": example for example in schema.get("examples", [])[:1]}
+        if schema.get("examples"):
+            parameter["example"] = schema["examples"][0]
 
 
 def _join_words(schema: _Schema, components: dict[str, _Schema]) -> None:

@@ -25,6 +25,7 @@ from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotReg
 from shared.events.cloudevents.fields import whole
 from shared.events.cloudevents.models import MODELS, Envelope
 from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
+from shared.events.rules.personal_text import TEXT_FIELDS, personal_in_text, personal_texts
 from shared.vocabulary.codes import tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
@@ -35,6 +36,8 @@ _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 _TYPES: Final[dict[EventName | RecordEventName, bytes]] = {}
 """The type of each name, as bytes."""
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
+_WRITTEN: Final[set[EventName | RecordEventName]] = set()
+"""The names of events in whose data people write."""
 
 MOST_FAULTS: Final = 20
 """Of one event that are told."""
@@ -66,10 +69,14 @@ def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> Inv
 
 
 class ValidatedEvent(msgspec.Struct, frozen=True, gc=False):
-    """A validated event on its way into the log, with the agency that it names, as told."""
+    """A validated event on its way into the log, with the agency that it names, as told.
+
+    ``personal``: the fields of its data in which somebody has written what looks like a number or address of a person.
+    """
 
     event: NewEvent
     agency_code: str | None
+    personal: tuple[str, ...] = ()
 
 
 def learn_registers() -> None:
@@ -77,8 +84,11 @@ def learn_registers() -> None:
     registered.forget()
     DECODER.learn()
     _TYPES.clear()
+    _WRITTEN.clear()
     for type_, (register, name) in registered.registers_by_type().items():
         _TYPES[register.logged(name)] = type_.encode()
+        if TEXT_FIELDS & registered.data_fields(type_):
+            _WRITTEN.add(register.logged(name))
 
 
 def parsed(raw: bytes) -> Any:
@@ -148,7 +158,8 @@ def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEven
     if event.applicant is not None:
         personal = {field: text for field in APPLICANT_FIELDS if (text := getattr(event.applicant, field)) is not None}
         event.data.applicant = _kept(event.applicant, event.applicant.kind, event.subject, content_key)
-    return ValidatedEvent(_recorded(event, personal), event.agency_code)
+    new = _recorded(event, personal)
+    return ValidatedEvent(new, event.agency_code, _personal_fields(new))
 
 
 def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
@@ -170,7 +181,14 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
     agency_code = getattr(event.data, "agency_code", None)
     if agency_code is not None and tenant_of_agency(agency_code) != tenant:
         raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
-    return ValidatedEvent(_recorded_by_schema(event, event.type, content_key), agency_code)
+    new = _recorded_by_schema(event, event.type, content_key)
+    return ValidatedEvent(new, agency_code, _personal_fields(new))
+
+
+def _personal_fields(new: NewEvent) -> tuple[str, ...]:
+    if new.name not in _WRITTEN or personal_in_text(new.data) is None:  # nearly all
+        return ()
+    return tuple(name for name, _ in personal_texts(orjson.loads(new.data)))
 
 
 def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
@@ -225,6 +243,12 @@ def _recorded(event: Plain, personal: dict[str, str] | None) -> NewEvent:
     return NewEvent(
         event.source, event.id, name, code, time, text.decode(), hashlib.sha256(content).digest(), personal or None
     )
+
+
+def content_hash_of(event: Event | RecordEvent, data: Mapping[str, Any]) -> bytes:
+    """The hash of a recorded event's content, were ``data`` its data."""
+    told = Plain(event.source, event.id, event.name, DossierCode(event.subject), event.time, dict(data))
+    return _recorded(told, None).content_hash
 
 
 def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:

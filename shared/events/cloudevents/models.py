@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 
 from shared.events.cloudevents import data as of
-from shared.events.cloudevents.fields import DossierCodeText, EventId, Instant, Source
+from shared.events.cloudevents.fields import DossierCodeText, Instant, OwnId, OwnSource
 from shared.vocabulary.events import EventName
 
 
@@ -55,8 +55,8 @@ class Envelope(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     specversion: Literal["1.0"]
-    id: EventId = Field(description="Identity of the event within its source (mã sự kiện); told twice, it counts once.")
-    source: Source = Field(description="The software that tells it (hệ thống nguồn), a URI reference.")
+    id: OwnId = Field(description="Identity of the event within its source (mã sự kiện); told twice, it counts once.")
+    source: OwnSource = Field(description="The software that tells it (hệ thống nguồn), a URI reference.")
     subject: DossierCodeText = Field(description="Dossier code (mã hồ sơ).", examples=["H51.12-180102-00123"])
     time: Instant = Field(description="When it happened (thời điểm xảy ra), RFC 3339 with an offset.")
     datacontenttype: JsonType | None = Field(None, description="JSON or absent.")

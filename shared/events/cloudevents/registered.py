@@ -4,9 +4,9 @@ import functools
 import operator
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from shared.events.cloudevents.models import MODELS, Envelope
 from shared.events.rules.registers import DOSSIER, FOLDERS, REGISTERS, Register
@@ -31,6 +31,13 @@ def models_by_type() -> Mapping[str, type[Envelope]]:
         for name, register in REGISTERS.items()
         for type_ in map(register.type_of, register.events)
     }
+
+
+def data_fields(type_: str) -> frozenset[str]:
+    """The names of the fields in the data of an event."""
+    told = models_by_type()[type_].model_fields["data"].annotation
+    parts = [part for part in (told, *get_args(told)) if isinstance(part, type) and issubclass(part, BaseModel)]
+    return frozenset(name for part in parts for name in part.model_fields)
 
 
 @functools.cache

@@ -239,3 +239,17 @@ async def read_range(
         f"{_READ} AND code {beyond} $2 AND ($3::text IS NULL OR code <= $3)", tenant, after, until
     )
     return {record[0]: DossierRow(*record) for record in found}
+
+
+_OVER_BEFORE: Final = """
+SELECT code FROM dossier WHERE tenant = $1 AND code > $3
+  AND (ended_at < $2 OR (received_at IS NULL AND last_event_at < $2))
+ORDER BY code LIMIT $4"""
+
+
+async def over_before(
+    connection: DriverConnection, tenant: Tenant, before: datetime, after: str, limit: int
+) -> list[DossierCode]:
+    """Dossiers after a code that ended before an instant, or were never received and had no event since."""
+    rows = await connection.fetch(_OVER_BEFORE, tenant, before, after, limit)
+    return [DossierCode(row["code"]) for row in rows]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -164,13 +165,46 @@ READS: dict[str, Row] = {
     "GET /v1/sync/differences": Row(M, ("/v1/sync/differences",)),
     "GET /v1/jobs/{job_id}": Row(M, ("/v1/jobs/{job}",), (("job", "/v1/jobs/{x}"),)),
 }
+_OF_PAGES = re.compile(r"(?<=[?&])(?:limit|count|format)=[^&]*&?")
+
+
+def as_file(operation: str, kind: str = "csv") -> dict[str, Row]:
+    """The same asked for as a file."""
+    row, path = READS[operation], operation.split()[1]
+
+    def named(ask: str) -> str:
+        before, mark, query = ask.partition("?")
+        return _OF_PAGES.sub("", f"{before}.{kind}{mark}{query}")
+
+    asks = tuple(dict.fromkeys(map(named, row.asks)))
+    return {f"GET {path}.{kind}": Row(row.scope, asks, tuple((one, named(ask)) for one, ask in row.in_vain))}
+
+
+for _operation in (
+    "GET /v1/agencies",
+    "GET /v1/procedures",
+    "GET /v1/calendar",
+    "GET /v1/office-hours",
+    "GET /v1/dossiers",
+    "GET /v1/stats/summary/dossiers",
+    "GET /v1/stats/by/{by}/dossiers",
+    "GET /v1/stats/anomalies/dossiers",
+    "GET /v1/stats/working-time/dossiers",
+    "GET /v1/indices/766/dossiers",
+    "GET /v1/freezes/{freeze_id}/difference/dossiers",
+    "GET /v1/overdue/dossiers",
+    "GET /v1/overdue/reasons/dossiers",
+    "GET /v1/reports/II.06",
+):
+    READS |= as_file(_operation)
+READS |= as_file("GET /v1/reports/II.06", "xlsx")
 PUBLIC = {"GET /healthz", "GET /readyz", "GET /metrics"}
 """Without a key; whose figures they tell is in tests/integration/health/test_audience.py."""
 
-HOW = """is in no row of READS. Add one beside its like: the scope that it asks for, then how it is asked. `*asked(path)` is
-all that figures are asked with; a list, a file or another form of an operation that is there is one more path in a tuple:
-    "GET /v1/dossiers.csv": Row(D, ("/v1/dossiers.csv?sort=code",), of_agency("/v1/dossiers.csv", "?limit=5")),
-What needs the whole province goes into WHOLE_READ, what writes into the tables, both of test_operation_rights.py."""
+HOW = """is in no row of READS. Add one beside its like: the scope that it asks for, then how it is asked, then how in vain.
+`*asked(path)` is all that figures are asked with:
+    "GET /v1/stats/new": Row(S, *asked("/v1/stats/new")),
+A file of an operation that is there is a name in the list under `as_file`; another form of one is one more path in its row. What needs the whole province goes into WHOLE_READ, what writes into the tables, both of test_operation_rights.py."""
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ numbers. So any answer that depends on what the key may not see is found, whoeve
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from typing import Any
 
 import httpx
 import orjson
+from openpyxl import load_workbook
 
 from services.worker.projection.projector import Projector
 from shared.access.store import tenants
@@ -245,6 +247,11 @@ def plain(answer: httpx.Response, tenant: str) -> Any:
     request_id = answer.headers["x-request-id"]
     text = answer.text.replace(request_id, "REQUEST").replace(tenant, PROVINCE).replace(tenant.lower(), PROVINCE.lower())
     kind = answer.headers.get("content-type", "")
+    if "spreadsheet" in kind:
+        cells = [
+            str(row) for sheet in load_workbook(io.BytesIO(answer.content)) for row in sheet.iter_rows(values_only=True)
+        ]
+        text = "\n".join(cells).replace(tenant, PROVINCE)
     if kind.startswith("text/event-stream"):
         return [_plain(orjson.loads(line[6:])) for line in text.splitlines() if line.startswith("data: ")]
     if "json" in kind:

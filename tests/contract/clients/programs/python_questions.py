@@ -3,7 +3,7 @@
 Prints what the client made of each answer, written as JSON again.
 """
 
-import datetime
+import datetime as dt
 import enum
 import importlib
 import inspect
@@ -25,7 +25,7 @@ def as_hinted(hint, value):
             return [as_hinted(typing.get_args(one)[0], item) for item in value]
         if inspect.isclass(one) and issubclass(one, enum.Enum):
             return one(value)
-        if one in (datetime.date, datetime.datetime):
+        if one in (dt.date, dt.datetime):
             return one.fromisoformat(value)
     return value
 
