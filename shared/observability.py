@@ -4,10 +4,11 @@ A log line has a stable ``action`` (``noun_verbed``), the process's name and, in
 work learns about itself on the way is added with `note` and appears on its canonical line.
 """
 
+import itertools
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -16,9 +17,11 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Metric, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 _notes: ContextVar[dict[str, Any] | None] = ContextVar("notes", default=None)
 _ids: ContextVar[Mapping[str, Any]] = ContextVar("ids", default=MappingProxyType({}))
@@ -164,6 +167,30 @@ def note(**facts: Any) -> None:
     notes = _notes.get()
     if notes is not None:
         notes.update(facts)
+
+
+_openmetrics: Final[Callable[[Collector], bytes]] = openmetrics.generate_latest
+
+
+class _Together(Collector):
+    """Several registries as one."""
+
+    def __init__(self, registries: Iterable[Collector]) -> None:
+        self._registries = registries
+
+    def collect(self) -> Iterable[Metric]:
+        return itertools.chain.from_iterable(one.collect() for one in self._registries)
+
+
+def exposition(accept: str, *registries: Collector) -> tuple[bytes, str]:
+    """Metrics as a header ``Accept`` asks for them, and their content type: OpenMetrics 1.0.0, else the classic text."""
+    together: Any = _Together(registries)
+    for choice in accept.split(","):
+        name, *parameters = (part.strip() for part in choice.split(";"))
+        versions = [part for part in parameters if part.startswith("version")]
+        if name == "application/openmetrics-text" and versions in ([], ["version=1.0.0"]):
+            return _openmetrics(together), openmetrics.CONTENT_TYPE_LATEST
+    return generate_latest(together), CONTENT_TYPE_PLAIN_0_0_4
 
 
 def new_registry() -> CollectorRegistry:

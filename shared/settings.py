@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         SecretStr("dev-admin-key"),
         description="Admin key of the local run, tenant H51; refused when the API listens beyond loopback.",
     )
+    metrics_key: SecretStr | None = Field(
+        None, description="Key that opens every tenant's figures at `/metrics` and `/readyz`, then asked on loopback too."
+    )
     log_level: str = Field("INFO", description="Lowest level that is logged: DEBUG, INFO, WARNING or ERROR.")
     sweep_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         2.0, description="How often a worker looks for work without being woken."

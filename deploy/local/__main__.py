@@ -24,7 +24,7 @@ COMMANDS: Final[dict[str, Callable[[], int]]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command; the exit code. What goes wrong is told in one paragraph on standard error."""
+    """Run a command; the exit code. What goes wrong is said in one paragraph on standard error."""
     name = arguments[0] if arguments else "run"
     if name not in COMMANDS:
         return _complain(f"{name!r} is none of: {', '.join(COMMANDS)}.", 2)

@@ -11,6 +11,7 @@ from services.api.events.fast_path import EventFastPathMiddleware
 from services.api.events.schemas import BatchReceipt, Receipt
 from services.api.http import explorer, openapi
 from services.api.http.as_of import AsOfViews
+from services.api.http.bodies.kinds import EVENT_PATHS
 from services.api.http.bodies.middleware import BodyMiddleware, LingeringCloseMiddleware
 from services.api.http.context import Context
 from services.api.http.errors import problems
@@ -23,6 +24,7 @@ from services.api.http.reads.watcher import Watchers
 from services.api.intake.group_commit import Intake
 from services.api.metrics import Metrics
 from services.api.routers import routers
+from services.serving.methods import HeadMiddleware
 from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
 from shared.database.engine import create_engine
@@ -96,9 +98,11 @@ def create_app(settings: Settings) -> FastAPI:
         title="motcua",
         version="1",
         summary="The event backbone of a Vietnamese one-stop centre (một cửa)",
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call it
         telemetry={"tracing": False},
         swagger_ui_parameters={"persistAuthorization": True, "tryItOutEnabled": True, "validatorUrl": None},
     )
@@ -109,7 +113,8 @@ def create_app(settings: Settings) -> FastAPI:
     explorer.install(app)
     openapi.install(app, named=(Problem, Receipt, BatchReceipt))
     app.add_middleware(EventFastPathMiddleware)
-    app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes])
+    app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes], key_first=EVENT_PATHS)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestMiddleware)
     app.add_middleware(LingeringCloseMiddleware)
     return app

@@ -21,6 +21,9 @@ class Metrics:
         self.events = Counter(
             "motcua_events", "Events told, by what became of them.", ("tenant", "outcome"), registry=registry
         )
+        self.marked_events = Counter(
+            "motcua_marked_events", "Events whose texts seem to hold personal data.", ("tenant",), registry=registry
+        )
         self._told: dict[tuple[str, str], Counter] = {}
         self.append_seconds = Histogram(
             "motcua_append_seconds", "Time of one append to the log.", buckets=SECONDS_BUCKETS, registry=registry

@@ -34,7 +34,7 @@ def api_client(arguments: argparse.Namespace) -> httpx.Client:
 
 
 def refusal(answer: httpx.Response) -> CommandError:
-    """What a refused request is told to the person who made it."""
+    """What the person who made a refused request reads."""
     try:
         problem: dict[str, Any] = answer.json()
         wrong = "; ".join(f"{error['pointer']} {error['detail']}" for error in problem.get("errors", ()))

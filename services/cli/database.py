@@ -10,11 +10,13 @@ from shared.settings import Settings
 _T = TypeVar("_T")
 
 
-def with_database(work: "Callable[[DriverConnection], Awaitable[_T]]") -> _T:
-    """Do ``work`` on the configured database as the application role; each statement commits by itself."""
+def with_database(work: "Callable[[DriverConnection], Awaitable[_T]]", *, as_owner: bool = False) -> _T:
+    """Do ``work`` on the configured database as the application role or its owner; each statement commits by itself."""
 
     async def run() -> _T:
-        engine = create_engine(Settings().effective_database_url(), application="motcua-cli", pool_size=1)
+        settings = Settings()
+        url = settings.effective_migration_database_url() if as_owner else settings.effective_database_url()
+        engine = create_engine(url, application="motcua-cli", pool_size=1)
         try:
             async with driver_session(engine) as connection:
                 return await work(connection)

@@ -56,7 +56,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
 def _list(arguments: argparse.Namespace) -> int:
     async def listed(connection: DriverConnection) -> list[ApiKey]:
-        return await keys.of_tenant(connection, await _tenant(connection, arguments.tenant))
+        return await keys.of_tenant(connection, await tenant_named(connection, arguments.tenant))
 
     found = with_database(listed)
     table = Table("key id", "label", "scopes", "agency", "created", "revoked", box=None)
@@ -70,7 +70,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _revoke(arguments: argparse.Namespace) -> int:
     async def revoke(connection: DriverConnection) -> tuple[Tenant, bool]:
-        tenant = await _tenant(connection, arguments.tenant)
+        tenant = await tenant_named(connection, arguments.tenant)
         return tenant, await keys.revoke(connection, tenant, arguments.key_id)
 
     tenant, revoked = with_database(revoke)
@@ -80,7 +80,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _tenant(connection: DriverConnection, named: str | None) -> Tenant:
+async def tenant_named(connection: DriverConnection, named: str | None) -> Tenant:
     """The tenant that is named, else the only one there is.
 
     Raises:

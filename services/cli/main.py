@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and leave with its status; what a person can mend is told in one sentence."""
+    """Run one command and leave with its status; what a person can mend is said in one sentence."""
     parsed = parser().parse_args(arguments)
     run: Run = parsed.run
     try:

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 
 from services.mock_portal.inspection.admin import control_routes, inspection_routes, page_routes
 from services.mock_portal.portal import Portal
 from services.mock_portal.protocol.mapi import mapi_routes
+from services.serving.methods import HeadMiddleware, allowed_methods
 
 _DESCRIPTION = """
 A mock portal: the dossier-sync protocol of the National Public Service Portal (Cổng Dịch vụ công quốc gia), as far
@@ -37,4 +39,10 @@ def create_app(portal: Portal) -> FastAPI:
     app.include_router(inspection_routes(portal))
     app.include_router(control_routes(portal))
     app.include_router(page_routes())
+    app.add_middleware(HeadMiddleware)
+
+    @app.exception_handler(405)
+    async def name_methods(request: Request, error: HTTPException) -> Response:
+        return JSONResponse({"detail": error.detail}, 405, {"allow": allowed_methods(request)})
+
     return app

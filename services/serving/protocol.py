@@ -2,7 +2,7 @@
 
 *Offers.* A server may ignore an ``Upgrade`` that it does not speak (RFC 9110, section 7.8); clients send one with ordinary
 requests (Java's HttpClient with each over http://: ``h2c``). httptools ends such a request with its head and says that
-another protocol follows, and uvicorn then serves it with an empty body. Here that request is told once more, to a new
+another protocol follows, and uvicorn then serves it with an empty body. Here that request is given once more, to a new
 parser and without its ``Upgrade``: from there on it is what it would have been without the offer, refused or taken.
 
 *Heads.* What is neither whole nor refused is in memory, so a head has limits of size and time. An ordinary request costs
@@ -206,7 +206,7 @@ class ServerProtocol(HttpToolsProtocol):
         return None
 
     def _counted_bytes(self) -> int:
-        """What the parser has told of the present head; a header that has not ended is not in it."""
+        """What the parser has given of the present head; a header that has not ended is not in it."""
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _late(self) -> None:

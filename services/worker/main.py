@@ -32,9 +32,9 @@ from shared.database.kill_points import Passed, kill_point
 from shared.doorbell import Topic, run_worker
 from shared.jobs.store.queue import JobKind
 from shared.observability import configure_logging, failure_of, get_logger, new_registry
-from shared.projection.rules.records import PROJECTIONS
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.settings import Settings
-from shared.sync.rules.alarm_rules import AlarmLimits
+from shared.sync.store.alarms import limits_of
 from shared.vocabulary.events import Tenant
 
 PATIENCE_SECONDS: Final = 3.0
@@ -119,7 +119,7 @@ class Worker:
         self.comparisons = TenantLoop(
             "comparisons", find=nightly.tenants, work=nightly.work, sweep_seconds=sweep, lanes=2, failed=failed
         )
-        watch = Watch(engine, AlarmLimits(settings.sync_lag_limit_seconds, settings.circuit_open_limit_seconds))
+        watch = Watch(engine, limits_of(settings))
         look = max(sweep, LOOK_SECONDS / settings.time_scale)
         self.watch = TenantLoop("sync_watch", find=watch.tenants, work=watch.work, sweep_seconds=look, failed=failed)
         tidy = Tidy(engine, timedelta(days=settings.sync_kept_days))

@@ -48,7 +48,7 @@ def create_engine(
 ) -> AsyncEngine:
     """An engine on ``postgresql://…`` whose sessions carry the process's name and bounded waits.
 
-    ``passed`` is told of every commit (fault campaigns only, see `shared.database.kill_points`). With ``plans_anew`` no plan
+    ``passed``: called at every commit (fault campaigns only, see `shared.database.kill_points`). With ``plans_anew`` no plan
     is kept: one that was made while a table was empty may read all of it once it has grown, until statistics come.
 
     After a restart of PostgreSQL the first request succeeds: the pool hands out no connection whose end was seen (the

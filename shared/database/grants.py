@@ -16,8 +16,11 @@ PRIVILEGES: Final[Mapping[str, str]] = {
     "api_key": "SELECT, INSERT, UPDATE",
     "log_counter": "SELECT, INSERT, UPDATE",
     "event_log": APPEND_ONLY,
+    # only the owner changes the log, and notes it there
+    "event_redaction": READ_ONLY,
     # personal data can be de-identified when its retention ends
     "applicant": "SELECT, INSERT, UPDATE",
+    "applicant_erasure": APPEND_ONLY,
     "applicant_reading": APPEND_ONLY,
     "agency": APPEND_ONLY,
     "procedure": APPEND_ONLY,

@@ -50,7 +50,7 @@ def kill_point(environment: Mapping[str, str] = os.environ) -> Passed | None:
 
 
 def counted_connection(passed: Passed) -> type["asyncpg.Connection[asyncpg.Record]"]:
-    """A connection whose commits are told to ``passed``."""
+    """A connection that calls ``passed`` at its commits."""
 
     class Counted(asyncpg.Connection):
         """See `counted_connection`."""

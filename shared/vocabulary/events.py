@@ -1,6 +1,6 @@
 """The events of a dossier, as the log keeps them (rules, section 2).
 
-An event is a fact told by an agency's software. Instants are UTC; ``data`` is the validated, canonical JSON object of the
+An event is a fact that an agency's software sent. Instants are UTC; ``data`` is the validated, canonical JSON object of the
 event: absent and null fields are left out, instants are RFC 3339 strings in UTC (``2018-01-02T03:04:05Z``), and personal
 data is not in it (an applicant is present only as ``{"kind": ..., "digest": ...}``).
 """
@@ -23,6 +23,10 @@ PRODUCT_PREFIX: Final = "vn.motcua."
 """Begins the CloudEvents type of every event; the register's name and the event's follow."""
 TYPE_PREFIX: Final = f"{PRODUCT_PREFIX}dossier."
 TYPE_SUFFIX: Final = ".v1"
+
+
+VOIDED: Final = "voided"
+"""Every register has this event: it takes out another one of the same register and subject."""
 
 
 class EventName(StrEnum):
@@ -106,6 +110,11 @@ class Event:
         """The code of the record that it is about."""
         return self.dossier_code
 
+    @property
+    def is_void(self) -> bool:
+        """Whether it takes out another event of the record."""
+        return self.name is EventName.VOIDED
+
 
 class RecordEventName(str):
     """What the log calls an event of a register other than the dossiers', ``<register>.<name>``.
@@ -144,7 +153,12 @@ class RecordEvent:
     time: datetime
     data: Mapping[str, Any]
 
+    @property
+    def is_void(self) -> bool:
+        """Whether it takes out another event of the record."""
+        return self.name.local_name == VOIDED
+
 
 def logged_name(name: str) -> EventName | RecordEventName:
-    """A name as the log keeps it, told apart by its register."""
+    """A name as the log keeps it, distinguished by its register."""
     return RecordEventName(name) if "." in name else EventName(name)

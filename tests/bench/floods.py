@@ -1,4 +1,4 @@
-"""What readers in numbers cost the others: posts and questions beside them, against the same without them."""
+"""What clients in numbers cost the others: posts and questions beside them, against the same without them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.access.store import keys
 from shared.access.store.keys import Permission
 from shared.vocabulary.events import Tenant
 from tests.bench import load
-from tests.bench.figures import BIG, loaded
+from tests.bench.figures import BIG, cursor, loaded
 from tests.bench.flood_clients import Flood
 from tests.bench.ingest import Bench
 from tests.bench.load import Measured, Plan
@@ -34,10 +34,12 @@ GETS_A_SECOND = 25.0
 KEYS = 25
 
 FLOODS = {
-    "as_of": ("30 as_of askers with one key", "/v1/stats/summary?period=2022&as_of={choice}", 30, 1),
-    "polls": ("200 long polls", "/v1/events?after=999999999&wait=30", 200, 5),
-    "streams": ("500 streams", "/v1/stream?period=2022", 500, KEYS),
-    "exports": ("8 whole exports", "/v1/dossiers?format=csv", 8, 2),
+    "as_of": ("30 as_of askers with one key", "/v1/stats/summary?period=2022&as_of={choice}", 30, 1, "asks"),
+    "polls": ("200 long polls", "/v1/events?after={next}&wait=30", 200, 5, "asks"),
+    "streams": ("500 streams", "/v1/stream?period=2022", 500, KEYS, "asks"),
+    "exports": ("8 whole exports", "/v1/dossiers?format=csv", 8, 2, "asks"),
+    "bodies": ("20 senders of 200 MB without a key", "/v1/events", 20, 1, "sends"),
+    "slow": ("100 clients that send or read by the byte", "/v1/dossiers?format=csv", 100, KEYS, "slow"),
 }
 
 
@@ -117,8 +119,9 @@ def floods(bench: Bench) -> None:
         idle_posts, idle_gets = _others(api, database.key, file, int(SECONDS * POSTS_A_SECOND), paths)
         api.highest = 0
         idle_memory = api.memory()
-        for number, (name, (what, path, connections, of_keys)) in enumerate(FLOODS.items(), start=2):
-            flood = Flood(api.port, many[:of_keys], path, connections, SECONDS, instants if name == "as_of" else [])
+        for number, (name, (what, path, connections, of_keys, way)) in enumerate(FLOODS.items(), start=2):
+            choices = instants if name == "as_of" else [str(cursor(database))] if name == "polls" else []
+            flood = Flood(api.port, many[:of_keys], path, connections, SECONDS, choices, way)
             api.highest = 0
             with _Ready(api) as ready:
                 flooding = _begin([flood])

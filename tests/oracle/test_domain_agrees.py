@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from shared.counting.rules.contributions import Measure, contributions, covers, signed_counts
 from shared.dossiers.rules.dossier import Dossier, fold
-from shared.dossiers.rules.voids import absent_void_targets, void_problems
+from shared.dossiers.rules.voids import void_problems
 from shared.vocabulary.events import DossierCode, EventName
 from shared.vocabulary.events import Event as Recorded
+from shared.vocabulary.voids import absent_void_targets
 from tests.oracle.comparison import ITEM_FIELDS, differences
 from tests.oracle.computation import Computation, compute
 from tests.oracle.examples import RECEIVED, SYSTEM, logged

@@ -40,7 +40,7 @@ class Served:
 
     def client(self, token: str | None) -> httpx.AsyncClient:
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://api.test", headers=headers)
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://localhost", headers=headers)
         self.clients.append(client)
         return client
 

@@ -20,11 +20,12 @@ from shared.counting.rules.slot_numbers import read_slot
 from shared.database.engine import create_engine, driver_session
 from shared.database.tables import MEASURES
 from shared.dossiers.rules.dossier import fold
-from shared.dossiers.rules.voids import absent_void_targets, void_problems
+from shared.dossiers.rules.voids import void_problems
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
 from shared.projection.store.dossier_rows import DossierRow, row_of
 from shared.vocabulary.events import DossierCode, EventName, Tenant
+from shared.vocabulary.voids import absent_void_targets
 from tests.oracle.histories import Event, seeded_tenant, written
 from tests.oracle.log import instant
 
@@ -45,7 +46,7 @@ def new_event(posted: Event) -> NewEvent:
         source=posted["source"],
         id=posted["id"],
         name=EventName(posted["type"].split(".")[3]),
-        dossier_code=DossierCode(posted["subject"]),
+        subject=posted["subject"],
         time=instant(posted["time"]),
         data=text,
         content_hash=hashlib.sha256(json.dumps(posted, sort_keys=True).encode()).digest(),
@@ -190,7 +191,7 @@ async def stored_sums(engine) -> Sums:
         )
     slots = {row["slot"]: read_slot(row["slot"]) for row in rows}
     return {
-        (slots[row[0]].cut, slots[row[0]].grain, slots[row[0]].starts_on, *row[1:4]): tuple(row[4:])
+        (slots[row[0]].rollup, slots[row[0]].grain, slots[row[0]].starts_on, *row[1:4]): tuple(row[4:])
         for row in rows
         if any(row[4:])
     }

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Body, Path, Query, Response
 from services.api.audit import use_cases
 from services.api.audit.schemas import (
     AcknowledgeIn,
+    AlarmDetail,
     AlarmFilters,
     AlarmItem,
     AlarmList,
-    AlarmOut,
     AuditIn,
     AuditList,
     AuditOut,
@@ -130,7 +130,7 @@ async def get_alarm(
     alarm_id: Id,
     cursor: PageCursor = None,
     limit: PageLimit = _DEFAULT_LIMIT,
-) -> AlarmOut:
+) -> AlarmDetail:
     """Answer it with a page of its findings."""
     digest = cursors.digest_of({"path": "/v1/alarms/findings", "tenant": caller.tenant, "alarm": alarm_id})
     mark = _read_id_cursor(cursor, digest)
@@ -143,7 +143,7 @@ async def get_alarm(
             raise NotFound
         findings = await alarms.findings(connection, caller.tenant, alarm_id, after, limit + 1)
     following = f"{digest}.{after + limit}" if len(findings) > limit else None
-    return AlarmOut(
+    return AlarmDetail(
         **AlarmItem.values(found), findings=[FindingOut.of(one) for one in findings[:limit]], next_cursor=following
     )
 

@@ -203,7 +203,7 @@ class FindingOut(BaseModel):
         )
 
 
-class AlarmOut(AlarmItem):
+class AlarmDetail(AlarmItem):
     """An alarm with what was found: dossiers first, then sums."""
 
     model_config = ConfigDict(

@@ -13,7 +13,7 @@ from services.api.http.auth import Caller, Permission, requires
 from services.api.http.bodies.json_cutter import Turn
 from services.api.http.errors.problems import MOST_FAULTS
 from shared.access.store import own_rows
-from shared.calendar.rules.working_time import OfficeHours
+from shared.calendar.rules.working_time import HoursEntry, OfficeHours
 from shared.calendar.store.office_hours import put_office_hours, read_office_hours
 from shared.catalogue.store.changes import CatalogueChange
 from shared.database.engine import DriverConnection
@@ -25,41 +25,59 @@ router = APIRouter(tags=["catalogues"])
 
 _ITEMS_AT_ONCE: Final = 500
 
-_EXAMPLE: Final = [{"agency": "H51.12", "hours": "07:00-11:30,13:30-17:00", "weekdays": [1, 2, 3, 4, 5, 6]}]
-_CSV_EXAMPLE: Final = 'agency,hours,weekdays\r\nH51.12,"07:00-11:30,13:30-17:00",1;2;3;4;5;6\r\n'
+_MOST_ENTRIES: Final = 100
+"""Of an agency."""
+
+_EXAMPLE: Final = [
+    {"agency": "H51.12", "hours": "07:00-11:30,13:30-17:00", "weekdays": [1, 2, 3, 4, 5]},
+    {"agency": "H51.12", "hours": "07:30-11:30", "weekdays": [6], "valid_from": "2026-07-01"},
+]
+_CSV_EXAMPLE: Final = (
+    'agency,hours,weekdays,valid_from\r\nH51.12,"07:00-11:30,13:30-17:00",1;2;3;4;5,\r\nH51.12,07:30-11:30,6,2026-07-01\r\n'
+)
 
 _Hours = dict[AgencyCode, OfficeHours | None]
 
 
 async def _read_hours(connection: DriverConnection, tenant: Tenant, known_at: datetime | None) -> OfficeHoursList:
     known = await read_office_hours(connection, tenant, known_at)
-    return OfficeHoursList(items=[OfficeHoursItem.of(code, hours) for code, hours in known.items()], usual=UsualHours())
+    items = [OfficeHoursItem.of(code, entry) for code, hours in known.items() for entry in hours.entries]
+    return OfficeHoursList(items=items, usual=UsualHours())
 
 
 async def _gather_hours(body: list[OfficeHoursItem], tenant: Tenant, turn: Turn) -> _Hours:
-    """By agency, in the order told: each comes once.
+    """By agency, in the order told: all its entries together.
 
     Raises:
-        InvalidInput: an agency that comes twice or is another tenant's, spans that make no office hours.
+        InvalidInput: an agency of another tenant, spans that make no office hours, two entries for the same day.
     """
-    hours: _Hours = {}
+    told: dict[AgencyCode, list[HoursEntry | None]] = {}
     errors: list[FieldError] = []
     for index, item in enumerate(body):
         if index % _ITEMS_AT_ONCE == 0:
             await turn()
         if len(errors) >= MOST_FAULTS:
             break
-        if item.code in hours:
-            errors.append(FieldError(f"/{index}/agency", "repeated", f"{item.code} comes twice"))
         if tenant_of_agency(item.code) != tenant:
             errors.append(FieldError(f"/{index}/agency", "other_tenant", f"an agency of {tenant}"))
+        if item.valid_from and item.valid_to and item.valid_to < item.valid_from:
+            errors.append(FieldError(f"/{index}/valid_to", "before_valid_from", "ends before it begins"))
+            continue
         try:
-            hours[item.code] = item.to_domain()
+            entry = item.to_domain()
         except ValueError:
             errors.append(FieldError(f"/{index}/hours", "office_hours", "spans in order, apart and not empty"))
+            continue
+        others = told.setdefault(item.code, [])
+        if len(others) >= _MOST_ENTRIES:
+            errors.append(FieldError(f"/{index}/agency", "too_many", f"at most {_MOST_ENTRIES} entries of an agency"))
+        elif any(entry is None or one is None or one.overlaps(entry) for one in others):
+            errors.append(FieldError(f"/{index}/agency", "repeated", f"{item.code} comes twice for the same days"))
+        else:
+            others.append(entry)
     if errors:
         raise InvalidInput(errors)
-    return hours
+    return {code: None if None in entries else OfficeHours.of(filter(None, entries)) for code, entries in told.items()}
 
 
 async def _write_hours(connection: DriverConnection, caller: Caller, given: _Hours, *, replace: bool) -> CatalogueChange:
@@ -73,15 +91,17 @@ _OFFICE_HOURS: Final = Resource(
     reading=Words(
         "list_office_hours",
         "Office hours",
-        "The office hours (giờ làm việc) that agencies have of their own, by code, and the usual ones. JSON or CSV.",
+        "The office hours (giờ làm việc) that agencies have of their own, by code, and the usual ones.",
     ),
     telling=Words(
-        "put_office_hours_of",
+        "put_office_hours",
         "Tell office hours",
         """Tells the office hours (cập nhật giờ làm việc) of agencies: all of them with `replace=true`, else those
 given.
 
-They count for the agency and for those below it by code that have none of their own. Earlier versions are kept; told again
+They count for the agency and for those below it by code that have none of their own. An agency may have several entries,
+for other days of the week (sáng thứ Bảy) and from a day to a day (giờ mùa hè): what is given of it is all that is to be
+known of it. On days for which it has none, those of the agency above count. Earlier versions are kept; told again
 unchanged, nothing is written. Like a change of the calendar it moves the due dates that were computed for open dossiers
 (hạn trả của hồ sơ đang giải quyết) and no date that was told; the worker goes through them within seconds.
 

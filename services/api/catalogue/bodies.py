@@ -1,7 +1,8 @@
 """Catalogues told as JSON or CSV: how a body is read, checked and described, and how a list is answered as CSV."""
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -11,9 +12,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from services.api.http import sheets
 from services.api.http.bodies.json_cutter import Cutter, Turn
 from services.api.http.context import context_of
+from services.api.http.document import SCHEMAS
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault, faults_of, pointer_of
-from services.api.http.errors.problems import MOST_FAULTS, InvalidFields, Refused
+from services.api.http.errors.problems import MOST_FAULTS, InvalidFields, Refused, unsupported_type
+from services.api.http.formats import MEDIA_TYPES, Format, is_csv_path
 from shared.vocabulary.errors import FieldError, Forbidden, InvalidInput
 
 MOST_ITEMS: Final = 20_000
@@ -21,10 +24,14 @@ MOST_ITEMS: Final = 20_000
 
 LONGEST_ITEM: Final = 128 * 2**10
 
+CSV: Final = MEDIA_TYPES[Format.CSV]
+
 _ITEMS_AT_ONCE: Final = 100
 _BYTES_AT_ONCE: Final = 32 * 2**10
 _MOST_OTHERS: Final = 100
+_OF_BODIES: Final = "#/components/schemas/{model}In"
 _LONGEST_NAME: Final = 100
+_YEAR: Final = re.compile(r"19[0-9]{2}|[2-9][0-9]{3}")
 
 Row = dict[str, Any]
 
@@ -38,9 +45,15 @@ class CatalogueBody:
 
     items: Sequence[bytes]
     where: str
-    from_csv: bool
     others: bytes = b"{}"
     """The body without its items, where it is more than these."""
+    rows: Sequence[int] | None = None
+    """Of a CSV: in which row of the spreadsheet each item stands."""
+
+    @property
+    def from_csv(self) -> bool:
+        """Whether it is a sheet."""
+        return self.rows is not None
 
 
 async def read_body(
@@ -58,21 +71,25 @@ async def read_body(
     """
     turn = context_of(request).fairness.turn
     body = b"".join([chunk async for chunk in request.stream()])
-    if _is_of(request, "text/csv"):
-        rows: list[bytes] = []
+    if is_csv_path(request) or _is_of(request, CSV):
+        if not _is_of(request, CSV):
+            raise unsupported_type(CSV)
+        items: list[bytes] = []
+        rows: list[int] = []
         for piece in sheet.pieces(body, MOST_ITEMS):
-            rows += [orjson.dumps(convert(row)) for row in piece]
+            items += [orjson.dumps(convert(row)) for _, row in piece]
+            rows += [number for number, _ in piece]
             await turn()
-        return CatalogueBody(rows, f"/{within}" if within else "", from_csv=True)
+        return CatalogueBody(items, f"/{within}" if within else "", rows=rows)
     if not _is_of(request, "application/json"):
-        raise Refused(messages.UNSUPPORTED_TYPE)
+        raise unsupported_type("application/json", "text/csv")
     cutter = Cutter(body, turn, LONGEST_ITEM)
     first = await cutter.peek()
     if first != "{" and within:
         # no object: the schema says so
-        return CatalogueBody([], "", from_csv=False, others=await _last(cutter, await cutter.value()))
+        return CatalogueBody([], "", others=await _last(cutter, await cutter.value()))
     if first != "{":
-        return CatalogueBody(await _last(cutter, await cutter.items(MOST_ITEMS)), "", from_csv=False)
+        return CatalogueBody(await _last(cutter, await cutter.items(MOST_ITEMS)), "")
     return await _members(cutter, within)
 
 
@@ -85,18 +102,18 @@ async def read_array(request: Request, most: int) -> CatalogueBody:
     """
     body = b"".join([chunk async for chunk in request.stream()])
     if not _is_of(request, "application/json"):
-        raise Refused(messages.UNSUPPORTED_TYPE)
+        raise unsupported_type("application/json")
     if not body:
         raise InvalidFields.of("", "missing")
     cutter = Cutter(body, context_of(request).fairness.turn, LONGEST_ITEM)
     found = await _last(cutter, await cutter.items(most + 1))
     if len(found) > most:
         raise InvalidFields.of("", "too_long", max_length=most)
-    return CatalogueBody(found, "", from_csv=False)
+    return CatalogueBody(found, "")
 
 
 def _is_of(request: Request, content_type: str) -> bool:
-    body = request.headers.get("content-type", "application/json").partition(";")[0]
+    body = request.headers.get("content-type", CSV if is_csv_path(request) else "application/json").partition(";")[0]
     return body.strip().lower() == content_type
 
 
@@ -117,7 +134,7 @@ async def _members(cutter: Cutter, within: str) -> CatalogueBody:
     if found is None and not within:
         raise InvalidFields.of(place, "missing" if others.get(name_of_items, b"null") == b"null" else "list_type")
     rest = b",".join([b"%b:%b" % (orjson.dumps(name), value) for name, value in others.items()])
-    return CatalogueBody(found or [], place, from_csv=False, others=b"{%b}" % rest)
+    return CatalogueBody(found or [], place, others=b"{%b}" % rest)
 
 
 async def _last(cutter: Cutter, body: _T) -> _T:
@@ -174,50 +191,62 @@ def validated_others(adapter: TypeAdapter[_T], body: CatalogueBody) -> _T:
         raise InvalidFields(_pointed(faults_of(details), body)) from error
 
 
+def years_apart(body: CatalogueBody, kind: str) -> tuple[CatalogueBody, set[int]]:
+    """The days of a calendar's sheet, and the years of its rows of this ``kind``, which have a year for a date.
+
+    Raises:
+        InvalidInput: a row of the kind without a year.
+    """
+    days: list[tuple[bytes, int]] = []
+    years: set[int] = set()
+    errors: list[FieldError] = []
+    for item, number in zip(body.items, body.rows or (), strict=True):
+        row = orjson.loads(item) if kind.encode() in item else {}
+        if row.get("kind") != kind:
+            days.append((item, number))
+        elif _YEAR.fullmatch(row.get("date", "")):
+            years.add(int(row["date"]))
+        else:
+            errors.append(FieldError(f"/{number}/date", "year", "a year such as 2026, from 1900 to 9998"))
+    if errors:
+        raise InvalidInput(errors)
+    return replace(body, items=[item for item, _ in days], rows=[number for _, number in days]), years
+
+
 def _pointed(faults: list[Fault], body: CatalogueBody) -> list[Fault]:
-    return [Fault(_in_sheet(fault.pointer), fault.type, fault.values) for fault in faults] if body.from_csv else faults
+    return [Fault(_as_told(fault.pointer, body), fault.type, fault.values) for fault in faults]
 
 
-def _in_sheet(pointer: str) -> str:
-    """``/0/parent`` or ``/days/0/kind`` as ``/2/parent``, ``/2/kind``: the row in the spreadsheet."""
-    parts = pointer.removeprefix("/days").split("/")
-    if len(parts) > 1 and parts[1].isdecimal():
-        parts[1] = str(int(parts[1]) + sheets.FIRST_ROW)
+def _as_told(pointer: str, body: CatalogueBody) -> str:
+    """Of a sheet ``/0/parent`` or ``/days/0/kind`` as ``/2/parent``, ``/2/kind``: the row in the spreadsheet."""
+    if body.rows is None:
+        return pointer
+    parts = pointer.removeprefix(body.where).split("/")
+    if len(parts) > 1 and parts[1].isdecimal() and int(parts[1]) < len(body.rows):
+        parts[1] = str(body.rows[int(parts[1])])
     return "/".join(parts)
 
 
 def pointed(error: InvalidInput | Forbidden, body: CatalogueBody) -> InvalidInput | Forbidden:
     """The same error with pointers into the body as it was told."""
-    if not body.from_csv:
-        return error
-    errors = [FieldError(_in_sheet(one.pointer), one.code, one.detail) for one in error.errors]
+    errors = [FieldError(_as_told(one.pointer, body), one.code, one.detail) for one in error.errors]
     return Forbidden(str(error), errors) if isinstance(error, Forbidden) else InvalidInput(errors)
 
 
-def csv_answer(headings: Sequence[str], rows: list[dict[str, Any]]) -> Response:
-    """A list as CSV."""
+def csv_answer(headings: Sequence[str], rows: list[dict[str, Any]], name: str) -> Response:
+    """A list as a CSV that is kept under this name."""
     text = sheets.write(headings, ([row.get(heading) for heading in headings] for row in rows))
-    return Response(text, media_type=sheets.MEDIA_TYPE)
+    return Response(sheets.BYTE_ORDER_MARK + text, media_type=sheets.MEDIA_TYPE, headers=sheets.attached(name))
 
 
-def csv_described(example: str) -> dict[int | str, dict[str, Any]]:
-    """How an operation says that it can answer CSV."""
-    return {200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": example}}}}
+def csv_body_described(example: str) -> dict[str, Any]:
+    """How an operation says what it takes as CSV."""
+    return {"requestBody": {"required": True, "content": {CSV: {"schema": {"type": "string"}, "example": example}}}}
 
 
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-        return {name: _inlined(part, definitions) for name, part in schema.items() if name != "$defs"}
-    return [_inlined(part, definitions) for part in schema] if isinstance(schema, list) else schema
-
-
-def body_described(adapter: TypeAdapter[Any], example: Any, csv_example: str | None = None) -> dict[str, Any]:
-    """How an operation says what it takes as JSON and as CSV."""
+def body_described(adapter: TypeAdapter[Any], example: Any) -> dict[str, Any]:
+    """How an operation says what it takes as JSON."""
     # what may be left out of a body is there in an answer: the two have schemas of their own
-    schema = adapter.json_schema()
-    content = {"application/json": {"schema": _inlined(schema, schema.get("$defs", {})), "example": example}}
-    if csv_example is not None:
-        content["text/csv"] = {"schema": {"type": "string"}, "example": csv_example}
-    return {"requestBody": {"required": True, "content": content}}
+    schemas, rest = TypeAdapter.json_schemas([(0, "validation", adapter)], ref_template=_OF_BODIES)
+    body = {"required": True, "content": {"application/json": {"schema": schemas[0, "validation"], "example": example}}}
+    return {"requestBody": body, SCHEMAS: {f"{name}In": schema for name, schema in rest.get("$defs", {}).items()}}

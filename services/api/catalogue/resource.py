@@ -1,36 +1,45 @@
 """A catalogue as an HTTP resource: one description, and one way in which all are read and told."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
+import orjson
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, TypeAdapter
 
 from services.api.catalogue.bodies import (
+    CSV,
     CatalogueBody,
     Row,
     body_described,
     csv_answer,
-    csv_described,
+    csv_body_described,
     pointed,
     read_body,
     validated,
 )
 from services.api.catalogue.parameters import AsOf, Replace
 from services.api.catalogue.schemas import Change
+from services.api.catalogue.shortened_codes import shortened
 from services.api.http.auth import Caller, refuse_replacing
 from services.api.http.bodies.json_cutter import Turn
 from services.api.http.callers import AnyCaller
 from services.api.http.context import Context, RequestContext
+from services.api.http.errors.field_errors import Fault
+from services.api.http.errors.problems import InvalidFields
+from services.api.http.formats import Format, FormatParameter, described_as, format_of
 from services.api.http.openapi import error_answers
-from services.api.http.parameters import FormatParameter, read_known_at, wants_csv
-from services.api.http.sheets import Sheet
+from services.api.http.parameters import read_known_at
+from services.api.http.sheets import Sheet, file_name
 from shared.catalogue.store.changes import CatalogueChange
+from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.vocabulary.errors import Forbidden, InvalidInput
 from shared.vocabulary.events import Tenant
+from shared.vocabulary.local_time import local_date
 
 _Item = TypeVar("_Item", bound=BaseModel)
 _Told = TypeVar("_Told")
@@ -59,6 +68,10 @@ class Write(Protocol[_Given_contra]):
 async def as_told(items: list[_Told], _tenant: Tenant, _turn: Turn) -> list[_Told]:
     """What is given to the store: the items in the order told."""
     return items
+
+
+async def _no_codes(_connection: DriverConnection, _tenant: Tenant) -> Sequence[str]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,8 @@ class Resource(Generic[_Item, _Told, _Given, _Answer]):
     """What the store is given, of items that are right one by one; refuses what is wrong between them."""
     write: Write[_Given]
 
+    codes: Callable[[DriverConnection, Tenant], Awaitable[Sequence[str]]] = _no_codes
+    """The codes, of those that rows are of, that are known elsewhere: a spreadsheet may have made others of them."""
     convert: Callable[[Row], Row] = dict
     """Makes of a CSV row what the JSON has."""
     within: str = ""
@@ -111,17 +126,19 @@ class Resource(Generic[_Item, _Told, _Given, _Answer]):
         ) -> Any:
             async with driver_session(context.engine) as connection:
                 answer = await self.read(connection, caller.tenant, read_known_at(as_of))
-            return csv_answer(self.headings, self.rows(answer)) if wants_csv(request, format_) else answer
+                if format_of(request, format_, Format) is not Format.CSV:
+                    return answer
+                today = local_date(await database_now(connection))
+            return csv_answer(self.headings, self.rows(answer), file_name(self.path, caller.tenant, today))
 
+        name, summary, description = self.reading
+        told = f"{description} As CSV: `{self.path}.csv`; here too with `format=csv`, or where `Accept` asks for it alone."
+        json: dict[str, Any] = {"response_model": self.answer_model, "responses": error_answers()}
+        router.add_api_route(self.path, read, name=name, summary=summary, description=told, **json)
+        csv = described_as(Format.CSV, error_answers(), self.csv_example)
+        told = f"{description} What `PUT` takes back."
         router.add_api_route(
-            self.path,
-            read,
-            methods=["GET"],
-            name=self.reading.name,
-            summary=self.reading.summary,
-            description=self.reading.description,
-            response_model=self.answer_model,
-            responses=error_answers() | csv_described(self.csv_example),
+            f"{self.path}.csv", read, name=f"{name}_csv", summary=f"{summary}, as CSV", description=told, **csv
         )
 
     def serve_telling(self, router: APIRouter) -> None:
@@ -137,15 +154,29 @@ class Resource(Generic[_Item, _Told, _Given, _Answer]):
             body = await read_body(request, self.sheet, self.convert, self.within)
             return await self.take(body, context, caller, replace=replace)
 
-        router.add_api_route(self.path, tell, methods=["PUT"], name=self.telling.name, **self.describe_telling())
+        router.put(self.path, **self.describe_telling())(tell)
+        router.put(f"{self.path}.csv", **self.describe_telling_csv())(tell)
 
     def describe_telling(self) -> dict[str, Any]:
-        """The operation that tells it, for the OpenAPI document."""
+        """The operation that tells it in JSON, for the OpenAPI document."""
+        name, summary, description = self.telling
         return {
-            "summary": self.telling.summary,
-            "description": self.telling.description,
+            "name": name,
+            "summary": summary,
+            "description": f"{description}\n\nAs CSV: `{self.path}.csv`; here too with the content type `{CSV}`.",
             "responses": error_answers(400, 413, 415),
-            "openapi_extra": body_described(self.body or self.items, self.example, self.csv_example),
+            "openapi_extra": body_described(self.body or self.items, self.example),
+        }
+
+    def describe_telling_csv(self) -> dict[str, Any]:
+        """The operation that tells it as CSV, for the OpenAPI document."""
+        name, summary, description = self.telling
+        return {
+            "name": f"{name}_csv",
+            "summary": f"{summary}, as CSV",
+            "description": f"{description}\n\nUTF-8, apart by commas, semicolons or tabs, with the headings of `GET`.",
+            "responses": error_answers(400, 413, 415),
+            "openapi_extra": csv_body_described(self.csv_example),
         }
 
     async def take(
@@ -164,6 +195,8 @@ class Resource(Generic[_Item, _Told, _Given, _Answer]):
             InvalidFields, InvalidInput, Forbidden: with pointers into the body as it was told.
         """
         turn = context.fairness.turn
+        if body.rows is not None:
+            await self._refuse_shortened(body, body.rows, context, caller)
         items = await validated(self.items, body, turn, self.to_domain)
         try:
             given = await (gather or self.gather)(items, caller.tenant, turn)
@@ -174,3 +207,17 @@ class Resource(Generic[_Item, _Told, _Given, _Answer]):
         if self.is_remembered:
             context.catalogues.forget(caller.tenant)
         return Change.model_validate(change, from_attributes=True)
+
+    async def _refuse_shortened(self, body: CatalogueBody, numbers: Sequence[int], context: Context, caller: Caller) -> None:
+        async with driver_session(context.engine) as connection:
+            known = await self.read(connection, caller.tenant, None)
+            codes = await self.codes(connection, caller.tenant)
+
+        def find() -> list[Fault]:
+            told = [(number, orjson.loads(item)) for number, item in zip(numbers, body.items, strict=True)]
+            return shortened(told, self.rows(known), codes, self.headings[0])
+
+        # thousands of rows take longer than whoever shares the event loop can wait
+        faults = await asyncio.to_thread(find)
+        if faults:
+            raise InvalidFields(faults)

@@ -4,14 +4,14 @@ from collections.abc import Collection
 from dataclasses import replace as replace_part
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import TypeAdapter
 
 from services.api.catalogue import schemas as items
-from services.api.catalogue.bodies import Row, read_body, validated_others
+from services.api.catalogue.bodies import Row, read_body, validated_others, years_apart
 from services.api.catalogue.parameters import Replace
 from services.api.catalogue.resource import Resource, Words, as_told
 from services.api.catalogue.schemas import (
@@ -28,13 +28,14 @@ from services.api.catalogue.use_cases import find_agency, find_procedure
 from services.api.http.auth import Caller, Permission, requires, requires_whole_province
 from services.api.http.bodies.json_cutter import Turn
 from services.api.http.callers import AnyCaller, ProvinceAdmin
-from services.api.http.context import RequestContext
+from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from shared.access.store import own_rows
 from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store import changes
 from shared.catalogue.store.catalogues import CalendarDay, Procedure, read_agencies, read_calendar, read_procedures
 from shared.catalogue.store.changes import CatalogueChange
+from shared.counting.store.code_numbers import counted_procedures
 from shared.database.engine import DriverConnection
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import Tenant
@@ -59,7 +60,7 @@ _CALENDAR_EXAMPLE: Final = {
     "days": [{"date": "2026-02-16", "kind": "off", "source": "9441/TB-BNV"}],
     "confirmed_years": [2026],
 }
-_CALENDAR_CSV: Final = "date,kind,source\r\n2026-02-16,off,9441/TB-BNV\r\n"
+_CALENDAR_CSV: Final = "date,kind,source\r\n2026-02-16,off,9441/TB-BNV\r\n2026,confirmed,\r\n"
 
 
 async def _read_agencies(connection: DriverConnection, tenant: Tenant, known_at: datetime | None) -> Agencies:
@@ -79,7 +80,7 @@ _AGENCIES: Final = Resource(
     reading=Words(
         "list_agencies",
         "The agencies",
-        "Agencies (cơ quan, đơn vị) of the province, by code, an item for each period of validity. JSON or CSV.",
+        "Agencies (cơ quan, đơn vị) of the province, by code, an item for each period of validity.",
     ),
     telling=Words(
         "put_agencies",
@@ -152,7 +153,7 @@ _PROCEDURES: Final = Resource(
     reading=Words(
         "list_procedures",
         "The procedures",
-        "Administrative procedures (thủ tục hành chính) of the key's province, by code. JSON or CSV.",
+        "Administrative procedures (thủ tục hành chính) of the key's province, by code.",
     ),
     telling=Words(
         "put_procedures",
@@ -172,6 +173,7 @@ _PROCEDURES: Final = Resource(
     to_domain=ProcedureItem.to_domain,
     gather=as_told,
     write=_write_procedures,
+    codes=counted_procedures,
     convert=items.nested_limit,
 )
 _PROCEDURES.serve_reading(router)
@@ -204,6 +206,11 @@ async def _read_calendar(connection: DriverConnection, tenant: Tenant, known_at:
     return CalendarItem.model_validate({"days": days, "confirmed_years": sorted(calendar.confirmed_years)})
 
 
+def _calendar_rows(answer: CalendarItem) -> list[Row]:
+    years = [{"date": year, "kind": items.CONFIRMED} for year in answer.confirmed_years]
+    return [*(day.model_dump() for day in answer.days), *years]
+
+
 async def _with_years(years: Collection[int], days: list[CalendarDay], _tenant: Tenant, _turn: Turn) -> _GivenCalendar:
     return _GivenCalendar(days, years)
 
@@ -220,15 +227,17 @@ _CALENDAR: Final = Resource(
     reading=Words(
         "get_calendar",
         "Days off and make-up days",
-        "Days off (ngày nghỉ), make-up working days (ngày làm bù) and the confirmed years. JSON or CSV (days only).",
+        "Days off (ngày nghỉ), make-up working days (ngày làm bù) and the confirmed years. A CSV has a row for each of these"
+        " too: the year as its `date`, `confirmed` as its `kind`.",
     ),
     telling=Words(
         "put_calendar",
         "Tell days off and make-up days",
         """Tells days (cập nhật lịch nghỉ) and confirmed years: all of them with `replace=true`, else those given.
 
-A CSV has days only: the years that occur in it count as confirmed, or those of `confirmed_years=` where it is given (empty:
-none). Needs a key without an agency subtree.""",
+A year is confirmed (năm đã xác nhận) where someone says so, never because days of it are told: a CSV has a row for it, with
+the year as its `date` and `confirmed` as its `kind`, or names it in `confirmed_years=`. Needs a key without an agency
+subtree.""",
     ),
     example=_CALENDAR_EXAMPLE,
     csv_example=_CALENDAR_CSV,
@@ -237,7 +246,7 @@ none). Needs a key without an agency subtree.""",
     headings=items.CALENDAR_HEADINGS,
     answer_model=CalendarItem,
     read=_read_calendar,
-    rows=lambda answer: [day.model_dump() for day in answer.days],
+    rows=_calendar_rows,
     may_tell=requires_whole_province(Permission.ADMIN),
     to_domain=DayItem.to_domain,
     gather=partial(_with_years, ()),
@@ -249,32 +258,46 @@ none). Needs a key without an agency subtree.""",
 _CALENDAR.serve_reading(router)
 
 
+ConfirmedYears = Annotated[
+    str | None,
+    Query(description="Years to confirm, such as `2026,2027`.", pattern=r"^([0-9]{4}(,[0-9]{4})*)?$"),
+]
+
+
 @router.put(_CALENDAR.path, **_CALENDAR.describe_telling())
 async def put_calendar(
     request: Request,
     context: RequestContext,
     caller: ProvinceAdmin,
     replace: Replace = False,
-    confirmed_years: Annotated[
-        str | None,
-        Query(description="With CSV: years to confirm, such as `2026,2027`.", pattern=r"^([0-9]{4}(,[0-9]{4})*)?$"),
-    ] = None,
+    confirmed_years: Annotated[ConfirmedYears, Query(include_in_schema=False)] = None,
 ) -> Change:
-    """Take days and years: beside its days a body has the years, and a CSV has them in the query or by its days."""
-    years_given: set[str] = set()
-    body = await read_body(request, _CALENDAR.sheet, partial(_note_year, years_given), _CALENDAR.within)
+    """Take days and years: beside its days a body has the years, and a CSV has them in rows or in the query."""
+    return await _take_calendar(request, context, caller, confirmed_years, replace=replace)
+
+
+@router.put(f"{_CALENDAR.path}.csv", **_CALENDAR.describe_telling_csv())
+async def put_calendar_csv(
+    request: Request,
+    context: RequestContext,
+    caller: ProvinceAdmin,
+    replace: Replace = False,
+    confirmed_years: ConfirmedYears = None,
+) -> Change:
+    """Take days and years."""
+    return await _take_calendar(request, context, caller, confirmed_years, replace=replace)
+
+
+async def _take_calendar(
+    request: Request, context: Context, caller: Caller, confirmed_years: str | None, *, replace: bool
+) -> Change:
+    body = await read_body(request, _CALENDAR.sheet, within=_CALENDAR.within)
     if confirmed_years is not None and not body.from_csv:
         raise InvalidInput.of("/confirmed_years", "csv_only", "only with CSV: JSON names them in the body")
     if body.from_csv:
-        years = years_given if confirmed_years is None else {year for year in confirmed_years.split(",") if year}
-        body = replace_part(body, others=orjson.dumps({"confirmed_years": sorted(int(year) for year in years)}))
+        body, years = years_apart(body, items.CONFIRMED)
+        years |= {int(year) for year in (confirmed_years or "").split(",") if year}
+        body = replace_part(body, others=orjson.dumps({"confirmed_years": sorted(years)}))
     calendar = validated_others(_CALENDAR_BODY, body)
     gather = partial(_with_years, calendar.confirmed_years)
     return await _CALENDAR.take(body, context, caller, replace=replace, gather=gather)
-
-
-def _note_year(years: set[str], row: dict[str, Any]) -> dict[str, Any]:
-    """The row of a day as it is; its year is noted."""
-    if (year := row.get("date", "")[:4]).isdecimal():
-        years.add(year)
-    return row

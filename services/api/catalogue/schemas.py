@@ -1,24 +1,55 @@
 """Agencies, procedures and the calendar at the edge: as JSON and as CSV."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.sheets import Sheet, read_bool, read_int, read_list, read_text
+from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
+from services.api.http.sheets import Sheet, read_bool, read_facts, read_int, read_list, read_text
 from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store.catalogues import CalendarDay, Procedure
+from shared.events.cloudevents.fields import WHOLE
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN
 from shared.vocabulary.events import AgencyCode, ProcedureCode
 
 PROCEDURE_CODE_PATTERN: Final = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,49}$"
 
-_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
-
-Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=_PRINTABLE)]
-ShortLine = Annotated[str, Field(min_length=1, max_length=200, pattern=_PRINTABLE)]
+Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=PRINTABLE), OneSpelling]
+ShortLine = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE), OneSpelling]
 Agency = Annotated[str, Field(pattern=AGENCY_CODE_PATTERN)]
 LimitUnit = Literal["working_hours", "working_days", "calendar_days", "months"]
+Facts = dict[
+    Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+    Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f;]+$")],
+]
+_FACTS: Final[Any] = Field(
+    {}, max_length=50, description="What else is known of it (thông tin khác), text by name; the portal's fields read them."
+)
+
+
+_AGENCY: Final[dict[str, Any]] = {
+    "code": "H51.12",
+    "name": "Sở Tài nguyên và Môi trường",
+    "parent": "H51",
+    "valid_from": None,
+    "valid_to": "2025-06-30",
+    "legal_basis": "202/2025/QH15",
+    "successors": ["H51.40"],
+    "aliases": ["000.00.12.H51"],
+}
+_PROCEDURE: Final[dict[str, Any]] = {
+    "code": "1.005129",
+    "name": "Cấp giấy phép xây dựng",
+    "field": "Hoạt động xây dựng",
+    "level": "province",
+    "limit": {"value": 15, "unit": "working_days"},
+    "supplement_policy": "pause",
+    "payment_pauses": False,
+    "result_is_document": True,
+    "has_fee": True,
+    "online_level": "full",
+}
 
 
 class _Item(BaseModel):
@@ -28,33 +59,19 @@ class _Item(BaseModel):
 class AgencyItem(_Item):
     """An agency (cơ quan, đơn vị) in one period of its validity."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "code": "H51.12",
-                    "name": "Sở Tài nguyên và Môi trường",
-                    "parent": "H51",
-                    "valid_from": None,
-                    "valid_to": "2025-06-30",
-                    "legal_basis": "202/2025/QH15",
-                    "successors": ["H51.40"],
-                    "aliases": ["000.00.12.H51"],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_AGENCY]})
 
     code: Agency = Field(description="Its code (mã định danh).", examples=["H51.12"])
     name: Line = Field(description="Its name (tên cơ quan).")
     parent: Agency | None = Field(None, description="The agency above (cơ quan cấp trên); null: right under the province.")
-    valid_from: date | None = Field(None, description="First day of this period of validity; null: always was.")
-    valid_to: date | None = Field(None, description="Last day of it; null: no end known.")
+    valid_from: LocalDate | None = Field(None, description="First day of this period of validity; null: always was.")
+    valid_to: LocalDate | None = Field(None, description="Last day of it; null: no end known.")
     legal_basis: Line | None = Field(None, description="The paper that founded, merged or abolished it (căn cứ pháp lý).")
     successors: list[Agency] = Field([], max_length=1000, description="What it passed into (cơ quan tiếp nhận).")
     aliases: list[ShortLine] = Field(
         [], max_length=100, description="Other codes that name it, such as the old form 000.00.12.H51."
     )
+    facts: Facts = _FACTS
 
     def to_domain(self) -> AgencyVersion:
         return AgencyVersion(
@@ -66,6 +83,7 @@ class AgencyItem(_Item):
             legal_basis=self.legal_basis,
             successors=tuple(AgencyCode(code) for code in self.successors),
             aliases=tuple(self.aliases),
+            facts=self.facts,
         )
 
     @classmethod
@@ -79,6 +97,7 @@ class AgencyItem(_Item):
             legal_basis=version.legal_basis,
             successors=list(version.successors),
             aliases=list(version.aliases),
+            facts=dict(version.facts),
         )
 
 
@@ -93,31 +112,14 @@ class AgencyDetail(AgencyItem):
 class Limit(_Item):
     """A legal time limit (thời hạn giải quyết)."""
 
-    value: Annotated[int, Field(ge=1, le=10_000)] = Field(description="How many.")
+    value: Annotated[int, Field(ge=1, le=10_000), WHOLE] = Field(description="How many.")
     unit: LimitUnit = Field(description="Of what: giờ làm việc, ngày làm việc, ngày, tháng.")
 
 
 class ProcedureItem(_Item):
     """An administrative procedure (thủ tục hành chính)."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "code": "1.005129",
-                    "name": "Cấp giấy phép xây dựng",
-                    "field": "Hoạt động xây dựng",
-                    "level": "province",
-                    "limit": {"value": 15, "unit": "working_days"},
-                    "supplement_policy": "pause",
-                    "payment_pauses": False,
-                    "result_is_document": True,
-                    "has_fee": True,
-                    "online_level": "full",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_PROCEDURE]})
 
     code: Annotated[str, Field(pattern=PROCEDURE_CODE_PATTERN)] = Field(description="Its code (mã TTHC).")
     name: Line = Field(description="Its name (tên thủ tục).")
@@ -134,6 +136,7 @@ class ProcedureItem(_Item):
     online_level: Literal["full", "partial", "none"] | None = Field(
         None, description="Online service level (dịch vụ công trực tuyến toàn trình, một phần, không)."
     )
+    facts: Facts = _FACTS
 
     def to_domain(self) -> Procedure:
         """The item as the database knows it."""
@@ -150,16 +153,16 @@ class ProcedureItem(_Item):
         if procedure.limit_value is not None:
             limit = Limit.model_validate({"value": procedure.limit_value, "unit": procedure.limit_unit})
         names = ("code", "name", "field", "field_name", "level", "supplement_policy", "payment_pauses")
-        more = ("result_is_document", "has_fee", "online_level")
+        more = ("result_is_document", "has_fee", "online_level", "facts")
         return cls.model_construct(limit=limit, **{name: getattr(procedure, name) for name in (*names, *more)})
 
 
 class DayItem(_Item):
     """A day that differs from the week's rule."""
 
-    date: date
+    date: LocalDate
     kind: Literal["off", "worked"] = Field(description="A day off (ngày nghỉ) or a make-up working day (làm bù).")
-    source: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$")] = Field(
+    source: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$"), OneSpelling] = Field(
         "", description="The paper that says so (văn bản)."
     )
 
@@ -183,7 +186,7 @@ class CalendarItem(_Item):
     )
 
     days: list[DayItem] = Field([], max_length=20_000, description="The days, each once.")
-    confirmed_years: list[Annotated[int, Field(ge=1900, le=9998)]] = Field(
+    confirmed_years: list[Annotated[int, Field(ge=1900, le=9998), WHOLE]] = Field(
         [], max_length=1000, description="Years whose days are complete."
     )
 
@@ -191,15 +194,19 @@ class CalendarItem(_Item):
 class Agencies(BaseModel):
     """The agencies of a province or ministry."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_AGENCY], "next_cursor": None}]})
+
     items: list[AgencyItem]
-    next_cursor: None = Field(None, description="Always null: a catalogue comes whole.")
+    next_cursor: str | None = Field(None, description="Always null: a catalogue comes whole.")
 
 
 class Procedures(BaseModel):
     """The procedures of a province or ministry."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_PROCEDURE], "next_cursor": None}]})
+
     items: list[ProcedureItem]
-    next_cursor: None = Field(None, description="Always null: a catalogue comes whole.")
+    next_cursor: str | None = Field(None, description="Always null: a catalogue comes whole.")
 
 
 class Change(BaseModel):
@@ -225,6 +232,7 @@ AGENCY_SHEET: Final = Sheet(
         "legal_basis": read_text,
         "successors": read_list,
         "aliases": read_list,
+        "facts": read_facts,
     },
     required=("code", "name"),
 )
@@ -243,9 +251,13 @@ PROCEDURE_SHEET: Final = Sheet(
         "result_is_document": read_bool,
         "has_fee": read_bool,
         "online_level": read_text,
+        "facts": read_facts,
     },
     required=("code", "name"),
 )
+CONFIRMED: Final = "confirmed"
+"""The kind of a row of a calendar's sheet that confirms a year."""
+
 CALENDAR_SHEET: Final = Sheet({"date": read_text, "kind": read_text, "source": read_text}, required=("date", "kind"))
 
 AGENCY_HEADINGS: Final = tuple(AGENCY_SHEET.columns)

@@ -21,8 +21,7 @@ from services.api.deadlines.use_cases import (
     select_open,
     tally_reasons,
 )
-from services.api.dossiers.lists import listed
-from services.api.dossiers.schemas import DossierList
+from services.api.dossiers.lists import listed, serve_list
 from services.api.http import cursors
 from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
@@ -47,13 +46,12 @@ async def ageing(context: RequestContext, caller: StatsCaller, asked: Annotated[
     return json_answer(await count_open(context, caller, asked.agency))
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/overdue/dossiers",
-    summary="Open dossiers of one age",
-    description="""The dossiers (hồ sơ) behind one figure of `/v1/overdue`, named by `bucket`: exactly as many, as
+    "Open dossiers of one age",
+    """The dossiers (hồ sơ) behind one figure of `/v1/overdue`, named by `bucket`: exactly as many, as
 pages or as CSV, the earliest due date (hạn) first.""",
-    response_model=DossierList,
-    responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 async def ageing_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[AgeingListQuestion, Query()]
@@ -111,13 +109,12 @@ async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated
     return json_answer(await tally_reasons(context, caller, asked))
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/overdue/reasons/dossiers",
-    summary="Late dossiers by reason",
-    description="""The dossiers (hồ sơ) behind one figure of `/v1/overdue/reasons`, of one `reason` (lý do trễ hạn) or of
+    "Late dossiers by reason",
+    """The dossiers (hồ sơ) behind one figure of `/v1/overdue/reasons`, of one `reason` (lý do trễ hạn) or of
 all: exactly as many, as pages or as CSV.""",
-    response_model=DossierList,
-    responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 async def reason_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[ReasonListQuestion, Query()]

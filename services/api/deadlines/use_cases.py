@@ -37,6 +37,7 @@ from shared.search.store import late_dossiers
 from shared.search.store.filters import Selection
 from shared.search.store.late_dossiers import LateDossier
 from shared.vocabulary.local_time import local_date
+from shared.vocabulary.spelling import one_spelling
 
 _STATES: Final[tuple[ApologyState, ...]] = get_args(ApologyState)
 _MOST_REASONS: Final = 200
@@ -144,7 +145,7 @@ async def tally_reasons(context: Context, caller: Caller, asked: LatePeriod) -> 
     async with heavy.place(caller):
         async for page in late_dossiers.late(heavy.engine, heavy.pace, _selected(context, access, asked.agency), period):
             for one in page:
-                reason = _plain(one.reason)
+                reason = one_spelling(one.reason or "")
                 tally = tallies.setdefault(reason.casefold(), Counter())
                 words.setdefault(reason.casefold(), reason or None)
                 tally["dossiers"] += 1
@@ -175,7 +176,7 @@ async def select_late(context: Context, caller: Caller, asked: ReasonListQuestio
             one.code
             async for page in late_dossiers.late(heavy.engine, heavy.pace, chosen, period)
             for one in page
-            if (asked.reason is None or _plain(one.reason).casefold() == _plain(asked.reason).casefold())
+            if (asked.reason is None or one_spelling(one.reason or "").casefold() == one_spelling(asked.reason).casefold())
             and asked.figure in ("dossiers", _late_figure(one))
         ]
     return replace(chosen, more=[("code = ANY({}::text[])", [codes])])
@@ -210,12 +211,8 @@ async def _offices(context: Context, access: Access) -> tuple[list[Office], list
     return found, [year for year in years if year not in calendar.confirmed_years]
 
 
-def _plain(reason: str | None) -> str:
-    return " ".join((reason or "").split())
-
-
 def _shown(ordered: list[tuple[str, Counter[str]]]) -> list[tuple[str, Counter[str]]]:
-    """The most frequent reasons; those without one are always told."""
+    """The most frequent reasons; those without one are always counted."""
     return [*[one for one in ordered if one[0]][:_MOST_REASONS], *[one for one in ordered if not one[0]]]
 
 

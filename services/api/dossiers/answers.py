@@ -28,6 +28,7 @@ from shared.dossiers.rules.dossier import Dossier
 from shared.dossiers.rules.dossier import timeline as timeline_of
 from shared.dossiers.rules.facts import DueSetting, TimelineEntry
 from shared.dossiers.store.applicant_access import ApplicantData
+from shared.events.rules.personal_text import personal_texts
 from shared.search.store.pages import ListedDossier, anomalies_of
 from shared.vocabulary.events import Event, EventName
 
@@ -269,4 +270,5 @@ def _entry(entry: TimelineEntry) -> TimelineOut:
         voided=void is not None,
         voided_by=voided_by,
         data=data,
+        personal=[name for name, _ in personal_texts(data)],
     )

@@ -12,9 +12,10 @@ from services.api.dossiers.parameters import DEFAULT_LIMIT, Paging
 from services.api.http import cursors
 from services.api.http.as_of import PastView
 from services.api.http.context import Context
+from services.api.http.formats import Format, format_of
 from services.api.http.keyring import Caller
-from services.api.http.parameters import wants_csv
 from services.api.http.reads.exports import Export, written
+from services.api.http.sheets import file_name
 from shared.database.engine import DriverConnection
 from shared.search.store import pages, pages_as_of
 from shared.search.store.filters import Selection
@@ -75,7 +76,8 @@ async def listed_then(
             left = None if left is None else left - len(current.items)
             yield await written(context.heavy, ITEM_FIELDS, map(_values, current.items), is_first=False)
 
-    if wants_csv(request, asked.format):
-        return Export(context.heavy, caller, lines())
+    if format_of(request, asked.format, Format) is Format.CSV:
+        name = file_name(request.url.path, caller.tenant, context.catalogues.today())
+        return Export(context.heavy, caller, lines(), name)
     found = await page(as_of, after, asked.limit or DEFAULT_LIMIT, with_count=asked.count)
     return page_answer({"items": found.items, "next_cursor": cursors.written(found.mark, digest)}, found.total)

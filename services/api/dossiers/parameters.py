@@ -5,7 +5,8 @@ from typing import Annotated, Final
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.parameters import MOST_A_PAGE, Format, LocalDate
+from services.api.http.formats import Format
+from services.api.http.parameters import MOST_A_PAGE, LocalDate
 from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.search.store.pages import Sort, SortKey
 from shared.vocabulary.codes import DOSSIER_CODE_PATTERN

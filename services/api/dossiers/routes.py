@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.api.dossiers.lists import listed
+from services.api.dossiers.lists import listed, serve_list
 from services.api.dossiers.parameters import DossierCodeInPath, DossierFilters
-from services.api.dossiers.schemas import ApplicantOut, DossierDetail, DossierList
+from services.api.dossiers.schemas import ApplicantOut, DossierDetail
 from services.api.dossiers.use_cases import read_applicant, read_dossier
 from services.api.http.answers import json_answer
 from services.api.http.callers import ApplicantReader, DossierReader
@@ -19,14 +19,13 @@ from shared.vocabulary.errors import InvalidInput
 router = APIRouter(tags=["dossiers"])
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/dossiers",
-    summary="Dossiers, page by page",
-    description="""Dossiers (hồ sơ) that the key may see, narrowed by any combination of filters, as pages that neither
+    "Dossiers, page by page",
+    """Dossiers (hồ sơ) that the key may see, narrowed by any combination of filters, as pages that neither
 repeat nor leave out a dossier while others come in. Lists are as old as the projection (see `as_of` of the figures); one
 dossier by its code is never old. As CSV all of them come in one answer.""",
-    response_model=DossierList,
-    responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 async def list_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[DossierFilters, Query()]

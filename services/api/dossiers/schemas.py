@@ -161,6 +161,10 @@ class TimelineOut(BaseModel):
     voided: bool = Field(description="Whether a void took it out (đã huỷ).")
     voided_by: VoidOut | None
     data: dict[str, Any]
+    personal: list[str] = Field(
+        description="Texts of `data` that seem to hold an identity number, a telephone number or an e-mail address (có thể"
+        " có dữ liệu cá nhân): somebody should look at them."
+    )
 
 
 class MaskedApplicant(BaseModel):

@@ -12,7 +12,7 @@ from shared.database.engine import DriverConnection, driver_session
 from shared.deadlines.rules.due_dates import may_ask, uncomputed
 from shared.dossiers.rules.anomalies import Anomaly
 from shared.dossiers.rules.dossier import Dossier, fold
-from shared.dossiers.rules.voids import absent_void_targets, void_problems
+from shared.dossiers.rules.voids import void_problems
 from shared.dossiers.store import applicant_access
 from shared.dossiers.store.applicant_access import Reading
 from shared.events.store import event_log
@@ -24,6 +24,7 @@ from shared.sync.store.visibility import read_sync
 from shared.vocabulary.codes import is_dossier_code
 from shared.vocabulary.errors import NotFound
 from shared.vocabulary.events import DossierCode, Event
+from shared.vocabulary.voids import absent_void_targets
 
 _ANYWHERE: Final = 2**63 - 1
 """A position behind all: what a void names may have come later than all of the void's own dossier."""

@@ -21,7 +21,8 @@ from shared.events.cloudevents.decoding import ValidatedEvent
 from shared.events.rules.registers import DOSSIER, REGISTERS, VOIDED, Register, register_of
 from shared.events.store import event_log, lookups, record_events
 from shared.events.store.event_log import AnyEvent
-from shared.projection.rules.records import PROJECTIONS, fold_record
+from shared.projection.rules.records import fold_record
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import records
 from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
@@ -99,8 +100,8 @@ def _records_of(register: Register) -> _Records:
 def _event(name: EventName | RecordEventName, position: int, new: ValidatedEvent) -> Event | RecordEvent:
     event, data = new.event, orjson.loads(new.event.data)
     if isinstance(name, RecordEventName):
-        return RecordEvent(position, _NEVER, event.source, event.id, name, event.dossier_code, event.time, data)
-    return Event(position, _NEVER, event.source, event.id, name, event.dossier_code, event.time, data)
+        return RecordEvent(position, _NEVER, event.source, event.id, name, event.subject, event.time, data)
+    return Event(position, _NEVER, event.source, event.id, name, DossierCode(event.subject), event.time, data)
 
 
 @dataclass(slots=True)
@@ -174,26 +175,37 @@ def _is_void(event: AnyEvent) -> bool:
     return register_of(event.name).logged(VOIDED) == event.name
 
 
-async def events_outside_scope(connection: DriverConnection, access: Access, events: Sequence[ValidatedEvent]) -> set[int]:
-    """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it."""
+async def events_outside_scope(
+    connection: DriverConnection, access: Access, events: Sequence[ValidatedEvent], *, unseen_as_absent: bool = False
+) -> set[int]:
+    """The indices of the events that the caller may not tell. Order counts: a reception makes room for what follows it.
+
+    ``unseen_as_absent``: of a record that the caller may not see the answer is what it would be if there were none.
+    """
     indices: defaultdict[str, list[int]] = defaultdict(list)
     for index, new in enumerate(events):
         indices[register_of(new.event.name).name].append(index)
     outside: set[int] = set()
     for name, of_register in indices.items():
         kept = _records_of(REGISTERS[name])
-        found = await _outside_scope(connection, access, kept, [events[index] for index in of_register])
+        mine = [events[index] for index in of_register]
+        found = await _outside_scope(connection, access, kept, mine, unseen_as_absent=unseen_as_absent)
         outside |= {of_register[number] for number in found}
     return outside
 
 
 async def _outside_scope(
-    connection: DriverConnection, access: Access, kept: _Records, events: Sequence[ValidatedEvent]
+    connection: DriverConnection,
+    access: Access,
+    kept: _Records,
+    events: Sequence[ValidatedEvent],
+    *,
+    unseen_as_absent: bool,
 ) -> set[int]:
     """The same of the events of one register."""
     moves = {kept.register.logged(name) for name in kept.register.moving}
-    codes: Counter[str] = Counter(new.event.dossier_code for new in events)
-    moving = {new.event.dossier_code for new in events if new.event.name in moves}
+    codes: Counter[str] = Counter(new.event.subject for new in events)
+    moving = {new.event.subject for new in events if new.event.name in moves}
     standings = await kept.statuses(connection, access.tenant, codes)
     unfolded = [
         code for code, standing in standings.items() if not standing.is_current or (codes[code] > 1 and code in moving)
@@ -205,6 +217,8 @@ async def _outside_scope(
         place = places[code] = _Place(code, kept, standing.agency if standing else None, histories.get(code, []))
         if place.history:
             place.refold()
+        if unseen_as_absent and place.agency is not None and not access.sees(place.agency):
+            places[code] = _Place(code, kept)
     known: dict[str | None, bool] = {}
 
     def sees(agency: str | None) -> bool:
@@ -214,7 +228,7 @@ async def _outside_scope(
 
     outside: set[int] = set()
     for index, new in enumerate(events):
-        place = places[new.event.dossier_code]
+        place = places[new.event.subject]
         told = new.agency_code
         now = place.agency or (kept.agency_in_code(place.code) if told is None else None)
         # that a record has no agency yet shuts nobody out who tells one that he sees

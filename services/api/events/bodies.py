@@ -1,7 +1,6 @@
 """Bodies of events: read whole, made JSON, decompressed and cut into lines as they arrive."""
 
 import json
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, overload
 from urllib.parse import unquote
@@ -10,23 +9,23 @@ import msgspec
 import orjson
 from starlette.requests import Request
 
+from services.api.http.bodies.compression import Inflater
 from services.api.http.bodies.json_cutter import Cutter, Turn
 from services.api.http.bodies.kinds import HEADER_PREFIX
 from services.api.http.bodies.limits import LONGEST_EVENT
 from services.api.http.errors import messages
 from services.api.http.errors.problems import InvalidFields, Refused
-from shared.events.cloudevents.decoding import parsed
+from shared.events.cloudevents.decoding import DATA_BASE64, parsed
 
 LONGEST_LINE: Final = LONGEST_EVENT
 
-_INFLATED_AT_ONCE: Final = 256 * 2**10
 _BLANKS: Final = b" \t\r"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 async def whole(request: Request) -> bytes:
     """The whole body, which `BodyMiddleware` has read within its limit."""
-    return b"".join([chunk async for chunk in request.stream()]).removeprefix(_BYTE_ORDER_MARK)
+    return b"".join([chunk async for chunk in request.stream()])
 
 
 def from_headers(request: Request, body: bytes) -> bytes:
@@ -40,6 +39,8 @@ def from_headers(request: Request, body: bytes) -> bytes:
     for name, value in request.headers.items():
         if name.startswith(HEADER_PREFIX):
             attribute = name.removeprefix(HEADER_PREFIX)
+            if attribute == DATA_BASE64:  # of the other modes only
+                raise InvalidFields.of(f"/{attribute}", "attribute_name")
             try:
                 # Starlette decodes headers as latin-1; unencoded UTF-8 is taken for what it is
                 event[attribute] = unquote(value.encode("latin-1").decode(), errors="strict")
@@ -110,7 +111,7 @@ def items_of(body: bytes, most: int) -> Sequence[bytes]:
 
 
 def _pieces_of(body: bytes, most_commas: int) -> list[msgspec.Raw] | None:
-    """The items of a plain array, cut out of it unread; None: `_parsed` must tell."""
+    """The items of a plain array, cut out of it unread; None: `_parsed` must say."""
     if len(body) > most_commas and body.count(b",") > most_commas:
         return None
     try:
@@ -164,15 +165,11 @@ class _Written(Sequence[bytes]):
             return b""
 
 
-class TruncatedError(Exception):
-    """The compressed body is damaged or ends too early."""
-
-
 class Lines:
     """Cuts a body into lines; memory is bounded by the longest line and one piece."""
 
     def __init__(self, *, compressed: bool) -> None:
-        self._inflate = zlib.decompressobj(wbits=31) if compressed else None
+        self._inflater = Inflater() if compressed else None
         self._rest = bytearray()
         self._too_long = False
         self.number = 0
@@ -184,7 +181,7 @@ class Lines:
         Raises:
             TruncatedError: damaged compression.
         """
-        return map(self._cut, self._inflated(chunk))
+        return map(self._cut, [chunk] if self._inflater is None else self._inflater.feed(chunk))
 
     def end(self) -> Iterator[list[bytes | None]]:
         """The last line, if it had no end.
@@ -192,25 +189,10 @@ class Lines:
         Raises:
             TruncatedError: the compressed body ended too early; the last line is not given.
         """
-        if self._inflate is not None and not self._inflate.eof:
-            raise TruncatedError
+        if self._inflater is not None:
+            self._inflater.end()
         if self._rest or self._too_long:
             yield self._cut(b"\n")
-
-    def _inflated(self, chunk: bytes) -> Iterator[bytes]:
-        if self._inflate is None:
-            yield chunk
-            return
-        try:
-            while chunk:
-                if self._inflate.eof:  # another member follows
-                    self._inflate = zlib.decompressobj(wbits=31)
-                # bounded: a small body may inflate to a thousand times its size
-                piece = self._inflate.decompress(chunk, _INFLATED_AT_ONCE)
-                chunk = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
-                yield piece
-        except zlib.error:
-            raise TruncatedError from None
 
     def _cut(self, piece: bytes) -> list[bytes | None]:
         *complete, rest = piece.split(b"\n")

@@ -1,4 +1,4 @@
-"""The straight way for ``POST /v1/events`` without a query: the same checks and answers, without the framework's search.
+"""The straight way for posting events without a query: the same checks and answers, without the framework's search.
 
 FastAPI takes half a millisecond to find the operation and to solve what it depends on, several times what the event
 itself takes. Whatever is not the plain case (a query, another method) goes the ordinary way, and the operation stands in the
@@ -11,8 +11,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.events.posting import PATH, take_event, take_events
-from services.api.http.auth import admitted, bearer_token
+from services.api.events.posting import take_event, take_events
+from services.api.http.auth import Demand, admitted_to, bearer_token
+from services.api.http.bodies.kinds import EVENT_PATHS, PATH
 from services.api.http.bodies.middleware import WholeBody
 from services.api.http.context import context_of
 from services.api.http.errors import problems
@@ -27,7 +28,8 @@ class _Operation:
     path: str
 
 
-_OPERATION: Final = _Operation(PATH)
+_OPERATIONS: Final = {path: _Operation(path) for path in EVENT_PATHS}
+_DEMAND: Final = Demand(frozenset({Permission.EVENTS_WRITE}))
 
 
 class EventFastPathMiddleware:
@@ -38,11 +40,12 @@ class EventFastPathMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != PATH or scope["query_string"]:
+        operation = _OPERATIONS.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if operation is None or scope["query_string"]:
             await self.app(scope, receive, send)
             return
-        scope["route"] = _OPERATION
-        body = receive.body if isinstance(receive, WholeBody) else None
+        scope["route"] = operation
+        body = receive.body if operation.path == PATH and isinstance(receive, WholeBody) else None
         request = Request(scope, receive)
         begun = False
 
@@ -52,7 +55,7 @@ class EventFastPathMiddleware:
             await send(message)
 
         try:
-            caller = await admitted(request, bearer_token(scope), Permission.EVENTS_WRITE)
+            caller = await admitted_to(request, bearer_token(scope), _DEMAND)
             context = context_of(request)
             receipt = None if body is None else await take_event(context, caller, scope["headers"], body)
             if receipt is None:

@@ -1,6 +1,6 @@
 """From the bytes of events to their receipts: validate, check access, append."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -11,8 +11,9 @@ from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
 from services.api.intake.fairness import BYTES_AT_ONCE, EVENTS_AT_ONCE, EVENTS_IN_A_ROW
 from services.api.intake.group_commit import AppendResult
-from shared.database.engine import driver_session
-from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event
+from shared.access.store.visibility import Access
+from shared.database.engine import DriverConnection, driver_session
+from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event, with_plain_data
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import lookups
 from shared.events.store.event_log import Appended, Outcome
@@ -21,10 +22,11 @@ from shared.observability import failure_of, get_logger
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """What a key with an agency subtree may not tell (indices), and which recorded identities it may see."""
+    """What a key with an agency subtree may not tell (indices), and which recorded identities it may see and may not."""
 
     refused: set[int]
     seen: set[tuple[str, str]]
+    unseen: set[tuple[str, str]]
 
 
 class Recorded(NamedTuple):
@@ -63,15 +65,22 @@ class EventIntake:
         for raw in piece:
             await self.context.fairness.turn(at_once=True)
             over = receipts.over_limits(raw)
-            answers.append(self._read_one(raw, key) if over is None else over)
+            answers.append(self._read_one(raw, key, is_large=True) if over is None else over)
         return answers
 
-    def _read_one(self, raw: bytes, key: bytes) -> ValidatedEvent | Receipt:
+    def _read_one(self, raw: bytes, key: bytes, *, is_large: bool = False) -> ValidatedEvent | Receipt:
         try:
             try:
-                return read_event(raw, self.caller.tenant, key)
+                if is_large:  # it may have its members in base64
+                    raw = with_plain_data(raw)
+                    if (over := receipts.over_limits(raw)) is not None:
+                        return over
+                event = read_event(raw, self.caller.tenant, key)
             except InvalidEventError as error:
                 return receipts.unreadable(raw, error)
+            if event.personal:
+                self.context.metrics.marked_events.labels(self.caller.tenant).inc()
+            return event  # noqa: TRY300 - what is around it is for whatever nobody thought of
         except Exception as error:  # noqa: BLE001 - one item never stops the others
             get_logger().error("event_missed", tenant=self.caller.tenant, **failure_of(error))
             return receipts.failed()
@@ -98,7 +107,8 @@ class EventIntake:
             allowed = [pair for number, pair in enumerate(allowed) if number not in bounds.refused]
         if allowed:
             events = [item.event for _, item in allowed]
-            results = await (self._rehearse(events) if self.dry_run else self._append(events))
+            unseen = set[tuple[str, str]]() if bounds is None else bounds.unseen
+            results = await (self._rehearse(events, unseen) if self.dry_run else self._append(events))
             for (index, item), result in zip(allowed, results, strict=True):
                 identity = (item.event.source, item.event.id)
                 if bounds is not None and isinstance(result, Appended) and result.outcome is Outcome.ACCEPTED:
@@ -154,16 +164,24 @@ class EventIntake:
         identities = [(new.event.source, new.event.id) for new in events]
         async with driver_session(self.context.door_engine) as connection:
             first = await lookups.recorded(connection, access.tenant, identities)
+            unseen = set[tuple[str, str]]()
+            if self.dry_run:  # asking leaves no trace, so of what the key may not see only its own words are known
+                told = {(identity, new.event.content_hash) for identity, new in zip(identities, events, strict=True)}
+                others = {one: known for one, known in first.items() if (one, known.content_hash) not in told}
+                unseen = await _unseen(connection, access, others)
+                first = {one: known for one, known in first.items() if one not in unseen}
             # what is recorded is told again, wherever its dossier has gone since: it moves nothing and asks for no access
             fresh = [
                 number
                 for number, new in enumerate(events)
                 if identities[number] not in first or first[identities[number]].content_hash != new.event.content_hash
             ]
-            outside = await authorization.events_outside_scope(connection, access, [events[number] for number in fresh])
-            recorded = {identities[number] for number in fresh} & first.keys()
-            subjects = {one: authorization.subject_of(first[one].name, first[one].dossier_code) for one in recorded}
-            visible = await authorization.visible_records(connection, access, set(subjects.values()))
+            outside = await authorization.events_outside_scope(
+                connection, access, [events[number] for number in fresh], unseen_as_absent=self.dry_run
+            )
+            if not self.dry_run:
+                told_otherwise = {identities[number] for number in fresh} & first.keys()
+                unseen = await _unseen(connection, access, {one: first[one] for one in told_otherwise})
         refused = {fresh[number] for number in outside}
         passed: set[tuple[tuple[str, str], bytes]] = set()
         for number, new in enumerate(events):
@@ -172,14 +190,14 @@ class EventIntake:
                 passed.add(content)
             elif content in passed:  # this request told it before it moved the dossier away
                 refused.discard(number)
-        return _Bounds(refused, {one for one in recorded if subjects[one] in visible})
+        return _Bounds(refused, first.keys() - unseen, unseen)
 
-    async def _rehearse(self, events: Sequence[NewEvent]) -> list[AppendResult]:
-        """What an append would answer now; an accepted event gets no position."""
+    async def _rehearse(self, events: Sequence[NewEvent], unseen: set[tuple[str, str]]) -> list[AppendResult]:
+        """What an append would answer now, were ``unseen`` not recorded; an accepted event gets no position."""
         async with driver_session(self.context.door_engine) as connection:
             known = await lookups.recorded(connection, self.caller.tenant, [(event.source, event.id) for event in events])
             latest = await lookups.latest_time(connection)
-        contents = {identity: (record.content_hash, record.position) for identity, record in known.items()}
+        contents = {one: (record.content_hash, record.position) for one, record in known.items() if one not in unseen}
         results: list[AppendResult] = []
         for event in events:
             first = contents.get((event.source, event.id))
@@ -192,3 +210,12 @@ class EventIntake:
                 contents[event.source, event.id] = (event.content_hash, 0)
                 results.append(Appended(Outcome.ACCEPTED, None))
         return results
+
+
+async def _unseen(
+    connection: DriverConnection, access: Access, recorded: Mapping[tuple[str, str], lookups.Recorded]
+) -> set[tuple[str, str]]:
+    """The identities of recorded events whose records the caller may not see."""
+    subjects = {one: authorization.subject_of(known.name, known.subject) for one, known in recorded.items()}
+    visible = await authorization.visible_records(connection, access, set(subjects.values()))
+    return {one for one, subject in subjects.items() if subject not in visible}

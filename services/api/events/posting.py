@@ -16,8 +16,6 @@ from services.api.http.context import Context
 from services.api.http.errors.problems import language_of
 from services.api.http.keyring import Caller
 
-PATH: Final = "/v1/events"
-
 MOST_EVENTS: Final = 10_000
 _RECEIPTS_AT_ONCE: Final = 100
 

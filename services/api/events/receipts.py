@@ -41,6 +41,7 @@ class ReceiptJson(TypedDict):
     status: str
     position: int | None
     problem: NotRequired[dict[str, Any]]
+    marks: NotRequired[list[dict[str, str]]]
 
 
 class SumsJson(TypedDict):
@@ -59,6 +60,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     position: int | None = None
     duplicate: bool = False
     rejection: Rejection | None = None
+    personal: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -69,7 +71,10 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
     def as_json(self) -> ReceiptJson:
         """The receipt as JSON, without the problem of one that was rejected."""
-        return {"id": self.id, "source": self.source, "status": self.status, "position": self.position}
+        answer: ReceiptJson = {"id": self.id, "source": self.source, "status": self.status, "position": self.position}
+        if self.personal:
+            answer["marks"] = [{"pointer": f"/data/{name}", "code": "personal"} for name in self.personal]
+        return answer
 
     def body(self, language: Language) -> ReceiptJson:
         """The receipt as JSON."""
@@ -122,9 +127,9 @@ def appended(as_field_error: ValidatedEvent, result: AppendResult, *, sees_first
     if isinstance(result, Exception):
         return Receipt(event.id, event.source, rejection=Rejection(messages.UNEXPECTED))
     if result.outcome is Outcome.ACCEPTED:
-        return Receipt(event.id, event.source, result.position)
+        return Receipt(event.id, event.source, result.position, personal=as_field_error.personal)
     if result.outcome is Outcome.DUPLICATE:
-        return Receipt(event.id, event.source, result.position, duplicate=True)
+        return Receipt(event.id, event.source, result.position, duplicate=True, personal=as_field_error.personal)
     if result.outcome is Outcome.CONFLICT:
         seen = Fault("/id", "conflict", {"position": result.position})
         fault = seen if sees_first else Fault("/id", "conflict_unseen", {})

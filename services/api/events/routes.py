@@ -5,12 +5,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.events import feed
-from services.api.events.documentation import POST_ANSWERS, POST_BODY, POST_DESCRIPTION
+from services.api.events.documentation import POST_OPERATIONS
 from services.api.events.feed import FeedItemJson, FeedPageJson, Page
 from services.api.events.moves import Move
-from services.api.events.posting import PATH, take_events
+from services.api.events.posting import take_events
 from services.api.events.schemas import FeedPage
 from services.api.http.answers import json_answer
+from services.api.http.bodies.kinds import PATH
 from services.api.http.callers import DossierReader, EventWriter
 from services.api.http.context import RequestContext
 from services.api.http.errors.problems import InvalidFields
@@ -24,15 +25,6 @@ MOST_WAIT_SECONDS: Final = 30
 _LARGEST_POSITION: Final = 2**63 - 1
 
 
-@router.post(
-    PATH,
-    status_code=202,
-    response_class=Response,
-    summary="Tell what happened",
-    description=POST_DESCRIPTION,
-    openapi_extra={"requestBody": POST_BODY},
-    responses={**POST_ANSWERS, **error_answers(400, 409, 413, 415)},
-)
 async def post_events(
     request: Request,
     context: RequestContext,
@@ -41,8 +33,12 @@ async def post_events(
         bool, Query(description="Validate, check access and duplicates, store nothing (chỉ kiểm tra, không ghi).")
     ] = False,
 ) -> Response:
-    """Take one event, an array of them, or lines."""
+    """Take what the path says: one event, an array of them, or lines."""
     return await take_events(request, context, caller, dry_run=dry_run)
+
+
+for operation in POST_OPERATIONS:
+    router.post(**operation.described(), response_class=Response)(post_events)
 
 
 @router.get(

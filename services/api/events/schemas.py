@@ -25,6 +25,13 @@ _EVENT: Final[dict[str, Any]] = {
 }
 
 
+class Mark(BaseModel):
+    """What somebody should look at in an event that was taken (cần xem lại)."""
+
+    pointer: str = Field(description="Where it is.", examples=["/data/reason"])
+    code: str = Field(description="personal: looks like an identity number, a telephone number or an e-mail address.")
+
+
 class Receipt(BaseModel):
     """What became of one event (biên nhận)."""
 
@@ -38,6 +45,7 @@ class Receipt(BaseModel):
     )
     position: int | None = Field(description="Its place in the province's log; null if rejected, or in a dry run.")
     problem: Problem | None = Field(None, description="Why it was rejected.")
+    marks: list[Mark] | None = Field(None, description="Texts that seem to hold personal data (có thể có dữ liệu cá nhân).")
 
 
 class BatchReceipt(BaseModel):

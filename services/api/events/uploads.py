@@ -13,9 +13,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from services.api.events.bodies import LONGEST_LINE, Lines, TruncatedError
+from services.api.events.bodies import LONGEST_LINE, Lines
 from services.api.events.intake import EventIntake, Recorded
 from services.api.events.receipts import DUPLICATE, Receipt, Rejection
+from services.api.http.bodies.compression import TruncatedError
 from services.api.http.bodies.kinds import is_gzip
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.schemas import DossierList
+from services.api.dossiers.lists import serve_list
 from services.api.figures.anomaly_schemas import AnomalyAnswer, anomaly_links
 from services.api.figures.lists import listed_of
-from services.api.figures.parameters import LIST_ANSWERS, PLAIN, By, Filters, ListQuestion
+from services.api.figures.parameters import PLAIN, By, Filters, ListQuestion
 from services.api.figures.schemas import head_answer
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
@@ -18,6 +18,7 @@ from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.parameters import OneSpelling
 from shared.counting.rules.figure_definitions import AnyFigure, Figure
 from shared.counting.rules.period_sums import percent
 from shared.database.engine import DriverConnection
@@ -39,18 +40,19 @@ class RowQuestion(ListQuestion):
     """A figure in a row of a table, and how its dossiers are listed."""
 
     row: Annotated[
-        str, Field(max_length=200, pattern=PLAIN, description="The row by its key in the table.", examples=["H51.12"])
+        str,
+        Field(max_length=200, pattern=PLAIN, description="The row by its key in the table.", examples=["H51.12"]),
+        OneSpelling,
     ]
     figure: Annotated[AnyFigure, Field(description="The figure by its path in the row.", examples=["resolved.late"])]
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/stats/by/{by}/dossiers",
-    summary="The dossiers behind a figure of a row",
-    description="""The dossiers (hồ sơ) that one figure of one row of `stats/by/{by}` counts, asked with the same
+    "The dossiers behind a figure of a row",
+    """The dossiers (hồ sơ) that one figure of one row of `stats/by/{by}` counts, asked with the same
 filters: exactly as many, as pages or as CSV. The row `unknown` is opened too.""",
-    response_model=DossierList,
-    responses=error_answers() | LIST_ANSWERS,
 )
 async def row_dossiers(
     request: Request,
@@ -88,6 +90,7 @@ class AnomalyQuestion(ListQuestion):
     row: Annotated[
         str | None,
         Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key.", examples=["H51.12"]),
+        OneSpelling,
     ] = None
 
 
@@ -146,13 +149,12 @@ def _share(counted: list[AnomalyCounts]) -> dict[str, Any]:
     }
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/stats/anomalies/dossiers",
-    summary="The dossiers with an anomaly",
-    description="""The dossiers (hồ sơ) behind one figure of `stats/anomalies`, named by `anomaly`, asked with the
+    "The dossiers with an anomaly",
+    """The dossiers (hồ sơ) behind one figure of `stats/anomalies`, named by `anomaly`, asked with the
 same filters: exactly as many, as pages or as CSV.""",
-    response_model=DossierList,
-    responses=error_answers() | LIST_ANSWERS,
 )
 async def anomaly_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[AnomalyQuestion, Query()]

@@ -6,24 +6,21 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.dossiers.parameters import Paging
-from services.api.http.parameters import LocalDate
+from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from shared.vocabulary.events import Channel
 
 By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
-
-LIST_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
-"""What a list answers beside JSON."""
 
 PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 """A key of a row: no control characters, which the database would not take."""
 
 
 def _text(description: str, example: str) -> Any:
-    return Field(description=description, examples=[example], min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    return Field(description=description, examples=[example], min_length=1, max_length=200, pattern=PRINTABLE)
 
 
-class Filters(BaseModel):
-    """What all figures can be asked for. A parameter that is not known is refused, or it would seem to have an effect."""
+class ScopeParameters(BaseModel):
+    """What figures can be about. A parameter that is not known is refused, or it would seem to have an effect."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,7 +41,9 @@ class Filters(BaseModel):
         str | None, _text("Only this agency (cơ quan) and what is below it; default: all that the key may see.", "H51.12")
     ] = None
     field: Annotated[
-        str | None, _text("Only procedures of this field (lĩnh vực); `unknown`: those that have none.", "G15-HT05")
+        str | None,
+        _text("Only procedures of this field (lĩnh vực); `unknown`: those that have none.", "G15-HT05"),
+        OneSpelling,
     ] = None
     procedure: Annotated[str | None, _text("Only this procedure (mã thủ tục).", "1.001193")] = None
     channel: Annotated[Channel | None, Field(description="Only this channel (kênh tiếp nhận).")] = None
@@ -61,6 +60,11 @@ class Filters(BaseModel):
             " then, with the catalogues as then known.",
         ),
     ] = None
+
+
+class Filters(ScopeParameters):
+    """What all figures can be asked for."""
+
     min_position: Annotated[
         int | None,
         Field(

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.schemas import DossierList
+from services.api.dossiers.lists import serve_list
 from services.api.figures.lists import listed_of
 from services.api.figures.parameters import By, FilterParameters, ListQuestion
 from services.api.figures.schemas import SummaryOut, TableOut, summary_answer, table_answer
@@ -31,14 +31,13 @@ class FigureQuestion(ListQuestion):
     ]
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/stats/summary/dossiers",
-    summary="The dossiers behind a figure",
-    description="""The dossiers (hồ sơ) that one figure of `stats/summary` counts, named by its path in that answer
+    "The dossiers behind a figure",
+    """The dossiers (hồ sơ) that one figure of `stats/summary` counts, named by its path in that answer
 (`resolved.late`, `received.new.online`, `open.overdue`, `rates.open_within.numerator`): exactly as many, as pages or as
 CSV.""",
-    response_model=DossierList,
-    responses=error_answers() | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 async def summary_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[FigureQuestion, Query()]
@@ -69,6 +68,7 @@ async def summary(context: RequestContext, caller: StatsCaller, asked: FilterPar
 
 @router.get(
     "/v1/stats/by/{by}",
+    name="summary_by",
     summary="The figures of a period, cut",
     description="""The same figures for each part and for the whole (`total`).
 

@@ -10,12 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from shared.counting.rules.figure_definitions import FIGURES, RATES, SUMMED, Figure, columns_in, summed_in
 from shared.counting.rules.period_sums import IDENTITIES, Check, Sums, percent, rate_formula
 from shared.counting.store.answers import Stamp
+from shared.figures.rules.filters import DossierFilters, given_filters
 from shared.figures.store.tables import FigureScope, Row, Table
 from shared.vocabulary.periods import Period
 
+
+def scope_answer(agency: str, filters: DossierFilters, tree_on: date) -> dict[str, Any]:
+    """What is counted, as `ScopeOut` describes it."""
+    return {"agency": agency, **given_filters(filters), "tree_on": tree_on}
+
+
 _HEAD_EXAMPLE: Final[dict[str, Any]] = {
     "period": {"from": "2018-01-01", "to": "2018-12-31"},
-    "scope": {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2018-12-31"},
+    "scope": scope_answer("H51", DossierFilters(), date(2018, 12, 31)),
 }
 SUMS_EXAMPLE: Final = Sums.of(
     received_online=40,
@@ -285,13 +292,7 @@ def head_answer(scope: FigureScope) -> dict[str, Any]:
     """What an answer is about."""
     return {
         "period": _period(scope.period),
-        "scope": {
-            "agency": scope.top,
-            "field": scope.field,
-            "procedure": scope.procedure,
-            "channel": scope.channel,
-            "tree_on": scope.tree_on,
-        },
+        "scope": scope_answer(scope.top, scope, scope.tree_on),
     }
 
 
@@ -302,11 +303,10 @@ def stamp_answer(stamp: Stamp) -> dict[str, Any]:
 
 def link_answer(scope: FigureScope, path: str, *, with_period: bool = True, **more: str) -> str:
     """A link to dossiers of the scope: everything that the answer was asked with is in it."""
-    filters = {"agency": scope.agency, "field": scope.field, "procedure": scope.procedure, "channel": scope.channel}
     days = {"from": scope.period.from_on, "to": scope.period.to_on} if with_period else {}
-    parameters: dict[str, Any] = {**days, "tree_on": scope.tree_on, **filters}
-    if scope.past is not None:
-        parameters["as_of"] = scope.past.prefix.as_of.isoformat()
+    parameters: dict[str, Any] = {**days, "tree_on": scope.tree_on, "agency": scope.agency, **given_filters(scope)}
+    as_of = scope.moment.as_of
+    parameters["as_of"] = as_of and as_of.isoformat()
     query = urlencode({name: str(value) for name, value in parameters.items() if value is not None})
     return "&".join([f"{quote(path)}?{query}", *(f"{name}={template}" for name, template in more.items())])
 

@@ -15,17 +15,19 @@ from fastapi import Request, Response
 from services.api.dossiers.lists import listed
 from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.parameters import Paging
-from services.api.figures.parameters import Filters
+from services.api.figures.parameters import Filters, ScopeParameters
 from services.api.http import as_of as past_views
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
+from shared.as_of.store.moments import Then
 from shared.as_of.store.rows import fold_those_with_events_elsewhere
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.store.stored_almanacs import read_almanac
 from shared.counting.store.answers import Stamp
 from shared.database.engine import DriverConnection, driver_session
+from shared.figures.rules.filters import given_filters
 from shared.figures.store.drill_down import as_then
 from shared.figures.store.tables import FigureScope
 from shared.search.store.filters import Selection
@@ -158,22 +160,22 @@ class Now:
         return True
 
 
-def past_scope_of(view: past_views.PastView, asked: Filters) -> FigureScope:
+def past_scope_of(view: past_views.PastView, asked: ScopeParameters) -> FigureScope:
     """What the caller asks about, as of an earlier instant."""
     scope = _scope(asked, view.then, view.on, view.scope)
-    return replace(scope, past=view.past, visible=view.visible)
+    return replace(scope, moment=Then(view.past, view.visible))
 
 
-def _scope(asked: Filters, access: Access, today: date, agency_of: Callable[[str | None], AgencyCode | None]) -> FigureScope:
+def _scope(
+    asked: ScopeParameters, access: Access, today: date, agency_of: Callable[[str | None], AgencyCode | None]
+) -> FigureScope:
     period = read_period(asked.period, asked.from_, asked.to).until(today)
     return FigureScope(
         access=access,
         period=period,
         tree_on=asked.tree_on or period.to_on,
         agency=agency_of(asked.agency),
-        field=asked.field,
-        procedure=asked.procedure,
-        channel=asked.channel,
+        **given_filters(asked),
     )
 
 

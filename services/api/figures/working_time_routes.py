@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.schemas import DossierList
+from services.api.dossiers.lists import serve_list
 from services.api.figures.anomaly_schemas import WorkingTimeAnswer, working_time_links
 from services.api.figures.lists import listed_by_calendar
-from services.api.figures.parameters import LIST_ANSWERS, PLAIN, Filters, ListQuestion
+from services.api.figures.parameters import PLAIN, Filters, ListQuestion
 from services.api.figures.schemas import head_answer
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
@@ -23,6 +23,7 @@ from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.parameters import OneSpelling
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.rules.durations import durations, microseconds
@@ -62,9 +63,9 @@ class WorkingTimeList(ListQuestion):
     """Dossiers of a working-time answer, and how they are listed."""
 
     by: Annotated[TimesBy | None, Field(description="What the answer was cut by, for `row`; agency unless told.")] = None
-    row: Annotated[str | None, Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key.")] = (
-        None
-    )
+    row: Annotated[
+        str | None, Field(max_length=200, pattern=PLAIN, description="Only those in this row, by its key."), OneSpelling
+    ] = None
     unconfirmed: Annotated[
         int | None,
         Field(
@@ -76,13 +77,12 @@ class WorkingTimeList(ListQuestion):
     ] = None
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/stats/working-time/dossiers",
-    summary="The dossiers behind working times",
-    description="""The resolved dossiers (hồ sơ đã giải quyết) whose working time `stats/working-time` computes, or that it
+    "The dossiers behind working times",
+    """The resolved dossiers (hồ sơ đã giải quyết) whose working time `stats/working-time` computes, or that it
 leaves out because of a year: exactly as many as it says, as pages or as CSV.""",
-    response_model=DossierList,
-    responses=error_answers() | LIST_ANSWERS,
 )
 async def working_time_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[WorkingTimeList, Query()]

@@ -5,9 +5,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from services.api.health.use_cases import LOOK_SECONDS
+from services.api.health.audience import LOOK_SECONDS
 from services.api.http.context import Context
-from services.api.sync.use_cases import limits_of
 from shared.database.engine import driver_session
 from shared.observability import failure_of, get_logger
 from shared.projection.store.health import TenantHealth
@@ -49,11 +48,11 @@ async def alarm_gauges(context: Context) -> CollectorRegistry:
     try:
         async with asyncio.timeout(LOOK_SECONDS), driver_session(context.health_engine) as connection:
             found = await sync_alarms.read_all_health(connection)
-    except Exception as error:  # noqa: BLE001 - the other metrics are told whatever it is
+    except Exception as error:  # noqa: BLE001 - the other metrics are shown whatever it is
         get_logger().warning("alarms_not_read", **failure_of(error))
         return registry
     for tenant, standing in found.items():
-        on = {one.alarm for one in alarms(standing, limits_of(context.settings))}
+        on = {one.alarm for one in alarms(standing, sync_alarms.limits_of(context.settings))}
         for alarm in SyncAlarm:
             gauge.labels(tenant, alarm.value).set(alarm in on)
     return registry

@@ -8,27 +8,25 @@ from typing import Final
 from alembic.script import ScriptDirectory
 
 import migrations
-from services.api.health.schemas import Dependency, Lag, Readiness
+from services.api.health.audience import LOOK_SECONDS, Audience
+from services.api.health.schemas import Dependency, Readiness
 from services.api.http.context import Context
 from shared.database.engine import driver_session
 from shared.observability import failure_of, get_logger
 from shared.projection.store import health
 from shared.projection.store.health import TenantHealth
 
-LOOK_SECONDS: Final = 1.5
-"""So long may a dependency take to answer."""
-
 SILENT_SECONDS: Final = 20.0
 """A projection that no worker has moved or looked at for so long has no worker."""
 
 
-async def read_readiness(context: Context) -> Readiness:
+async def read_readiness(context: Context, audience: Audience) -> Readiness:
     """Whether the product can do its work: everything is looked at at once."""
-    (dependencies, standings), valkey = await asyncio.gather(look_at_database(context), _valkey(context))
+    (dependencies, standings), valkey = await asyncio.gather(look_at_database(context, audience), _valkey(context))
     return Readiness(
         ready=all(one.ready for one in (*dependencies, valkey)),
         dependencies=[*dependencies, valkey],
-        lags=[_lag(standing) for standing in standings],
+        lags=audience.lags(standings),
     )
 
 
@@ -38,7 +36,7 @@ def _expected_schema() -> str | None:
     return ScriptDirectory(str(Path(folder))).get_current_head()
 
 
-async def look_at_database(context: Context) -> tuple[list[Dependency], list[TenantHealth]]:
+async def look_at_database(context: Context, audience: Audience) -> tuple[list[Dependency], list[TenantHealth]]:
     """PostgreSQL, the schema and the worker, and what the database knows of each tenant (nothing where one is not ready)."""
     try:
         async with asyncio.timeout(LOOK_SECONDS), driver_session(context.health_engine) as connection:
@@ -56,10 +54,10 @@ async def look_at_database(context: Context) -> tuple[list[Dependency], list[Ten
         ready=version == expected,
         detail=None if version == expected else f"stands at {version}, expected {expected}",
     )
-    return [Dependency(name="postgres", ready=True), schema, _worker(standings)], standings
+    return [Dependency(name="postgres", ready=True), schema, _worker(standings, audience)], standings
 
 
-def _worker(standings: list[TenantHealth]) -> Dependency:
+def _worker(standings: list[TenantHealth], audience: Audience) -> Dependency:
     """Its sign of life is work: a cursor that it has moved, or looked at and found nothing to move."""
     silent = [
         standing
@@ -69,7 +67,8 @@ def _worker(standings: list[TenantHealth]) -> Dependency:
     ]
     if not silent:
         return Dependency(name="worker", ready=True)
-    return Dependency(name="worker", ready=False, detail=f"no sign of work for {silent[0].tenant}")
+    told = [standing.tenant for standing in silent if audience.is_told_of(standing.tenant)]
+    return Dependency(name="worker", ready=False, detail="no sign of work" + (f" for {told[0]}" if told else ""))
 
 
 async def _valkey(context: Context) -> Dependency:
@@ -79,16 +78,3 @@ async def _valkey(context: Context) -> Dependency:
     except TimeoutError:
         alive = False
     return Dependency(name="valkey", ready=alive, detail=None if alive else "does not answer")
-
-
-def _lag(standing: TenantHealth) -> Lag:
-    return Lag(
-        tenant=standing.tenant,
-        events=standing.head,
-        events_not_projected=standing.head - standing.counted,
-        projection_lag_seconds=round(standing.counting_lag_seconds, 3),
-        dossiers_set_aside=standing.set_aside,
-        dossiers_not_synced=standing.pending,
-        dossiers_parked=standing.parked + standing.unsendable,
-        sync_lag_seconds=round(standing.sync_lag_seconds, 3),
-    )

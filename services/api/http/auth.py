@@ -5,6 +5,7 @@ async def list_dossiers(caller: Annotated[Caller, Depends(requires("dossiers:rea
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Request, Security
@@ -36,25 +37,44 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 
 _BEARER: Final = b"Bearer "
 
-Demand = frozenset[Permission]
-"""The scopes that an operation asks of a key."""
 
-_asked: Final[dict[Callable[..., Any], Permission]] = {}
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What an operation asks of a key: scopes, and whether the key must be of the whole province."""
+
+    scopes: frozenset[Permission] = frozenset()
+    whole_province: bool = False
+
+    def __or__(self, other: "Demand") -> "Demand":
+        return Demand(self.scopes | other.scopes, self.whole_province or other.whole_province)
+
+    def check(self, caller: Caller) -> None:
+        """Refuse a caller who has not all of it.
+
+        Raises:
+            Forbidden: a scope is lacking, or the key has an agency subtree.
+        """
+        for scope in sorted(self.scopes):
+            if not caller.may(scope):
+                raise Forbidden(f"the key lacks the scope {scope.value}")
+        if self.whole_province and not caller.has_whole_province:
+            raise Forbidden("this concerns the whole province; the key has an agency subtree")
+
+
+_asked: Final[dict[Callable[..., Any], Demand]] = {}
 """What the dependencies that `requires` made ask for."""
 
 
 def demand_of(dependant: Dependant) -> Demand | None:
     """What an operation asks of a key, its dependencies' among it; None: it needs no key."""
-    found: set[Permission] = set()
-    needs_key = dependant.call is _caller
-    if dependant.call in _asked:
-        found.add(_asked[dependant.call])
+    found = _asked.get(dependant.call) if dependant.call is not None else None
+    if dependant.call is _caller:
+        found = Demand()
     for dependency in dependant.dependencies:
         demand = demand_of(dependency)
         if demand is not None:
-            needs_key = True
-            found |= demand
-    return frozenset(found) if needs_key else None
+            found = demand if found is None else found | demand
+    return found
 
 
 def bearer_token(scope: AsgiScope) -> str | None:
@@ -75,25 +95,15 @@ async def _known(request: Request, token: str | None) -> Caller:
     return caller
 
 
-async def admitted(request: Request, token: str | None, scope: Permission) -> Caller:
-    """The caller that a bearer token stands for, if it has this scope.
+async def admitted_to(request: Request, token: str | None, demand: Demand) -> Caller:
+    """The caller that a bearer token stands for, if the key has what is asked of it.
 
     Raises:
         Unauthenticated: no key, or not a valid one.
-        Forbidden: the key lacks the scope.
+        Forbidden: as `Demand.check` says.
     """
     caller = await _known(request, token)
-    if not caller.may(scope):
-        raise Forbidden(f"the key lacks the scope {scope.value}")
-    return caller
-
-
-async def admitted_to(request: Request, token: str | None, demand: Demand) -> Caller:
-    """As `admitted`, for several scopes."""
-    caller = await _known(request, token)
-    for scope in demand:
-        if not caller.may(scope):
-            raise Forbidden(f"the key lacks the scope {scope.value}")
+    demand.check(caller)
     return caller
 
 
@@ -121,31 +131,24 @@ def requires(scope: Permission | str) -> Callable[[Request, Caller], Awaitable[C
 
     Like `any_caller` it refuses query parameters that the operation does not have.
     """
-    required = Permission(scope)
-
-    async def caller_with_scope(request: Request, caller: Known) -> Caller:
-        if not caller.may(required):
-            raise Forbidden(f"the key lacks the scope {required.value}")
-        refuse_unknown(request)
-        await note_unknown(request, caller)
-        return caller
-
-    _asked[caller_with_scope] = required
-    return caller_with_scope
+    return _asking(Demand(frozenset({Permission(scope)})))
 
 
 def requires_whole_province(scope: Permission | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
     """As `requires`, for a key of the whole tenant: what is shown or begun belongs to no agency. Refuses others with 403."""
-    with_scope = requires(scope)
+    return _asking(Demand(frozenset({Permission(scope)}), whole_province=True))
 
-    async def caller_of_all(request: Request, caller: Known) -> Caller:
-        await with_scope(request, caller)
-        if not caller.has_whole_province:
-            raise Forbidden("this concerns the whole province; the key has an agency subtree")
+
+def _asking(demand: Demand) -> Callable[[Request, Caller], Awaitable[Caller]]:
+    async def caller_with_rights(request: Request, caller: Known) -> Caller:
+        demand.check(caller)
+        # after the right: what is wrong with a question is nobody else's to learn
+        refuse_unknown(request)
+        await note_unknown(request, caller)
         return caller
 
-    _asked[caller_of_all] = Permission(scope)
-    return caller_of_all
+    _asked[caller_with_rights] = demand
+    return caller_with_rights
 
 
 def refuse_replacing(caller: Caller, *, replace: bool) -> None:

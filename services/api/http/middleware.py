@@ -40,7 +40,7 @@ class RequestMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
         # bulks of events wait for a question
-        fairness = context_of(HTTPConnection(scope)).fairness if scope["method"] == "GET" else None
+        fairness = context_of(HTTPConnection(scope)).fairness if scope["method"] in {"GET", "HEAD"} else None
         question = None if fairness is None else fairness.asked()
 
         def no_longer_asked() -> None:

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from services.api.http import document
 from services.api.http.answers import CODE_PARAMETERS
 from services.api.http.answers import MEDIA_TYPE as MEDIA_TYPE_JSON
 from services.api.http.bodies.limits import limit_of
@@ -70,20 +71,20 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 def _components(named: Sequence[type[BaseModel]]) -> dict[str, Any]:
     """Schemas that operations refer to by name, which FastAPI does not gather by itself."""
     # a prefix, because answers have a Fee and an Applicant of their own
-    events = told_event().json_schema(ref_template="#/components/schemas/event.{model}")
-    components = {f"event.{name}": schema for name, schema in events.pop("$defs").items()}
-    components["Event"] = {**events, "title": "Event", "description": "One event of a dossier, told apart by `type`."}
+    events = told_event().json_schema(ref_template=_REFERENCE.format(model="Event{model}"))
+    components = {f"Event{name}": schema for name, schema in events.pop("$defs").items()}
+    components["Event"] = {**events, "description": "One event of a dossier, told apart by `type`."}
     _, gathered = models_json_schema([(model, "serialization") for model in named], ref_template=_REFERENCE)
     components.update(gathered["$defs"])
     return components
 
 
 def _add_body_answers(schema: dict[str, Any]) -> None:
-    """Whatever takes a body answers 400, 408 and 413 where it cannot be read: nobody need remember to say so."""
+    """Whatever takes a body answers 400, 408, 413 and 415 where it cannot be read: nobody need remember to say so."""
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             if "requestBody" in operation:
-                answers = error_answers(400, 408, 413, public=True)
+                answers = error_answers(400, 408, 413, 415, public=True)
                 limit = limit_of(method.upper(), path)
                 but = ", but lines" if limit.lines else ""
                 answers[413]["description"] += f": at most {limit.most_bytes} bytes{but}"
@@ -123,11 +124,13 @@ def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
                 description=app.description,
                 routes=app.routes,
                 tags=app.openapi_tags,
+                license_info=app.license_info,
                 separate_input_output_schemas=app.separate_input_output_schemas,
             )
             schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))
             _add_body_answers(schema)
             _add_unknown_codes(schema)
+            document.prepare(schema)
             app.openapi_schema = schema
         described: dict[str, Any] = app.openapi_schema
         return described

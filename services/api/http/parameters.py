@@ -2,30 +2,19 @@
 
 import re
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Final
 
-from fastapi import Query, Request
 from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.local_time import end_of_day
+from shared.vocabulary.spelling import one_spelling
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 9998
-
-
-class Format(StrEnum):
-    """The formats of a list."""
-
-    JSON = "json"
-    CSV = "csv"
-
-
-FormatParameter = Annotated[
-    Format | None, Query(alias="format", description="`json` or `csv`; without it the header `Accept` decides.")
-]
 
 
 MOST_A_PAGE: Final = 500
@@ -35,23 +24,33 @@ PageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Items a page
 DossierPageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Dossiers a page.")]
 
 
-def wants_csv(request: Request, format_: Format | None) -> bool:
-    """Whether the answer is to be CSV: by the parameter, else where ``Accept`` names CSV and not JSON."""
-    if format_ is not None:
-        return format_ is Format.CSV
-    accept = request.headers.get("accept", "")
-    return "text/csv" in accept and "json" not in accept
+def _date_of(value: object) -> date:
+    if type(value) is date:
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("date_type", "a date")
+    if _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise PydanticCustomError("date_parsing", "a date")
 
 
-def _written_date(value: object) -> object:
-    # pydantic would also take a number of seconds or days
-    if isinstance(value, str) and not _DATE.fullmatch(value):
-        return "not a date"
-    return value
+LocalDate = Annotated[date, BeforeValidator(_date_of)]
+"""A local date, yyyy-mm-dd; pydantic's own would take numbers too, and texts of digits: seconds or days since 1970."""
 
 
-LocalDate = Annotated[date, BeforeValidator(_written_date)]
-"""A local date, yyyy-mm-dd."""
+def _one_spelling(value: object) -> object:
+    # control characters are for the pattern of the field to refuse
+    return one_spelling(value) if isinstance(value, str) and not _CONTROL.search(value) else value
+
+
+PRINTABLE: Final = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f\u00ad\u200b\u2060\ufeff][^\x00-\x1f\x7f]*$"
+"""Something to see, and no control character."""
+
+OneSpelling: Final = BeforeValidator(_one_spelling)
+"""Behind the other conditions of a text: it is taken in the one spelling of all that look like it."""
 
 
 def read_known_at(text: str | None, pointer: str = "/as_of") -> datetime | None:

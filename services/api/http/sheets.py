@@ -1,4 +1,7 @@
-"""CSV as officials keep it: comma, semicolon or tab, with or without a byte order mark; rows as in the spreadsheet."""
+"""CSV as officials keep it: comma, semicolon or tab, with or without a byte order mark; rows as in the spreadsheet.
+
+What people do not see is nothing: empty rows, empty columns, a ``sep=`` line. What is written for them can be read back.
+"""
 
 import csv
 import io
@@ -9,13 +12,18 @@ from datetime import date, datetime
 from typing import Any, Final, Self
 
 from shared.vocabulary.errors import FieldError, InvalidInput
+from shared.vocabulary.local_time import LOCAL_ZONE
+from shared.vocabulary.spelling import one_spelling
 
 MEDIA_TYPE: Final = "text/csv; charset=utf-8"
 
-FIRST_ROW: Final = 2
-"""The spreadsheet row of the first item: row 1 has the headings."""
+BYTE_ORDER_MARK: Final = "\ufeff"
+"""By it spreadsheets know UTF-8."""
 
-_SEPARATORS: Final = re.compile(r"[;|,\s]+")
+_PARTS: Final = re.compile(r'"((?:[^"]|"")*)"(?=[;|,\s]|$)|([^;|,\s]+)')
+_SEPARATED: Final = re.compile(r'[;|,\s]|^"')
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=([^"\r\n])"?[ \t]*', re.IGNORECASE)
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 _TRUE: Final = frozenset({"true", "1", "yes", "x", "có"})
 _FALSE: Final = frozenset({"false", "0", "no", "không"})
 
@@ -37,14 +45,21 @@ def read_text(text: str) -> Any:
 
 
 def read_list(text: str) -> Any:
-    """Codes apart by semicolons, bars, commas or spaces."""
-    return [part for part in _SEPARATORS.split(text) if part]
+    """Codes apart by semicolons, bars, commas or spaces; one that has any of these is in double quotes."""
+    found = ((part[1], part[2]) for part in _PARTS.finditer(text))
+    return [plain if quoted is None else quoted.replace('""', '"') for quoted, plain in found]
 
 
 def read_bool(text: str) -> Any:
     """True or false, in the words people use; anything else is left for the validation to refuse."""
     lowered = text.lower()
     return True if lowered in _TRUE else False if lowered in _FALSE else text
+
+
+def read_facts(text: str) -> Any:
+    """``name=value`` apart by semicolons; anything else is left for the validation to refuse."""
+    pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    return {name.strip(): value.strip() for name, _, value in pairs} if all(middle for _, middle, _ in pairs) else text
 
 
 def read_int(text: str) -> Any:
@@ -59,48 +74,62 @@ class Sheet:
     columns: Mapping[str, Reader]
     required: Sequence[str]
 
-    def pieces(self, body: bytes, most: int) -> Iterator[list[dict[str, Any]]]:
-        """The rows of a CSV as JSON-like objects, some at a time, without empty cells and without empty rows at the end.
+    def pieces(self, body: bytes, most: int) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+        """The rows of a CSV as JSON-like objects with their numbers in the spreadsheet, some at a time.
+
+        What is empty is left out: cells, rows, columns.
 
         Raises:
-            InvalidInput: not UTF-8, a heading that is missing, unknown or repeated, a row of another length or too long, or
-                more than ``most`` rows.
+            InvalidInput: not UTF-8, a heading that is missing, unknown or repeated, a row with cells beyond the headings or
+                too long, or more than ``most`` rows.
         """
         lines = _Lines(body)
         reader = csv.reader(lines, delimiter=lines.delimiter, strict=True)
-        headings = [heading.strip().lower() for heading in _next_row(reader) or ()]
-        self._check_headings(headings)
-        piece: list[dict[str, Any]] = []
-        given = empty = 0
-        while (cells := _next_row(reader)) is not None:
-            number = FIRST_ROW + given + empty
-            if len(cells) != len(headings) and any(cells):
-                raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells as in the headings")
-            pairs = zip(headings, (cell.strip() for cell in cells), strict=False)
-            row = {heading: self.columns[heading](cell) for heading, cell in pairs if cell}
-            if number > _MOST_ROWS:
+        headings: list[str] = []
+        piece: list[tuple[int, dict[str, Any]]] = []
+        number = given = 0
+        while (row := _next_row(reader)) is not None:
+            number += 1
+            cells = [one_spelling(cell) for cell in row]
+            if number > _MOST_ROWS or given > most:
                 raise InvalidInput.of("", "too_many", f"at most {most} items")
-            if not row:
-                empty += 1
-            elif given + empty >= most:
-                raise InvalidInput.of("", "too_many", f"at most {most} items")
-            else:
-                piece += [{} for _ in range(empty)]
-                piece.append(row)
-                given, empty = given + empty + 1, 0
+            if any(cells) and not headings:
+                headings = [heading.lower() for heading in cells]
+                self._check_headings(headings, number)
+            elif any(cells):
+                if lines.is_cut and len(cells) < len(headings):
+                    raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells as in the headings")
+                piece.append((number, self._read(headings, cells, number)))
+                given += 1
             if lines.is_piece():
                 yield piece
                 piece = []
+        if given > most:
+            raise InvalidInput.of("", "too_many", f"at most {most} items")
+        if not headings:
+            self._check_headings(headings, 1)
         yield piece
 
-    def _check_headings(self, headings: Sequence[str]) -> None:
-        errors = [FieldError(f"/1/{name}", "missing", f"expected the heading {name}") for name in self.required]
-        errors = [error for error in errors if error.pointer.removeprefix("/1/") not in headings]
+    def _read(self, headings: Sequence[str], cells: Sequence[str], number: int) -> dict[str, Any]:
+        # spreadsheets leave out empty cells at the end of a row
+        named = list(zip(headings, cells, strict=False))
+        if any(cells[len(headings) :]) or any(cell and not heading for heading, cell in named):
+            raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells as in the headings")
+        return {heading: self.columns[heading](_without_guard(cell)) for heading, cell in named if cell}
+
+    def _check_headings(self, headings: Sequence[str], number: int) -> None:
+        errors = [
+            FieldError(f"/{number}/{name}", "missing", f"expected the heading {name}")
+            for name in self.required
+            if name not in headings
+        ]
         for index, heading in enumerate(headings):
-            if heading not in self.columns:
-                errors.append(FieldError(f"/1/{index}", "unknown_field", f"expected one of {', '.join(self.columns)}"))
-            elif heading in headings[:index]:
-                errors.append(FieldError(f"/1/{index}", "repeated", "a heading comes twice"))
+            if heading and heading not in self.columns:
+                errors.append(
+                    FieldError(f"/{number}/{index}", "unknown_field", f"expected one of {', '.join(self.columns)}")
+                )
+            elif heading and heading in headings[:index]:
+                errors.append(FieldError(f"/{number}/{index}", "repeated", "a heading comes twice"))
         if errors:
             raise InvalidInput(errors)
 
@@ -110,8 +139,14 @@ class _Lines:
 
     def __init__(self, body: bytes) -> None:
         self._file = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", newline="")
-        self._first: str | None = self._line()
-        self.delimiter = max(",;\t", key=self._first.count)
+        beginning = body[:_LONGEST_ROW].decode("utf-8-sig", errors="ignore")
+        first, *_ = beginning.lstrip("\r\n ").splitlines() or [""]
+        self.delimiter = max(",;\t", key=first.count)
+        if (separator := _SEPARATOR_LINE.fullmatch(first)) and beginning.startswith(first):
+            self.delimiter = separator[1]
+            self._line()
+        self.is_cut = False
+        """The last line has no end: what it lacks may have been lost."""
         self._row = 0
         self._piece = self._rows = 0
 
@@ -119,12 +154,13 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line, self._first = self._line() if self._first is None else self._first, None
+        line = self._line()
         self._row += len(line)
         if self._row > _LONGEST_ROW:
             raise InvalidInput.of("", "row_too_long", f"expected at most {_LONGEST_ROW} characters a row")
         if not line:
             raise StopIteration
+        self.is_cut = not line.endswith(("\n", "\r"))
         return line
 
     def _line(self) -> str:
@@ -149,28 +185,54 @@ def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
         raise InvalidInput.of("", "csv", "expected CSV") from error
 
 
-def cell(value: object) -> str:
-    """A value as a cell that `Sheet.rows` reads back."""
+def cell(value: object) -> str:  # noqa: PLR0911 - a table of types
+    """A value as a cell that `Sheet.pieces` reads back. Instants are local: people read files."""
     match value:
         case None:
             return ""
         case bool():
             return "true" if value else "false"
         case datetime():
-            return value.isoformat().replace("+00:00", "Z")
+            return value.astimezone(LOCAL_ZONE).isoformat()
         case date():
             return value.isoformat()
+        case dict():
+            return ";".join(f"{name}={part}" for name, part in value.items())
         case list() | tuple() | frozenset() | set():
-            return ";".join(str(part) for part in value)
+            return _guarded(";".join(_part(str(part)) for part in value))
         case _:
-            return str(value)
+            return _guarded(value) if isinstance(value, str) else str(value)
+
+
+def _part(text: str) -> str:
+    return '"{}"'.format(text.replace('"', '""')) if _SEPARATED.search(text) else text
+
+
+def _guarded(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _without_guard(text: str) -> str:
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def write(headings: Sequence[str], rows: Iterable[Sequence[object]], *, with_headings: bool = True) -> str:
-    """CSV text of ``rows``."""
+    """CSV text of ``rows``; whoever begins a file puts `BYTE_ORDER_MARK` before it."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     if with_headings:
         writer.writerow(headings)
     writer.writerows([cell(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def attached(name: str) -> dict[str, str]:
+    """The header by which a browser keeps an answer as a file."""
+    return {"content-disposition": f'attachment; filename="{name}"'}
+
+
+def file_name(path: str, tenant: str, on: date) -> str:
+    """What a list is kept as: ``/v1/overdue/dossiers`` as ``overdue_dossiers_H51_2026-05-12.csv``."""
+    subject = re.sub(r"[^A-Za-z0-9.-]+", "_", path.removeprefix("/v1/").removesuffix(".csv"))
+    return f"{subject}_{tenant}_{on}.csv"

@@ -20,6 +20,7 @@ from shared.events.store import lookups
 from shared.figures.store.known_codes import NO_FIELD, is_field_told, is_procedure_told
 from shared.vocabulary.codes import is_agency_code, is_old_agency_code
 from shared.vocabulary.events import Tenant
+from shared.vocabulary.spelling import one_spelling
 
 
 async def note_unknown(request: Request, caller: Caller) -> None:
@@ -56,6 +57,7 @@ async def note_unknown_codes(context: Context, access: Access, codes: Mapping[st
 async def _is_known(context: Context, access: Access, name: str, code: str) -> bool:
     if not code.isprintable():  # refused as a parameter
         return True
+    code = one_spelling(code)
     known = access.catalogue.procedures
     if code in known if name == "procedure" else code == NO_FIELD or any(one.field == code for one in known.values()):
         return True

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from services.api.dossiers.schemas import DossierList
-from services.api.figures.parameters import LIST_ANSWERS, Filters, ListQuestion
+from services.api.dossiers.lists import serve_list
+from services.api.figures.parameters import Filters, ListQuestion
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
 from services.api.http.answers import json_answer
@@ -52,14 +52,13 @@ class IndexProceduresQuestion(Filters):
     part: Annotated[Literal["numerator", "denominator"], Field(description="numerator (tử số) or denominator (mẫu số).")]
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/indices/766/dossiers",
-    summary="The dossiers behind an indicator",
-    description="""The dossiers (hồ sơ) that the numerator (tử số) or denominator (mẫu số) of an indicator of
+    "The dossiers behind an indicator",
+    """The dossiers (hồ sơ) that the numerator (tử số) or denominator (mẫu số) of an indicator of
 `indices/766` counts, asked with the same filters: exactly as many, as pages or as CSV. Where an indicator counts procedures,
 the dossiers that make them count.""",
-    response_model=DossierList,
-    responses=error_answers() | LIST_ANSWERS,
 )
 async def index_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[IndexListQuestion, Query()]

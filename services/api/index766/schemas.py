@@ -4,16 +4,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from services.api.catalogue.schemas import Agency, Line, ShortLine
-from services.api.figures.schemas import AsOfOut, PeriodOut, ScopeOut, link_answer
+from services.api.figures.schemas import (
+    AsOfOut,
+    PeriodOut,
+    ScopeOut,
+    head_answer,
+    link_answer,
+    scope_answer,
+    stamp_answer,
+)
 from services.api.http.errors.field_errors import Fault
 from services.api.http.parameters import LocalDate
+from shared.events.cloudevents.fields import WHOLE
+from shared.figures.rules.filters import DossierFilters
 from shared.figures.store.tables import FigureScope
-from shared.index766.rules.indicators import NATIONAL_RECEIVED, FigureOrigin, Group, Scored, Share, scored, two_decimals
+from shared.index766.rules.indicators import (
+    GIVEN_INDICATORS,
+    NATIONAL_RECEIVED,
+    FigureOrigin,
+    Group,
+    Scored,
+    Share,
+    scored,
+    two_decimals,
+)
 from shared.index766.store.counts import Reading
 from shared.index766.store.given_figures import Given
 from shared.index766.store.lists import MEANS, NO_UNIT, PARTS, OfProcedure, Part, PartOf
@@ -21,7 +40,13 @@ from shared.index766.store.mean_times import MeanTime
 from shared.vocabulary.events import AgencyCode
 from shared.vocabulary.periods import Period
 
-Count = Annotated[int, Field(ge=0, le=10**12)]
+Count = Annotated[int, Strict(), Field(ge=0, le=10**12), WHOLE]
+
+if TYPE_CHECKING:
+    # a literal type of a table at run time
+    _GivenId = str
+else:
+    _GivenId = Literal[GIVEN_INDICATORS]
 
 _NAMES: Final[Mapping[Group, str]] = {
     Group.TRANSPARENCY: "Công khai, minh bạch",
@@ -131,7 +156,7 @@ class IndexOut(BaseModel):
                 {
                     "set": "766/QĐ-TTg",
                     "period": {"from": "2026-01-01", "to": "2026-03-31"},
-                    "scope": {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2026-03-31"},
+                    "scope": scope_answer("H51", DossierFilters(), date(2026, 3, 31)),
                     "indicators": [_ON_TIME_EXAMPLE],
                     "groups": [
                         {"key": "progress", "name": "Tiến độ giải quyết", "points": "17.37", "max": 20, "scored_max": 20}
@@ -189,7 +214,7 @@ class InputItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [INPUT_EXAMPLE]})
 
-    indicator: Literal["1.1", "1.2", "1.3", "1.4", "3.1", "3.2", "4.6", "5.1a", "5.1b", "5.2", "5.3", "5.4"] = Field(
+    indicator: _GivenId = Field(
         description="The indicator. 1.4: received by the national report (denominator only); 5.4: the whole figure, with"
         " complaints; 5.1a, 5.1b: feedback about rules, about behaviour."
     )
@@ -198,8 +223,8 @@ class InputItem(BaseModel):
     )
     from_: LocalDate = Field(alias="from", description="First local date of the period it is of (từ ngày).")
     to: LocalDate = Field(description="Last local date, included (đến ngày).")
-    numerator: Count | None = Field(None, strict=True, description="Tử số; absent for 1.4 only.")
-    denominator: Count | None = Field(None, strict=True, description="Mẫu số; absent where it is withdrawn.")
+    numerator: Count | None = Field(None, description="Tử số; absent for 1.4 only.")
+    denominator: Count | None = Field(None, description="Mẫu số; absent where it is withdrawn.")
     source: Line = Field(description="The paper it stands in (nguồn số liệu).")
     source_on: LocalDate = Field(description="The date of that paper (ngày).")
     withdrawn: bool = Field(
@@ -280,27 +305,15 @@ def index_answer(scope: FigureScope, reading: Reading, online: Mapping[str, int]
         one.indicator: Share(one.numerator, one.denominator) for one in reading.given.values() if one.numerator is not None
     }
     indicators = scored(scope.period.to_on, online, reading.shares, shares)
-    stamp = reading.stamp
     return {
         "set": "766/QĐ-TTg",
-        "period": {"from": scope.period.from_on, "to": scope.period.to_on},
-        "scope": {
-            "agency": scope.top,
-            "field": scope.field,
-            "procedure": scope.procedure,
-            "channel": scope.channel,
-            "tree_on": scope.tree_on,
-        },
+        **head_answer(scope),
         "indicators": [_indicator(one, reading, scope) for one in indicators],
         "groups": [
             _sum(group.value, _NAMES[group], [one for one in indicators if one.rule.group is group]) for group in Group
         ],
         "total": _sum("total", "Tổng điểm", indicators),
-        "as_of": {
-            "position": stamp.position,
-            "recorded_at": stamp.recorded_at,
-            "lag_seconds": round(stamp.lag_seconds, 3),
-        },
+        "as_of": stamp_answer(reading.stamp),
     }
 
 

@@ -37,7 +37,7 @@ MOST_WAITING_BYTES: Final = 64 * 2**20
 """Beyond this the intake answers 503: its memory is bounded. An empty queue takes any one request."""
 
 PATIENCE_SECONDS: Final = 8.0
-"""How long an event waits for PostgreSQL before its client is told to come again."""
+"""How long an event waits for PostgreSQL before its client is asked to come again."""
 
 LOCKED_SECONDS: Final = 5.0
 """How long one append waits for a counter that somebody holds (``lock_timeout`` of the engine's sessions)."""
@@ -183,12 +183,12 @@ class Intake:
                         raise
                     # whether a lost statement took effect is not known; doing it again is safe, each identity counts once
                     get_logger().warning("append_delayed", tenant=tenant, **failure_of(error))
-                    # who cannot wait through one more try for the lock is told now, not after it
+                    # who cannot wait through one more try for the lock is answered now, not after it
                     locked = isinstance(error, asyncpg.LockNotAvailableError)
                     self._give_up_on_late(line, LOCKED_SECONDS if locked else 0.0)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        except Exception as error:  # noqa: BLE001 - nobody awaits this task: whoever waits for it must be told
+        except Exception as error:  # noqa: BLE001 - nobody awaits this task: whoever waits for it must be answered
             get_logger().error("append_failed", tenant=tenant, **failure_of(error))
             while line.waiting:
                 self._end(line.waiting.popleft(), error)

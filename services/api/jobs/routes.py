@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from services.api.http.callers import AnyCaller, ProvinceAdmin
+from services.api.http.callers import ProvinceAdmin, SyncManager
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.jobs.answers import job_begun
@@ -33,13 +33,13 @@ async def rebuild(context: RequestContext, caller: ProvinceAdmin, response: Resp
     "/v1/jobs/{job_id}",
     summary="One job",
     description="State, progress and result of a job (công việc) of this province, for keys that may begin such a job: a"
-    " rebuild or an audit needs `admin` of the whole province, a replay or a comparison `sync:manage`. A key with an agency"
-    " subtree sees the replays and comparisons that it asked for itself.",
+    " replay or a comparison needs `sync:manage`, a rebuild or an audit `admin` of the whole province, else 404. A key with"
+    " an agency subtree sees the replays and comparisons that it asked for itself.",
     responses=error_answers(404),
 )
 async def get_job(
     context: RequestContext,
-    caller: AnyCaller,
+    caller: SyncManager,
     job_id: Annotated[str, Path(description="The job's id.", examples=["6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"])],
 ) -> JobOut:
     """Answer one job."""

@@ -58,6 +58,6 @@ async def find_job(context: Context, caller: Caller, job_id: str) -> Job:
 def _may_begin(caller: Caller, job: Job) -> bool:
     """Whether the caller may begin such a job; with a subtree: whether it began this one."""
     of_dossiers = job.kind in _OF_DOSSIERS
-    if not caller.may(Permission.SYNC_MANAGE if of_dossiers else Permission.ADMIN):
+    if not of_dossiers and not caller.may(Permission.ADMIN):
         return False
     return caller.has_whole_province or (of_dossiers and job.parameters.get(_REQUESTED_BY) == caller.key_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,10 +17,12 @@ from services.api.figures.schemas import (
     head_answer,
     nested,
     rates_answer,
+    scope_answer,
     stamp_answer,
     table_links,
 )
 from shared.catalogue.rules.collation import vietnamese_key
+from shared.figures.rules.filters import DossierFilters
 from shared.figures.store.tables import UNKNOWN, FigureScope, Table
 from shared.reports.rules.form_ii06 import (
     BASIS,
@@ -97,10 +100,13 @@ class FormOut(BaseModel):
     title: str
 
 
+_SPAN: Final = f"{COLUMNS[0].number} to {COLUMNS[-1].number}"
+
+
 class ColumnOut(BaseModel):
     """A column of the form."""
 
-    number: int = Field(description="3 to 13.")
+    number: int = Field(description=f"{_SPAN}.")
     heading: str = Field(description="Its headings, from above.")
     figures: list[str] = Field(description="The figures of `stats/summary` that it adds up: `figure=` opens them.")
 
@@ -111,7 +117,7 @@ class LineOut(BaseModel):
     number: int | None = Field(description="Column 1 (STT); null: the total.")
     key: str | None = Field(description="Code, or `unknown`; null: the total.")
     name: str = Field(description="Column 2.")
-    columns: dict[str, int] = Field(description="Columns 3 to 13 by number.", examples=[{"3": 112}])
+    columns: dict[str, int] = Field(description=f"Columns {_SPAN} by number.", examples=[{"3": 112}])
     beside: dict[str, int] = Field(
         description="Apart from the form: of column 5, 7 and 11 (trực tiếp, bưu chính, rút, dừng, chờ)."
     )
@@ -150,7 +156,7 @@ class FormII06Out(BaseModel):
                     "form": _FORM_ANSWER,
                     "by": "field",
                     "period": {"from": "2018-07-01", "to": "2018-09-30"},
-                    "scope": {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2018-09-30"},
+                    "scope": scope_answer("H51", DossierFilters(), date(2018, 9, 30)),
                     "period_words": "Quý III năm 2018 (từ ngày 01/07/2018 đến ngày 30/09/2018)",
                     "reporting_unit": {"code": "H51", "name": "Ủy ban nhân dân tỉnh"},
                     "receiving_unit": None,

@@ -3,23 +3,20 @@
 The workbook is written row by row (constant_memory), so that a form of many lines needs no memory for them.
 """
 
-import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby
 from typing import IO, Any, Final
 
 import xlsxwriter
 
-from services.api.http.sheets import write
+from services.api.http.sheets import BYTE_ORDER_MARK, write
 from services.api.reports.form_ii06 import FormII06
 from shared.reports.rules import form_ii06 as form_words
 from shared.reports.rules.form_ii06 import BESIDE, BLANK, COLUMNS, NAME_HEADINGS, RATE_NAMES, Line
 
-CSV_TYPE: Final = "text/csv; charset=utf-8"
-XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+Chunks = Generator[str, None, None] | Generator[bytes, None, None]
 
-_BYTE_ORDER_MARK: Final = "\ufeff"
 _LINES_OF_CHUNK: Final = 500
 _CHUNK_BYTES: Final = 2**16
 _A4: Final = 9
@@ -29,7 +26,6 @@ _NUMBER_ROW: Final = 8
 _NAME_WIDTH: Final = 38
 _NAME_CHARACTERS: Final = 36
 _LINE_POINTS: Final = 15.5
-_FORMULA: Final = re.compile(r"^[=+\-@\t\r]")
 
 _FONT: Final[dict[str, Any]] = {"font_name": "Times New Roman", "font_size": 11, "valign": "vcenter"}
 _BOX: Final[dict[str, Any]] = {**_FONT, "border": 1}
@@ -59,15 +55,15 @@ def file_name(form: FormII06, ending: str) -> str:
     return f"II.06_{form.scope.top}_{period.from_on}_{period.to_on}_{form.by}.{ending}"
 
 
-def csv_chunks(form: FormII06) -> Iterator[str]:
+def csv_chunks(form: FormII06) -> Generator[str, None, None]:
     """The form as CSV with a byte order mark: its head, headings, lines, the total; what stands apart at the right."""
     apart = [*(label for _, label in BESIDE.values()), *RATE_NAMES.values()]
-    yield _BYTE_ORDER_MARK + write(
+    yield BYTE_ORDER_MARK + write(
         [form_words.FORM, f"{form_words.BASIS} {form_words.BASIS_DATE}"],
         [
             [form_words.TITLE],
-            ["Đơn vị báo cáo", _plain(form.reporting_unit)],
-            ["Đơn vị nhận báo cáo", _plain(form.receiving_unit or BLANK)],
+            ["Đơn vị báo cáo", form.reporting_unit],
+            ["Đơn vị nhận báo cáo", form.receiving_unit or BLANK],
             ["Kỳ báo cáo", form.period_words],
             ["Đơn vị tính", form_words.UNIT],
             [],
@@ -84,15 +80,9 @@ def csv_chunks(form: FormII06) -> Iterator[str]:
 def _rows(lines: Sequence[Line]) -> str:
     rates = ([line.rates[key].value for key in RATE_NAMES] for line in lines)
     cells = (
-        [line.number, _plain(line.name), *line.columns, *line.beside, *of_line]
-        for line, of_line in zip(lines, rates, strict=True)
+        [line.number, line.name, *line.columns, *line.beside, *of_line] for line, of_line in zip(lines, rates, strict=True)
     )
     return write([], cells, with_headings=False)
-
-
-def _plain(text: str) -> str:
-    """A text of the catalogue, never read as a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def workbook_file(form: FormII06) -> IO[bytes]:
@@ -107,7 +97,7 @@ def workbook_file(form: FormII06) -> IO[bytes]:
     return file
 
 
-def file_chunks(file: IO[bytes]) -> Iterator[bytes]:
+def file_chunks(file: IO[bytes]) -> Generator[bytes, None, None]:
     """The content of a file, which is then closed."""
     with file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -165,7 +155,7 @@ class _Sheet:
 
 
 class _FormSheet(_Sheet):
-    """The form itself: 13 columns."""
+    """The form itself."""
 
     def fill(self, form: FormII06) -> None:
         """Write all of it."""

@@ -1,5 +1,6 @@
 """Frozen reports: declared by a key with its reason, kept for ever, compared with what the log says now."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import uuid4
@@ -7,10 +8,9 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
+from services.api.dossiers.lists import serve_list
 from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.parameters import Paging
-from services.api.dossiers.schemas import DossierList
-from services.api.figures.parameters import LIST_ANSWERS, Filters
 from services.api.figures.schemas import summary_answer, table_answer
 from services.api.figures.views import past_scope_of
 from services.api.http import cursors
@@ -21,6 +21,7 @@ from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.unknown_codes import note_unknown_codes
 from services.api.http.visibility import access_of
+from services.api.reports.frozen_access import FrozenAccess, both, holder_access
 from services.api.reports.frozen_schemas import (
     DifferencePage,
     FreezeDifference,
@@ -35,9 +36,11 @@ from services.api.reports.frozen_schemas import (
     frozen_figures,
 )
 from shared.access.store.visibility import Access
+from shared.as_of.store.moments import Then
 from shared.counting.rules.figure_definitions import Figure
 from shared.counting.rules.period_sums import report
 from shared.database.engine import DriverConnection, driver_session
+from shared.figures.rules.filters import DossierFilters, given_filters
 from shared.figures.store import drill_down, tables
 from shared.figures.store.tables import FigureScope
 from shared.reports.store import frozen_reports
@@ -45,8 +48,7 @@ from shared.reports.store.frozen_reports import Freeze
 from shared.search.store.filters import Selection
 from shared.search.store.pages import PageKey
 from shared.vocabulary.errors import InvalidInput, NotFound
-from shared.vocabulary.events import AgencyCode, Channel
-from shared.vocabulary.local_time import local_date
+from shared.vocabulary.events import AgencyCode
 from shared.vocabulary.periods import Period
 
 router = APIRouter(tags=["figures"])
@@ -87,10 +89,9 @@ they were answered (whole and by agency) and their checksum; never changed, neve
 )
 async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Response:
     """Compute, keep and answer a report."""
-    asked = Filters.model_validate(body.asked())
 
     async def computed(connection: DriverConnection, view: PastView) -> Freeze:
-        scope = past_scope_of(view, asked)
+        scope = past_scope_of(view, body)
         table = table_answer(scope, "agency", await tables.by_agency(connection, scope))
         whole = summary_answer(scope, await tables.summary(connection, scope))
         text = as_json({"summary": whole, "by_agency": table}, any_keys=True).decode()
@@ -100,9 +101,7 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
             from_on=scope.period.from_on,
             to_on=scope.period.to_on,
             agency=scope.top,
-            field=scope.field,
-            procedure=scope.procedure,
-            channel=scope.channel,
+            filters=DossierFilters(**given_filters(scope)),
             tree_on=scope.tree_on,
             root=caller.agency,
             position=view.prefix.position,
@@ -134,18 +133,18 @@ async def list_freezes(
     """Answer a page."""
     digest = cursors.digest_of({"path": "/v1/freezes", "tenant": caller.tenant, "root": caller.agency})
     mark = _read_id_cursor(cursor, digest)
-    access = await access_of(context, caller)
+    readable = await FrozenAccess.of(context, caller)
     found: list[Freeze] = []
     async with driver_session(context.engine) as connection:
         before = None
         if mark is not None:
             last = await frozen_reports.find(connection, caller.tenant, mark)
-            if last is None:
+            if last is None or not await readable.may_read(connection, last):
                 raise InvalidInput.of("/cursor", "cursor", "a next_cursor of this list")
             before = (last.as_of, last.freeze_id)
         while len(found) <= limit:
             page = await frozen_reports.of_tenant(connection, caller.tenant, before, _MOST)
-            found += [one for one in page if access.sees(one.agency)]
+            found += [one for one in page if await readable.may_read(connection, one)]
             if len(page) < _MOST:
                 break
             before = (page[-1].as_of, page[-1].freeze_id)
@@ -172,7 +171,8 @@ def _read_id_cursor(cursor: str | None, digest: str) -> str | None:
 )
 async def get_freeze(context: RequestContext, caller: StatsReader, freeze_id: FreezeId) -> Response:
     """Answer it."""
-    return json_answer(freeze_answer(await _visible(context, caller, freeze_id)), any_keys=True)
+    frozen = await _visible(await FrozenAccess.of(context, caller), freeze_id)
+    return json_answer(freeze_answer(frozen), any_keys=True)
 
 
 @router.get(
@@ -182,7 +182,9 @@ async def get_freeze(context: RequestContext, caller: StatsReader, freeze_id: Fr
 dossier (hồ sơ) that counts otherwise, with the figures it left and entered and its events recorded since: they caused it.
 What a change of the catalogues moved without an event is told apart (`by_catalogue`), with its
 dossiers behind links. For each figure `by_events` is the
-number of dossiers that entered less those that left. A page may be empty and have a next one. Needs `dossiers:read`.""",
+number of dossiers that entered less those that left. All of it is of agencies that the key sees now: those that have moved
+away since the freeze are left out of `frozen` too, and stand in the report only.
+A page may be empty and have a next one. Needs `dossiers:read`.""",
     response_model=FreezeDifference,
     responses=error_answers(404),
 )
@@ -193,28 +195,28 @@ async def freeze_difference(
     asked: Annotated[DifferencePage, Query()],
 ) -> Response:
     """Compare."""
-    frozen = await _visible(context, caller, freeze_id)
+    readable = await FrozenAccess.of(context, caller)
+    frozen = await _visible(readable, freeze_id)
     digest = cursors.digest_of({"freeze": freeze_id, "tenant": caller.tenant, "root": caller.agency})
     mark = cursors.read(asked.cursor, digest)
-    # the figures are those that the key saw which froze them
-    holder = replace(caller, agency=None if frozen.root is None else AgencyCode(frozen.root))
+    holder = _holder_of(caller, frozen)
+    was = await _frozen_figures(readable, frozen)
 
     async def compared(connection: DriverConnection, view: PastView) -> dict[str, Any]:
         position = view.prefix.position if asked.until is None else min(asked.until, view.prefix.position)
-        same = await _same_scope(context, connection, view, frozen)
-        now = _present_scope(view, same, frozen)
+        mine = _mine(view, caller)
+        same = await _same_scope(context, connection, view, frozen, mine)
+        now = _present_scope(view, same, frozen, mine)
         by_events = report((await tables.summary(connection, same)).total).figures
         present = report((await tables.summary(connection, now)).total).figures
         after = "" if mark is None else mark.code
         found = await frozen_reports.differences(connection, frozen, same, until=position, after=after, limit=asked.limit)
-        mine = Access.of(view.now.catalogue, caller.agency, view.now.today)
         seen = [one for one in found.items if mine.sees(one.agency)]
         following = None if found.next_after is None else PageKey(None, found.next_after)
-        was = frozen_figures(frozen)
         return {
             "freeze": freeze_item(frozen),
             "position": position,
-            "figures": [figure_difference(one, was[one], by_events, present) for one in Figure],
+            "figures": [figure_difference(one, count, by_events, present) for one, count in was.items()],
             "items": [difference_answer(one) for one in seen],
             "hidden": len(found.items) - len(seen),
             "catalogue_dossiers": f"/v1/freezes/{freeze_id}/difference/dossiers?figure={{figure}}&moved={{moved}}",
@@ -224,14 +226,14 @@ async def freeze_difference(
     return json_answer(await context.as_of_views.read(holder, None, compared), any_keys=True)
 
 
-@router.get(
+@serve_list(
+    router,
     "/v1/freezes/{freeze_id}/difference/dossiers",
-    summary="What the catalogues moved since a freeze",
-    description="""The dossiers (hồ sơ) that a figure counts now and would not count by the catalogues as known at the freeze
+    "What the catalogues moved since a freeze",
+    """The dossiers (hồ sơ) that a figure counts now and would not count by the catalogues as known at the freeze
 (`entered`), or the other way round (`left`): what agencies and procedures told since have moved without an event
 (`by_catalogue`: entered less left). As pages or as CSV; those that the key may see. Needs `dossiers:read`.""",
-    response_model=DossierList,
-    responses=error_answers(404) | LIST_ANSWERS,
+    404,
 )
 async def catalogue_dossiers(
     request: Request,
@@ -241,53 +243,75 @@ async def catalogue_dossiers(
     asked: Annotated[MovedPage, Query()],
 ) -> Response:
     """List them."""
-    frozen = await _visible(context, caller, freeze_id)
-    holder = replace(caller, agency=None if frozen.root is None else AgencyCode(frozen.root))
+    frozen = await _visible(await FrozenAccess.of(context, caller), freeze_id)
+    holder = _holder_of(caller, frozen)
 
     async def select(connection: DriverConnection, view: PastView) -> Selection:
-        same = await _same_scope(context, connection, view, frozen)
-        now = _present_scope(view, same, frozen)
+        access = _mine(view, caller)
+        same = await _same_scope(context, connection, view, frozen, access)
+        now = _present_scope(view, same, frozen, access)
         counted, other = (now, same) if asked.moved is Moved.ENTERED else (same, now)
         chosen = drill_down.selection_of(counted, view.prefix.as_of, asked.figure)
         chosen = drill_down.outside(await drill_down.as_then(connection, counted, chosen), other)
-        mine = Access.of(view.now.catalogue, caller.agency, view.now.today).codes()
+        mine = access.codes()
         return chosen if mine is None else drill_down.within(chosen, mine)
 
     return await listed_then(request, context, holder, select=select, as_of=None, asked=asked)
 
 
-def _present_scope(view: PastView, same: FigureScope, frozen: Freeze) -> FigureScope:
+def _holder_of(caller: Caller, frozen: Freeze) -> Caller:
+    """The caller, looking at what the key saw that froze it."""
+    return replace(caller, agency=None if frozen.root is None else AgencyCode(frozen.root))
+
+
+def _mine(view: PastView, caller: Caller) -> Access:
+    """What the caller sees now, whoever the view is of."""
+    return Access.of(view.now.catalogue, caller.agency, view.now.today)
+
+
+async def _frozen_figures(readable: FrozenAccess, frozen: Freeze) -> Mapping[Figure, int]:
+    """The frozen figures; where agencies have moved away from the caller since, what is left of them without these."""
+    context, caller = readable.context, readable.caller
+    async with driver_session(context.engine) as connection:
+        if await readable.sees_all(connection, frozen):
+            return frozen_figures(frozen)
+
+    async def left(connection: DriverConnection, view: PastView) -> Mapping[Figure, int]:
+        scope = await _same_scope(context, connection, view, frozen, _mine(view, caller))
+        return report(await frozen_reports.sums_then(connection, scope)).figures
+
+    return await context.as_of_views.read(_holder_of(caller, frozen), frozen.as_of, left)
+
+
+def _present_scope(view: PastView, same: FigureScope, frozen: Freeze, mine: Access) -> FigureScope:
     """What was frozen, by the catalogues of now."""
     return replace(
         same,
         access=view.then,
         agency=view.then.catalogue.agencies.resolve(frozen.agency),
-        visible=view.visible,
+        moment=Then(view.past, both(view.visible, mine.codes())),
     )
 
 
-async def _same_scope(context: Context, connection: DriverConnection, view: PastView, frozen: Freeze) -> FigureScope:
-    """What was frozen, asked today: by the agencies and procedures as they were known then."""
+async def _same_scope(
+    context: Context, connection: DriverConnection, view: PastView, frozen: Freeze, mine: Access
+) -> FigureScope:
+    """What was frozen, asked today: by the agencies and procedures as they were known then, of those the caller sees now."""
     known = with_seen(await context.as_of_views.known_at(connection, frozen.tenant, frozen.as_of), view.then.catalogue.seen)
-    root = None if frozen.root is None else AgencyCode(frozen.root)
-    access = Access.of(known, root, local_date(frozen.as_of))
+    access = holder_access(frozen, known)
     return FigureScope(
         access=access,
         period=Period(frozen.from_on, frozen.to_on),
         tree_on=frozen.tree_on,
         agency=known.agencies.resolve(frozen.agency),
-        field=frozen.field,
-        procedure=frozen.procedure,
-        channel=None if frozen.channel is None else Channel(frozen.channel),
-        past=view.past,
-        visible=access.codes(),
+        **given_filters(frozen.filters),
+        moment=Then(view.past, both(access.codes(), mine.codes())),
     )
 
 
-async def _visible(context: Context, caller: Caller, freeze_id: str) -> Freeze:
-    access = await access_of(context, caller)
-    async with driver_session(context.engine) as connection:
-        found = await frozen_reports.find(connection, caller.tenant, freeze_id)
-    if found is None or not access.sees(found.agency):
-        raise NotFound
+async def _visible(readable: FrozenAccess, freeze_id: str) -> Freeze:
+    async with driver_session(readable.context.engine) as connection:
+        found = await frozen_reports.find(connection, readable.caller.tenant, freeze_id)
+        if found is None or not await readable.may_read(connection, found):
+            raise NotFound
     return found

@@ -1,28 +1,27 @@
 """Frozen reports at the edge."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.figures.schemas import PeriodOut, ScopeOut, SummaryOut, TableOut
-from services.api.http.parameters import LocalDate
+from services.api.figures.parameters import ScopeParameters
+from services.api.figures.schemas import PeriodOut, ScopeOut, SummaryOut, TableOut, scope_answer
 from shared.counting.rules.figure_definitions import Figure
 from shared.events.cloudevents.decoding import cloudevent_of
+from shared.figures.rules.filters import DossierFilters
 from shared.reports.store.frozen_reports import Difference, Freeze
-from shared.vocabulary.events import Channel
 
 _EXAMPLE: Final[dict[str, Any]] = {"period": "2018-Q3", "agency": "H51.12", "reason": "Báo cáo quý III trình UBND tỉnh"}
-_PLAIN: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
-class FreezeIn(BaseModel):
+class FreezeIn(ScopeParameters):
     """What to freeze (chốt số liệu): a period, a scope, and why."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     reason: Annotated[
         str,
@@ -33,39 +32,12 @@ class FreezeIn(BaseModel):
             description="Why (lý do).",
         ),
     ]
-    period: Annotated[str | None, Field(max_length=20, description="Short form of a period (kỳ báo cáo).")] = None
-    from_: Annotated[LocalDate | None, Field(alias="from", description="First local date (từ ngày).")] = None
-    to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày).")] = None
-    agency: Annotated[
-        str | None,
-        Field(min_length=1, max_length=200, pattern=_PLAIN, description="Whose subtree (cơ quan); default: the key's."),
-    ] = None
-    field: Annotated[
-        str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this field (lĩnh vực).")
-    ] = None
-    procedure: Annotated[
-        str | None, Field(min_length=1, max_length=200, pattern=_PLAIN, description="Only this procedure (thủ tục).")
-    ] = None
-    channel: Annotated[Channel | None, Field(description="Only this channel (kênh).")] = None
-    tree_on: Annotated[LocalDate | None, Field(description="The date whose agency tree is used (cây cơ quan ngày).")] = None
-    as_of: Annotated[
-        str | None,
-        Field(
-            max_length=40,
-            description="As it stood then (tại thời điểm): a date, for its local end of day, or an RFC 3339 instant;"
-            " default: now. Refused in the future.",
-        ),
-    ] = None
-
-    def asked(self) -> dict[str, Any]:
-        """The question as parameters of the figures."""
-        return self.model_dump(by_alias=True, exclude={"reason", "as_of"}, exclude_none=True, mode="json")
 
 
 _ITEM_EXAMPLE: Final[dict[str, Any]] = {
     "id": "0b9f4f0c5d1e4f5c9d3a2b1c0d9e8f7a",
     "period": {"from": "2018-07-01", "to": "2018-09-30"},
-    "scope": {"agency": "H51.12", "field": None, "procedure": None, "channel": None, "tree_on": "2018-09-30"},
+    "scope": scope_answer("H51.12", DossierFilters(), date(2018, 9, 30)),
     "position": 384_864,
     "as_of": "2026-11-22T01:30:00Z",
     "key_id": "7d1f0c2a",
@@ -133,7 +105,7 @@ class FigureDifference(BaseModel):
     """One figure, frozen and now: ``now - frozen = by_events + by_catalogue``."""
 
     figure: str = Field(description="Its path (chỉ tiêu).", examples=["resolved.late"])
-    frozen: int = Field(description="As it was frozen (đã chốt).")
+    frozen: int = Field(description="As it was frozen (đã chốt), of agencies that the key sees now.")
     now: int = Field(description="As it is now (hiện tại).")
     by_events: int = Field(description="The change by events recorded since: that of the dossiers listed.")
     by_catalogue: int = Field(description="The change by what was told of agencies and procedures since.")
@@ -212,13 +184,7 @@ def freeze_item(freeze: Freeze) -> dict[str, Any]:
     return {
         "id": freeze.freeze_id,
         "period": {"from": freeze.from_on, "to": freeze.to_on},
-        "scope": {
-            "agency": freeze.agency,
-            "field": freeze.field,
-            "procedure": freeze.procedure,
-            "channel": freeze.channel,
-            "tree_on": freeze.tree_on,
-        },
+        "scope": scope_answer(freeze.agency, freeze.filters, freeze.tree_on),
         "position": freeze.position,
         "as_of": freeze.as_of,
         "key_id": freeze.key_id,
@@ -236,14 +202,15 @@ def freeze_answer(freeze: Freeze) -> dict[str, Any]:
 
 
 def frozen_figures(freeze: Freeze) -> dict[Figure, int]:
-    """The figures of the frozen report."""
+    """The figures of the frozen report: those that there were when it was frozen."""
     summary = orjson.loads(freeze.report)["summary"]
     found: dict[Figure, int] = {}
     for figure in Figure:
         value: Any = summary
         for step in figure.value.split("."):
-            value = value[step]
-        found[figure] = int(value)
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is not None:
+            found[figure] = int(value)
     return found
 
 

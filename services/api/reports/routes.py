@@ -1,34 +1,33 @@
 """Reports as officials file them."""
 
 import asyncio
-from enum import StrEnum
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
+from starlette.types import Receive, Scope, Send
 
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import answered, ask_by
 from services.api.http.answers import json_answer
 from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
+from services.api.http.formats import MEDIA_TYPES, ReportFormat, described_as, format_of
 from services.api.http.openapi import error_answers
 from services.api.reports import form_ii06_files
 from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
-from shared.reports.rules.form_ii06 import FormBy, period_name
+from shared.reports.rules.form_ii06 import COLUMNS, FormBy, period_name
 
 router = APIRouter(tags=["figures"])
 
-_SPREADSHEET: Final = form_ii06_files.XLSX_TYPE
-
-
-class ReportFormat(StrEnum):
-    """The formats of a report."""
-
-    JSON = "json"
-    CSV = "csv"
-    XLSX = "xlsx"
+_DESCRIPTION: Final = f"""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
+hình, kết quả giải quyết thủ tục hành chính), by agency, field or procedure, for any period, those of Decree 09/2019
+(Nghị định 09/2019/NĐ-CP) among them. Columns {COLUMNS[0].number}-{COLUMNS[-1].number} are by local date; the four rates
+stand apart from the form, each by its name."""
+_PATH: Final = "/v1/reports/II.06"
+_CSV_EXAMPLE: Final = "STT,Lĩnh vực giải quyết,Tổng số\r\n1,Hộ tịch,112\r\n"
 
 
 class ReportQuestion(Filters):
@@ -51,61 +50,63 @@ class ReportQuestion(Filters):
     ] = None
 
 
-def _format(request: Request, asked: ReportFormat | None) -> ReportFormat:
-    if asked is not None:
-        return asked
-    accept = request.headers.get("accept", "")
-    if "json" in accept:
-        return ReportFormat.JSON
-    if _SPREADSHEET in accept:
-        return ReportFormat.XLSX
-    return ReportFormat.CSV if "text/csv" in accept else ReportFormat.JSON
-
-
 @router.get(
-    "/v1/reports/II.06",
+    _PATH,
     summary="Form II.06",
-    description="""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
-hình, kết quả giải quyết thủ tục hành chính), by agency, field or procedure, for any period, those of Decree 09/2019
-(Nghị định 09/2019/NĐ-CP) among them. Columns 3-13 are by local date; the four rates stand apart from the form, each
-by its name.
+    description=f"""{_DESCRIPTION}
 
-As JSON; as CSV with a byte order mark, which Excel reads as UTF-8; as a workbook (xlsx) that looks like the form:
-landscape A4, headings repeated on each page, a second sheet for what is no part of the form.""",
+As officials file it: `{_PATH}.xlsx`, `{_PATH}.csv`; here too with `format=xlsx` or `format=csv`, or where `Accept` asks for
+one of them alone.""",
     response_model=FormII06Out,
-    responses=error_answers()
-    | {
-        200: {
-            "content": {
-                "text/csv": {
-                    "schema": {"type": "string"},
-                    "example": "STT,Lĩnh vực giải quyết,Tổng số\r\n1,Hộ tịch,112\r\n",
-                },
-                _SPREADSHEET: {"schema": {"type": "string", "format": "binary"}},
-            }
-        }
-    },
+    responses=error_answers(),
+)
+@router.get(
+    f"{_PATH}.csv",
+    name="form_ii06_csv",
+    summary="Form II.06, as CSV",
+    description=f"{_DESCRIPTION}\n\nWith a byte order mark, by which Excel reads it as UTF-8.",
+    **described_as(ReportFormat.CSV, error_answers(), _CSV_EXAMPLE),
+)
+@router.get(
+    f"{_PATH}.xlsx",
+    name="form_ii06_xlsx",
+    summary="Form II.06, as a workbook",
+    description=f"""{_DESCRIPTION}
+
+It looks like the form: landscape A4, headings repeated on each page, a second sheet for what is no part of the form.""",
+    **described_as(ReportFormat.XLSX, error_answers()),
 )
 async def form_ii06(
     request: Request, context: RequestContext, caller: StatsCaller, asked: Annotated[ReportQuestion, Query()]
 ) -> Response:
     """Answer the form filled in."""
+    format_ = format_of(request, asked.format, ReportFormat)
     scope, table = await answered(context, caller, asked, ask_by(asked.by))
     form = FormII06(asked.by, scope, table, period_name(asked.period), asked.receiving_unit)
-    match _format(request, asked.format):
+    match format_:
         case ReportFormat.XLSX:
             file = await asyncio.to_thread(form_ii06_files.workbook_file, form)
-            return StreamingResponse(
-                form_ii06_files.file_chunks(file), media_type=_SPREADSHEET, headers=_attached(form, ReportFormat.XLSX)
-            )
+            chunks: form_ii06_files.Chunks = form_ii06_files.file_chunks(file)
         case ReportFormat.CSV:
-            return StreamingResponse(
-                form_ii06_files.csv_chunks(form),
-                media_type=form_ii06_files.CSV_TYPE,
-                headers=_attached(form, ReportFormat.CSV),
-            )
+            chunks = form_ii06_files.csv_chunks(form)
         case _:
             return json_answer(form_answer(form))
+    return _File(chunks, MEDIA_TYPES[format_], _attached(form, format_))
+
+
+class _File(StreamingResponse):
+    """Closes what it is made of, also where nobody reads it to its end."""
+
+    def __init__(self, chunks: form_ii06_files.Chunks, media_type: str, headers: Mapping[str, str]) -> None:
+        super().__init__(chunks, media_type=media_type, headers=headers)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._chunks.close()
 
 
 def _attached(form: FormII06, format_: ReportFormat) -> dict[str, str]:

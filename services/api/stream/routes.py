@@ -22,7 +22,6 @@ from services.api.http.openapi import error_answers
 from services.api.http.reads.limits import STREAM_EVENTS_A_SECOND
 from services.api.http.visibility import access_of
 from services.api.projection.use_cases import refuse_ahead
-from services.api.sync.use_cases import limits_of
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage
@@ -67,7 +66,10 @@ by state at the portal (tình trạng đồng bộ), the lag in seconds and the 
 line comes every {_SIGN_OF_LIFE_SECONDS:.0f} s at least. The stream ends after `seconds`; a client then asks again.""",
     response_class=StreamingResponse,
     responses={
-        200: {"description": "The stream.", "content": {"text/event-stream": {"example": _EXAMPLE}}},
+        200: {
+            "description": "The stream.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        },
         **error_answers(),
     },
 )
@@ -123,7 +125,7 @@ async def _events(context: Context, caller: Caller, asked: Watched) -> AsyncGene
 
 
 class _Shown:
-    """What one stream has told its client, and when it is to look again."""
+    """What one stream has sent to its client, and when it is to look again."""
 
     def __init__(self, context: Context, caller: Caller, asked: Watched) -> None:
         self._context = context
@@ -138,7 +140,7 @@ class _Shown:
         return seen.counted != self._counted and asyncio.get_running_loop().time() >= self._figures_at
 
     async def changes(self, counted: int) -> list[bytes]:
-        """The events that are to be told, with what is counted up to ``counted``."""
+        """The events that are to be sent, with what is counted up to ``counted``."""
         pieces: list[bytes] = []
         now = asyncio.get_running_loop().time()
         try:
@@ -205,7 +207,7 @@ async def _standing(context: Context, access: Access) -> dict[str, Any]:
         "unsendable": counts.unsendable,
         "lag_seconds": round(counts.lag_seconds, 3),
         "circuit": CircuitState.CLOSED if reading is None else reading.circuit.state,
-        "alarms": [one.alarm for one in alarms(standing, limits_of(context.settings))],
+        "alarms": [one.alarm for one in alarms(standing, sync_alarms.limits_of(context.settings))],
     }
 
 

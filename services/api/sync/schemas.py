@@ -24,7 +24,7 @@ class CircuitOut(BaseModel):
     retry_at: datetime | None
 
 
-class AlarmOut(BaseModel):
+class SyncAlarmOut(BaseModel):
     """An alarm (cảnh báo) that is on."""
 
     alarm: SyncAlarm = Field(
@@ -93,7 +93,7 @@ class SyncSummary(BaseModel):
         " open (đang giải quyết), recently_ended, long_ended (đã xong).",
         examples=[{"live": 3, "due": 0, "open": 0, "recently_ended": 0, "long_ended": 0}],
     )
-    alarms: list[AlarmOut] = Field(description="The alarms that are on; readiness does not depend on them.")
+    alarms: list[SyncAlarmOut] = Field(description="The alarms that are on; readiness does not depend on them.")
     dossiers: str = Field(description="Template of the list behind each of `counts`: `{state}` is its name.")
     error_dossiers: str = Field(description="Template of the list behind each of `errors`: `{error}` is its name.")
     differences: str = Field(description="The list behind the alarm `differences`.")

@@ -15,7 +15,7 @@ from services.api.http.visibility import access_of
 from services.api.index766.schemas import INDEX_DOSSIERS
 from services.api.jobs.use_cases import queue_job
 from services.api.sync.parameters import SyncQuestion
-from services.api.sync.schemas import AlarmOut, CircuitOut, Indicator, ReconcileBody, SyncSelection, SyncSummary
+from services.api.sync.schemas import CircuitOut, Indicator, ReconcileBody, SyncAlarmOut, SyncSelection, SyncSummary
 from shared.access.store.visibility import any_of
 from shared.database.engine import DriverConnection, driver_session
 from shared.dossiers.rules.dossier import fold
@@ -24,8 +24,7 @@ from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import NATIONAL_RECEIVED, formula_on
 from shared.index766.store.sync_rate import sync_rate
 from shared.jobs.store.queue import Job, JobKind
-from shared.settings import Settings
-from shared.sync.rules.alarm_rules import AlarmLimits, alarms
+from shared.sync.rules.alarm_rules import alarms
 from shared.sync.rules.circuit import CircuitState
 from shared.sync.store import alarms as sync_alarms
 from shared.sync.store import comparison, lists, stored_circuit, visibility
@@ -37,11 +36,6 @@ from shared.vocabulary.errors import Busy, Forbidden, InvalidInput, NotFound
 from shared.vocabulary.events import DossierCode
 from shared.vocabulary.local_time import start_of_day
 from shared.vocabulary.periods import read_period
-
-
-def limits_of(settings: Settings) -> AlarmLimits:
-    """Beyond what there is an alarm."""
-    return AlarmLimits(settings.sync_lag_limit_seconds, settings.circuit_open_limit_seconds)
 
 
 async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) -> SyncSummary:
@@ -64,7 +58,7 @@ async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) ->
         share = await sync_rate(connection, scope, covered, context.catalogues.now())
         reading = await stored_circuit.read(connection, caller.tenant)
         standing = await sync_alarms.read_health(connection, caller.tenant, codes)
-        # since when is told of the whole province only: of a part nobody has noted it
+        # since when is known of the whole province only: of a part nobody has noted it
         already_raised = await sync_alarms.read_raised(connection, caller.tenant) if codes is None else {}
     return SyncSummary(
         counts={state.value: getattr(counts, state.value) for state in SyncState},
@@ -84,8 +78,8 @@ async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) ->
         circuit=_circuit(reading),
         backlog=backlog,
         alarms=[
-            AlarmOut(alarm=one.alarm, value=one.value, limit=one.limit, since=already_raised.get(one.alarm))
-            for one in alarms(standing, limits_of(context.settings))
+            SyncAlarmOut(alarm=one.alarm, value=one.value, limit=one.limit, since=already_raised.get(one.alarm))
+            for one in alarms(standing, sync_alarms.limits_of(context.settings))
         ],
         dossiers="/v1/sync/dossiers?state={state}",
         error_dossiers="/v1/sync/dossiers?error={error}",

@@ -33,7 +33,7 @@ async def transfer_dossiers(context: Context, caller: Caller, code: str, to: str
     Raises:
         InvalidInput: the agency still stands or is not known, or its successor is not clear.
         Forbidden: one of them is outside the key's subtree.
-        NotYet: what was told of the dossiers before is not counted within seconds.
+        NotYet: events of the dossiers recorded before are not counted within seconds.
     """
     access = await access_of(context, caller)
     abolished, successor = _successor(access, code, to)
@@ -79,7 +79,7 @@ def _successor(access: Access, code: str, to: str | None) -> tuple[AgencyCode, A
     """
     agencies, tree = access.catalogue.agencies, access.catalogue.tree_on(access.today)
     abolished = agencies.resolve(code)
-    if not access.sees(abolished):  # before it is told whether there is such an agency
+    if not access.sees(abolished):  # before an answer says whether there is such an agency
         raise Forbidden(f"agency {code} is outside what this key may see")
     if tree.is_known(abolished) or agencies.last_before(abolished, access.today) is None:
         raise InvalidInput.of("/code", "not_abolished", "an agency whose validity has ended")

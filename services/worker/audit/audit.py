@@ -30,7 +30,7 @@ from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.jobs.store.queue import Job
 from shared.observability import get_logger
-from shared.projection.rules.records import PROJECTIONS
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store.cursor import Cursor
 from shared.vocabulary.events import Tenant
 from shared.vocabulary.projections import DOSSIERS
@@ -172,7 +172,7 @@ class _AlarmFirst:
     async def before(self, connection: DriverConnection, seen: Cursor, found: Look) -> bool:
         if found.is_right:
             async with connection.transaction():
-                # told by a look that was cut off, and put right by somebody else since
+                # raised by a look that was cut off, and put right by somebody else since
                 await self._note_repaired(connection, seen)
             return False
         came, now = found.came, await database_now(connection)

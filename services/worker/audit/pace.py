@@ -1,7 +1,6 @@
 """How a rebuild gives way to events that come in: sessions of PostgreSQL have no priority, so rests must do."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -34,11 +33,3 @@ class Pace:
         """To be called before each range: rest, if many events come in."""
         if await self.is_busy():
             await asyncio.sleep(REST_SECONDS)
-
-    async def quiet(self, finished: asyncio.Event) -> bool:
-        """Wait until few events come in; answer False if ``finished`` is set before."""
-        while await self.is_busy():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(finished.wait(), REST_SECONDS)
-                return False
-        return True

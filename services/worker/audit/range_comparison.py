@@ -1,7 +1,6 @@
 """The first half of a rebuild: which dossiers are stored otherwise than their events say, range of codes by range of codes.
 
-In one snapshot, at one position of the log. A range is compared here, in this process, or by
-`services.worker.audit.comparison_process` in processes of their own that share the snapshot.
+In one snapshot, at one position of the log.
 """
 
 from contextlib import suppress

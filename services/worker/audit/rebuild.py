@@ -4,24 +4,19 @@ A recomputation (`services.worker.audit.recomputation`) of everything: compute e
 by PostgreSQL, the others by the fold) and compare the rows; compare the checksum of the stored sums with that of what the
 rows add up to, and where they differ, all sums. Readers see all of it or nothing, ingest never waits, the projection waits
 for the correction only, which lasts as long as there is something wrong (normally nothing).
-A long log is compared by processes of their own, which share the snapshot and give way to everybody else; while many events
-come in, by the worker itself and with rests.
+While many events come in, it rests before each range. It is one process: more of them did not pay (decision 34).
 """
 
-import asyncio
-import os
 import time
-from collections.abc import Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.worker.audit.comparison_process import Assignment, compare_in_process, in_snapshot
 from services.worker.audit.pace import Pace
 from services.worker.audit.range_comparison import Compared, Comparer
-from services.worker.audit.recomputation import REPAIR_PAGE, SNAPSHOT_SECONDS, correcting_session, recompute, store_wrong
+from services.worker.audit.recomputation import REPAIR_PAGE, correcting_session, recompute, store_wrong
 from services.worker.audit.record_rebuild import rebuild_registers
 from services.worker.projection.dossier_reading import fold_all
 from services.worker.runtime.fail_points import NO_FAULTS, FailPoints
@@ -38,14 +33,6 @@ from shared.vocabulary.events import DossierCode, Tenant
 PAGE_EVENTS: Final = 25_000
 """So many events, and as few dossiers as hold them, are compared at a time."""
 REPORT_SECONDS: Final = 1.0
-ALIVE_SECONDS: Final = 60.0
-"""PostgreSQL ends a session that is idle in its transaction for `SNAPSHOT_SECONDS`: it hears of this one so often."""
-FIRST_LOOK_SECONDS: Final = 1.0
-"""An import that begins with the rebuild can be seen by then."""
-
-PROCESSES: Final = min(4, os.cpu_count() or 1)
-LONG_LOG: Final = 100_000
-"""Below so many events the processes would take longer to start than to compare."""
 
 
 @dataclass(slots=True)
@@ -72,26 +59,17 @@ class Findings:
 
 
 class Rebuild:
-    """Handles jobs of the kind ``rebuild``. ``processes`` compare a log of ``long_log`` events or more."""
+    """Handles jobs of the kind ``rebuild``."""
 
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        *,
-        faults: FailPoints = NO_FAULTS,
-        processes: int = PROCESSES,
-        long_log: int = LONG_LOG,
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, *, faults: FailPoints = NO_FAULTS) -> None:
         self._engine = engine
         self._faults = faults
-        self._processes = processes
-        self._long_log = long_log
 
     async def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         """Rebuild the tenant's states and figures. Safe to start again at any time."""
         started = time.monotonic()
         async with correcting_session(self._engine) as connection:
-            everything = _Everything(self._engine, job.tenant, report, self._faults, self._processes, self._long_log)
+            everything = _Everything(self._engine, job.tenant, report, self._faults)
             looks, corrected_at = await recompute(connection, job.tenant, everything)
         assert corrected_at is not None
         registers = await rebuild_registers(self._engine, job.tenant, self._faults)
@@ -107,18 +85,14 @@ class _Everything:
     tenant: Tenant
     report: Report
     faults: FailPoints
-    processes: int
-    long_log: int
 
     async def compare(self, connection: DriverConnection, seen: Cursor) -> Findings:
         findings = Findings(seen.position)
         stored = await snapshots.dossier_count(connection, self.tenant)
         found = _Seen(findings, _Progress(self.report, stored), self.faults)
-        if findings.position < self.long_log:
-            stored_sums = await _look_at_sums(connection, self.tenant, findings)
-            await self._compare_here(connection, found)
-        else:
-            stored_sums = await self._compare_in_processes(connection, found)
+        findings.branches_differing = await branch_sums.count_differing(connection, self.tenant)
+        stored_sums = await checksum.of_stored_sums(connection, self.tenant)
+        await self._compare_dossiers(connection, found)
         if found.by_rows != stored_sums:
             findings.sums_differing = await rebuild_statements.find_differences(connection, self.tenant)
         await self._note(connection, found.wrong, findings.position)
@@ -129,87 +103,14 @@ class _Everything:
         self.faults.passed("before-swap")
         return findings
 
-    async def _compare_here(self, connection: DriverConnection, seen: "_Seen") -> None:
+    async def _compare_dossiers(self, connection: DriverConnection, seen: "_Seen") -> None:
         comparer = await Comparer.begin(connection, self.tenant, seen.findings.position, self.faults)
+        pace = Pace(self.engine, self.tenant)
         last = Codes("", "")
         while codes := await rebuild_statements.next_codes(connection, self.tenant, last, PAGE_EVENTS):
+            await pace.keep()
             await seen.take(await comparer.compare(codes))
             last = codes
-
-    async def _compare_in_processes(self, connection: DriverConnection, seen: "_Seen") -> Checksum:
-        """The checksum of the stored sums by this connection, the dossiers at the same time by others."""
-        assignment = Assignment(
-            url=self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
-            tenant=self.tenant,
-            position=seen.findings.position,
-            snapshot=await snapshots.export_snapshot(connection),
-            statement_seconds=SNAPSHOT_SECONDS,
-        )
-        orders: asyncio.Queue[Codes | None] = asyncio.Queue(self.processes)
-        finished = asyncio.Event()
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._compare_dossiers(assignment, orders, seen, finished))
-                sums = group.create_task(self._look_at_sums_meanwhile(connection, seen.findings, finished))
-        except BaseExceptionGroup as failed:
-            raise _first(failed) from failed
-        return sums.result()
-
-    async def _look_at_sums_meanwhile(
-        self, connection: DriverConnection, findings: Findings, finished: asyncio.Event
-    ) -> Checksum:
-        """The same, which takes seconds of a core: not while an import comes in, as long as dossiers are still compared.
-
-        Keeps the snapshot until they are.
-        """
-        pace = Pace(self.engine, self.tenant)
-        is_busy = True
-        while is_busy and not finished.is_set():
-            await _rest(connection, finished, FIRST_LOOK_SECONDS)
-            is_busy = await pace.is_busy()
-        stored = await _look_at_sums(connection, self.tenant, findings)
-        while not finished.is_set():
-            await _rest(connection, finished, ALIVE_SECONDS)
-        return stored
-
-    async def _compare_dossiers(
-        self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", seen: "_Seen", finished: asyncio.Event
-    ) -> None:
-        """By processes; while many events come in by this one alone, for each new one takes a second of a core to start."""
-        pace = Pace(self.engine, self.tenant)
-        is_busy = await pace.is_busy()
-        compared = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            if is_busy:
-                group.create_task(self._compare_myself(assignment, orders, seen, compared))
-            for _ in range(self.processes):
-                comparing = compare_in_process(assignment, orders, seen.take)
-                group.create_task(_when_quiet(pace, compared, comparing) if is_busy else comparing)
-            group.create_task(self._order(assignment, orders, pace, self.processes + is_busy))
-        finished.set()
-
-    async def _compare_myself(
-        self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", seen: "_Seen", compared: asyncio.Event
-    ) -> None:
-        async with in_snapshot(self.engine, assignment) as connection:
-            comparer = await Comparer.begin(connection, self.tenant, assignment.position, self.faults)
-            while (codes := await orders.get()) is not None:
-                await seen.take(await comparer.compare(codes))
-        compared.set()
-
-    async def _order(
-        self, assignment: Assignment, orders: "asyncio.Queue[Codes | None]", pace: Pace, comparing: int
-    ) -> None:
-        """Cut all codes into ranges, as they are asked for by so many as are ``comparing``."""
-        async with in_snapshot(self.engine, assignment) as scout:
-            last = Codes("", "")
-            while codes := await rebuild_statements.next_codes(scout, self.tenant, last, PAGE_EVENTS):
-                await pace.keep()
-                await orders.put(codes)
-                last = codes
-        for _ in range(comparing):
-            # there is room for those that never began
-            await orders.put(None)
 
     async def _note(self, connection: DriverConnection, wrong: list[DossierCode], position: int) -> None:
         """Keep which dossiers are wrong, and what their right rows count for beside the stored ones."""
@@ -227,36 +128,6 @@ class _Everything:
             found.sums_differing += await branch_sums.settle(connection, self.tenant)
         await rebuild_statements.remember_agencies(connection, self.tenant, found.agencies)
         self.faults.passed("before-rebuild-commit")
-
-
-async def _when_quiet(pace: Pace, compared: asyncio.Event, comparing: Coroutine[Any, Any, None]) -> None:
-    """Begin to compare once few events come in, unless everything is ``compared`` before."""
-    try:
-        if await pace.quiet(compared):
-            await comparing
-    finally:
-        comparing.close()
-
-
-async def _rest(connection: DriverConnection, finished: asyncio.Event, seconds: float) -> None:
-    """So long, or until it is finished; the connection shows that it is in use."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(finished.wait(), seconds)
-    await snapshots.show_life(connection)
-
-
-async def _look_at_sums(connection: DriverConnection, tenant: Tenant, findings: Findings) -> Checksum:
-    """The checksum of the stored sums; those of branches are compared with what they are made of."""
-    findings.branches_differing = await branch_sums.count_differing(connection, tenant)
-    return await checksum.of_stored_sums(connection, tenant)
-
-
-def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What broke first, out of its groups."""
-    one: BaseException = failed
-    while isinstance(one, BaseExceptionGroup):
-        one = one.exceptions[0]
-    return one
 
 
 @dataclass(slots=True)

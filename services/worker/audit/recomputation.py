@@ -1,10 +1,10 @@
 """One recomputation: a scope is compared with the log in one snapshot, then corrected under the cursor's lock.
 
 The **scope** says what is computed anew: everything (`rebuild`), a part of an audit (`part_scope`), the sums of branches
-(`branch_scope`). The **policy** says what is told: nothing by a rebuild; an audit commits an alarm before it corrects. Here
-stands what holds for all: one snapshot at one position of the log; no correction by a comparison since which somebody else
-corrected (`Cursor.corrections`), but another look; a dossier's right row is folded anew at the position that the cursor has
-under its lock. Until that one commit nothing is changed, so a killed recomputation leaves nothing.
+(`branch_scope`). The **policy** says what is reported: nothing by a rebuild; an audit commits an alarm before it corrects.
+Here stands what holds for all: one snapshot at one position of the log; no correction by a comparison since which somebody
+else corrected (`Cursor.corrections`), but another look; a dossier's right row is folded anew at the position that the cursor
+has under its lock. Until that one commit nothing is changed, so a killed recomputation leaves nothing.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -20,7 +20,6 @@ from services.worker.runtime.fail_points import FailPoints
 from shared.audit.store import corrections, snapshots
 from shared.catalogue.store import catalogues
 from shared.database.engine import DriverConnection, driver_session
-from shared.dossiers.rules.voids import Identity
 from shared.events.store import event_log
 from shared.projection.store import cursor as projections
 from shared.projection.store import dossier_rows
@@ -29,6 +28,7 @@ from shared.projection.store.dossier_rows import DossierRow
 from shared.sync.store import ledger
 from shared.vocabulary.events import DossierCode, Tenant
 from shared.vocabulary.projections import DOSSIERS
+from shared.vocabulary.voids import Identity
 
 SNAPSHOT_SECONDS: Final = 600
 """Longest single statement of a recomputation, and longest wait of its transactions."""
@@ -55,7 +55,7 @@ class RecomputeScope(Protocol[F]):
 
 
 class RecomputePolicy(Protocol[F_contra]):
-    """What is told of what was found."""
+    """What is reported of what was found."""
 
     async def before(self, connection: DriverConnection, seen: Cursor, found: F_contra) -> bool:
         """Before anything is corrected; answer whether it is to be."""

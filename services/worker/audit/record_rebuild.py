@@ -17,7 +17,8 @@ from services.worker.runtime.fail_points import FailPoints
 from shared.audit.rules.plan import Bucket
 from shared.audit.store import record_recount, snapshots
 from shared.database.engine import DriverConnection, driver_session
-from shared.projection.rules.records import PROJECTIONS, RegisterProjection
+from shared.projection.rules.records import RegisterProjection
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import cursor as cursors
 from shared.projection.store import records
 from shared.vocabulary.events import Tenant

@@ -12,7 +12,8 @@ from shared.audit.rules.plan import Part, buckets
 from shared.audit.store import record_recount
 from shared.audit.store.alarms import Finding, Recounted
 from shared.database.engine import DriverConnection
-from shared.projection.rules.records import PROJECTIONS, RegisterProjection
+from shared.projection.rules.records import RegisterProjection
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import record_cursor, records
 from shared.projection.store.cursor import Cursor
 from shared.vocabulary.events import Tenant

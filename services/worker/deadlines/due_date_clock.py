@@ -115,7 +115,7 @@ class Examiner:
             elif one.outcome is not Outcome.DUPLICATE:
                 # an overdue told by another worker that knew less, or more: what was told first stays
                 get_logger().warning(
-                    "system_event_not_taken", tenant=tenant, dossier=event.dossier_code, outcome=one.outcome, id=event.id
+                    "system_event_not_taken", tenant=tenant, dossier=event.subject, outcome=one.outcome, id=event.id
                 )
         if accepted:
             get_logger().info("system_events_appended", tenant=tenant, events=accepted, position=appended[-1].position)

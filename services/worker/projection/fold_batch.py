@@ -8,12 +8,13 @@ from typing import Final
 from shared.counting.rules.contributions import contributions
 from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.dossiers.rules.dossier import fold
-from shared.dossiers.rules.voids import Identity, absent_void_targets, void_problems, void_target
+from shared.dossiers.rules.voids import void_problems
 from shared.events.store.event_log import Recorded, event_of_record
 from shared.projection.store.cursor import Failure, WaitingVoid
 from shared.projection.store.dossier_rows import DossierRow, row_of
 from shared.sync.rules.priorities import SyncRequest, sync_request
 from shared.vocabulary.events import DossierCode, Event, EventName
+from shared.vocabulary.voids import Identity, absent_void_targets, void_target
 
 Histories = Mapping[DossierCode, Sequence[Recorded]]
 """All events of each dossier up to one position of the log, in log order."""

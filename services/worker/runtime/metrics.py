@@ -2,13 +2,18 @@
 
 import errno
 from collections.abc import Callable
-from typing import Final
-from wsgiref.simple_server import WSGIServer
+from threading import Thread
+from typing import TYPE_CHECKING, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import ThreadingWSGIServer
 
-from shared.observability import SECONDS_BUCKETS, get_logger
+from shared.observability import SECONDS_BUCKETS, exposition, get_logger
 from shared.vocabulary.events import Tenant
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LOOPBACK: Final = "127.0.0.1"
 MOST_WORKERS: Final = 64
@@ -58,12 +63,33 @@ class WorkerMetrics:
         """Serve on ``first_port`` of loopback, or the next one that is free; None: on none of them."""
         for port in range(first_port, min(first_port + MOST_WORKERS, 65_536)):
             try:
-                server, _ = start_http_server(port, LOOPBACK, self.registry)
+                server = make_server(LOOPBACK, port, _app_of(self.registry), ThreadingWSGIServer, _QuietHandler)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
                 continue
+            Thread(target=server.serve_forever, daemon=True).start()
             get_logger().info("metrics_served", port=port)
             return server
         get_logger().warning("metrics_not_served", first_port=first_port)
         return None
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the worker's log is of its work."""
+
+
+def _app_of(registry: CollectorRegistry) -> "WSGIApplication":
+    """Answers any path with the metrics; that of ``prometheus_client`` knows no ``HEAD``."""
+
+    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
+        method = environ["REQUEST_METHOD"]
+        if method not in {"GET", "HEAD"}:
+            start("405 Method Not Allowed", [("Allow", "GET, HEAD")])
+            return []
+        text, content_type = exposition(environ.get("HTTP_ACCEPT", ""), registry)
+        start("200 OK", [("Content-Type", content_type), ("Content-Length", str(len(text)))])
+        return [] if method == "HEAD" else [text]
+
+    return answer

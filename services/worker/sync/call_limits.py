@@ -15,7 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.database.engine import DriverConnection, driver_session
 from shared.observability import get_logger
 from shared.sync.portal.client import Session
-from shared.sync.portal.outcomes import (
+from shared.sync.rules import circuit as rules
+from shared.sync.rules.circuit import Circuit, CircuitState, Go, Lane, RateLimit
+from shared.sync.rules.outcomes import (
     Ambiguous,
     Answered,
     Failure,
@@ -29,8 +31,6 @@ from shared.sync.portal.outcomes import (
     Throttled,
     Unavailable,
 )
-from shared.sync.rules import circuit as rules
-from shared.sync.rules.circuit import Circuit, CircuitState, Go, Lane, RateLimit
 from shared.sync.rules.retry import TRANSIENT
 from shared.sync.store import ledger, stored_circuit, stored_sessions
 from shared.vocabulary.events import Tenant

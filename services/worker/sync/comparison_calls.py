@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 
 from services.worker.sync.call_limits import DatabaseClock
 from services.worker.sync.senders import TenantChannel
-from shared.sync.portal.outcomes import Failure, Found, Garbled, Listed, Throttled
 from shared.sync.rules.circuit import Lane
+from shared.sync.rules.outcomes import Failure, Found, Garbled, Listed, Throttled
 
 T = TypeVar("T", Found, Listed)
 

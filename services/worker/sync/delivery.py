@@ -31,21 +31,10 @@ from shared.dossiers.rules.dossier import Dossier, fold
 from shared.dossiers.store import applicants
 from shared.events.store import event_log
 from shared.sync.portal.client import PortalClient
-from shared.sync.portal.outcomes import (
-    Ambiguous,
-    Answered,
-    Failure,
-    Garbled,
-    ItemKind,
-    ItemRefusal,
-    Refused,
-    SessionLost,
-    Throttled,
-    Unavailable,
-)
 from shared.sync.portal.wire import Unsendable
 from shared.sync.rules.circuit import Lane
-from shared.sync.rules.retry import ErrorClass
+from shared.sync.rules.outcomes import Answered, Failure, ItemKind, ItemRefusal, Throttled
+from shared.sync.rules.retry import ErrorClass, class_of
 from shared.sync.store import steps as ledger_steps
 from shared.sync.store.ledger import Claim
 from shared.vocabulary.events import Tenant
@@ -244,11 +233,9 @@ class Delivery:
                 prepared.turns += 1
                 if prepared.turns <= MOST_TURNS:
                     return True
-                self._recorder.failed(prepared, ErrorClass.CONTRADICTION, refusal.message)
-            case ItemKind.REJECTED:
-                self._recorder.failed(prepared, ErrorClass.REJECTED, refusal.message)
-            case ItemKind.OUT_OF_ORDER:
-                self._recorder.failed(prepared, ErrorClass.OUT_OF_ORDER, refusal.message)
+                self._recorder.failed(prepared, class_of(refusal), refusal.message)
+            case ItemKind.REJECTED | ItemKind.OUT_OF_ORDER:
+                self._recorder.failed(prepared, class_of(refusal), refusal.message)
         return False
 
     # Second step of the protocol
@@ -293,7 +280,7 @@ class Delivery:
         kind = refusals[0].kind
         match kind:
             case ItemKind.UNKNOWN_THERE:
-                # told accepted and not stored (F22), or lost since
+                # answered accepted and not stored (F22), or lost since
                 self._recorder.lost_there(prepared, refusals[0].message)
             case ItemKind.ALREADY_THERE:
                 taken.extend(pages)
@@ -320,24 +307,9 @@ class Delivery:
         await self._limiter.report(outcome, admission, suspect=all(prepared.suspect for prepared in call))
 
     async def _fail_call(self, call: list[OutboundDossier], outcome: Failure, admission: Admission, part: "_Part") -> None:
-        kind = failure_kind(outcome)
+        kind = class_of(outcome)
         for prepared in call:
             self._recorder.note(prepared, part.step, part.operation, part.started_at, outcome=kind, detail=outcome.reason)
             # a probe goes while the circuit is open: it counts for the circuit, not for its dossiers
             self._recorder.failed(prepared, kind, outcome.reason, counted=not admission.probe)
         await self._recorder.flush()
-
-
-def failure_kind(failure: Failure) -> ErrorClass:
-    """The row of the retry table for a failed call."""
-    match failure:
-        case Unavailable():
-            return ErrorClass.UNAVAILABLE
-        case Ambiguous():
-            return ErrorClass.AMBIGUOUS
-        case Garbled():
-            return ErrorClass.GARBLED
-        case SessionLost():
-            return ErrorClass.SESSION
-        case Refused():
-            return ErrorClass.REFUSED

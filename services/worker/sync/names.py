@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from services.worker.sync.call_limits import CallLimiter
@@ -11,9 +11,9 @@ from shared.catalogue.store.cache import CatalogueCache
 from shared.catalogue.store.catalogues import Catalogue
 from shared.sync.portal import wire
 from shared.sync.portal.client import PortalClient
-from shared.sync.portal.outcomes import Found
 from shared.sync.portal.wire import ProcedureNames
 from shared.sync.rules.circuit import Lane
+from shared.sync.rules.outcomes import Found
 from shared.vocabulary.events import ProcedureCode, Tenant
 
 REMEMBERED_SECONDS: Final = 3600.0
@@ -36,12 +36,16 @@ class KnownNames:
         """Our catalogue's names, else the portal's, else empty ones."""
         known = self._catalogue.procedures.get(ProcedureCode(code))
         if known is not None:
-            return ProcedureNames(known.name, known.field or "", known.field_name or "")
+            return ProcedureNames(known.name, known.field or "", known.field_name or "", known.facts)
         return self._asked.get(code, _UNKNOWN)
 
     def agency(self, code: str | None) -> str:
         """The agency's name on today's tree, else its latest one, else its code."""
         return self._tree.name(self._tree.root if code is None else code)
+
+    def agency_facts(self, code: str | None) -> Mapping[str, str]:
+        """What the catalogue knows of the agency beside its name."""
+        return self._tree.facts(self._tree.root if code is None else code)
 
 
 class PortalNames:
@@ -67,7 +71,7 @@ class PortalNames:
         unknown = sorted(code for code in set(codes) if code not in catalogue.procedures)
         if self._forgotten(unknown):
             failures = self._failures
-            # whoever waits here finds what the others were told: no procedure is asked for twice
+            # whoever waits here finds what the others got: no procedure is asked for twice
             async with self._asking:
                 if self._failures == failures:  # else the portal does not answer now, and one wait for it is enough
                     await self._ask(self._forgotten(unknown), lane)

@@ -23,8 +23,8 @@ from shared.jobs.store.queue import Job
 from shared.observability import get_logger
 from shared.sync.portal import wire
 from shared.sync.portal.held_rows import differing_fields, held_hash
-from shared.sync.portal.outcomes import Held, Listed
 from shared.sync.portal.wire import Body, ProcedureNames
+from shared.sync.rules.outcomes import Held, Listed
 from shared.sync.rules.reconciliation import DifferenceKind, spacing
 from shared.sync.store import comparison, differences, lists
 from shared.sync.store.comparison import ComparisonScope, Discrepancy, Settled
@@ -233,7 +233,7 @@ class _Comparison:
             raise ComparisonStopped(f"list: {refusal}") from refusal
 
     async def _compare_list(self, items: Sequence[Held], before: datetime) -> int:
-        """What we told the portal of a page's dossiers, against the page; the number sent again."""
+        """What we reported to the portal of a page's dossiers, against the page; the number sent again."""
         job = self._job
         async with driver_session(self._engine) as connection:
             reported = await differences.read_reported(connection, job.tenant, [item.code for item in items], before)
@@ -346,3 +346,7 @@ class _NoNames:
     def agency(self, code: str | None) -> str:
         """The code."""
         return code or ""
+
+    def agency_facts(self, code: str | None) -> Mapping[str, str]:  # noqa: ARG002
+        """None."""
+        return {}

@@ -1,4 +1,4 @@
-"""What is looked at from time to time: alarms told once as they rise and fall, old attempts forgotten, ranks renewed."""
+"""What is looked at from time to time: alarms logged once as they rise and fall, old attempts forgotten, ranks renewed."""
 
 from datetime import timedelta
 from typing import Final

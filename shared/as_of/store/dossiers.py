@@ -17,7 +17,7 @@ from shared.database.engine import DriverConnection
 from shared.database.pace import Pace
 from shared.database.tables import MEASURES
 from shared.dossiers.rules.dossier import fold
-from shared.dossiers.rules.voids import absent_void_targets, void_problems
+from shared.dossiers.rules.voids import void_problems
 from shared.events.store import event_log
 from shared.events.store.log_prefix import Prefix
 from shared.observability import failure_of, get_logger
@@ -25,6 +25,7 @@ from shared.projection.store import cursor
 from shared.projection.store.dossier_rows import DossierRow, row_of
 from shared.vocabulary.errors import InvalidInput, NotYet
 from shared.vocabulary.events import DossierCode, Event, EventName, Tenant
+from shared.vocabulary.voids import absent_void_targets
 
 PATIENCE_SECONDS: Final = 20.0
 """A question that needs longer to compute its past is answered later: what is computed is kept, asked again it goes on."""

@@ -262,7 +262,7 @@ async def raise_alarm(connection: DriverConnection, tenant: Tenant, alarm: Alarm
 
 
 async def repaired(connection: DriverConnection, tenant: Tenant, alarm_id: str, now: datetime, position: int) -> None:
-    """What the alarm told is right again, at a position of the log."""
+    """What the alarm showed is right again, at a position of the log."""
     await connection.execute(
         "UPDATE audit_alarm SET repaired_at = $3, repaired_position = $4"
         " WHERE tenant = $1 AND alarm_id = $2 AND repaired_at IS NULL",

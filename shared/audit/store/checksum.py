@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared.counting.rules.slot_numbers import SCALE, Rollup
+from shared.counting.rules.slot_numbers import STRIDE, Rollup
 from shared.counting.store.slots import digits_sql, month_slot_sql, year_slot_sql
 from shared.counting.store.sums import COUNTED_COLUMNS, counted_sql, named_sums_sql
 from shared.database.engine import DriverConnection
@@ -65,8 +65,8 @@ def checksum_of_sums_sql(relation: str) -> str:
 
     Each number is to be taken modulo its prime.
     """
-    scope = _of_scope(f"slot / {SCALE}", "agency", "procedure", "channel")
-    time = _of_time(f"slot % {SCALE}")
+    scope = _of_scope(f"slot / {STRIDE}", "agency", "procedure", "channel")
+    time = _of_time(f"slot % {STRIDE}")
 
     def half_sum(half: _Half) -> str:
         prime = half.prime
@@ -131,9 +131,7 @@ def checksum_of_rows_sql(relation: str) -> str:
         weight = " ".join(f"WHEN '{name}' THEN {half.weight(name)}" for name in MEASURES)
         time = " + ".join(half.of(_of_time(_TIMES[grain].format("c.digits"))) for grain in grains)
         each = f"sum({times(half, f'(CASE c.measure {weight} END)', time)} * c.n)::bigint"
-        dated = (
-            f"SELECT {digits_sql('day')} AS digits, measure, n FROM ({counted_sql('hashed')}) AS told WHERE day IS NOT NULL"
-        )
+        dated = f"SELECT {digits_sql('day')} AS digits, measure, n FROM ({counted_sql('hashed')}) AS d WHERE day IS NOT NULL"
         return f"(SELECT {each} FROM ({dated}) AS c)"
 
     def half_sum(half: _Half) -> str:

@@ -1,4 +1,4 @@
-"""Which dossiers of a range of codes are stored otherwise than their events say, told by PostgreSQL where they are plain."""
+"""Which dossiers of a range of codes are stored otherwise than their events say: PostgreSQL finds the regular ones."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Codes:
 class Found:
     """What was found in a range.
 
-    ``wrong``: plain dossiers whose row is wrong or missing; ``bogus``: rows of dossiers without any event; ``others``: the
+    ``wrong``: regular dossiers whose row is wrong or missing; ``bogus``: rows of dossiers without any event; ``others``: the
     dossiers that are left to the fold.
     """
 
@@ -51,7 +51,7 @@ _COMPARE: Final = f"""
 WITH known AS MATERIALIZED ({histories_sql(_EVENTS)}), course AS MATERIALIZED ({given_path_outcomes_sql(6)}),
 met AS MATERIALIZED (
     SELECT coalesce(r.code, d.code) AS code, r.events, r.path, r.code IS NULL AS is_bogus,
-           r.code IS NOT NULL AND (NOT r.is_plain OR r.code = ANY($5::text[])) AS is_other,
+           r.code IS NOT NULL AND (NOT r.is_regular OR r.code = ANY($5::text[])) AS is_other,
            ({_of("r")}) IS DISTINCT FROM ({_of("d")}) AS differs
     FROM ({regular_rows_sql("known", "course")}) AS r
     FULL JOIN (SELECT * FROM dossier WHERE tenant = $1 AND code >= $2 AND (code > $2 OR $2 = '')

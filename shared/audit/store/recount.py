@@ -1,6 +1,6 @@
-"""The statements of an audit: some sums and dossier rows computed anew from the log in one snapshot, and told apart.
+"""The statements of an audit: some sums and dossier rows computed anew from the log in one snapshot, and compared.
 
-Two things are told apart for every sum: what the log says (the alarm), and by how much the stored sum differs from what the
+For every sum there are two answers: what the log says (the alarm), and by how much the stored sum differs from what the
 *stored rows* count for (the correction, `shared.audit.store.corrections`). For the second to be exact, all sums that a wrong
 row counts or should count in must have been compared.
 """
@@ -209,8 +209,8 @@ async def _difference(connection: DriverConnection, tenant: Tenant, row: Any) ->
         _BEHIND,
         tenant,
         row["channel"],
-        None if slot.cut == Rollup.PROCEDURE.label else row["agency"],
-        None if slot.cut == Rollup.AGENCY.label else row["procedure"],
+        None if slot.rollup == Rollup.PROCEDURE.label else row["agency"],
+        None if slot.rollup == Rollup.AGENCY.label else row["procedure"],
         [m for m in MEASURES if row[m] != row[f"{m}_recounted"]],
         slot.starts_on,
         slot.ends_on,
@@ -220,7 +220,7 @@ async def _difference(connection: DriverConnection, tenant: Tenant, row: Any) ->
 
 def _as_alarm(row: Any, slot: Slot) -> SumDifference:
     measures = [m for m in MEASURES if row[m] != row[f"{m}_recounted"]]
-    key = {"cut": slot.cut, "grain": slot.grain, "starts_on": slot.starts_on}
+    key = {"cut": slot.rollup, "grain": slot.grain, "starts_on": slot.starts_on}
     return SumDifference(
         key | {name: row[name] for name in ("agency", "procedure", "channel")},
         {m: row[m] for m in measures} if row["is_stored"] else None,

@@ -1,10 +1,10 @@
 """What a recomputation reads in its snapshot before it compares: the cursor, and what is remembered beside dossier rows."""
 
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.voids import Identity
 from shared.projection.store.cursor import Cursor
 from shared.vocabulary.events import DossierCode, Tenant
 from shared.vocabulary.projections import DOSSIERS
+from shared.vocabulary.voids import Identity
 
 
 async def bound_waits(connection: DriverConnection, seconds: int) -> None:
@@ -40,19 +40,3 @@ async def waiting(connection: DriverConnection, tenant: Tenant) -> set[tuple[Ide
     """The voids that are noted as waiting."""
     rows = await connection.fetch("SELECT source, id, dossier_code FROM waiting_void WHERE tenant = $1", tenant)
     return {((row[0], row[1]), row[2]) for row in rows}
-
-
-async def export_snapshot(connection: DriverConnection) -> str:
-    """A name by which other transactions see what this one sees, for as long as it lasts."""
-    name: str = await connection.fetchval("SELECT pg_export_snapshot()")
-    return name
-
-
-async def adopt_snapshot(connection: DriverConnection, name: str) -> None:
-    """See what the transaction that exported ``name`` sees. The first statement of a repeatable-read transaction."""
-    await connection.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
-
-
-async def show_life(connection: DriverConnection) -> None:
-    """Say that the transaction is not forgotten."""
-    await connection.execute("SELECT 1")

@@ -5,7 +5,7 @@ years and office hours was known. By it the same date can be computed again, wha
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
@@ -92,6 +92,9 @@ class Almanac:
         )
         self.calendar = lru_cache(maxsize=_VERSIONS_KEPT)(self._calendar)
         self._hours_at = lru_cache(maxsize=_VERSIONS_KEPT)(self._hours_known)
+        self.hours_of = lru_cache(maxsize=_OFFICES_KEPT)(self._hours_of)
+        """The office hours told for an agency; on days for which nothing is, those of the next one above it by code, else
+        the usual ones. By a version of the calendar (None: the newest)."""
         self._office = lru_cache(maxsize=_OFFICES_KEPT)(self._office_time)
 
     def is_former(self, event: Event) -> bool:
@@ -106,15 +109,18 @@ class Almanac:
         """The working time of an agency by a version of the calendar (None: by the newest)."""
         return self._office(self.hours_of(agency_code, version), version)
 
-    def hours_of(self, agency_code: str, version: datetime | None = None) -> OfficeHours:
-        """The office hours told for the agency, else for the next one above it by code, else the usual ones."""
+    def _hours_of(self, agency_code: str, version: datetime | None = None) -> OfficeHours:
         stated = self._hours_at(version)
         code: str = present_form(agency_code)
-        while code:
+        found: list[OfficeHours] = []
+        while code and not (found and found[-1].is_unlimited):
             if code in stated:
-                return stated[code]
+                found.append(stated[code])
             code = code.rpartition(".")[0]
-        return OFFICE_HOURS
+        hours = OFFICE_HOURS
+        for own in reversed(found):
+            hours = own if own.is_unlimited else replace(own, above=hours)
+        return hours
 
     def _office_time(self, hours: OfficeHours, version: datetime | None) -> WorkingTime:
         return WorkingTime(self.calendar(version), hours)

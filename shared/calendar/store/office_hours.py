@@ -2,22 +2,27 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from shared.calendar.rules.working_time import OfficeHours
-from shared.calendar.store.stored_almanacs import hours_of
+from shared.calendar.store.stored_almanacs import ENTRY_COLUMNS, hours_of
 from shared.catalogue.store.changes import CatalogueChange, begin_change
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import AgencyCode, Tenant
 
 _TELL: Final = """
-INSERT INTO office_hours (tenant, agency, known_from, spans, weekdays, removed) VALUES ($1, $2, $3, $4, $5, $6)"""
+INSERT INTO office_hours (tenant, agency, known_from, ordinal, spans, weekdays, valid_from, valid_to, removed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
 
 _ROWS_AT_ONCE: Final = 1_000
 
-_KNOWN: Final = """
-SELECT DISTINCT ON (agency) agency, spans, weekdays, removed FROM office_hours
-WHERE tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2) ORDER BY agency, known_from DESC"""
+_KNOWN: Final = f"""
+SELECT {ENTRY_COLUMNS} FROM (
+    SELECT *, rank() OVER (PARTITION BY agency ORDER BY known_from DESC) AS age FROM office_hours
+    WHERE tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2)) AS told
+WHERE age = 1 ORDER BY agency, ordinal"""
 
 
 async def read_office_hours(
@@ -25,7 +30,8 @@ async def read_office_hours(
 ) -> dict[str, OfficeHours]:
     """The office hours told of agencies as known at an instant (None: now), by agency code."""
     rows = await connection.fetch(_KNOWN, tenant, known_at)
-    return {row["agency"]: hours_of(row) for row in rows if not row["removed"]}
+    told = {agency: hours_of(list(of_one)) for agency, of_one in groupby(rows, itemgetter("agency"))}
+    return {agency: hours for agency, hours in told.items() if hours is not None}
 
 
 async def put_office_hours(
@@ -42,14 +48,13 @@ async def put_office_hours(
         code for code, hours in given.items() if hours is None and code in known
     ]
     written = {code: hours for code, hours in given.items() if hours is not None and known.get(code) != hours}
-    rows = [(code, hours, False) for code, hours in written.items()] + [(code, known[code], True) for code in gone]
+    told = [(code, hours, False) for code, hours in written.items()] + [(code, known[code], True) for code in gone]
+    rows = [
+        (tenant, code, known_from, n, str(one), sorted(one.weekdays), one.valid_from, one.valid_to, removed)
+        for code, hours, removed in told
+        for n, one in enumerate(hours.entries)
+    ]
     for start in range(0, len(rows), _ROWS_AT_ONCE):  # thousands at once would hold up whoever shares the event loop
-        await connection.executemany(
-            _TELL,
-            [
-                (tenant, code, known_from, str(hours), sorted(hours.weekdays), removed)
-                for code, hours, removed in rows[start : start + _ROWS_AT_ONCE]
-            ],
-        )
+        await connection.executemany(_TELL, rows[start : start + _ROWS_AT_ONCE])
     unchanged = len(given) - len(written) - len(set(gone) & set(given))
     return CatalogueChange(known_from if rows else None, len(written), len(gone), unchanged)

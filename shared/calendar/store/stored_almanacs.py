@@ -1,13 +1,16 @@
 """The almanac of a tenant as the database holds it: calendar, office hours and procedures with all that was known before."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 import asyncpg
 
 from shared.calendar.rules.almanac import Almanac, DayFact, HoursFact, YearFact
 from shared.calendar.rules.calendar import DayKind
-from shared.calendar.rules.working_time import OfficeHours
+from shared.calendar.rules.working_time import HoursEntry, OfficeHours
 from shared.catalogue.rules.terms import ProcedureTerms, SupplementPolicy, Term, TermsVersion, TermUnit
 from shared.database.engine import DriverConnection
 from shared.events.store import event_log
@@ -40,7 +43,7 @@ async def read_almanac(connection: DriverConnection, tenant: Tenant, known_by: d
         f"SELECT known_from, year, confirmed FROM calendar_year WHERE {known} ORDER BY known_from, year", tenant, known_by
     )
     hours = await connection.fetch(
-        f"SELECT known_from, agency, spans, weekdays, removed FROM office_hours WHERE {known} ORDER BY known_from, agency",
+        f"SELECT {ENTRY_COLUMNS}, known_from FROM office_hours WHERE {known} ORDER BY known_from, agency, ordinal",
         tenant,
         known_by,
     )
@@ -56,7 +59,10 @@ async def read_almanac(connection: DriverConnection, tenant: Tenant, known_by: d
     return Almanac(
         days=[DayFact(row["known_from"], row["date"], None if row["removed"] else DayKind(row["kind"])) for row in days],
         years=[YearFact(row["known_from"], row["year"], row["confirmed"]) for row in years],
-        hours=[HoursFact(row["known_from"], row["agency"], None if row["removed"] else hours_of(row)) for row in hours],
+        hours=[
+            HoursFact(known_from, agency, hours_of(list(rows)))
+            for (known_from, agency), rows in groupby(hours, itemgetter("known_from", "agency"))
+        ],
         procedures=versions,
         former_up_to=await event_log.former_up_to(connection, tenant),
     )
@@ -87,5 +93,13 @@ def _terms(row: asyncpg.Record) -> ProcedureTerms:
     )
 
 
-def hours_of(row: asyncpg.Record) -> OfficeHours:
-    return OfficeHours.read(row["spans"], frozenset(row["weekdays"]))
+ENTRY_COLUMNS: Final = "agency, spans, weekdays, valid_from, valid_to, removed"
+
+
+def hours_of(rows: Sequence[asyncpg.Record]) -> OfficeHours | None:
+    """What was told of an agency at one time; None: that it has no hours of its own any more."""
+    if rows[0]["removed"]:
+        return None
+    return OfficeHours.of(
+        HoursEntry.read(row["spans"], frozenset(row["weekdays"]), row["valid_from"], row["valid_to"]) for row in rows
+    )

@@ -6,8 +6,8 @@ parent's: an abolished one stands under what it passed into, any other unknown c
 code, else under the tenant's root.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Final
@@ -16,6 +16,7 @@ from shared.vocabulary.codes import is_agency_code, present_form, tenant_of_agen
 from shared.vocabulary.errors import FieldError, InvalidInput
 from shared.vocabulary.events import AgencyCode, Tenant
 from shared.vocabulary.local_time import day_after
+from shared.vocabulary.spelling import one_spelling
 
 _TREES_KEPT: Final = 64
 
@@ -32,6 +33,8 @@ class AgencyVersion:
     legal_basis: str | None = None
     successors: tuple[AgencyCode, ...] = ()
     aliases: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What else is known of it, by name: the portal's fields read them."""
 
     def is_valid(self, on: date) -> bool:
         """Whether it stands on the tree of ``on``."""
@@ -72,9 +75,17 @@ class AgencyTree:
 
     def name(self, code: str) -> str:
         """The agency's name on this date, else its latest one, else its code."""
+        version = self._known(code)
+        return self.resolve(code) if version is None else version.name
+
+    def facts(self, code: str) -> Mapping[str, str]:
+        """What else is known of the agency on this date, else at its latest."""
+        version = self._known(code)
+        return {} if version is None else version.facts
+
+    def _known(self, code: str) -> AgencyVersion | None:
         resolved = self.resolve(code)
-        version = self._versions.get(resolved) or self._catalogue.latest(resolved)
-        return resolved if version is None else version.name
+        return self._versions.get(resolved) or self._catalogue.latest(resolved)
 
     def parent(self, code: str) -> AgencyCode | None:
         """The agency above; None for the root."""
@@ -215,7 +226,7 @@ class AgencyCatalogue:
         """The agency that ``code`` names: a code of the catalogue, an alias, else the present form of the code."""
         if code in self._by_code:
             return AgencyCode(code)
-        alias = self._aliases.get(code)
+        alias = self._aliases.get(code) or self._aliases.get(one_spelling(code))
         if alias is not None:
             return alias
         present = present_form(code)

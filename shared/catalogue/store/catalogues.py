@@ -2,17 +2,24 @@
 
 A catalogue row is never changed: all rows of a code with the newest ``known_from`` up to an instant are what was known of
 it then. Writing is in `shared.catalogue.store.changes`.
+
+Texts are read in the one spelling of all that look like them: rows that were told before that was seen to stay as they are.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+
+import asyncpg
+import orjson
 
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyTree, AgencyVersion
 from shared.database.engine import DriverConnection
 from shared.vocabulary.events import AgencyCode, ProcedureCode, Tenant
+from shared.vocabulary.spelling import one_spelling
 
 _SUBTREES_KEPT: Final = 512
 
@@ -33,6 +40,7 @@ class Procedure:
     result_is_document: bool = False
     has_fee: bool = False
     online_level: str | None = None
+    facts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +110,13 @@ class Catalogue:
         return sorted(codes & self.seen) if codes is not None else ["", *sorted(self.seen)]
 
 
-_AGENCY_COLUMNS: Final = tuple(field.name for field in fields(AgencyVersion))
-_PROCEDURE_COLUMNS: Final = tuple(field.name for field in fields(Procedure))
+AGENCY_COLUMNS: Final = tuple(one.name for one in fields(AgencyVersion))
+PROCEDURE_COLUMNS: Final = tuple(one.name for one in fields(Procedure))
 
 
 def _known(table: str, key: str, columns: Sequence[str], order: str = "") -> str:
     """The statement for what is known of each ``key`` at $2 (null: now)."""
-    listed = ", ".join(f"c.{column}" for column in columns)
+    listed = ", ".join("c.facts::text" if column == "facts" else f"c.{column}" for column in columns)
     return f"""
 SELECT {listed}
 FROM {table} c
@@ -119,8 +127,12 @@ WHERE c.tenant = $1 AND NOT c.removed
 ORDER BY c.{key}{order}"""
 
 
-_AGENCIES: Final = _known("agency", "code", _AGENCY_COLUMNS, ", c.ordinal")
-_PROCEDURES: Final = _known("procedure", "code", _PROCEDURE_COLUMNS)
+def _spelled(text: str | None) -> str | None:
+    return None if text is None else one_spelling(text) or None
+
+
+_AGENCIES: Final = _known("agency", "code", AGENCY_COLUMNS, ", c.ordinal")
+_PROCEDURES: Final = _known("procedure", "code", PROCEDURE_COLUMNS)
 _DAYS: Final = _known("calendar_day", "date", ("date", "kind", "source"))
 _YEARS: Final = """
 SELECT DISTINCT ON (year) year, confirmed FROM calendar_year
@@ -132,19 +144,7 @@ async def read_agencies(
 ) -> list[AgencyVersion]:
     """The agencies as known at an instant (None: now), by code; a code comes once for each period of its validity."""
     rows = await connection.fetch(_AGENCIES, tenant, known_at)
-    return [
-        AgencyVersion(
-            code=row["code"],
-            name=row["name"],
-            parent=row["parent"],
-            valid_from=row["valid_from"],
-            valid_to=row["valid_to"],
-            legal_basis=row["legal_basis"],
-            successors=tuple(row["successors"]),
-            aliases=tuple(row["aliases"]),
-        )
-        for row in rows
-    ]
+    return [AgencyVersion(**_values(row)) for row in rows]
 
 
 async def read_procedures(
@@ -152,7 +152,18 @@ async def read_procedures(
 ) -> dict[ProcedureCode, Procedure]:
     """The procedures as known at an instant (None: now), by code."""
     rows = await connection.fetch(_PROCEDURES, tenant, known_at)
-    return {row["code"]: Procedure(**dict(row)) for row in rows}
+    return {row["code"]: Procedure(**_values(row)) for row in rows}
+
+
+_SPELLED: Final = frozenset({"name", "legal_basis", "field", "field_name", "level"})
+
+
+def _values(row: asyncpg.Record) -> dict[str, Any]:
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    values |= {name: _spelled(values[name]) for name in _SPELLED & values.keys()}
+    if "aliases" in values:
+        values["aliases"] = tuple(map(one_spelling, values["aliases"]))
+    return values | {"facts": orjson.loads(row["facts"])}
 
 
 async def read_calendar(connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None) -> Calendar:
@@ -160,7 +171,7 @@ async def read_calendar(connection: DriverConnection, tenant: Tenant, known_at: 
     days = await connection.fetch(_DAYS, tenant, known_at)
     years = await connection.fetch(_YEARS, tenant, known_at)
     return Calendar(
-        days=tuple(CalendarDay(row["date"], row["kind"], row["source"]) for row in days),
+        days=tuple(CalendarDay(row["date"], row["kind"], one_spelling(row["source"])) for row in days),
         confirmed_years=frozenset(row["year"] for row in years if row["confirmed"]),
     )
 

@@ -4,14 +4,24 @@ All of these run in the caller's transaction and are serial within a tenant. Wha
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from operator import attrgetter
 from typing import Any, Final
 
+import orjson
+
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyVersion
-from shared.catalogue.store.catalogues import Calendar, CalendarDay, Procedure, read_agencies, read_calendar, read_procedures
+from shared.catalogue.store.catalogues import (
+    AGENCY_COLUMNS,
+    PROCEDURE_COLUMNS,
+    Calendar,
+    CalendarDay,
+    Procedure,
+    read_agencies,
+    read_calendar,
+    read_procedures,
+)
 from shared.database.clock import database_now
 from shared.database.engine import DriverConnection
 from shared.vocabulary.errors import FieldError, InvalidInput
@@ -31,7 +41,13 @@ class CatalogueChange:
     unchanged: int
 
 
-_procedure_values: Final = attrgetter(*(field.name for field in fields(Procedure)))
+def _insert_sql(table: str, columns: Sequence[str]) -> str:
+    parameters = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({parameters})"
+
+
+_INSERT_AGENCY: Final = _insert_sql("agency", ("tenant", "known_from", "ordinal", "removed", *AGENCY_COLUMNS))
+_INSERT_PROCEDURE: Final = _insert_sql("procedure", ("tenant", "known_from", "removed", *PROCEDURE_COLUMNS))
 
 
 async def put_agencies(
@@ -53,17 +69,12 @@ async def put_agencies(
     written = {code: versions for code, versions in new.items() if known.get(code) != versions}
     removed = [code for code in known if code not in new] if replace else []
     rows = [
-        (tenant, known_from, ordinal, False, *_agency_values(version))
+        (tenant, known_from, ordinal, False, *_values(version, AGENCY_COLUMNS))
         for versions in written.values()
         for ordinal, version in enumerate(versions)
     ]
-    rows += [(tenant, known_from, 0, True, *_agency_values(known[code][-1])) for code in removed]
-    await connection.executemany(
-        "INSERT INTO agency (tenant, known_from, ordinal, removed,"
-        " code, name, parent, valid_from, valid_to, legal_basis, successors, aliases)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        rows,
-    )
+    rows += [(tenant, known_from, 0, True, *_values(known[code][-1], AGENCY_COLUMNS)) for code in removed]
+    await connection.executemany(_INSERT_AGENCY, rows)
     return CatalogueChange(known_from if rows else None, len(written), len(removed), len(new) - len(written))
 
 
@@ -81,14 +92,9 @@ async def put_procedures(
     new = {procedure.code: procedure for procedure in given}
     written = [procedure for procedure in given if known.get(procedure.code) != procedure]
     removed = [procedure for code, procedure in known.items() if code not in new] if replace else []
-    rows = [(tenant, known_from, False, *_procedure_values(procedure)) for procedure in written]
-    rows += [(tenant, known_from, True, *_procedure_values(procedure)) for procedure in removed]
-    await connection.executemany(
-        "INSERT INTO procedure (tenant, known_from, removed, code, name, field, field_name, level, limit_value, limit_unit,"
-        " supplement_policy, payment_pauses, result_is_document, has_fee, online_level)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        rows,
-    )
+    rows = [(tenant, known_from, False, *_values(procedure, PROCEDURE_COLUMNS)) for procedure in written]
+    rows += [(tenant, known_from, True, *_values(procedure, PROCEDURE_COLUMNS)) for procedure in removed]
+    await connection.executemany(_INSERT_PROCEDURE, rows)
     return CatalogueChange(known_from if rows else None, len(written), len(removed), len(given) - len(written))
 
 
@@ -153,17 +159,9 @@ def _by_code(versions: Iterable[AgencyVersion]) -> dict[str, list[AgencyVersion]
     return by_code
 
 
-def _agency_values(version: AgencyVersion) -> tuple[Any, ...]:
-    return (
-        version.code,
-        version.name,
-        version.parent,
-        version.valid_from,
-        version.valid_to,
-        version.legal_basis,
-        list(version.successors),
-        list(version.aliases),
-    )
+def _values(one: AgencyVersion | Procedure, columns: Sequence[str]) -> list[Any]:
+    values = [getattr(one, column) for column in columns]
+    return [orjson.dumps(value).decode() if isinstance(value, Mapping) else value for value in values]
 
 
 def _check_agencies(tenant: Tenant, given: Sequence[AgencyVersion], kept: Sequence[AgencyVersion]) -> None:

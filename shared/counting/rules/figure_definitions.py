@@ -91,7 +91,7 @@ class Definition:
     """What a figure is.
 
     ``within``: of which figure it is a part that no total adds up. ``column``: the column of form II.06 that it is, or that
-    adds it up with others; ``beside``: the column beside which it is told.
+    adds it up with others; ``beside``: the column beside which it stands.
     """
 
     vietnamese: str

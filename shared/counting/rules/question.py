@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from shared.counting.rules.branch_cover import RollupChoice, Row
 from shared.counting.rules.branches import CodeKind
-from shared.counting.rules.slot_numbers import SCALE, Rollup
+from shared.counting.rules.slot_numbers import STRIDE, Rollup
 from shared.vocabulary.events import Channel
 from shared.vocabulary.periods import Period
 
@@ -46,12 +46,12 @@ class Question:
 
     @property
     def is_by_agency(self) -> bool:
-        """Whether agencies are told apart."""
+        """Whether agencies are kept apart."""
         return self.agencies is not None or self.key is Key.AGENCY
 
     @property
     def is_by_procedure(self) -> bool:
-        """Whether procedures are told apart."""
+        """Whether procedures are kept apart."""
         return (self.procedures, self.other_procedures) != (None, None) or self.key is Key.PROCEDURE
 
 
@@ -88,7 +88,7 @@ class Members(NamedTuple):
     day: Sequence[int]
 
 
-_NOWHERE: Final = -SCALE
+_NOWHERE: Final = -STRIDE
 """For sums that are not to be read in this grain: no slot is below 0."""
 
 
@@ -97,14 +97,14 @@ def members_of(question: Question) -> Members:
     cuts, cover = cuts_of(question), question.cover
     agencies = question.agencies or ()
     rows = [question.row_of(code) if question.key is Key.AGENCY else None for code in agencies]
-    coarse, day = cuts.coarse * SCALE, cuts.day * SCALE
+    coarse, day = cuts.coarse * STRIDE, cuts.day * STRIDE
     of_each = [CodeKind.AGENCY] * len(agencies)
     if cover is None or cuts.branch_coarse is None:
         return Members(of_each, agencies, rows, [coarse] * len(rows), [day] * len(rows))
-    coarse_of = {CodeKind.AGENCY: coarse, CodeKind.BRANCH: cuts.branch_coarse * SCALE}
+    coarse_of = {CodeKind.AGENCY: coarse, CodeKind.BRANCH: cuts.branch_coarse * STRIDE}
     coarse_ones = [coarse_of[kind] for kind in cover.kinds]
     if cuts.branch_day is not None:
-        day_of = {CodeKind.AGENCY: day, CodeKind.BRANCH: cuts.branch_day * SCALE}
+        day_of = {CodeKind.AGENCY: day, CodeKind.BRANCH: cuts.branch_day * STRIDE}
         day_ones = [day_of[kind] for kind in cover.kinds]
         return Members(cover.kinds, cover.codes, cover.rows, coarse_ones, day_ones)
     # a branch has no days of a procedure: its agencies have

@@ -1,7 +1,7 @@
-"""The slots of ``figure_sum``: a cut and a span of days, as one number that can be read.
+"""The slots of ``figure_sum``: a rollup and a span of days, as one number that can be read.
 
-``120220500`` is cut 1 (by agency), May 2022: a digit for the cut, then year, month and day, 00 for a whole month or year.
-One number is compared where three columns would be, in an index that every event of an import goes through.
+``120220500`` is rollup 1 (by agency), May 2022: a digit for the rollup, then year, month and day, 00 for a whole
+month or year. One number is compared where three columns would be, in an index that every event of an import goes through.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from enum import IntEnum
 from typing import Final
 
-SCALE: Final = 100_000_000
+STRIDE: Final = 100_000_000
+"""The slots of a rollup begin at its number times this."""
 _MONTHS: Final = 12
 
 
@@ -30,9 +31,9 @@ class Rollup(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A number taken apart; cut or grain `UNKNOWN`, or no days, where only a mistake can have made it."""
+    """A number taken apart; rollup or grain `UNKNOWN`, or no days, where only a mistake can have made it."""
 
-    cut: str
+    rollup: str
     grain: str
     starts_on: date | None
     ends_on: date | None
@@ -42,22 +43,22 @@ UNKNOWN: Final = "unknown"
 
 
 def digits_of_span(grain: str, starts_on: date) -> int:
-    """The digits of the ``grain`` (day, month or year) that begins on a day: a slot without its cut."""
+    """The digits of the ``grain`` (day, month or year) that begins on a day: a slot without its rollup."""
     if grain == "year":
         return starts_on.year * 10_000
     month = starts_on.year * 10_000 + starts_on.month * 100
     return month if grain == "month" else month + starts_on.day
 
 
-def slot_of(cut: Rollup, grain: str, starts_on: date) -> int:
-    """The number of a cut and a span of days."""
-    return cut * SCALE + digits_of_span(grain, starts_on)
+def slot_of(rollup: Rollup, grain: str, starts_on: date) -> int:
+    """The number of a rollup and a span of days."""
+    return rollup * STRIDE + digits_of_span(grain, starts_on)
 
 
 def read_slot(slot: int) -> Slot:
     """What a number stands for."""
-    cut, digits = divmod(slot, SCALE)
-    label = Rollup(cut).label if cut in {known.value for known in Rollup} else UNKNOWN
+    number, digits = divmod(slot, STRIDE)
+    label = Rollup(number).label if number in {known.value for known in Rollup} else UNKNOWN
     year, month, day = digits // 10_000, digits // 100 % 100, digits % 100
     try:
         starts_on = date(year, month or 1, day or 1)

@@ -1,6 +1,6 @@
 """Which years, months and days of ``figure_sum`` a question adds up: as few as there are. Pure.
 
-Sums are linear, so that the days up to the 20th of March may be told as January and February and nineteen days, or as the
+Sums are linear, so that the days up to the 20th of March may be said as January and February and nineteen days, or as the
 first quarter less twelve days. What the days before a period and the period itself both need is read once and used twice.
 """
 

@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from shared.counting.rules.branches import CodeKind
-from shared.counting.rules.slot_numbers import SCALE, Rollup
+from shared.counting.rules.slot_numbers import STRIDE, Rollup
 from shared.counting.store.slots import ANY, FINER_FIRST, KEY, NAMES, is_day_sql, is_rollup_sql
 from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
@@ -36,9 +36,9 @@ WITH own AS MATERIALIZED (
     SELECT k.number, b.branch FROM figure_code k CROSS JOIN unnest(k.branches) AS b(branch)
     WHERE k.tenant = $1 AND k.kind = '{CodeKind.AGENCY}' AND k.number IN (SELECT agency FROM own)
 )
-SELECT slot + CASE WHEN {_IS_AGENCY} THEN {(Rollup.BRANCH - Rollup.AGENCY) * SCALE}
-                   WHEN {_IS_DAY} THEN {(Rollup.BRANCH - Rollup.CELL) * SCALE}
-                   ELSE {(Rollup.BRANCH_CELL - Rollup.CELL) * SCALE} END AS slot,
+SELECT slot + CASE WHEN {_IS_AGENCY} THEN {(Rollup.BRANCH - Rollup.AGENCY) * STRIDE}
+                   WHEN {_IS_DAY} THEN {(Rollup.BRANCH - Rollup.CELL) * STRIDE}
+                   ELSE {(Rollup.BRANCH_CELL - Rollup.CELL) * STRIDE} END AS slot,
        branch AS agency, CASE WHEN {_IS_DAY} THEN 0 ELSE procedure END AS procedure, channel, {_ADDED_UP}
 FROM own JOIN chain USING (agency)
 -- by procedure for the whole tenant is a cut of its own

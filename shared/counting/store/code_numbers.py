@@ -48,6 +48,14 @@ async def give_numbers(
     )
 
 
+async def counted_procedures(connection: DriverConnection, tenant: Tenant) -> list[str]:
+    """The codes of all procedures that some dossier has had, as events told them."""
+    rows = await connection.fetch(
+        f"SELECT code FROM figure_code WHERE tenant = $1 AND kind = '{CodeKind.PROCEDURE}' ORDER BY code", tenant
+    )
+    return [row["code"] for row in rows]
+
+
 async def mend(connection: DriverConnection, tenant: Tenant) -> bool:
     """See that every agency is in the branches that its code says; answer whether one was not. Under the cursor's lock."""
     rows = await connection.fetch("SELECT kind, code, number, branches FROM figure_code WHERE tenant = $1", tenant)
@@ -128,10 +136,10 @@ def with_numbers_sql(relation: str, others: str) -> str:
     A code that has none becomes null, which ``figure_sum`` refuses: nothing is left out in silence.
     """
     return f"""
-SELECT {_number_sql("told.agency", "a")} AS agency, {_number_sql("told.procedure", "p")} AS procedure, {others}
-FROM {relation} told
-LEFT JOIN figure_code a ON a.tenant = $1 AND a.kind = '{CodeKind.AGENCY}' AND a.code = told.agency
-LEFT JOIN figure_code p ON p.tenant = $1 AND p.kind = '{CodeKind.PROCEDURE}' AND p.code = told.procedure"""
+SELECT {_number_sql("given.agency", "a")} AS agency, {_number_sql("given.procedure", "p")} AS procedure, {others}
+FROM {relation} given
+LEFT JOIN figure_code a ON a.tenant = $1 AND a.kind = '{CodeKind.AGENCY}' AND a.code = given.agency
+LEFT JOIN figure_code p ON p.tenant = $1 AND p.kind = '{CodeKind.PROCEDURE}' AND p.code = given.procedure"""
 
 
 def with_codes_sql(relation: str, others: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from shared.counting.rules.branches import CodeKind
 from shared.counting.rules.figure_definitions import FIGURES, SUMMED, Figure, Flow, Opening, Stock, sum_name
 from shared.counting.rules.question import Cuts, Key
-from shared.counting.rules.slot_numbers import SCALE
+from shared.counting.rules.slot_numbers import STRIDE
 from shared.counting.rules.spans import PAST
 from shared.counting.store.slots import is_day_sql, year_slot_sql
 
@@ -69,7 +69,7 @@ def _given_sql(place: int, kind: str) -> str:
 
 def _members_sql(shape: Shape) -> str:
     """SQL: whose sums are added up: number, row, and where in each grain (`Cuts`)."""
-    single = f"{shape.cuts.coarse * SCALE}, {shape.cuts.day * SCALE}"
+    single = f"{shape.cuts.coarse * STRIDE}, {shape.cuts.day * STRIDE}"
     if shape.members:
         first = shape.argument("members")
         types = ("text", "text", "text", "int", "int")
@@ -103,8 +103,8 @@ def _row_of_procedure_sql(shape: Shape) -> str:
     return f"coalesce(${shape.argument('rows')}::jsonb ->> known.code, {other})"
 
 
-_KEYS: Final = {Key.AGENCY: "told.row", Key.PROCEDURE: "f.procedure", Key.CHANNEL: "f.channel", None: "NULL::text"}
-_ROWS_OF_AGENCIES: Final = " JOIN (SELECT DISTINCT agency, row FROM member) AS told ON told.agency = f.agency"
+_KEYS: Final = {Key.AGENCY: "gathered.row", Key.PROCEDURE: "f.procedure", Key.CHANNEL: "f.channel", None: "NULL::text"}
+_ROWS_OF_AGENCIES: Final = " JOIN (SELECT DISTINCT agency, row FROM member) AS gathered ON gathered.agency = f.agency"
 
 
 # the sum of integers is a bigint, that of bigints a numeric, which takes twice as long: it is for few rows only
@@ -147,7 +147,7 @@ WITH RECURSIVE member(agency, row, coarse, day) AS MATERIALIZED ({_members_sql(s
                   ORDER BY f.slot LIMIT 1)
     FROM past WHERE slot IS NOT NULL
 ), span(digits, part) AS (
-    SELECT DISTINCT {year_slot_sql("slot")} % {SCALE}, {PAST} FROM past WHERE slot IS NOT NULL
+    SELECT DISTINCT {year_slot_sql("slot")} % {STRIDE}, {PAST} FROM past WHERE slot IS NOT NULL
     UNION ALL
     SELECT * FROM unnest({_given_sql(4, "int")}, {_given_sql(5, "int")})
 ), beside AS MATERIALIZED (

@@ -9,7 +9,7 @@ all zero may stay: they count as absent in every comparison.
 
 from typing import Final
 
-from shared.counting.rules.slot_numbers import SCALE, Rollup
+from shared.counting.rules.slot_numbers import STRIDE, Rollup
 from shared.counting.store.branch_sums import with_branches_sql
 from shared.counting.store.code_numbers import with_codes_sql
 from shared.counting.store.slots import ANY, KEY, NAMES, SUMS, digits_sql, is_rollup_sql, month_slot_sql, year_slot_sql
@@ -64,13 +64,13 @@ def rolled_up_sql(cells: str, none: str = "''") -> str:
 WITH dated AS MATERIALIZED (
     SELECT {digits_sql("day")} AS day, agency, procedure, channel, {NAMES} FROM {cells}
 ), days AS MATERIALIZED (
-    SELECT {Rollup.CELL * SCALE} + day AS slot, agency, procedure, channel, {NAMES} FROM dated
+    SELECT {Rollup.CELL * STRIDE} + day AS slot, agency, procedure, channel, {NAMES} FROM dated
     UNION ALL
-    SELECT {Rollup.PROCEDURE * SCALE} + day, {none}, procedure, channel, {SUMS} FROM dated GROUP BY day, procedure, channel
+    SELECT {Rollup.PROCEDURE * STRIDE} + day, {none}, procedure, channel, {SUMS} FROM dated GROUP BY day, procedure, channel
 ), months AS MATERIALIZED (
     SELECT {month_slot_sql("slot")} AS slot, agency, procedure, channel, {SUMS} FROM days GROUP BY 1, 2, 3, 4
     UNION ALL
-    SELECT {Rollup.AGENCY * SCALE} + {month_slot_sql("day")}, agency, {none}, channel, {SUMS} FROM dated GROUP BY 1, 2, 3, 4
+    SELECT {Rollup.AGENCY * STRIDE} + {month_slot_sql("day")}, agency, {none}, channel, {SUMS} FROM dated GROUP BY 1, 2, 3, 4
 ), years AS MATERIALIZED (
     SELECT {year_slot_sql("slot")} AS slot, agency, procedure, channel, {SUMS} FROM months GROUP BY 1, 2, 3, 4
 )

@@ -3,8 +3,8 @@
 from shared.database.tables.audit import audit, audit_alarm, audit_finding
 from shared.database.tables.catalogue import agency, calendar_day, calendar_year, index_input, office_hours, procedure
 from shared.database.tables.columns import metadata
-from shared.database.tables.log import event_log, log_counter
-from shared.database.tables.people import api_key, applicant, applicant_reading, tenant
+from shared.database.tables.log import event_log, event_redaction, log_counter
+from shared.database.tables.people import api_key, applicant, applicant_erasure, applicant_reading, tenant
 from shared.database.tables.portal import (
     portal_circuit,
     portal_session,
@@ -33,6 +33,7 @@ __all__ = [
     "agency",
     "api_key",
     "applicant",
+    "applicant_erasure",
     "applicant_reading",
     "audit",
     "audit_alarm",
@@ -42,6 +43,7 @@ __all__ = [
     "clock",
     "dossier",
     "event_log",
+    "event_redaction",
     "figure_code",
     "figure_sum",
     "frozen_report",

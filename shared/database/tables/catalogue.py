@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
 
@@ -34,6 +35,8 @@ agency = Table(
     Column("legal_basis", Text),
     required("successors", ARRAY(Text), server_default="{}"),
     required("aliases", ARRAY(Text), server_default="{}"),
+    # what else is known of it, text by name
+    required("facts", JSONB, server_default="{}"),
     required("removed", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("tenant", "code", "known_from", "ordinal"),
 )
@@ -55,6 +58,7 @@ procedure = Table(
     required("result_is_document", Boolean, server_default=text("false")),
     required("has_fee", Boolean, server_default=text("false")),
     Column("online_level", Text),
+    required("facts", JSONB, server_default="{}"),
     required("removed", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("tenant", "code", "known_from"),
 )
@@ -88,11 +92,15 @@ office_hours = Table(
     # of this agency and those below it by code; the tenant's own code: of all that have no other
     required("agency", Text),
     required("known_from", Instant),
+    # all that was told of an agency at `known_from`, numbered
+    required("ordinal", SmallInteger, server_default="0"),
     # '07:30-11:30,13:30-17:00' on the ISO weekdays 1 (Monday) to 7
     required("spans", Text),
     required("weekdays", ARRAY(SmallInteger)),
+    Column("valid_from", Date),
+    Column("valid_to", Date),
     required("removed", Boolean, server_default=text("false")),
-    PrimaryKeyConstraint("tenant", "agency", "known_from"),
+    PrimaryKeyConstraint("tenant", "agency", "known_from", "ordinal"),
 )
 
 index_input = Table(

@@ -1,6 +1,6 @@
 """The truth: the append-only log and the counter of its positions."""
 
-from sqlalchemy import BigInteger, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
@@ -36,4 +36,20 @@ event_log = Table(
     PrimaryKeyConstraint("tenant", "position"),
     UniqueConstraint("tenant", "source", "id"),
     Index("ix_event_log_tenant_dossier_code", "tenant", "dossier_code", "position"),
+)
+
+event_redaction = Table(
+    "event_redaction",
+    metadata,
+    tenant_column(),
+    required("redaction_id", Text),
+    required("redacted_at", Instant, server_default=text("now()")),
+    required("position", BigInteger),
+    required("fields", ARRAY(Text)),
+    required("redactor", Text),
+    required("reason", Text),
+    # of the content as it is since; the event keeps that of what was told
+    required("content_hash", LargeBinary),
+    PrimaryKeyConstraint("tenant", "redaction_id"),
+    Index("ix_event_redaction_tenant_position", "tenant", "position"),
 )

@@ -59,3 +59,16 @@ applicant_reading = Table(
     PrimaryKeyConstraint("tenant", "reading_id"),
     Index("ix_applicant_reading_tenant_dossier_code", "tenant", "dossier_code", "read_at"),
 )
+
+applicant_erasure = Table(
+    "applicant_erasure",
+    metadata,
+    tenant_column(),
+    required("erasure_id", Text),
+    required("erased_at", Instant, server_default=text("now()")),
+    required("dossier_code", Text),
+    required("eraser", Text),
+    required("reason", Text),
+    PrimaryKeyConstraint("tenant", "erasure_id"),
+    Index("ix_applicant_erasure_tenant_dossier_code", "tenant", "dossier_code"),
+)

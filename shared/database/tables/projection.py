@@ -187,7 +187,7 @@ figure_sum = Table(
     tenant_column(),
     # a cut and a year, month or day (shared.counting.store.slots)
     required("slot", Integer),
-    # numbers of figure_code; 0: none told, or not kept apart by this cut
+    # numbers of figure_code; 0: none named, or not kept apart by this rollup
     required("agency", Integer),
     required("procedure", Integer),
     required("channel", Text),

@@ -46,6 +46,8 @@ frozen_report = Table(
     Column("field", Text),
     Column("procedure", Text),
     Column("channel", Text),
+    # all filters by name: the three above, and those that came later
+    required("filters", JSONB, server_default="{}"),
     required("tree_on", Date),
     Column("root", Text),
     # by which events: up to `position`, all that were recorded by `as_of`, with the catalogues as known then

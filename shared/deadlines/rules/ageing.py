@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from shared.calendar.rules.calendar import WorkingCalendar
-from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours, WorkingTime
+from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours, WorkedWeekdays, WorkingTime
 from shared.vocabulary.local_time import ONE_DAY, local_date, start_of_day
 
 FEW_DAYS: Final = 3
@@ -93,12 +93,13 @@ def offices(
     """Agencies by their own weekdays, those of the ``usual`` hours first, with every agency that is not named."""
     today = local_date(now)
     coming = {one.value: coming_range(one, now) for one in ComingDue}
-    apart: dict[frozenset[int], tuple[OfficeHours, set[str]]] = {}
+    apart: dict[WorkedWeekdays, tuple[OfficeHours, set[str]]] = {}
+    weekdays = {hours: hours.worked_weekdays() for hours in {usual, *agencies.values()}}
     for code, hours in agencies.items():
-        if hours.weekdays != usual.weekdays:
-            apart.setdefault(hours.weekdays, (hours, set()))[1].add(code)
+        if weekdays[hours] != weekdays[usual]:
+            apart.setdefault(weekdays[hours], (hours, set()))[1].add(code)
     groups: list[tuple[OfficeHours, frozenset[str] | None]] = [(usual, None)]
-    groups += [(hours, frozenset(codes)) for _, (hours, codes) in sorted(apart.items(), key=lambda one: sorted(one[0]))]
+    groups += [(hours, frozenset(codes)) for _, (hours, codes) in sorted(apart.items())]
     return [
         Office(codes, {bucket.value: due for bucket, due in ageing_ranges(today, calendar, hours).items()} | coming)
         for hours, codes in groups

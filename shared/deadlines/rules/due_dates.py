@@ -18,8 +18,9 @@ from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.rules.working_time import WorkingTime
 from shared.deadlines.rules.waits import granted, waits_that_ask
 from shared.dossiers.rules.dossier import Dossier, fold
-from shared.dossiers.rules.voids import Identity, effective_events, fold_key, followed, in_fold_order, void_target
+from shared.dossiers.rules.voids import effective_events, fold_key, followed, in_fold_order
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName
+from shared.vocabulary.voids import Identity, void_target
 
 
 class Cause(StrEnum):

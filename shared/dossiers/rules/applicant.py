@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """What the portal is told of an applicant; None: not told to us. Never logged, never counted."""
+    """What the portal gets of an applicant; None: no event has it. Never logged, never counted."""
 
     name: str | None = None
     id_type: str | None = None

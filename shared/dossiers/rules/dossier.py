@@ -24,10 +24,11 @@ from shared.dossiers.rules.facts import (
 )
 from shared.dossiers.rules.folding import Folding
 from shared.dossiers.rules.lifecycle import EndKind
-from shared.dossiers.rules.voids import effective_events, fold_key, in_fold_order, void_target
+from shared.dossiers.rules.voids import effective_events, fold_key, in_fold_order
 from shared.vocabulary.codes import date_in_code
 from shared.vocabulary.events import SYSTEM_SOURCE, AgencyCode, Channel, DossierCode, Event, EventName, ProcedureCode, Status
 from shared.vocabulary.local_time import local_date
+from shared.vocabulary.voids import void_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +224,7 @@ def _postponements(folding: Folding, end: Event | None) -> tuple[DueSetting, ...
 
 
 def _anomalies(code: DossierCode, folding: Folding, due_at: datetime | None) -> tuple[Anomaly, ...]:
-    """The anomalies of the walk, and those that can be told only after it."""
+    """The anomalies of the walk, and those that show only after it."""
     anomalies = folding.anomalies
     received = folding.received
     if received is None:

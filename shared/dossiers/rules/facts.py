@@ -115,7 +115,7 @@ class ProgressStep:
 
     @property
     def officer(self) -> str | None:
-        """Staff code of who did it, if told."""
+        """Staff code of who did it, if the event has it."""
         officer: str | None = self.event.data.get("officer")
         return officer
 

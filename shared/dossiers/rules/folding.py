@@ -21,9 +21,10 @@ from shared.dossiers.rules.lifecycle import (
     STATUS_AFTER,
     EndKind,
 )
-from shared.dossiers.rules.voids import Identity, followed
+from shared.dossiers.rules.voids import followed
 from shared.vocabulary.events import Event, EventName, Status
 from shared.vocabulary.local_time import local_date
+from shared.vocabulary.voids import Identity
 
 PAID_SUCCEEDED: Final = "succeeded"
 
@@ -254,7 +255,7 @@ class Folding:
         self.rated = event
 
     def _on_note(self, event: Event) -> None:
-        """``overdue`` is kept and told; it changes nothing here."""
+        """``overdue`` is kept and shown; it changes nothing here."""
 
     # Anomalies
 

@@ -9,9 +9,7 @@ from datetime import datetime
 
 from shared.dossiers.rules.anomalies import Anomaly, AnomalyCode
 from shared.vocabulary.events import RANKS, Event, EventName
-
-Identity = tuple[str, str]
-"""(source, id) of an event: its identity within a tenant."""
+from shared.vocabulary.voids import Identity, void_target
 
 
 def fold_key(event: Event) -> tuple[datetime, int, str, str]:
@@ -25,11 +23,6 @@ def fold_key(event: Event) -> tuple[datetime, int, str, str]:
 def in_fold_order(events: Iterable[Event]) -> list[Event]:
     """The events of one dossier in the order of the fold, whatever the order of arrival."""
     return sorted(events, key=fold_key)
-
-
-def void_target(void: Event) -> Identity:
-    """The identity that a ``voided`` names."""
-    return (void.data["event_source"], void.data["event_id"])
 
 
 def followed(due_set: Event) -> Identity | None:
@@ -55,15 +48,6 @@ def effective_events(events: Sequence[Event]) -> Sequence[Event]:
         if len(counting) == len(kept):
             return kept
         kept = counting
-
-
-def absent_void_targets(events: Iterable[Event]) -> frozenset[Identity]:
-    """Identities that the voids of this dossier name and that are none of its events: to be looked up elsewhere."""
-    events = list(events)
-    present = {(event.source, event.id) for event in events}
-    return frozenset(
-        target for event in events if event.name is EventName.VOIDED and (target := void_target(event)) not in present
-    )
 
 
 def void_problems(events: Iterable[Event], present_elsewhere: Collection[Identity]) -> tuple[Anomaly, ...]:

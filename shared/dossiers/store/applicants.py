@@ -20,7 +20,7 @@ async def for_delivery(
 ) -> Mapping[DossierCode, Applicant]:
     """The personal data that ``events`` brought, by dossier, for the statutory transfer to the national portal.
 
-    No person reads here, so no row of ``applicant_reading`` is written: who was told what about whom, and when, stands
+    No person reads here, so no row of ``applicant_reading`` is written: who got what about whom, and when, stands
     in the ledger's attempt (``sync_attempt``) with the hash of the body. Never to be used for anything that a person sees.
     """
     carrying = list(events)

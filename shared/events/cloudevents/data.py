@@ -14,6 +14,8 @@ from shared.events.cloudevents.fields import (
     Link,
     Name,
     ProcedureCodeText,
+    PublicCode,
+    PublicName,
     Score,
     Source,
     StaffCode,
@@ -98,8 +100,8 @@ class DueSetData(Data):
 class Fee(_Part):
     """One fee (phí, lệ phí)."""
 
-    code: Code = Field(examples=["LP01"])
-    name: Name = Field(examples=["Lệ phí cấp bản sao"])
+    code: PublicCode = Field(examples=["LP01"])
+    name: PublicName = Field(examples=["Lệ phí cấp bản sao"])
     amount_vnd: AmountVnd = Field(description="số tiền, đồng", examples=[50000])
 
 
@@ -132,7 +134,7 @@ class SupplementedData(Data):
 class AssignedData(Data):
     """Given to a department (phân công xử lý)."""
 
-    department: Name | None = Field(None, description="phòng, bộ phận xử lý")
+    department: PublicName | None = Field(None, description="phòng, bộ phận xử lý")
     step_due_at: Instant | None = Field(None, description="hạn xử lý của bước")
 
 
@@ -146,7 +148,7 @@ class ExtendedData(Data):
     """A letter of apology with a new date (văn bản xin lỗi và hẹn lại ngày trả)."""
 
     new_due_at: Instant = Field(description="ngày hẹn trả mới")
-    apology_number: Code = Field(description="số văn bản xin lỗi")
+    apology_number: PublicCode = Field(description="số văn bản xin lỗi")
     reason: Text = Field(description="lý do")
 
 
@@ -173,7 +175,7 @@ class RefusedData(Data):
 class ResultPaper(_Part):
     """One result (kết quả giải quyết)."""
 
-    code: Code = Field(description="mã kết quả")
+    code: PublicCode = Field(description="mã kết quả")
     url: Link | None = Field(None, description="đường dẫn tới kết quả điện tử")
 
 

@@ -6,8 +6,11 @@ same whatever transport, spelling or offset brought the event. Neither ``id`` an
 attributes, ``dataschema`` and ``datacontenttype`` belong to it.
 """
 
+import base64
 import hashlib
 import hmac
+import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -19,8 +22,10 @@ from pydantic_core import from_json
 
 from shared.events.cloudevents import registered
 from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotRegular, Plain, plain
+from shared.events.cloudevents.fields import whole
 from shared.events.cloudevents.models import MODELS, Envelope
 from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
+from shared.events.rules.personal_text import TEXT_FIELDS, personal_in_text, personal_texts
 from shared.vocabulary.codes import tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
@@ -31,10 +36,18 @@ _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 _TYPES: Final[dict[EventName | RecordEventName, bytes]] = {}
 """The type of each name, as bytes."""
 _PERSONAL: Final = frozenset(APPLICANT_FIELDS)
+_WRITTEN: Final[set[EventName | RecordEventName]] = set()
+"""The names of events in whose data people write."""
 
 MOST_FAULTS: Final = 20
 """Of one event that are told."""
 
+
+_TRAILING: Final = re.compile(r"trailing characters at line ([0-9]+) column ([0-9]+)")
+DATA_BASE64: Final = "data_base64"
+_BASE64: Final = DATA_BASE64.encode()
+_ESCAPE: Final = rb"\u"
+"""Its name may be spelt with escapes."""
 
 _LONGEST_ATTRIBUTE_NAME: Final = 64
 _LONGEST_ATTRIBUTE: Final = 2048
@@ -56,10 +69,14 @@ def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> Inv
 
 
 class ValidatedEvent(msgspec.Struct, frozen=True, gc=False):
-    """A validated event on its way into the log, with the agency that it names, as told."""
+    """A validated event on its way into the log, with the agency that it names, as told.
+
+    ``personal``: the fields of its data in which somebody has written what looks like a number or address of a person.
+    """
 
     event: NewEvent
     agency_code: str | None
+    personal: tuple[str, ...] = ()
 
 
 def learn_registers() -> None:
@@ -67,8 +84,11 @@ def learn_registers() -> None:
     registered.forget()
     DECODER.learn()
     _TYPES.clear()
+    _WRITTEN.clear()
     for type_, (register, name) in registered.registers_by_type().items():
         _TYPES[register.logged(name)] = type_.encode()
+        if TEXT_FIELDS & registered.data_fields(type_):
+            _WRITTEN.add(register.logged(name))
 
 
 def parsed(raw: bytes) -> Any:
@@ -86,7 +106,46 @@ def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent
     Raises:
         InvalidEventError: it cannot be taken; the first `MOST_FAULTS` that validation found are named.
     """
-    return plain_event(raw, tenant, content_key) or _read_by_schema(raw, tenant, content_key)
+    return plain_event(raw, tenant, content_key) or _read_unusual(raw, tenant, content_key)
+
+
+def _read_unusual(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
+    readable = with_plain_data(raw)
+    found = None if readable is raw else plain_event(readable, tenant, content_key)
+    return found or _read_by_schema(readable, tenant, content_key)
+
+
+def with_plain_data(raw: bytes) -> bytes:
+    """An event in JSON with the JSON that it has in ``data_base64`` as its data (CloudEvents JSON format, section 3.1.1).
+
+    Raises:
+        InvalidEventError: it has data too, or what is no base64, or no JSON.
+    """
+    if _BASE64 not in raw and _ESCAPE not in raw:
+        return raw
+    try:
+        event = parsed(raw)
+    except ValueError:
+        return raw
+    if not isinstance(event, dict) or event.get(DATA_BASE64) is None:
+        return raw
+    text = event.pop(DATA_BASE64)
+    if event.pop("data", None) is not None:
+        raise _invalid((DATA_BASE64,), "data_twice")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError):
+        raise _invalid((DATA_BASE64,), "base64") from None
+    try:
+        if data.strip():
+            parsed(data)
+    except ValueError:
+        raise _invalid((DATA_BASE64,), "base64_json") from None
+    try:  # not by orjson, which writes numbers that are none as null
+        attributes = json.dumps(event, ensure_ascii=False).encode()
+    except ValueError:  # a number too long to be written: the event is refused for it
+        return raw
+    return b'{"data":%b%b%b' % (data.strip() or b"null", b"," if event else b"", attributes[1:])
 
 
 def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent | None:
@@ -98,15 +157,16 @@ def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEven
     personal: dict[str, str] | None = None
     if event.applicant is not None:
         personal = {field: text for field in APPLICANT_FIELDS if (text := getattr(event.applicant, field)) is not None}
-        event.data.applicant = _kept(event.applicant, event.applicant.kind, event.dossier_code, content_key)
-    return ValidatedEvent(_recorded(event, personal), event.agency_code)
+        event.data.applicant = _kept(event.applicant, event.applicant.kind, event.subject, content_key)
+    new = _recorded(event, personal)
+    return ValidatedEvent(new, event.agency_code, _personal_fields(new))
 
 
 def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
     try:
         event = registered.told_event().validate_json(raw)
     except ValidationError as error:
-        raise _invalid_by_schema(error) from None
+        raise _invalid_by_schema(error, raw) from None
     if ESCAPED_NUL in raw:
         _refuse_nul(parsed(raw), ())
     if event.model_extra:
@@ -121,7 +181,14 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
     agency_code = getattr(event.data, "agency_code", None)
     if agency_code is not None and tenant_of_agency(agency_code) != tenant:
         raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
-    return ValidatedEvent(_recorded_by_schema(event, event.type, content_key), agency_code)
+    new = _recorded_by_schema(event, event.type, content_key)
+    return ValidatedEvent(new, agency_code, _personal_fields(new))
+
+
+def _personal_fields(new: NewEvent) -> tuple[str, ...]:
+    if new.name not in _WRITTEN or personal_in_text(new.data) is None:  # nearly all
+        return ()
+    return tuple(name for name, _ in personal_texts(orjson.loads(new.data)))
 
 
 def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
@@ -162,20 +229,26 @@ class _KeptOfApplicant(msgspec.Struct, omit_defaults=True, gc=False):
     kind: str | None = None
 
 
-def _kept(applicant: Any, kind: str | None, code: DossierCode, content_key: bytes) -> _KeptOfApplicant:
+def _kept(applicant: Any, kind: str | None, code: str, content_key: bytes) -> _KeptOfApplicant:
     # bound to the dossier: equal digests would tell which dossiers are of one person
     message = code.encode() + b"\n" + _canonical(applicant)
     return _KeptOfApplicant(hmac.digest(content_key, message, "sha256").hex(), kind)
 
 
 def _recorded(event: Plain, personal: dict[str, str] | None) -> NewEvent:
-    name, code, time = event.name, event.dossier_code, event.time
+    name, code, time = event.name, event.subject, event.time
     text = b"{}" if event.data is None else _canonical(event.data)
     # canonical JSON too: the names in their order, the code and the type without a letter to escape, the instant in UTC
     content = b'{"data":%b,"subject":"%b","time":%b,"type":"%b"}' % (text, code.encode(), _canonical(time), _TYPES[name])
     return NewEvent(
         event.source, event.id, name, code, time, text.decode(), hashlib.sha256(content).digest(), personal or None
     )
+
+
+def content_hash_of(event: Event | RecordEvent, data: Mapping[str, Any]) -> bytes:
+    """The hash of a recorded event's content, were ``data`` its data."""
+    told = Plain(event.source, event.id, event.name, DossierCode(event.subject), event.time, dict(data))
+    return _recorded(told, None).content_hash
 
 
 def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:
@@ -196,12 +269,12 @@ def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:
     }
 
 
-def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
+def _invalid_by_schema(error: ValidationError, raw: bytes) -> InvalidEventError:
     # an event of nothing but unknown fields has ten thousands of faults: telling them takes longer than finding them
     details = error.errors(include_url=False)[:MOST_FAULTS]
     first = details[0]
     if first["type"] == "json_invalid":
-        return InvalidEventError([{"type": "json_invalid", "loc": (), "ctx": {}}], malformed=True)
+        return InvalidEventError([_malformed(raw, first["ctx"]["error"])], malformed=True)
     if first["type"] == "union_tag_invalid" and _is_written_here(first["ctx"]["tag"]):
         return _invalid(("type",), "system_only")
     if first["type"].startswith("union_tag_"):
@@ -210,6 +283,18 @@ def _invalid_by_schema(error: ValidationError) -> InvalidEventError:
     return InvalidEventError(
         [{**attributes, "loc": attributes["loc"][1:]} for detail in details for attributes in _without_data(detail)]
     )
+
+
+def _malformed(raw: bytes, error: str) -> Mapping[str, Any]:
+    """What is told of bytes that are no JSON: of objects one behind the other, where the second one begins."""
+    found = _TRAILING.fullmatch(error)
+    if found is not None:
+        line, column = int(found[1]), int(found[2])
+        before, rest = (part := raw.split(b"\n")[line - 1])[: column - 1], part[column - 1 :]
+        if rest.startswith(b"{"):
+            place = {"line": line, "column": len(before.decode(errors="replace")) + 1}
+            return {"type": "object_follows" if line == 1 else "object_follows_below", "loc": (), "ctx": place}
+    return {"type": "json_invalid", "loc": (), "ctx": {}}
 
 
 def _is_written_here(type_: str) -> bool:
@@ -251,17 +336,15 @@ def _texts(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[tuple[
 def _check_extensions(extensions: Mapping[str, Any]) -> None:
     """CloudEvents 1.0, section 3: names of lower-case letters and digits, values of the spec's simple types."""
     for name, value in extensions.items():
-        if name == "data_base64":
-            if value is not None:
-                raise _invalid((name,), "data_base64")
+        if name == DATA_BASE64:  # null: what it may hold is read before
             continue
         well_named = 0 < len(name) <= _LONGEST_ATTRIBUTE_NAME and name.isascii() and name.isalnum() and name == name.lower()
         if not well_named:
             raise _invalid((name[:_LONGEST_ATTRIBUTE_NAME],), "attribute_name")
         if isinstance(value, str):
             good = len(value) <= _LONGEST_ATTRIBUTE
-        elif isinstance(value, int):
-            good = -_INT32 <= value < _INT32
+        elif isinstance(number := whole(value), int):
+            good = -_INT32 <= number < _INT32
         else:
             good = value is None
         if not good:

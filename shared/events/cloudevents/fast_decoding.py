@@ -21,9 +21,10 @@ from pydantic_core import PydanticCustomError
 
 from shared.events.cloudevents import fields
 from shared.events.cloudevents.registered import models_by_type
+from shared.events.rules.personal_text import may_be_in_code, personal_in_code
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN
-from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, EventName, RecordEventName, Tenant
+from shared.vocabulary.events import SYSTEM_SOURCE, EventName, RecordEventName, Tenant
 
 _CODES_REMEMBERED: Final = 4096
 
@@ -55,6 +56,17 @@ def _without_blanks(text: str) -> str:
     return text
 
 
+def _unpersonal(text: str) -> str:
+    if may_be_in_code(text) is not None and personal_in_code(text) is not None:
+        raise NotRegular
+    return text
+
+
+@functools.lru_cache(_CODES_REMEMBERED)
+def _own_source(text: str) -> str:
+    return _unpersonal(_without_blanks(text))
+
+
 def _text(longest: int) -> Any:
     return Annotated[str, Meta(min_length=1, max_length=longest)]
 
@@ -66,7 +78,7 @@ def _code(pattern: str) -> _Form:
     def check(text: str) -> str:
         if not matches(text):
             raise NotRegular
-        return text
+        return _unpersonal(text)
 
     return _Form(str, check)
 
@@ -79,6 +91,8 @@ _KINDS: Final[tuple[tuple[Any, _Form], ...]] = (
     (fields.AgencyCodeText, _code(AGENCY_CODE_PATTERN)),
     (fields.ProcedureCodeText, _code(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}")),
     (fields.StaffCode, _code(r"[A-Za-z0-9._/-]{1,50}")),
+    (fields.PublicCode, _Form(_text(100), _unpersonal)),
+    (fields.PublicName, _Form(_text(500), _unpersonal)),
     (fields.Code, _Form(_text(100))),
     (fields.Name, _Form(_text(500))),
     (fields.Text, _Form(_text(4000))),
@@ -220,8 +234,7 @@ class Plain(Struct, gc=False):
     source: str
     id: str
     name: EventName | RecordEventName
-    dossier_code: DossierCode
-    """The subject, of whatever register."""
+    subject: str
     time: datetime
     data: Any
     """Has the fields of the model's data; None: it is empty."""
@@ -245,7 +258,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         subject = event.subject
         if (names_tenant and not subject.startswith(tenant)) or not is_subject(subject):
             raise NotRegular
-        if _without_blanks(event.source) == SYSTEM_SOURCE:
+        if _own_source(event.source) == SYSTEM_SOURCE:
             raise NotRegular
         data = event.data
         agency_code = applicant = None
@@ -260,7 +273,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
                 applicant = data.applicant
         return Plain(
             event.source,
-            _printable(event.id),
+            _unpersonal(_printable(event.id)),
             name,
             subject,
             fields.instant_of(event.time),

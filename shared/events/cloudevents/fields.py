@@ -8,9 +8,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, Strict, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from shared.events.rules.personal_text import personal_in_code
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
 
 FIRST_YEAR: Final = 1900
@@ -73,12 +74,27 @@ _NO_BLANKS: Final = r"^[^\x00-\x20\x7f-\xa0]+$"
 
 EventId = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=_NO_CONTROLS)]
 Source = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=LONGEST_SOURCE, pattern=_NO_BLANKS)]
+
+
+def _unpersonal(text: str) -> str:
+    """Ids and codes stay in the log for ever, and are read everywhere: no number or address of a person is taken there."""
+    if personal_in_code(text) is not None:
+        raise PydanticCustomError("personal", "no number or address of a person")
+    return text
+
+
+OwnId = Annotated[EventId, AfterValidator(_unpersonal)]
+"""The id of an event that is told now; one that names another event may be older than the rule."""
+OwnSource = Annotated[Source, AfterValidator(_unpersonal)]
 DossierCodeText = Annotated[str, Strict(), StringConstraints(max_length=60, pattern=DOSSIER_CODE_PATTERN)]
 AgencyCodeText = Annotated[
     str, Strict(), StringConstraints(max_length=30, pattern=f"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")
 ]
 ProcedureCodeText = Annotated[
-    str, Strict(), StringConstraints(min_length=1, max_length=50, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")
+    str,
+    Strict(),
+    StringConstraints(min_length=1, max_length=50, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$"),
+    AfterValidator(_unpersonal),
 ]
 
 _STAFF_CODE: Final = r"[A-Za-z0-9._/-]+"
@@ -88,7 +104,7 @@ def _staff_code(text: str) -> str:
     # people's names have blanks or letters beyond ASCII: the log is for ever and takes none
     if not re.fullmatch(_STAFF_CODE, text):
         raise PydanticCustomError("staff_code", "a staff code, not a name")
-    return text
+    return _unpersonal(text)
 
 
 StaffCode = Annotated[
@@ -101,11 +117,22 @@ StaffCode = Annotated[
 
 Code = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=100)]
 Name = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=500)]
+PublicCode = Annotated[Code, AfterValidator(_unpersonal)]
+"""A code or a name of a thing, which everybody may read; `Code` and `Name` are an applicant's too."""
+PublicName = Annotated[Name, AfterValidator(_unpersonal)]
 Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=4000)]
 Link = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=2000, pattern=_NO_BLANKS)]
 Truth = Annotated[bool, Strict()]
-AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15)]
-Score = Annotated[int, Strict(), Field(ge=0, le=100)]
+
+
+def whole(value: Any) -> Any:
+    """``50000.0`` as 50000: in JSON it is the same number, and some writers know no whole ones."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE: Final = BeforeValidator(whole)
+AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15), WHOLE]
+Score = Annotated[int, Strict(), Field(ge=0, le=100), WHOLE]
 
 Channel = Literal["online", "direct", "postal"]
 """trực tuyến, trực tiếp, bưu chính công ích."""

@@ -3,14 +3,23 @@
 import functools
 import operator
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from importlib import import_module
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from shared.events.cloudevents.models import MODELS, Envelope
-from shared.events.rules.registers import DOSSIER, REGISTERS, Register
+from shared.events.rules.registers import DOSSIER, FOLDERS, REGISTERS, Register
 
-MODELS_BY_REGISTER: Final[dict[str, Mapping[str, type[Envelope]]]] = {DOSSIER.name: MODELS}
+
+def _models(register: Register) -> Mapping[str, type[Envelope]]:
+    models: Mapping[str, type[Envelope]] = import_module(f"{FOLDERS}.{register.name}.events").MODELS
+    return models
+
+
+MODELS_BY_REGISTER: Final[dict[str, Mapping[str, type[Envelope]]]] = {
+    name: MODELS if register is DOSSIER else _models(register) for name, register in REGISTERS.items()
+}
 """By the register's name, then by type: a model for each of its events."""
 
 
@@ -24,6 +33,13 @@ def models_by_type() -> Mapping[str, type[Envelope]]:
     }
 
 
+def data_fields(type_: str) -> frozenset[str]:
+    """The names of the fields in the data of an event."""
+    told = models_by_type()[type_].model_fields["data"].annotation
+    parts = [part for part in (told, *get_args(told)) if isinstance(part, type) and issubclass(part, BaseModel)]
+    return frozenset(name for part in parts for name in part.model_fields)
+
+
 @functools.cache
 def registers_by_type() -> Mapping[str, tuple[Register, str]]:
     """The register of every type, and what it calls the event."""
@@ -32,7 +48,7 @@ def registers_by_type() -> Mapping[str, tuple[Register, str]]:
 
 @functools.cache
 def told_event() -> TypeAdapter[Any]:
-    """What may be posted: any event that a register takes from others, told apart by its type."""
+    """What may be posted: any event that a register takes from others, distinguished by its type."""
     told = [models_by_type()[register.type_of(name)] for register in REGISTERS.values() for name in register.told]
     union: Any = Annotated[functools.reduce(operator.or_, told), Field(discriminator="type")]
     return TypeAdapter(union)

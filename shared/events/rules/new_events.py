@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from shared.vocabulary.events import DossierCode, EventName, RecordEventName
+from shared.vocabulary.events import EventName, RecordEventName
 
 APPLICANT_FIELDS: Final = ("name", "id_type", "id_number", "phone", "email", "address")
 
@@ -12,14 +12,13 @@ class NewEvent(NamedTuple):
     """A validated event on its way into the log.
 
     ``data`` is canonical JSON text without personal data; ``applicant`` holds the personal data, if the event carries
-    any, as ``{field: text}`` with the names of ``APPLICANT_FIELDS``; ``content_hash`` covers all of it. ``dossier_code`` is
-    the subject, of whatever register.
+    any, as ``{field: text}`` with the names of ``APPLICANT_FIELDS``; ``content_hash`` covers all of it.
     """
 
     source: str
     id: str
     name: EventName | RecordEventName
-    dossier_code: DossierCode
+    subject: str
     time: datetime
     data: str
     content_hash: bytes

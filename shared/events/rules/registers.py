@@ -1,7 +1,7 @@
 """What stands in the log: a register is a kind of record, and one row here (DECISIONS, 32). The first one are the dossiers.
 
-The row has what is pure. Under the same name the models of its events stand in `shared.events.cloudevents.registered`, and
-fold and figures in `shared.projection.rules.records`; a test holds the three together.
+The rest of a register is its folder ``shared/registers/<name>``, found by the row's name: ``events.py`` with the models of
+its events by type (`MODELS`), and ``records.py`` with its fold (`fold`) and the names of its figures (`FIGURES`).
 """
 
 import re
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, tenant_of_dossier
-from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, EventName, RecordEventName, Tenant
+from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, VOIDED, EventName, RecordEventName, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
-VOIDED: Final = "voided"
-"""Every register has this event: it takes out another one of the same register and subject."""
-
 LONGEST_SUBJECT: Final = 60
+
+FOLDERS: Final = "shared.registers"
+"""Where the folder of every register but the dossiers' stands."""
+
 _NAME: Final = re.compile(r"[a-z][a-z_]{0,39}")
 _SUBJECT_CHARACTERS: Final = re.compile(r"[^\\\"\x00-\x20\x7f-\U0010ffff]+")
 """A subject goes into canonical JSON and into a line of the append as it is: nothing to escape, no blank, ASCII."""

@@ -58,7 +58,7 @@ class Head:
     log_id: str
 
 
-# What is not plainly new (known already, or of the future) is told apart first, against the statement's snapshot; if there
+# What is not plainly new (known already, or of the future) is set apart first, against the statement's snapshot; if there
 # is any, nothing is recorded, and `_append_distinct` comes again without it. So a statement records all of its events or
 # none: their positions are its base and their place, and nothing need be sent back for each.
 # Two writers that bring the same new identity at the same moment both see it as new: the second one then breaks on the

@@ -19,7 +19,7 @@ class Recorded:
     position: int
     content_hash: bytes
     name: EventName | RecordEventName
-    dossier_code: DossierCode
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ async def recorded(
     )
     return {
         (row["source"], row["id"]): Recorded(
-            row["position"], row["content_hash"], logged_name(row["name"]), DossierCode(row["dossier_code"])
+            row["position"], row["content_hash"], logged_name(row["name"]), row["dossier_code"]
         )
         for row in rows
     }

@@ -1,6 +1,6 @@
 """The dossiers of a scope of figures, of one row of a table, and how anomalies are spread over them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.as_of.store.dossiers import DossierThen
 from shared.as_of.store.figures import counted_by
-from shared.as_of.store.rows import fetch, rows_then
+from shared.as_of.store.rows import fetch
 from shared.counting.rules.figure_definitions import AnyFigure, figures_in
 from shared.counting.rules.places import stands_in
 from shared.database.engine import DriverConnection
@@ -42,18 +42,17 @@ def selection_of(scope: FigureScope, now: datetime, figure: AnyFigure | None) ->
         agencies=question.agencies,
         procedures=question.procedures,
         other_procedures=question.other_procedures,
-        channel=scope.channel,
+        channel=question.channel,
         figure=None if figure is None else (figure, scope.period),
     )
 
 
 async def as_then(connection: DriverConnection, scope: FigureScope, selection: Selection) -> Selection:
-    """``selection``, a part of ``scope``, over the dossiers as they stood in the scope's past; without a past the same.
+    """``selection``, a part of ``scope``, over the dossiers as they stood at the scope's moment."""
+    return replace(selection, rows=await scope.moment.rows(connection, lambda: _may_count(scope, selection)))
 
-    In a transaction of one snapshot for which the past is computed.
-    """
-    if scope.past is None:
-        return selection
+
+def _may_count(scope: FigureScope, selection: Selection) -> Callable[[DossierThen], bool]:
     is_counted, counted_in = counted_by(scope.question()), selection.figure
 
     def may_count(dossier: DossierThen) -> bool:
@@ -62,13 +61,14 @@ async def as_then(connection: DriverConnection, scope: FigureScope, selection: S
         figure, period = counted_in
         return is_counted(dossier) and stands_in(figures_in(figure), dossier.contributed, dossier.row.channel, period)
 
-    return replace(selection, rows=await rows_then(connection, scope.past, scope.visible, may_count))
+    return may_count
 
 
 def outside(selection: Selection, scope: FigureScope) -> Selection:
     """The part of ``selection`` that ``scope`` does not count: by its agencies, those visible in it, and its procedures."""
     question = scope.question()
-    codes = question.agencies if scope.visible is None else scope.visible
+    visible = scope.moment.visible
+    codes = question.agencies if visible is None else visible
     both = codes if question.agencies is None or codes is None else set(codes) & set(question.agencies)
     texts: list[str] = []
     values: list[list[str]] = []
@@ -271,7 +271,7 @@ async def anomaly_counts(connection: DriverConnection, selection: Selection) -> 
         connection,
         where.rows,
         "SELECT agency, kind, count(*) AS dossiers FROM dossier"
-        " CROSS JOIN LATERAL (SELECT DISTINCT unnest(anomalies) AS kind) told"
+        " CROSS JOIN LATERAL (SELECT DISTINCT unnest(anomalies) AS kind) of_dossier"
         f" WHERE {where} AND $2::date IS NOT NULL GROUP BY agency, kind",
         *where.values,
     )

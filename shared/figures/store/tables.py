@@ -7,13 +7,12 @@ from itertools import pairwise
 from typing import Final
 
 from shared.access.store.visibility import Access
-from shared.as_of.store import figures
-from shared.as_of.store.dossiers import PointInTime
+from shared.as_of.store.moments import NOW, Moment
 from shared.counting.rules.period_sums import Check, Sums, opens_next, sum_of_children
 from shared.counting.rules.question import Key, Question
-from shared.counting.store import answers
 from shared.counting.store.answers import TOTAL, Answer, Stamp
 from shared.database.engine import DriverConnection
+from shared.figures.rules.filters import DossierFilters
 from shared.figures.store.covers import cover_in
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import AgencyCode, Channel
@@ -26,22 +25,17 @@ MAX_PIECES: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FigureScope:
+class FigureScope(DossierFilters):
     """What is asked about. ``period`` is the effective one; ``agency`` None: all that the caller sees.
 
-    With a ``past`` it is asked as of then: ``access`` holds the catalogue as known then, the agencies are those that the
-    dossiers had then, and ``visible`` are the agencies that they must have now for the caller to see them (None: any).
+    Of an earlier ``moment`` the catalogue in ``access`` is as known then, and the agencies are those that dossiers had then.
     """
 
     access: Access
     period: Period
     tree_on: date
     agency: AgencyCode | None = None
-    field: str | None = None
-    procedure: str | None = None
-    channel: Channel | None = None
-    past: PointInTime | None = None
-    visible: frozenset[str] | None = None
+    moment: Moment = NOW
 
     @property
     def top(self) -> AgencyCode:
@@ -50,10 +44,7 @@ class FigureScope:
 
     def codes(self) -> frozenset[str] | None:
         """The agencies that are counted, as events tell them; None: all."""
-        if self.past is None:
-            return self.access.codes_within(self.agency, self.tree_on)
-        catalogue = self.access.catalogue
-        return None if self.top == catalogue.agencies.root else catalogue.codes_under(self.top, self.tree_on)
+        return self.moment.codes(self.access, self.agency, self.tree_on)
 
     def question(
         self,
@@ -66,10 +57,9 @@ class FigureScope:
         catalogue = self.access.catalogue
         codes = self.codes()
         agencies, cover = None, None
-        if codes is not None or (key is Key.AGENCY and self.past is None):
+        if codes is not None or (key is Key.AGENCY and self.moment.has_branches):
             agencies = catalogue.seen_among(codes)
-        if agencies is not None and self.past is None:
-            # the past has agencies of its own, and needs the same sums as the stored rows: agency by agency
+        if agencies is not None and self.moment.has_branches:
             table_of = catalogue.tree_on(self.tree_on).resolve(self.top) if key is Key.AGENCY else None
             cover = cover_in(catalogue, codes, table_of, self.tree_on)
         procedures: list[str] | None = None
@@ -114,14 +104,12 @@ class Table:
 
 
 async def _ask(connection: DriverConnection, scope: FigureScope, question: Question) -> Answer:
-    if scope.past is None:
-        answer = await answers.ask(connection, scope.access.tenant, question)
-        if question.cover is None or answer.stamp.seen_agencies == len(scope.access.catalogue.seen):
-            return answer
-        # an agency is new to us: it may be in a branch that is no longer ours alone, and must not be left out of the whole
-        agencies = None if scope.codes() is None else question.agencies
-        return await answers.ask(connection, scope.access.tenant, replace(question, agencies=agencies, cover=None))
-    return await figures.ask(connection, scope.past, question, scope.visible)
+    answer = await scope.moment.ask(connection, scope.access.tenant, question)
+    if question.cover is None or answer.stamp.seen_agencies == len(scope.access.catalogue.seen):
+        return answer
+    # an agency is new to us: it may be in a branch that is no longer ours alone, and must not be left out of the whole
+    agencies = None if scope.codes() is None else question.agencies
+    return await scope.moment.ask(connection, scope.access.tenant, replace(question, agencies=agencies, cover=None))
 
 
 async def summary(connection: DriverConnection, scope: FigureScope) -> Table:

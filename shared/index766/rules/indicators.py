@@ -104,10 +104,10 @@ SHARED_POINTS: Final = {Group.ONLINE_SERVICES: 12}
 NATIONAL_RECEIVED: Final = "1.4"
 """The indicator of which someone gives the denominator alone: received by the national report."""
 
-GIVEN_INDICATORS: Final = frozenset(rule.id for rule in RULES if rule.feed is not FigureSource.DOSSIERS) | {
-    NATIONAL_RECEIVED
-}
-"""The indicators whose inputs are accepted as data."""
+GIVEN_INDICATORS: Final = tuple(
+    dict.fromkeys(rule.id for rule in RULES if rule.feed is not FigureSource.DOSSIERS or rule.id == NATIONAL_RECEIVED)
+)
+"""The indicators whose inputs are accepted as data, in the order of the set."""
 
 
 def rules_on(on: date) -> tuple[IndicatorVersion, ...]:

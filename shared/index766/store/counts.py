@@ -13,14 +13,14 @@ from typing import Any, Final
 import asyncpg
 
 from shared.as_of.store.dossiers import DossierThen
-from shared.as_of.store.figures import counted_by, stamp_of
-from shared.as_of.store.rows import PastRows, fetch, rows_then
+from shared.as_of.store.figures import counted_by
+from shared.as_of.store.rows import PastRows, fetch
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.store.stored_almanacs import read_almanac
 from shared.catalogue.rules.terms import Term, TermUnit
 from shared.catalogue.store.catalogues import Procedure
-from shared.counting.store.answers import Stamp, read_stamp
+from shared.counting.store.answers import Stamp
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.instant_facts import DossierMark, microseconds, waited
 from shared.figures.store.tables import FigureScope
@@ -58,7 +58,7 @@ def _marked(mark: DossierMark) -> str:
 SYNCED: Final = "l.dossier_position > 0 AND l.known_there"
 """Whether the portal holds the dossier, now, as the ledger ``l`` has it."""
 
-# accepted calls are kept for ever; what was found missing there since is told by calls that are kept for a while
+# accepted calls are kept for ever; what was found missing there since is said by calls that are kept for a while
 SYNCED_THEN: Final = f"""(({SYNCED} AND l.acknowledged_at <= {{0}}::timestamptz) OR coalesce((
     SELECT a.outcome = 'accepted' FROM sync_attempt a
     WHERE a.tenant = l.tenant AND a.dossier_code = l.dossier_code AND a.ended_at <= {{0}}::timestamptz
@@ -162,15 +162,13 @@ class Looking:
     @property
     def as_of(self) -> datetime | None:
         """The instant that is asked about; None: now."""
-        return None if self.scope.past is None else self.scope.past.prefix.as_of
+        return self.scope.moment.as_of
 
     @property
-    def synced(self) -> tuple[str, tuple[datetime, ...]]:
+    def synced(self) -> tuple[str, tuple[datetime | None, ...]]:
         """Whether the portal holds a dossier, or held it then: a condition on the ledger ``l``, ``{}`` for each value."""
-        if self.scope.past is None:
-            return SYNCED, ()
-        at = self.scope.past.prefix.as_of
-        return SYNCED_THEN.replace("{0}", "{}"), (at, at)  # named twice in the condition
+        at = self.as_of
+        return self.scope.moment.either((SYNCED, ()), (SYNCED_THEN.replace("{0}", "{}"), (at, at)))  # named twice there
 
     async def fetch(
         self, connection: DriverConnection, statement: str, *values: object, end: str = ""
@@ -183,11 +181,8 @@ class Looking:
 
 async def begin_looking(connection: DriverConnection, scope: FigureScope, now: datetime) -> Looking:
     """Begin a question; ``now`` is the instant that is asked about. In the caller's transaction: one snapshot."""
-    rows = None
-    if scope.past is not None:
-        rows = await rows_then(connection, scope.past, scope.visible, _may_count(scope, now))
-    known_by = None if scope.past is None else now
-    almanac = await read_almanac(connection, scope.access.tenant, known_by)
+    rows = await scope.moment.rows(connection, lambda: _may_count(scope, now))
+    almanac = await read_almanac(connection, scope.access.tenant, scope.moment.as_of)
     return Looking(scope, rows, almanac, Window.of(scope.period, now))
 
 
@@ -210,14 +205,13 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
 
     ``covered`` is the period as it was asked, before today cut it: what given figures are of.
     """
-    tenant, past = scope.access.tenant, scope.past
-    stamp = await (read_stamp(connection, tenant) if past is None else stamp_of(connection, past))
-    looking = await begin_looking(connection, scope, stamp.answered_at if past is None else past.prefix.as_of)
+    stamp = await scope.moment.stamp(connection, scope.access.tenant)
+    looking = await begin_looking(connection, scope, scope.moment.as_of or stamp.answered_at)
     window = looking.window
     tallies: dict[str | None, IndicatorCounts] = {}
     # the instant is ours, not a caller's text
-    synced = SYNCED if past is None else SYNCED_THEN.format("$4")
-    instants = (window.begin, window.until) if past is None else (window.begin, window.until, past.prefix.as_of)
+    synced, more = scope.moment.either((SYNCED, ()), (SYNCED_THEN.format("$4"), (looking.as_of,)))
+    instants = (window.begin, window.until, *more)
     for row in await looking.fetch(connection, _RECEIVED.format(synced=synced), *instants, end=" GROUP BY d.procedure"):
         tallies[row["procedure"]] = IndicatorCounts(**{name: row[name] for name in (*COUNT_CONDITIONS, "synced")})
     hand = (window.begin, window.at, microseconds(window.at))
@@ -264,11 +258,10 @@ async def beyond_term(connection: DriverConnection, looking: Looking) -> "list[a
 
 
 async def _given(connection: DriverConnection, scope: FigureScope, covered: Period) -> dict[str, Given]:
-    """What is given of the very agency and period; nobody gives a figure of a field, a procedure or a channel."""
-    if (scope.field, scope.procedure, scope.channel) != (None, None, None):
+    """What is given of the very agency and period; nobody gives a figure of a part of its dossiers."""
+    if scope.is_narrowed:
         return {}
-    known_by = None if scope.past is None else scope.past.prefix.as_of
-    return await given_for(connection, scope.access.tenant, scope.top, covered, known_by)
+    return await given_for(connection, scope.access.tenant, scope.top, covered, scope.moment.as_of)
 
 
 def _begin(period: Period) -> datetime:

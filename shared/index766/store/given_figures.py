@@ -103,7 +103,7 @@ def _check(submitted: Sequence[Given]) -> None:
     keys: dict[object, int] = {}
     for index, one in enumerate(submitted):
         if one.indicator not in GIVEN_INDICATORS:
-            expected = f"one of {', '.join(sorted(GIVEN_INDICATORS))}"
+            expected = f"one of {', '.join(GIVEN_INDICATORS)}"
             errors.append(FieldError(f"/{index}/indicator", "indicator", expected))
         elif not one.withdrawn and (one.numerator is None) != (one.indicator == NATIONAL_RECEIVED):
             expected = "a whole number; null for 1.4, of which only the denominator is given"

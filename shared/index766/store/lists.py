@@ -150,7 +150,8 @@ async def procedures(connection: DriverConnection, scope: FigureScope, now: date
     """
     behind = PARTS.get((asked.indicator, asked.part))
     if behind is None or not behind.of_procedures:
-        raise InvalidInput.of("/part", "no_part", "a part of 3.5, 3.5b or 4.5a: they count procedures")
+        expected = sorted({indicator for (indicator, _), one in PARTS.items() if one.of_procedures})
+        raise InvalidInput.of("/part", "no_part", f"a part of {', '.join(expected)}: they count procedures")
     looking = await begin_looking(connection, scope, now)
     where = RowFilterSql(await _selected(connection, looking, now, behind))
     rows = await fetch(
@@ -226,7 +227,7 @@ def _timed(looking: Looking, now: datetime, asked: PartOf) -> Selection:
     if unit == NO_UNIT:
         more.append(("(procedure IS NULL OR NOT procedure = ANY({}::text[]))", (sorted(units),)))
     else:
-        more.append(("procedure = ANY({}::text[])", (sorted(code for code, told in units.items() if told == unit),)))
+        more.append(("procedure = ANY({}::text[])", (sorted(code for code, its_unit in units.items() if its_unit == unit),)))
     if unit in (TermUnit.WORKING_DAYS, TermUnit.WORKING_HOURS):
         confirmed = looking.almanac.calendar(None).confirmed_years
         text, values = known_times(confirmed, "(handled_at AT TIME ZONE INTERVAL '+07:00')::date")

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from shared.as_of.store.rows import PastRows, fetch
 from shared.calendar.rules.almanac import Almanac
-from shared.calendar.rules.working_time import OfficeHours, WorkingTime
+from shared.calendar.rules.working_time import Moments, OfficeHours, WorkingTime, length_of, moments_of, time_of
 from shared.catalogue.rules.terms import TermUnit
 from shared.database.engine import DriverConnection
 from shared.figures.store.tables import FigureScope
@@ -72,38 +72,54 @@ def _within(moment: str, hours: str, spans: int) -> str:
     return " + ".join(f"least(greatest({moment}, {hours}o{n}), {hours}c{n}) - {hours}o{n}" for n in range(spans))
 
 
-def _statement(conditions: str, spans: int) -> str:
+def _statement(conditions: str, spans: int, *, by_day: bool) -> str:
     """Sums by unit and office.
 
     What was worked is W(end) - W(start), and W of an instant is what was worked before its day, plus what of that day: the
-    first is of the day alone. So dossiers are added up by their days before any day is looked up, waits likewise.
+    first is of the day alone. So dossiers are added up by their days before any day is looked up, waits likewise. Unless
+    an office has other hours on some days (``by_day``): then the hours of each day are looked up first.
     """
     hours = [f"{which}{n}" for n in range(spans) for which in "oc"]
     moments = ", ".join(f"${number}::time[]" for number in range(_HOURS_FROM, _HOURS_FROM + len(hours)))
     in_us = ", ".join(f"{_us(name)} AS us_{name}" for name in hours)
     begin, end = "lower(w)", f"least(upper(w), {_us('d.handled_at')})"
     until = _local("d.handled_at")
-    days = f"""unit, office, CASE WHEN is_working THEN d.received_on - DATE '1970-01-01' END AS since,
-           CASE WHEN is_working THEN {until}::date - DATE '1970-01-01' END AS until"""
-    chosen = f"""dossier d
-    LEFT JOIN unnest($4::text[], $5::text[]) AS u(procedure, told) ON u.procedure = d.procedure
-    CROSS JOIN LATERAL (SELECT coalesce(told, '') AS unit, coalesce(told LIKE 'working%', false) AS is_working) AS unit
+    since_day, until_day = "d.received_on - DATE '1970-01-01'", f"{until}::date - DATE '1970-01-01'"
+    days = f"""unit, of_agency.office, CASE WHEN is_working THEN {since_day} END AS since,
+           CASE WHEN is_working THEN {until_day} END AS until"""
+    chosen = """dossier d
+    LEFT JOIN unnest($4::text[], $5::text[]) AS u(procedure, limit_unit) ON u.procedure = d.procedure
+    CROSS JOIN LATERAL (
+        SELECT coalesce(limit_unit, '') AS unit, coalesce(limit_unit LIKE 'working%', false) AS is_working
+    ) AS unit
     LEFT JOIN unnest($6::text[], $7::int[]) AS o(agency, number) ON o.agency = d.agency
-    JOIN (
-        SELECT *, {in_us} FROM unnest(${_HOURS_FROM - 1}::int[], {moments}) AS h(office, {", ".join(hours)})
-    ) h ON h.office = coalesce(o.number, 1)"""
+    CROSS JOIN LATERAL (SELECT coalesce(o.number, 1) AS office) AS of_agency"""
+
+    def with_hours(**day_by_name: str) -> str:
+        """The hours on these days, by name."""
+        if not by_day:
+            return "".join(f"\n    JOIN hours {name} ON {name}.shape = of_agency.office" for name in day_by_name)
+        return "".join(
+            f"""
+    LEFT JOIN days {name}_day ON {name}_day.office = of_agency.office AND {name}_day.day = {day}
+    JOIN hours {name} ON {name}.shape = coalesce({name}_day.shape, 0)"""
+            for name, day in day_by_name.items()
+        )
+
     condition = f"""d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3 AND d.status IN (9, 10)
       AND d.handled_at >= d.received_at{conditions}"""
     return f"""
 WITH days AS MATERIALIZED ( -- the days of confirmed years; those of one run of years without a gap have its number
-    SELECT * FROM unnest($8::int[], $9::int[], $10::int[], $11::int[], $12::bigint[])
-        AS d(office, day, run, is_worked, before)
+    SELECT *, (shape > 0)::int AS is_worked
+    FROM unnest($8::int[], $9::int[], $10::int[], $11::int[], $12::bigint[]) AS d(office, day, run, shape, before)
+), hours AS MATERIALIZED ( -- the spans of days that are alike; those of shape 0 are empty
+    SELECT *, {in_us} FROM unnest(${_HOURS_FROM - 1}::int[], {moments}) AS h(shape, {", ".join(hours)})
 ), spent AS (
     SELECT {days}, bool_or(is_working) AS is_working, count(*) AS dossiers,
            {_us("sum(d.handled_at - d.received_at)")} AS elapsed,
-           {_us(f"sum({_within(_local('d.received_at') + '::time', 'h.', spans)})")} AS since_within,
-           {_us(f"sum({_within(until + '::time', 'h.', spans)})")} AS until_within
-    FROM {chosen}
+           {_us(f"sum({_within(_local('d.received_at') + '::time', 'at_since.', spans)})")} AS since_within,
+           {_us(f"sum({_within(until + '::time', 'at_until.', spans)})")} AS until_within
+    FROM {chosen}{with_hours(at_since=since_day, at_until=until_day)}
     WHERE {condition}
     GROUP BY 1, 2, 3, 4
 ), known AS ( -- null where a year is not confirmed
@@ -117,12 +133,12 @@ WITH days AS MATERIALIZED ( -- the days of confirmed years; those of one run of 
 ), waits AS (
     SELECT {days}, bool_or(is_working) AS is_working, CASE WHEN is_working THEN {_day(begin)} END AS begun,
            CASE WHEN is_working THEN {_day(end)} END AS ended, count(*) AS waits, sum({end} - {begin}) AS elapsed,
-           sum({_within(f"(({begin} + {_ZONE}) % {_DAY})", "h.us_", spans)}) AS begun_within,
-           sum({_within(f"(({end} + {_ZONE}) % {_DAY})", "h.us_", spans)}) AS ended_within
+           sum({_within(f"(({begin} + {_ZONE}) % {_DAY})", "at_begin.us_", spans)}) AS begun_within,
+           sum({_within(f"(({end} + {_ZONE}) % {_DAY})", "at_end.us_", spans)}) AS ended_within
     FROM {chosen}
-    CROSS JOIN LATERAL unnest(d.waits) AS w
+    CROSS JOIN LATERAL unnest(d.waits) AS w{with_hours(at_begin=_day(begin), at_end=_day(end))}
     WHERE {condition} AND NOT isempty(d.waits) AND lower(w) < {_us("d.handled_at")}
-    GROUP BY unit, office, 3, 4, 6, 7
+    GROUP BY 1, 2, 3, 4, 6, 7
 ), waited AS (
     SELECT w.unit, w.office,
            CASE WHEN w.is_working THEN e.before * w.waits + e.is_worked * w.ended_within
@@ -165,14 +181,14 @@ async def mean_times(
     timed = await fetch(
         connection,
         rows,
-        _statement(limits.sql(_HOURS_FROM + len(tables.hours)), tables.spans),
+        _statement(limits.sql(_HOURS_FROM + len(tables.hours)), tables.spans, by_day=tables.by_day),
         scope.access.tenant,
         *received,
         list(units),
         list(units.values()),
         *([list(column) for column in zip(*tables.agencies, strict=True)] or [[], []]),
         *([list(column) for column in zip(*tables.days, strict=True)] or [[], [], [], [], []]),
-        list(range(1, len(offices) + 1)),
+        list(range(len(tables.hours[0]))),
         *tables.hours,
         *limits.values,
     )
@@ -211,12 +227,14 @@ def _offices(almanac: Almanac, agencies: Sequence[str]) -> Mapping[OfficeHours, 
 class _Tables:
     """What the statement joins.
 
-    ``days``: (office, day since 1970, run of years, is worked, worked before it) of confirmed years; ``hours``: openings
-    and closings by office, column by column; ``agencies``: their offices, by number from 1.
+    ``days``: (office, day since 1970, run of years, shape, worked before it) of confirmed years; ``hours``: openings and
+    closings by shape from 0, column by column; ``agencies``: their offices, by number from 1. Unless ``by_day`` all working
+    days of an office have the shape of its number.
     """
 
     days: list[tuple[int, int, int, int, int]]
     hours: list[list[time]]
+    by_day: bool
     day_lengths: list[int]
     agencies: list[tuple[str, int]]
 
@@ -236,24 +254,40 @@ class _Tables:
             run += on.year not in confirmed
             if on.year in confirmed:
                 runs.append((on, run))
-        spans = max(len(hours.spans) for hours in offices)
         days: list[tuple[int, int, int, int, int]] = []
-        columns: list[list[time]] = [[] for _ in range(2 * spans)]
-        lengths: list[int] = []
+        shapes: dict[Moments, int] = {(): 0}
+        of_offices: list[set[Moments]] = []
         for number, hours in enumerate(offices, start=1):
             office = WorkingTime(almanac.calendar(None), hours)
-            bounds = [*hours.spans, *[(time(), time())] * (spans - len(hours.spans))]
-            for column, bound in zip(columns, (one for pair in bounds for one in pair), strict=True):
-                column.append(bound)
-            lengths.append(sum(_moment(closing) - _moment(opening) for opening, closing in bounds))
             before = 0
+            of_offices.append(set())
             for on, of_run in runs:
-                is_worked = int(office.is_working_day(on))
-                days.append((number, (on - _EPOCH).days, of_run, is_worked, before))
-                before += is_worked * lengths[-1]
+                moments = office.moments(on)
+                days.append((number, (on - _EPOCH).days, of_run, shapes.setdefault(moments, len(shapes)), before))
+                before += length_of(moments)
+                if moments:
+                    of_offices[-1].add(moments)
+        by_day = any(len(of_office) > 1 for of_office in of_offices)
+        if by_day:
+            listed = list(shapes)
+        else:
+            listed = [(), *(next(iter(of_office), ()) for of_office in of_offices)]
+            days = [(number, day, of_run, number if shape else 0, before) for number, day, of_run, shape, before in days]
         agencies = [(agency, n) for n, codes in enumerate(offices.values(), start=1) for agency in codes]
-        return cls(days, columns, lengths, agencies)
+        return cls(days, _columns(listed), by_day, [_full_day(hours, last) for hours in offices], agencies)
 
 
-def _moment(moment: time) -> int:
-    return ((moment.hour * 60 + moment.minute) * 60 + moment.second) * 1_000_000 + moment.microsecond
+def _columns(shapes: Sequence[Moments]) -> list[list[time]]:
+    """Openings and closings, in turn; what a shape does not have is empty."""
+    most = max(1, *(len(spans) for spans in shapes))
+    rows = [[bound for span in spans for bound in span] + [0, 0] * (most - len(spans)) for spans in shapes]
+    return [[time_of(moment) for moment in column] for column in zip(*rows, strict=True)]
+
+
+def _full_day(hours: OfficeHours, on: date) -> int:
+    """Microseconds of a working day as a unit: the longest one of the week that day, of all weeks if it has none."""
+    for weeks in ([hours.week_on(on)], [week for _, week in hours.weeks()]):
+        longest = max(length_of(moments_of(spans)) for week in weeks for spans in week)
+        if longest:
+            return longest
+    raise AssertionError("an office has a working day")

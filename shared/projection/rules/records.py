@@ -1,13 +1,12 @@
 """What a register other than the dossiers' makes of its events: a record, and what it counts for day by day. Pure.
 
-`PROJECTIONS` holds for each register the part of its row that reads the subject's own rules; the dossiers have a projection
-of their own, with statements made for it.
+The dossiers have a projection of their own, with statements made for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from shared.events.rules.registers import Register
 from shared.events.rules.voids import effective_events, in_fold_order
@@ -16,7 +15,7 @@ from shared.vocabulary.events import RecordEvent
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A record adds ``amount`` to a figure on a local day. A stock is told by its changes: +1 when open, -1 when closed."""
+    """A record adds ``amount`` to a figure on a local day. A stock is said by its changes: +1 when open, -1 when closed."""
 
     figure: str
     day: date
@@ -25,7 +24,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record by its effective events. ``agency``: that which has it, as told; None: no event tells one.
+    """A record by its effective events. ``agency``: that which has it, as events name it; None: no event names one.
 
     ``facts``: JSON, what a reader is shown. ``counts``: what it counts for where it is now.
     """
@@ -47,10 +46,6 @@ class RegisterProjection:
     register: Register
     fold: Fold
     figures: frozenset[str]
-
-
-PROJECTIONS: Final[dict[str, RegisterProjection]] = {}
-"""By the register's name: all registers but the dossiers'."""
 
 
 def fold_record(projection: RegisterProjection, code: str, events: Sequence[RecordEvent]) -> Record:

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Final
 
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.voids import Identity
 from shared.events.store.event_log import OF_DOSSIERS
 from shared.vocabulary.events import DossierCode, Tenant
 from shared.vocabulary.projections import DOSSIERS
+from shared.vocabulary.voids import Identity
 
 CHECK_SECONDS: Final = 5
 """A worker looks at least so often at each tenant, and says so in the cursor's ``checked_at``."""

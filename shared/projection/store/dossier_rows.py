@@ -153,7 +153,7 @@ def _columns_of(relation: str) -> str:
     return ", ".join(f"{relation}.{column}" for column in COUNTED_COLUMNS.split(", "))
 
 
-# One statement, so that what a row counted for before and what it counts for now are told apart by one snapshot: `stale`
+# One statement, so that what a row counted for before and what it counts for now are distinguished by one snapshot: `stale`
 # still sees the rows as they were. $2 names every dossier concerned, those of $3 have no event and lose their row.
 _WRITE: Final = f"""
 WITH fresh AS MATERIALIZED (
@@ -191,12 +191,12 @@ DO UPDATE SET {", ".join(f"{column} = excluded.{column}" for column in DossierRo
 
 
 _UNNUMBERED: Final = f"""
-WITH told AS (
+WITH written AS (
     SELECT d.agency, d.procedure FROM unnest($2::text[]) AS concerned(code)
     CROSS JOIN LATERAL (SELECT agency, procedure FROM dossier WHERE tenant = $1 AND code = concerned.code LIMIT 1) d
     UNION SELECT unnest($3::text[]), NULL UNION SELECT NULL, unnest($4::text[])
 )
-SELECT agency, procedure FROM told
+SELECT agency, procedure FROM written
 WHERE {lacks_number_sql(CodeKind.AGENCY, "agency")} OR {lacks_number_sql(CodeKind.PROCEDURE, "procedure")}"""
 
 
@@ -239,3 +239,17 @@ async def read_range(
         f"{_READ} AND code {beyond} $2 AND ($3::text IS NULL OR code <= $3)", tenant, after, until
     )
     return {record[0]: DossierRow(*record) for record in found}
+
+
+_OVER_BEFORE: Final = """
+SELECT code FROM dossier WHERE tenant = $1 AND code > $3
+  AND (ended_at < $2 OR (received_at IS NULL AND last_event_at < $2))
+ORDER BY code LIMIT $4"""
+
+
+async def over_before(
+    connection: DriverConnection, tenant: Tenant, before: datetime, after: str, limit: int
+) -> list[DossierCode]:
+    """Dossiers after a code that ended before an instant, or were never received and had no event since."""
+    rows = await connection.fetch(_OVER_BEFORE, tenant, before, after, limit)
+    return [DossierCode(row["code"]) for row in rows]

@@ -99,7 +99,7 @@ FROM (
         FROM ({events}) AS log
         ORDER BY dossier_code, time, step
     ) AS ordered
-) AS told
+) AS given
 GROUP BY dossier_code"""
 
 
@@ -119,8 +119,8 @@ AND (rated IS NULL OR jsonb_typeof(rated->'satisfied') = 'boolean')"""
 
 _LOCAL: Final = "AT TIME ZONE INTERVAL '07:00'"
 
-# Each date lies after its telling and was not over when the next one was told, or, at the end of a pause, when that began:
-# so no lateness is erased. None was told within the pause. Where none is told at its end, the last one held when it began.
+# Each date lies after its telling and was not over when the next one came, or, at the end of a pause, when that began:
+# so no lateness is erased. None came within the pause. Where none comes at its end, the last one held when it began.
 _IN_TURN: Final = """
 due_at IS NULL OR (
     due_at < '9999-12-30' AND -- Python knows no day after the last one of that year
@@ -216,12 +216,12 @@ assert tuple(_ROW) == DossierRow._fields
 def regular_rows_sql(known: str, known_paths: str) -> str:
     """SQL: for each dossier of ``known`` (as `histories_sql` selects) whether it is regular, and then its row as stored.
 
-    ``known_paths``: regular paths, with ``path``, ``status`` and ``end_kind``. Beside ``is_plain`` and the row's columns
+    ``known_paths``: regular paths, with ``path``, ``status`` and ``end_kind``. Beside ``is_regular`` and the row's columns
     (without a meaning where it is not) there are ``path``, ``events``, and ``recorded_at`` of the last event.
     """
     return f"""
 SELECT {", ".join(f"{expression} AS {column}" for column, expression in _ROW.items())},
-       in_turn AND ({_CODE_IN_TIME}) AS is_plain, path, events, recorded_at
+       in_turn AND ({_CODE_IN_TIME}) AS is_regular, path, events, recorded_at
 FROM (
     SELECT *,
            -- a day that passes during a pause is over when the pause ends; while the pause goes on, none is
@@ -306,7 +306,7 @@ SELECT e.* FROM unnest($2::text[]) AS wanted(code) CROSS JOIN LATERAL (
 
 _READ: Final = f"""
 WITH known AS MATERIALIZED ({histories_sql(_OF_DOSSIERS)}), course AS MATERIALIZED ({given_path_outcomes_sql(4)})
-SELECT is_plain, path, {", ".join(given_column_sql(column, "row_of") for column in DossierRow._fields)}, recorded_at
+SELECT is_regular, path, {", ".join(given_column_sql(column, "row_of") for column in DossierRow._fields)}, recorded_at
 FROM ({regular_rows_sql("known", "course")}) AS row_of
 """
 
@@ -329,7 +329,7 @@ async def read(
     """
     while True:
         found = await connection.fetch(_READ, tenant, codes, up_to, *known_paths.arguments())
-        if not known_paths.learn({path for is_plain, path, *_ in found if not is_plain}):
+        if not known_paths.learn({path for is_regular, path, *_ in found if not is_regular}):
             break
     rows = [(DossierRow(*row[2:-1]), row[-1]) for row in found if row[0]]
     regular_ones = {row.code for row, _ in rows}

@@ -20,7 +20,7 @@ TITLE: Final = "TÌNH HÌNH, KẾT QUẢ GIẢI QUYẾT THỦ TỤC HÀNH CHÍNH
 UNIT: Final = "hồ sơ"
 TOTAL: Final = "Tổng cộng"
 BLANK: Final = "…………………"
-"""Where nothing is told: filled in by hand."""
+"""Where nothing is known: filled in by hand."""
 
 FormBy = Literal["agency", "field", "procedure"]
 
@@ -158,7 +158,7 @@ _PERIOD_NAMES: Final = (
 
 
 def period_name(text: str | None) -> str | None:
-    """A short form of a period in Vietnamese words; None: the period is told by its dates only."""
+    """A short form of a period in Vietnamese words; None: the period is said by its dates only."""
     plain = (text or "").removeprefix("ND09:")
     for pattern, name in _PERIOD_NAMES:
         match = pattern.fullmatch(plain)

@@ -1,22 +1,29 @@
 """Frozen reports: what a key's holder declared to be the figures of a period, with the events that they were made of.
 
 A frozen report is never changed. What it counts can be computed again at any time, from the log up to its position; what has
-become different since is told by dossier, with the events recorded after it.
+become different since is shown by dossier, with the events recorded after it.
 """
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Final
 
+import asyncpg
+import orjson
+
+from shared.as_of.store import figures
 from shared.as_of.store.dossiers import PAGE_DOSSIERS, DossierThen, at_position
 from shared.as_of.store.figures import counted_by
+from shared.as_of.store.moments import Then
 from shared.counting.rules.figure_definitions import Figure
+from shared.counting.rules.period_sums import Sums
 from shared.counting.rules.places import places
+from shared.counting.store.answers import TOTAL
 from shared.database.engine import DriverConnection
-from shared.database.pace import Pace
 from shared.events.store import event_log
+from shared.figures.rules.filters import DossierFilters, given_filters
 from shared.figures.store.tables import FigureScope
 from shared.vocabulary.events import DossierCode, Event, Tenant
 
@@ -33,9 +40,7 @@ class Freeze:
     from_on: date
     to_on: date
     agency: str
-    field: str | None
-    procedure: str | None
-    channel: str | None
+    filters: DossierFilters
     tree_on: date
     root: str | None
     position: int
@@ -75,23 +80,33 @@ def checksum_of(report: str) -> str:
     return hashlib.sha256(report.encode()).hexdigest()
 
 
-_NAMES: Final = tuple(field.name for field in fields(Freeze))
-_COLUMNS: Final = ", ".join(_NAMES)
+_OLDEST_FILTERS: Final = ("field", "procedure", "channel")
+"""Filters with a column of their own, which versions before `filters` read and write."""
+_NAMES: Final = tuple(field.name for field in fields(Freeze) if field.name != "filters")
+_WRITTEN: Final = ", ".join((*_NAMES, *_OLDEST_FILTERS, "filters"))
+_READ: Final = f"{_WRITTEN}::text"
+
+
+def _freeze(row: asyncpg.Record) -> Freeze:
+    kept = {name: row[name] for name in _OLDEST_FILTERS} | orjson.loads(row["filters"])
+    return Freeze(filters=DossierFilters.read(kept), **{name: row[name] for name in _NAMES})
 
 
 async def keep(connection: DriverConnection, freeze: Freeze) -> None:
     """Store a frozen report."""
-    parameters = ", ".join(f"${number}" for number in range(1, len(_NAMES) + 1))
+    kept = given_filters(freeze.filters)
     values = [getattr(freeze, name) for name in _NAMES]
-    await connection.execute(f"INSERT INTO frozen_report ({_COLUMNS}) VALUES ({parameters})", *values)
+    values += [*(kept[name] for name in _OLDEST_FILTERS), orjson.dumps(kept).decode()]
+    parameters = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+    await connection.execute(f"INSERT INTO frozen_report ({_WRITTEN}) VALUES ({parameters})", *values)
 
 
 async def find(connection: DriverConnection, tenant: Tenant, freeze_id: str) -> Freeze | None:
     """The frozen report with this id."""
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM frozen_report WHERE tenant = $1 AND freeze_id = $2", tenant, freeze_id
+        f"SELECT {_READ} FROM frozen_report WHERE tenant = $1 AND freeze_id = $2", tenant, freeze_id
     )
-    return None if row is None else Freeze(**dict(row))
+    return None if row is None else _freeze(row)
 
 
 async def of_tenant(
@@ -100,14 +115,24 @@ async def of_tenant(
     """Frozen reports, the newest first, those before (as_of, freeze_id)."""
     as_of, freeze_id = (None, "") if before is None else before
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM frozen_report WHERE tenant = $1"
+        f"SELECT {_READ} FROM frozen_report WHERE tenant = $1"
         " AND ($2::timestamptz IS NULL OR (as_of, freeze_id) < ($2, $3::text)) ORDER BY as_of DESC, freeze_id DESC LIMIT $4",
         tenant,
         as_of,
         freeze_id,
         limit,
     )
-    return [Freeze(**dict(row)) for row in rows]
+    return [_freeze(row) for row in rows]
+
+
+async def sums_then(connection: DriverConnection, scope: FigureScope) -> Sums:
+    """The sums of a scope of a past, of dossiers that *then* had an agency of those visible in it."""
+    assert isinstance(scope.moment, Then)
+    question, visible = scope.question(), scope.moment.visible
+    if visible is not None:
+        agencies = visible if question.agencies is None else visible & frozenset(question.agencies)
+        question = replace(question, agencies=sorted(agencies))
+    return (await figures.ask(connection, scope.moment.past, question)).whole[TOTAL]
 
 
 _TOUCHED: Final = f"""
@@ -135,7 +160,7 @@ async def _compared(
     connection: DriverConnection, freeze: Freeze, scope: FigureScope, until: int, codes: Sequence[DossierCode]
 ) -> list[Difference]:
     histories = await event_log.of_dossiers(connection, freeze.tenant, codes, until)
-    pace = Pace() if scope.past is None else scope.past.pace
+    pace, visible = scope.moment.pace, scope.moment.visible
     before = await at_position(connection, freeze.tenant, codes, freeze.position, pace)
     after = await at_position(connection, freeze.tenant, codes, until, pace)
     is_counted = counted_by(scope.question())
@@ -143,7 +168,7 @@ async def _compared(
     def figures_of(dossier: DossierThen | None) -> frozenset[Figure]:
         if dossier is None or not is_counted(dossier):
             return frozenset()
-        if scope.visible is not None and dossier.row.agency not in scope.visible:
+        if visible is not None and dossier.row.agency not in visible:
             return frozenset()
         return places(dossier.contributed, dossier.row.channel, scope.period)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from shared.sync.portal import wire
-from shared.sync.portal.outcomes import (
+from shared.sync.rules.outcomes import (
     Answered,
     Found,
     Garbled,

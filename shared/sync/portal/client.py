@@ -19,7 +19,8 @@ import orjson
 
 from shared.sync.portal import answers, wire
 from shared.sync.portal.answers import DEFAULT_RETRY_AFTER_SECONDS
-from shared.sync.portal.outcomes import (
+from shared.sync.portal.wire import Body, Service
+from shared.sync.rules.outcomes import (
     Ambiguous,
     Failure,
     Garbled,
@@ -33,7 +34,6 @@ from shared.sync.portal.outcomes import (
     Throttled,
     Unavailable,
 )
-from shared.sync.portal.wire import Body, Service
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Sessions(Protocol):
 class PortalClient:
     """Use as an async context manager; safe for concurrent calls.
 
-    ``called`` is told of each call that has ended: service, kind of outcome, seconds. ``passed``: of each step of one (fault
+    ``called``: after each call, with its service, kind of outcome and seconds. ``passed``: at each step of one (fault
     campaigns only).
     """
 

@@ -4,6 +4,7 @@ True data only: what is not known is sent as the empty string or list, never as 
 strings, an instant is ``yyyyMMddHHmmss`` of Asia/Ho_Chi_Minh. The same dossier always gives the same bytes.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class ProcedureNames:
     name: str = ""
     field: str = ""
     field_name: str = ""
+    facts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Names(Protocol):
@@ -87,6 +89,9 @@ class Names(Protocol):
     def agency(self, code: str | None) -> str:
         """The name of an agency, else its code; of the tenant's root for None."""
 
+    def agency_facts(self, code: str | None) -> Mapping[str, str]:
+        """What the catalogue knows of an agency beside its name: a field of the portal reads it by its name there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unsendable:
@@ -97,7 +102,7 @@ class Unsendable:
 
 
 class StepMessage(NamedTuple):
-    """One progress step. ``happened_at`` has the portal's resolution of a second; ``staff`` is '' when none is told."""
+    """One progress step. ``happened_at`` has the portal's resolution of a second; ``staff`` is '' where none is named."""
 
     event: Event
     happened_at: datetime
@@ -299,7 +304,7 @@ def differences(body: Body, held: Mapping[str, Any]) -> list[str]:
 
 
 def held(item: Mapping[str, Any]) -> tuple[str, frozenset[tuple[str, str, str]] | None] | None:
-    """A row of the portal's own list: code and natural keys of its steps (None: not told); None: no such row."""
+    """A row of the portal's own list: code and natural keys of its steps (None: it has none); None: no such row."""
     code, progress = item.get("MaHoSo"), item.get("progress")
     if not isinstance(code, str):
         return None

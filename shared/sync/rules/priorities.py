@@ -12,7 +12,7 @@ NEAR_DUE: Final = timedelta(days=3)
 RECENTLY_ENDED: Final = timedelta(days=30)
 
 LIVE_AGE: Final = timedelta(days=1)
-"""An event recorded within this time after it happened is live; an older one is told late, or the import of a history."""
+"""An event recorded within this time after it happened is live; an older one is late, or the import of a history."""
 
 LIVE_FOR: Final = timedelta(minutes=2)
 """For so long after its recording a live change goes before the backlog. After an outage it is backlog itself, ranked by
@@ -91,7 +91,7 @@ def priority_of(dossier: SyncStatus, now: datetime, *, followed: bool = False) -
 
 
 def sync_request(dossier: SyncStatus, recorded_at: datetime) -> SyncRequest:
-    """What the ledger is told after new events of a dossier, the last of them recorded at ``recorded_at``."""
+    """What the ledger is asked after new events of a dossier, the last of them recorded at ``recorded_at``."""
     live = dossier.last_event_at is not None and recorded_at - dossier.last_event_at <= LIVE_AGE
     return SyncRequest(
         dossier_code=dossier.code,

@@ -10,6 +10,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from shared.sync.rules.outcomes import (
+    Ambiguous,
+    Failure,
+    Garbled,
+    ItemKind,
+    ItemRefusal,
+    Refused,
+    SessionLost,
+    Unavailable,
+)
+
 WHOLE_CALL: Final = 100
 """Dossiers in a call of those that never failed; also the portal's limit."""
 
@@ -30,7 +41,7 @@ class ErrorClass(StrEnum):
     REFUSED = "refused"
     """Login, route or service refused: a matter of configuration (F2)."""
     CONTRADICTION = "contradiction"
-    """Told "exists" on create and "does not exist" on update."""
+    """Answered "exists" on create and "does not exist" on update."""
     OUT_OF_ORDER = "out_of_order"
     """A status that goes backwards was refused (F18, ``-6``)."""
     REJECTED = "rejected"
@@ -45,12 +56,33 @@ class ErrorClass(StrEnum):
     """Unsendable: a status that needs a reception date, and no reception (protocol, 11.4)."""
 
 
+def class_of(failure: Failure | ItemRefusal) -> ErrorClass:  # noqa: PLR0911 - a table of outcomes
+    """The row of the table for a failed call, or for an item that the portal did not take however it was sent."""
+    match failure:
+        case Unavailable():
+            return ErrorClass.UNAVAILABLE
+        case Ambiguous():
+            return ErrorClass.AMBIGUOUS
+        case Garbled():
+            return ErrorClass.GARBLED
+        case SessionLost():
+            return ErrorClass.SESSION
+        case Refused():
+            return ErrorClass.REFUSED
+        case ItemRefusal(ItemKind.OUT_OF_ORDER):
+            return ErrorClass.OUT_OF_ORDER
+        case ItemRefusal(ItemKind.REJECTED):
+            return ErrorClass.REJECTED
+        case ItemRefusal():
+            return ErrorClass.CONTRADICTION
+
+
 @dataclass(frozen=True, slots=True)
 class RetryRule:
     """What is done after a failure.
 
     The nth counted try waits ``first_seconds * 2 ** (n - 1)``, at most ``most_seconds``, of which the second half is
-    luck. ``tries``: after so many counted tries it is parked; 0: at once; None: never. ``counts``: the try counts.
+    jitter. ``tries``: after so many counted tries it is parked; 0: at once; None: never. ``counts``: the try counts.
     ``call_sizes``: at most so many dossiers in the call of the 1st, 2nd, … repetition, the last one for all later ones: so
     a bad one is found, and blocks nobody.
     """

@@ -1,4 +1,4 @@
-"""How each tenant's sync stands, and which alarms were told: a row for each that is on (raw asyncpg)."""
+"""How each tenant's sync stands, and which alarms were logged: a row for each that is on (raw asyncpg)."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -7,7 +7,8 @@ from typing import Final
 import asyncpg
 
 from shared.database.engine import DriverConnection
-from shared.sync.rules.alarm_rules import SyncAlarm, SyncHealth
+from shared.settings import Settings
+from shared.sync.rules.alarm_rules import AlarmLimits, SyncAlarm, SyncHealth
 from shared.vocabulary.events import Tenant
 
 # The counts are bounded by indexes: of the ledger only what is not sent is looked at. Differences are those of the newest
@@ -36,6 +37,11 @@ ORDER BY t.tenant
 """
 
 
+def limits_of(settings: Settings) -> AlarmLimits:
+    """Beyond what there is an alarm."""
+    return AlarmLimits(settings.sync_lag_limit_seconds, settings.circuit_open_limit_seconds)
+
+
 _COLUMNS: Final = ("parked", "lag_seconds", "circuit_open_seconds", "differences")
 
 
@@ -55,7 +61,7 @@ async def read_health(connection: DriverConnection, tenant: Tenant, agencies: Se
 
 
 async def read_raised(connection: DriverConnection, tenant: Tenant) -> dict[SyncAlarm, datetime]:
-    """The alarms that were told to be on, and since when."""
+    """The alarms that were logged to be on, and since when."""
     rows = await connection.fetch("SELECT alarm, raised_at FROM sync_alarm WHERE tenant = $1", tenant)
     return {SyncAlarm(row["alarm"]): row["raised_at"] for row in rows}
 
@@ -82,7 +88,7 @@ async def clear(connection: DriverConnection, tenant: Tenant, alarm: SyncAlarm) 
 async def tenants_with_changes(
     connection: DriverConnection, on: Collection[tuple[Tenant, SyncAlarm]]
 ) -> list[tuple[Tenant, SyncAlarm]]:
-    """The alarms that were told and are not ``on`` any more, or the other way round. Reads across tenants."""
+    """The alarms that were logged and are not ``on`` any more, or the other way round. Reads across tenants."""
     rows = await connection.fetch("SELECT tenant, alarm FROM sync_alarm")
     known = {(Tenant(row["tenant"]), SyncAlarm(row["alarm"])) for row in rows}
     return sorted(known ^ set(on))

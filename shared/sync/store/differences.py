@@ -44,7 +44,7 @@ GROUP BY l.tenant, l.dossier_code
 async def read_reported(
     connection: DriverConnection, tenant: Tenant, codes: Sequence[str], before: datetime
 ) -> dict[DossierCode, ReportedDifferences | None]:
-    """What we told the portal of ``codes`` before an instant; None for one that is under way, no entry: not known here."""
+    """What we reported to the portal of ``codes`` before an instant; None for one under way, no entry: not known here."""
     found: dict[DossierCode, ReportedDifferences | None] = {}
     for row in await connection.fetch(_TOLD, tenant, codes, before):
         steps = {

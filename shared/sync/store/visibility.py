@@ -23,7 +23,7 @@ WHERE d.tenant = $1 AND d.agency = ANY($2::text[]) GROUP BY l.state, l.error_cla
 
 
 async def read_sync(connection: DriverConnection, tenant: Tenant, code: DossierCode) -> dict[str, Any] | None:
-    """How far the portal is with one dossier; None: nothing has been told to the ledger yet."""
+    """How far the portal is with one dossier; None: it has no row in the ledger yet."""
     row = await connection.fetchrow(_READ, tenant, code)
     return None if row is None else dict(row)
 

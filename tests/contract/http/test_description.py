@@ -78,17 +78,24 @@ async def test_every_reference_leads_somewhere(description: dict[str, Any]) -> N
 
 async def test_every_example_of_an_event_can_be_posted(api: Served, description: dict[str, Any]) -> None:
     admin = await api.key()
-    body = description["paths"]["/v1/events"]["post"]["requestBody"]["content"]
-    one = body["application/cloudevents+json"]["examples"]
-    assert {example["value"]["type"] for example in one.values()} == {
-        name.type for name in EventName if name is not EventName.DUE_SET
+    posts = {
+        path: item["post"] for path, item in description["paths"].items() if path.startswith("/v1/events") and "post" in item
     }
-    for content_type, media in body.items():
-        for name, example in media["examples"].items():
-            content = {"content": example["value"]} if isinstance(example["value"], str) else {"json": example["value"]}
-            answer = await admin.post("/v1/events", **content, headers={"content-type": content_type})
-            assert answer.is_success, f"{content_type} {name}: {answer.text}"
-            assert 'rejected": 1' not in answer.text
+    assert set(posts) == {"/v1/events", "/v1/events/batch", "/v1/events/lines"}
+    types = set()
+    for path, operation in posts.items():
+        ((content_type, media),) = operation["requestBody"]["content"].items()
+        for example in media.get("examples", {"": {"value": media.get("example")}}).values():
+            value = example["value"]
+            content = {"content": value} if isinstance(value, str) else {"json": value}
+            types |= {value["type"]} if isinstance(value, dict) else set()
+            # the old way takes it too
+            for target in (path, "/v1/events"):
+                answer = await admin.post(target, **content, headers={"content-type": content_type})
+                assert str(answer.status_code) in operation["responses"], f"{path}: {answer.text}"
+                assert answer.is_success, f"{path}: {answer.text}"
+                assert 'rejected":1' not in answer.text
+    assert types == {name.type for name in EventName if name is not EventName.DUE_SET}
 
 
 async def test_schemas_and_validation_agree(description: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from services.mock_portal.openapi import EXAMPLE_DOSSIER, EXAMPLE_STEP
 from shared.sync.portal.client import Deadlines, PortalAccess, PortalClient, Session
-from shared.sync.portal.outcomes import (
+from shared.sync.rules.outcomes import (
     Ambiguous,
     Answered,
     Failure,

@@ -190,7 +190,7 @@ async def test_an_audit_of_one_agency_covers_it_and_of_a_period_its_days(loaded)
 
 async def test_a_dossier_that_is_set_aside_is_no_alarm(loaded):
     code = next(iter(await stored_rows(loaded)))
-    event = next(one for one in messy("audit", 40) if one.dossier_code == code)
+    event = next(one for one in messy("audit", 40) if one.subject == code)
     await append(loaded, [event._replace(id="one-more", content_hash=b"other")])
     poisoned = FailPoints.from_environment({"MOTCUA_POISON_DOSSIER": code})
     await project(loaded, Projector(loaded, faults=poisoned))

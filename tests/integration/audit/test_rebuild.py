@@ -7,12 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.worker.audit.comparison_process import RecounterEnded
 from services.worker.audit.rebuild import Rebuild
 from services.worker.runtime.fail_points import Injected
 from services.worker.runtime.job_runner import JobRunner
 from services.worker.runtime.tenant_loop import TenantLoop
-from shared.audit.store import rebuild_statements, snapshots
+from shared.audit.store import rebuild_statements
 from shared.counting.store.sums import day_cells_sql
 from shared.database.clock import database_now
 from shared.database.engine import driver_session
@@ -92,41 +91,6 @@ async def test_a_date_that_nobody_can_read_stops_no_comparison(engine):
     assert job.result["dossiers_differing"] > 0
     again = await rebuild(engine)
     assert (again.result["dossiers_differing"], again.result["dossiers_failing"]) == (0, 1)
-
-
-async def test_processes_of_its_own_find_the_same(loaded, monkeypatch):
-    right = (await rebuild(loaded)).result
-    for mistake in ("a sum is changed", "a dossier row is changed", "dossier rows are lost", "bogus dossier rows"):
-        await spoil(loaded, MISTAKES[mistake])
-    shown, lives, show_life = [], [], snapshots.show_life
-
-    async def report(progress):
-        shown.append(progress)
-
-    async def seen(connection):
-        lives.append(await show_life(connection))
-
-    monkeypatch.setattr("services.worker.audit.rebuild.ALIVE_SECONDS", 0.05)
-    monkeypatch.setattr(snapshots, "show_life", seen)
-
-    found = await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), report)
-    assert found["dossiers_differing"] > 0
-    assert found["sums_differing"] > 0
-    assert {key: found[key] for key in ("events", "dossiers", "position", "checksum_after")} == {
-        key: right[key] for key in ("events", "dossiers", "position", "checksum_after")
-    }
-    assert shown
-    assert len(lives) > 1  # the sums are compared long before the processes have started
-    await assert_all_counted(loaded)
-
-
-async def test_a_process_that_ends_fails_the_rebuild_and_changes_nothing(loaded, monkeypatch):
-    await spoil(loaded, MISTAKES["a sum is changed"])
-    sums = await stored_sums(loaded)
-    monkeypatch.setattr("services.worker.audit.comparison_process.sys.executable", "/bin/false")
-    with pytest.raises(RecounterEnded, match="exit status 1"):
-        await Rebuild(loaded, processes=2, long_log=0)(await claimed(loaded), silent)
-    assert await stored_sums(loaded) == sums
 
 
 @pytest.mark.parametrize("point", ["mid-rebuild", "before-swap", "before-rebuild-commit"])

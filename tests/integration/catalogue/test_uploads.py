@@ -142,7 +142,7 @@ async def test_csv_comes_back_as_it_went(api: Served) -> None:
     admin = await api.key()
     await put(admin, "/v1/agencies", PROVINCE)
     text = (await admin.get("/v1/agencies", headers={"accept": "text/csv"})).text
-    assert text.splitlines()[0] == "code,name,parent,valid_from,valid_to,legal_basis,successors,aliases"
+    assert text.splitlines()[0] == "\ufeffcode,name,parent,valid_from,valid_to,legal_basis,successors,aliases,facts"
     response = await admin.put("/v1/agencies", content=text.encode(), headers=CSV)
     assert response.json()["unchanged"] == 3
     semicolons = "\ufeffcode;name;parent\r\nH51.13;Sở B;H51\r\n;;\r\n"
@@ -204,13 +204,16 @@ async def test_calendar(api: Served) -> None:
     logged = {"days": [{"date": "2026-02-16", "kind": "off", "source": "9441/TB-BNV"}], "confirmed_years": [2026]}
     await put(admin, "/v1/calendar", logged)
     assert (await admin.get("/v1/calendar")).json() == logged
-    await admin.put("/v1/calendar", content=b"date,kind,source\n2027-01-01,off,x\n", headers=CSV)
-    await admin.put("/v1/calendar", content=b"date,kind\n2028-01-03,off\n", headers=CSV, params={"confirmed_years": ""})
-    both = (await admin.get("/v1/calendar")).json()
-    assert [day["date"] for day in both["days"]] == ["2026-02-16", "2027-01-01", "2028-01-03"]
-    assert both["confirmed_years"] == [2026, 2027]
+    await admin.put("/v1/calendar", content=b"date,kind,source\n2027-01-01,off,x\n2027,confirmed,\n", headers=CSV)
+    # days confirm no year, not even the whole of them
+    await admin.put("/v1/calendar", content=b"date,kind\n2028-01-03,off\n", headers=CSV)
+    await admin.put("/v1/calendar", content=b"date,kind\n2029-01-01,off\n", headers=CSV, params={"confirmed_years": ""})
+    await admin.put("/v1/calendar", content=b"date,kind\n2030,confirmed\n", headers=CSV, params={"confirmed_years": "2031"})
+    all_years = (await admin.get("/v1/calendar")).json()
+    assert [day["date"] for day in all_years["days"]] == ["2026-02-16", "2027-01-01", "2028-01-03", "2029-01-01"]
+    assert all_years["confirmed_years"] == [2026, 2027, 2030, 2031]
     change = await put(admin, "/v1/calendar", logged, replace="true")
-    assert (change["written"], change["removed"]) == (0, 3)
+    assert (change["written"], change["removed"]) == (0, 6)
     assert (await admin.get("/v1/calendar")).json() == logged
 
 

@@ -167,13 +167,13 @@ async def test_a_conflict_tells_nothing_of_what_the_key_may_not_see(
 ) -> None:
     theirs, ours = received(THEIRS, "H51.13"), received(OURS, "H51.12")
     await statuses(whole, ours, theirs)
+    for own in (received(OURS, "H51.12", id=theirs["id"]), [received(OURS, "H51.12", id=theirs["id"])]):
+        answer = await bounded.post("/v1/events", json=own)
+        problem = answer.json()["results"][0]["problem"] if isinstance(own, list) else answer.json()
+        assert (problem["status"], problem["errors"][0]["code"]) == (409, "conflict")
+        assert problem["errors"][0]["detail"] == "recorded already with other content"
+        assert "position 2" not in answer.text
     for parameters in ({}, {"dry_run": "true"}):
-        for own in (received(OURS, "H51.12", id=theirs["id"]), [received(OURS, "H51.12", id=theirs["id"])]):
-            answer = await bounded.post("/v1/events", json=own, params=parameters)
-            problem = answer.json()["results"][0]["problem"] if isinstance(own, list) else answer.json()
-            assert (problem["status"], problem["errors"][0]["code"]) == (409, "conflict")
-            assert problem["errors"][0]["detail"] == "recorded already with other content"
-            assert "position 2" not in answer.text
         seen = await bounded.post("/v1/events", json=ours | {"time": "2018-01-02T09:00:00+07:00"}, params=parameters)
         assert "position 1" in seen.json()["errors"][0]["detail"]
     new = received(OURS, "H51.12")

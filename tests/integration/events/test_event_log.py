@@ -23,7 +23,7 @@ def new_event(number: int, content: str = "{}", *, applicant: dict | None = None
         source="urn:test",
         id=str(number),
         name=EventName.RATED,
-        dossier_code=DossierCode(f"H51-220101-{number % 10_000:04d}"),
+        subject=f"H51-220101-{number % 10_000:04d}",
         time=time or datetime(2022, 1, 1, tzinfo=UTC),
         data=content,
         content_hash=hashlib.sha256(content.encode()).digest(),

@@ -1,4 +1,4 @@
-"""The short way to ``POST /v1/events`` answers as the framework's way does, which a query takes."""
+"""The short way to posting events answers as the framework's way does, which a query takes."""
 
 from __future__ import annotations
 
@@ -64,19 +64,24 @@ def logged(answer: httpx.Response) -> Any:
     return answer.status_code, headers, bodies
 
 
+PATHS = ("/v1/events", "/v1/events/batch", "/v1/events/lines")
+
+
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("case", CASES)
-async def test_both_ways_answer_alike(api: Served, case: str) -> None:
+async def test_both_ways_answer_alike(api: Served, case: str, path: str) -> None:
     admin = await api.key()
     assert (await admin.post("/v1/events", json=EVENT)).status_code == 202
-    short = await admin.post("/v1/events", **CASES[case])
-    framework = await admin.post("/v1/events?dry_run=false", **CASES[case])
+    short = await admin.post(path, **CASES[case])
+    framework = await admin.post(f"{path}?dry_run=false", **CASES[case])
     assert logged(short) == logged(framework)
     assert short.headers["x-request-id"]
 
 
-async def test_both_ways_demand_the_scope(api: Served) -> None:
+@pytest.mark.parametrize("path", PATHS)
+async def test_both_ways_demand_the_scope(api: Served, path: str) -> None:
     reader = await api.key(Permission.DOSSIERS_READ)
-    short, framework = [await reader.post(f"/v1/events{query}", json=EVENT) for query in ("", "?dry_run=false")]
+    short, framework = [await reader.post(f"{path}{query}", json=EVENT) for query in ("", "?dry_run=false")]
     assert logged(short) == logged(framework)
     assert short.status_code == 403
 

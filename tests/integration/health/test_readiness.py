@@ -118,6 +118,6 @@ async def test_a_rebuild_is_a_job_and_there_is_one_at_a_time(api: Served) -> Non
     assert again.status_code == 409
     assert (await (await api.key(Permission.STATS_READ)).post("/v1/stats/rebuild")).status_code == 403
     stranger = await api.key(Permission.ADMIN, tenant="G09")  # type: ignore[arg-type]
-    restricted = await api.key(Permission.STATS_READ, agency="H51.12")
+    restricted = await api.key(Permission.SYNC_MANAGE, agency="H51.12")
     for client, path in ((stranger, job["id"]), (restricted, job["id"]), (admin, "nothing"), (admin, "%00")):
         assert (await client.get(f"/v1/jobs/{path}")).status_code == 404

@@ -50,12 +50,22 @@ async def acknowledge(api: Served, codes: list[str]) -> None:
         )
 
 
+OWN_HOURS: list[dict[str, Any]] = [
+    {"agency": "H51.12", "hours": "07:30-11:30,13:30-17:00", "weekdays": [1, 2, 3, 4, 5]},
+    {"agency": "H51.12", "hours": "07:30-11:30", "weekdays": [6]},
+    {"agency": "H51.02", "hours": "07:00-11:00", "weekdays": [1, 2, 3, 4, 5, 6, 7], "valid_to": "2024-06-30"},
+]
+"""Half a Saturday; and hours that were others until a day, since when they are the usual ones."""
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_any_history_period_and_scope(api: Served, seed: int) -> None:
     random = Random(1000 + seed)
     dossiers = await load(api, seed, 160)
     synced = {code for code in dossiers if random.random() < 0.5}
     await acknowledge(api, sorted(synced))
+    if seed % 2:
+        assert (await (await api.key()).put("/v1/office-hours", json=OWN_HOURS)).status_code == 200
     async with driver_session(api.engine) as link:
         almanac = await read_almanac(link, TENANT)
     client = await api.key(Permission.STATS_READ)

@@ -23,7 +23,7 @@ from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.events.cloudevents.decoding import read_event
 from shared.events.rules.new_events import NewEvent
-from shared.events.rules.voids import absent_void_targets, void_problems
+from shared.events.rules.voids import void_problems
 from shared.events.store import event_log, record_events
 from shared.jobs.store import queue
 from shared.jobs.store.queue import JobKind, JobState
@@ -32,6 +32,7 @@ from shared.projection.store.progress import progress
 from shared.projection.store.records import Days
 from shared.settings import Settings
 from shared.vocabulary.events import Event
+from shared.vocabulary.voids import absent_void_targets
 from tests.integration.registers.testnote import DOSSIERNOTE, OPEN, TESTNOTE, Row, note, registers, voided
 from tests.support.api import served
 from tests.support.audits import audited, raised, runner
@@ -230,14 +231,12 @@ async def assert_dossiers_exact(engine, monkeypatch) -> None:
 async def test_no_dossier_notices(engine, monkeypatch) -> None:
     """Notes before, between and after dossiers' events, of dossier codes too, with voids that name dossiers' events."""
     dossiers = messy("beside notes", 30)
-    codes = sorted({one.dossier_code for one in dossiers})
+    codes = sorted({one.subject for one in dossiers})
     half = len(dossiers) // 2
     await append(engine, recorded(history(1, 10, register="dossier_note", codes=codes[:20])))
     await append(engine, dossiers[:half])
     await project(engine)
-    names = [
-        {"id": one.id, "source": one.source, "subject": one.dossier_code, "type": "..dossier_note."} for one in dossiers
-    ]
+    names = [{"id": one.id, "source": one.source, "subject": one.subject, "type": "..dossier_note."} for one in dossiers]
     await append(engine, recorded([voided(one) for one in names[:half:3]]))
     await append(engine, dossiers[half:])
     await project(engine)

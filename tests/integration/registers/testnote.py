@@ -18,7 +18,8 @@ from shared.events.cloudevents.fields import AgencyCodeText
 from shared.events.cloudevents.models import Envelope
 from shared.events.cloudevents.registered import MODELS_BY_REGISTER
 from shared.events.rules.registers import LONGEST_SUBJECT, REGISTERS, Register
-from shared.projection.rules.records import PROJECTIONS, Count, Record, RegisterProjection
+from shared.projection.rules.records import Count, Record, RegisterProjection
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, tenant_of_dossier
 from shared.vocabulary.events import RecordEvent
 from shared.vocabulary.local_time import local_date

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import orjson
 import pytest
 
@@ -179,3 +180,23 @@ async def test_a_report_is_frozen_as_it_stood_then(api: Served) -> None:
     difference = await stack.get(f"/v1/freezes/{made['id']}/difference")
     late = {event["subject"] for event in logged[len(logged) // 2 :]}
     assert {item["code"] for item in difference["items"]} <= late
+
+
+async def test_a_report_from_before_a_figure_and_before_a_filter(api: Served, migration_database_url: str) -> None:
+    """Kept by an earlier version: its filters stand in their own columns alone, and what it did not count has no difference."""
+    stack = await stack_of(api, "H51")
+    await stack.tell(unique(seeded_tenant("earlier", 5, http=True)), random.Random(5))
+    await stack.project()
+    made = (await stack.client.post("/v1/freezes", json={"period": "2018", "channel": "online", "reason": "Thử"})).json()
+    async with driver_session(api.engine) as connection:
+        assert await connection.fetchval("SELECT filters ->> 'channel' FROM frozen_report") == "online"
+    earlier = made["report"]
+    del earlier["summary"]["open"]["paused"]
+    owner = await asyncpg.connect(migration_database_url)
+    await owner.execute("UPDATE frozen_report SET filters = '{}', report = $1", orjson.dumps(earlier).decode())
+    await owner.close()
+    path = f"/v1/freezes/{made['id']}"
+    difference = await stack.get(f"{path}/difference")
+    assert (await stack.get(path))["scope"] == made["scope"] == difference["freeze"]["scope"]
+    assert [one["figure"] for one in difference["figures"]] == [one for one in PATHS if one != "open.paused"]
+    assert all(one["now"] == one["frozen"] for one in difference["figures"])

@@ -12,8 +12,8 @@ from services.worker.sync.reconcile import Reconcile
 from shared.database.engine import driver_session
 from shared.jobs.store import queue
 from shared.jobs.store.queue import Job, JobKind, JobState
-from shared.sync.portal.outcomes import Garbled, LookUpOutcome
 from shared.sync.rules.circuit import Lane
+from shared.sync.rules.outcomes import Garbled, LookUpOutcome
 from tests.support.sync import TENANT, Side, both_sides, portal_url
 
 __all__ = ["portal_url"]  # a fixture

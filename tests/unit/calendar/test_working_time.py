@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.calendar.rules.calendar import DayKind, UnconfirmedYear, WorkingCalendar
-from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours, WorkingTime
+from shared.calendar.rules.working_time import OFFICE_HOURS, HoursEntry, OfficeHours, WorkingTime
+from shared.catalogue.rules.terms import TermUnit
 from shared.vocabulary.local_time import LOCAL_ZONE, local_date
 from tests.support.histories.office import CALENDAR, OFFICE, at, days, hours, local, months, working_days
 
@@ -147,8 +148,8 @@ def test_an_agency_may_have_other_hours():
     mornings = WorkingTime(CALENDAR, OfficeHours.read("08:00-12:00", frozenset({1, 2, 3, 4, 5, 6})))
     assert local(mornings.add(at("2026-11-06 10:00"), hours(5))) == "2026-11-07 11:00"
     assert local(mornings.add(at("2026-11-06 15:00"), working_days(1))) == "2026-11-07 08:00"
-    assert str(mornings.hours) == "08:00-12:00"
-    assert OfficeHours.read(str(OFFICE_HOURS), OFFICE_HOURS.weekdays) == OFFICE_HOURS
+    (usual,) = OFFICE_HOURS.entries
+    assert OfficeHours.read(str(usual), usual.weekdays) == OFFICE_HOURS
 
 
 @pytest.mark.parametrize("text", ["", "7:30-11:30", "08:00", "08:00-08:00", "13:30-17:00,07:30-11:30", "25:00-26:00"])
@@ -161,6 +162,73 @@ def test_hours_that_are_none(text):
 def test_weeks_that_are_none(weekdays):
     with pytest.raises(ValueError):
         OfficeHours.read("08:00-12:00", frozenset(weekdays))
+
+
+MORNING = "07:30-11:30"
+FULL_WEEK = HoursEntry.read("07:30-11:30,13:30-17:00", frozenset({1, 2, 3, 4, 5}))
+HALF_SATURDAY = WorkingTime(CALENDAR, OfficeHours.of([HoursEntry.read(MORNING, frozenset({6})), FULL_WEEK]))
+
+
+@pytest.mark.parametrize(
+    ("start", "term", "due"),
+    [
+        # Friday 15:30 and a working day: Saturday is one, until 11:30
+        ("2026-11-06 15:30", working_days(1), "2026-11-07 11:30"),
+        ("2026-11-06 09:00", working_days(1), "2026-11-07 09:00"),
+        ("2026-11-05 15:30", working_days(3), "2026-11-09 15:30"),
+        ("2026-11-01 15:30", days(6), "2026-11-07 11:30"),
+        # four hours on Saturday, none on Sunday
+        ("2026-11-06 16:00", hours(2), "2026-11-07 08:30"),
+        ("2026-11-06 16:00", hours(6), "2026-11-09 08:30"),
+        ("2026-11-07 12:00", hours(1), "2026-11-09 08:30"),
+        ("2026-11-07 11:30", hours(1), "2026-11-09 08:30"),
+        # a make-up Saturday is worked as a Monday is
+        ("2026-01-09 16:00", hours(8), "2026-01-10 16:30"),
+        ("2026-01-09 15:30", working_days(1), "2026-01-10 15:30"),
+    ],
+)
+def test_half_a_saturday(start, term, due):
+    assert local(HALF_SATURDAY.add(at(start), term)) == due
+
+
+def test_working_time_of_half_a_saturday():
+    assert HALF_SATURDAY.between(at("2026-11-06 16:00"), at("2026-11-09 08:30")) == timedelta(hours=6)
+    assert HALF_SATURDAY.working_days(date(2026, 11, 6), date(2026, 11, 9)) == 2
+    assert HALF_SATURDAY.is_working_day(date(2026, 11, 7))
+    assert not HALF_SATURDAY.is_working_day(date(2026, 11, 8))
+
+
+def test_hours_from_a_day_to_a_day_and_those_above_on_the_others():
+    summer = HoursEntry.read("07:00-11:00", frozenset({1, 2, 3, 4, 5}), date(2026, 5, 1), date(2026, 9, 30))
+    own = OfficeHours((summer,), above=OFFICE_HOURS)
+    office = WorkingTime(CALENDAR, own)
+    assert local(office.add(at("2026-04-28 15:30"), working_days(1))) == "2026-04-29 15:30"
+    assert local(office.add(at("2026-06-01 15:30"), working_days(1))) == "2026-06-02 11:00"
+    # Wednesday the 30th of September by the summer's hours, Thursday by the usual ones
+    assert local(office.add(at("2026-09-30 10:00"), hours(2))) == "2026-10-01 08:30"
+    assert [since for since, _ in own.weeks()] == [date.min, date(2026, 5, 1), date(2026, 10, 1)]
+    # without hours above it does not work then
+    assert not WorkingTime(CALENDAR, OfficeHours((summer,))).is_working_day(date(2026, 10, 1))
+
+
+def test_a_saturday_from_a_day_on_is_beside_the_week():
+    saturdays = HoursEntry.read(MORNING, frozenset({6}), date(2026, 11, 8))
+    office = WorkingTime(CALENDAR, OfficeHours.of([FULL_WEEK, saturdays]))
+    assert not office.is_working_day(date(2026, 11, 7))
+    assert office.is_working_day(date(2026, 11, 14))
+    assert local(office.add(at("2026-11-13 15:30"), working_days(1))) == "2026-11-14 11:30"
+
+
+def test_two_entries_for_the_same_day_are_no_hours():
+    with pytest.raises(ValueError):
+        OfficeHours.of([FULL_WEEK, HoursEntry.read(MORNING, frozenset({5, 6}))])
+    with pytest.raises(ValueError):
+        HoursEntry.read(MORNING, frozenset({6}), date(2026, 11, 8), date(2026, 11, 7))
+    apart = [
+        HoursEntry.read(MORNING, frozenset({6}), None, date(2026, 11, 7)),
+        HoursEntry.read("08:00-12:00", frozenset({6}), date(2026, 11, 8)),
+    ]
+    assert OfficeHours.of(apart) == OfficeHours.of(reversed(apart))
 
 
 FIRST, LAST = at("2023-01-02 00:00"), at("2026-06-30 00:00")
@@ -232,13 +300,34 @@ def test_a_longer_term_is_not_due_earlier(start, term, more):
 
 
 @st.composite
-def offices(draw):
-    """Any office: spans to the minute, any days of the week, days off and make-up days of the real calendar."""
+def entries(draw, weekdays, valid_from=None, valid_to=None):
+    """Spans to the minute on some days of the week."""
     minutes = draw(st.lists(st.integers(0, 24 * 60 - 1), min_size=2, max_size=8, unique=True).map(sorted))
     moments = [time(minute // 60, minute % 60) for minute in minutes[: len(minutes) // 2 * 2]]
     spans = tuple(zip(moments[::2], moments[1::2], strict=True))
-    weekdays = draw(st.frozensets(st.integers(1, 7), min_size=1))
-    return OfficeHours(spans, weekdays)
+    return HoursEntry(spans, weekdays, valid_from, valid_to)
+
+
+@st.composite
+def offices(draw):
+    """Any office: hours by weekday, other ones from a day on; days off and make-up days of the real calendar."""
+    change = draw(st.none() | st.dates(date(2023, 1, 2), date(2026, 6, 30)))
+    found = []
+    for since, until in [(None, change and change - timedelta(days=1))] + ([(change, None)] if change else []):
+        weekdays = draw(st.permutations(range(1, 8)))
+        cut, end = sorted(draw(st.tuples(st.integers(0, 7), st.integers(1, 7))))
+        for part in (weekdays[:cut], weekdays[cut:end]):
+            if part:
+                found.append(draw(entries(frozenset(part), since, until)))
+    return OfficeHours.of(found)
+
+
+def spans_on(office_hours, on):
+    """By the entries alone: the spans of a day, of a make-up day those of its week's first working day."""
+    kind = CALENDAR.days.get(on)
+    valid = [one for one in office_hours.entries if one.first <= on <= one.last]
+    weekday = min(min(one.weekdays) for one in valid) if kind is DayKind.WORKED else on.isoweekday()
+    return next((one.spans for one in valid if weekday in one.weekdays and kind is not DayKind.OFF), ())
 
 
 # short enough for an office of a minute a week
@@ -248,8 +337,7 @@ def test_any_office_gives_the_time_back_and_ends_while_it_is_open(office_hours, 
     end = office.after(start, worked)
     assert office.between(start, end) == worked
     moment = end.astimezone(LOCAL_ZONE)
-    assert CALENDAR.is_worked(moment.date(), office_hours.weekdays)
-    assert any(opening <= moment.time() <= closing for opening, closing in office_hours.spans)
+    assert any(opening <= moment.time() <= closing for opening, closing in spans_on(office_hours, moment.date()))
     assert office.after(start + timedelta(hours=1), worked) >= end
 
 
@@ -261,8 +349,22 @@ def test_any_office_is_due_while_it_is_open_and_in_order(office_hours, one, othe
     assert local_date(due) <= local_date(after)
     assert office.working_days(local_date(earlier), local_date(due)) == value
     moment = due.astimezone(LOCAL_ZONE)
-    assert CALENDAR.is_worked(moment.date(), office_hours.weekdays)
-    assert any(opening <= moment.time() <= closing for opening, closing in office_hours.spans)
+    assert any(opening <= moment.time() <= closing for opening, closing in spans_on(office_hours, moment.date()))
+
+
+@given(st.frozensets(st.integers(1, 7), min_size=1), instants, terms.filter(lambda term: term.unit is not TermUnit.MONTHS))
+def test_hours_told_by_weekday_are_those_told_at_once(weekdays, start, term):
+    """To the digit, make-up days too: whoever tells the same hours in one entry or in several tells the same."""
+    usual = OFFICE_HOURS.entries[0].spans
+    at_once = WorkingTime(CALENDAR, OfficeHours.of([HoursEntry(usual, weekdays)]))
+    by_weekday = WorkingTime(CALENDAR, OfficeHours.of(HoursEntry(usual, frozenset({one})) for one in weekdays))
+    try:
+        expected = at_once.add(start, term)
+    except UnconfirmedYear as unconfirmed:
+        with pytest.raises(UnconfirmedYear, match=str(unconfirmed)):
+            by_weekday.add(start, term)
+    else:
+        assert by_weekday.add(start, term) == expected
 
 
 def test_speed():

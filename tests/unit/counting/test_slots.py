@@ -33,4 +33,4 @@ def test_no_day_is_made_up(slot: int) -> None:
 
 @pytest.mark.parametrize("slot", [20220512, 920220512, -1])
 def test_no_cut_is_made_up(slot: int) -> None:
-    assert read_slot(slot).cut == UNKNOWN
+    assert read_slot(slot).rollup == UNKNOWN

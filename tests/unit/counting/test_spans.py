@@ -9,14 +9,14 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.counting.rules.slot_numbers import SCALE, digits_of_span, read_slot
+from shared.counting.rules.slot_numbers import STRIDE, digits_of_span, read_slot
 from shared.counting.rules.spans import BEFORE, PAST, Spans, spans_of
 
 DAYS = st.dates(date(2019, 1, 1), date(2026, 12, 31))
 
 
 def days_of(digits: int) -> list[date]:
-    slot = read_slot(SCALE + digits)
+    slot = read_slot(STRIDE + digits)
     assert slot.starts_on is not None
     assert slot.ends_on is not None
     return [slot.starts_on + timedelta(days=number) for number in range((slot.ends_on - slot.starts_on).days + 1)]
@@ -54,7 +54,7 @@ def test_a_period_of_years_takes_few_rows(one: date, other: date) -> None:
     spans = spans_of([(begin, last)])
     rows = spans.rows[0]
     assert len(set(rows)) == len(rows)  # nothing is read twice
-    grains = Counter(read_slot(SCALE + digits).grain for digits in rows)
+    grains = Counter(read_slot(STRIDE + digits).grain for digits in rows)
     assert grains["day"] <= 2 * 16
     assert grains["month"] <= 2 * 7
     assert grains["year"] <= last.year - begin.year + 2

@@ -101,9 +101,10 @@ def test_a_break_without_end_is_looked_through_for_sixty_days():
 
 
 def test_agencies_are_gathered_by_their_weekdays_the_usual_first():
-    saturdays = OfficeHours(OFFICE_HOURS.spans, frozenset({1, 2, 3, 4, 5, 6}))
+    usual = str(OFFICE_HOURS.entries[0])
+    saturdays = OfficeHours.read(usual, frozenset({1, 2, 3, 4, 5, 6}))
     mornings = OfficeHours.read("07:30-11:30", frozenset({1, 2, 3, 4, 5, 6}))
-    every_day = OfficeHours(OFFICE_HOURS.spans, frozenset(range(1, 8)))
+    every_day = OfficeHours.read(usual, frozenset(range(1, 8)))
     monday_morning = at("2026-11-23 08:00")
     found = offices(
         monday_morning,

@@ -1,6 +1,7 @@
 from itertools import permutations
 
-from shared.dossiers.rules.voids import absent_void_targets, effective_events, fold_key, in_fold_order, void_problems
+from shared.dossiers.rules.voids import effective_events, fold_key, in_fold_order, void_problems
+from shared.vocabulary.voids import absent_void_targets
 from tests.support.histories.history import due_set, ids, logged, received, void, void_of
 
 RECEIVED = received()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+from shared import registers
+from shared.events.cloudevents import registered
 from shared.events.cloudevents.models import Envelope
 from shared.events.cloudevents.registered import MODELS_BY_REGISTER, models_by_type, registers_by_type
-from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, VOIDED, Register, register_of
-from shared.projection.rules.records import PROJECTIONS
+from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register, register_of
+from shared.projection.rules import register_projections
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.vocabulary.codes import tenant_of_dossier
-from shared.vocabulary.events import RANKS, EventName, RecordEventName, logged_name
+from shared.vocabulary.events import RANKS, VOIDED, EventName, RecordEventName, logged_name
 
 
 def register(**changes: Any) -> Register:
@@ -42,6 +47,22 @@ def test_every_register_is_whole() -> None:
             assert row.logged(event).type == row.type_of(event)
     assert len({row.projection for row in REGISTERS.values()}) == len(REGISTERS)
     assert all(projection.register is REGISTERS[name] for name, projection in PROJECTIONS.items())
+
+
+def test_a_row_finds_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "note"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "events.py").write_text("MODELS = {'vn.motcua.note.opened.v1': object}\n")
+    (folder / "records.py").write_text("FIGURES = ['open']\ndef fold(code, events):\n    return code\n")
+    monkeypatch.setattr(registers, "__path__", [*registers.__path__, str(tmp_path)])
+    try:
+        assert registered._models(register()) == {"vn.motcua.note.opened.v1": object}
+        found = register_projections._projection(register())
+        assert (found.register, found.figures, found.fold("N-1", [])) == (register(), {"open"}, "N-1")
+    finally:
+        for name in ("", ".events", ".records"):
+            sys.modules.pop(f"shared.registers.note{name}", None)
 
 
 def test_dossiers_are_logged_as_ever() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+ASKS_FOR_A_PAST = re.compile(r"\bpast is (not )?None")
 SUBJECTS = ("figures", "index766", "reports", "stream")
 ASKS = re.compile(r"\bas_of is (not )?None")
 ALLOWED = {"services/api/figures/views.py", "services/api/stream/routes.py"}
@@ -21,6 +22,12 @@ def test_only_the_views_ask_whether_there_is_an_instant() -> None:
         if ASKS.search(path.read_text("utf-8"))
     }
     assert asking == ALLOWED
+
+
+def test_no_module_asks_whether_there_is_a_past() -> None:
+    """A scope has a moment, of now or of then, and asks that."""
+    modules = (path for top in ("services", "shared") for path in (ROOT / top).rglob("*.py"))
+    assert [path for path in modules if ASKS_FOR_A_PAST.search(path.read_text("utf-8"))] == []
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.sync.portal.answers import Verdict, plain, read_items, read_login, read_rows, retry_after_seconds, verdict
-from shared.sync.portal.outcomes import (
+from shared.sync.rules.outcomes import (
     Answered,
     Found,
     Garbled,

@@ -3,8 +3,8 @@
 from services.mock_portal.protocol import codes
 from shared.dossiers.rules.lifecycle import PROGRESS_BEARING
 from shared.sync.portal.answers import ITEM_KINDS, VERDICTS, Verdict
-from shared.sync.portal.outcomes import ItemKind
 from shared.sync.portal.wire import STEP_TEXTS
+from shared.sync.rules.outcomes import ItemKind
 from shared.sync.rules.portal_codes import (
     APPLICANT_KIND_CODES,
     CHANNEL_CODES,

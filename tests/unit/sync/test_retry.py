@@ -1,17 +1,21 @@
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.sync.rules.outcomes import Failure, Garbled, ItemKind, ItemRefusal, SessionLost
 from shared.sync.rules.retry import (
     RETRY_TABLE,
     TRANSIENT,
+    UNSENDABLE,
     WHOLE_CALL,
     Again,
     ErrorClass,
     Park,
     after_failure,
     call_size,
+    class_of,
     wait_seconds,
 )
 
@@ -62,3 +66,12 @@ def test_calls_get_smaller_until_a_dossier_goes_alone(kind: ErrorClass, tries: i
     assert call_size(None, tries) == call_size(kind, 0) == WHOLE_CALL
     for ambiguous in (ErrorClass.AMBIGUOUS, ErrorClass.GARBLED, ErrorClass.UNAVAILABLE, ErrorClass.CONTRADICTION):
         assert call_size(ambiguous, 3) == 1
+
+
+def test_every_failure_has_a_row_and_every_row_a_failure() -> None:
+    """Those that no answer of the portal stands for come from elsewhere: a throttle holds all calls, the rest is never sent."""
+    failures = [SessionLost() if kind is SessionLost else kind("x") for kind in get_args(Failure)]
+    items = [ItemRefusal(kind, "x") for kind in ItemKind]
+    reached = {class_of(one) for one in (*failures, *items, Garbled("x", declined=True))}
+    assert set(RETRY_TABLE) == set(ErrorClass)
+    assert set(ErrorClass) - reached == UNSENDABLE | {ErrorClass.THROTTLED, ErrorClass.UNREADABLE}

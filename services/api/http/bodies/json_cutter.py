@@ -13,7 +13,7 @@ from typing import Final
 from pydantic_core import from_json
 
 from services.api.http.errors import messages
-from services.api.http.errors.problems import InvalidFields, Refused
+from services.api.http.errors.problems import ANOTHER_FOLLOWS, InvalidFields, Refused
 
 Turn = Callable[[], Awaitable[None]]
 
@@ -128,8 +128,9 @@ class Cutter:
 
     async def end(self) -> None:
         """Nothing but blanks may follow."""
-        if await self.peek():
-            raise Refused(messages.MALFORMED)
+        following = await self.peek()
+        if following:
+            raise Refused(messages.MALFORMED, [ANOTHER_FOLLOWS] if following in "{[" else ())
 
     async def _parts(self, opening: str, closing: str) -> AsyncIterator[str]:
         """The first character of each part between brackets."""

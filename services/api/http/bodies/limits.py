@@ -42,6 +42,8 @@ USUAL: Final = Limit(64 * 2**10, most_members=1_000)
 EVENTS: Final = Limit(32 * _MIB, lines=True)
 """10,000 events at three kilobytes each."""
 
+ARRAY: Final = Limit(EVENTS.most_bytes)
+
 CATALOGUE: Final = Limit(32 * _MIB)
 """20,000 items at more than a kilobyte each."""
 
@@ -53,10 +55,16 @@ _FIGURES: Final = Limit(4 * _MIB)
 
 LIMITS: Final[Mapping[tuple[str, str], Limit]] = {
     ("POST", "/v1/events"): EVENTS,
+    ("POST", "/v1/events/batch"): ARRAY,
+    ("POST", "/v1/events/lines"): EVENTS,
     ("PUT", "/v1/agencies"): CATALOGUE,
+    ("PUT", "/v1/agencies.csv"): CATALOGUE,
     ("PUT", "/v1/procedures"): CATALOGUE,
+    ("PUT", "/v1/procedures.csv"): CATALOGUE,
     ("PUT", "/v1/calendar"): CATALOGUE,
+    ("PUT", "/v1/calendar.csv"): CATALOGUE,
     ("PUT", "/v1/office-hours"): CATALOGUE,
+    ("PUT", "/v1/office-hours.csv"): CATALOGUE,
     ("PUT", "/v1/indices/766/inputs"): _FIGURES,
     ("POST", "/v1/sync/replay"): _CODES,
     ("POST", "/v1/sync/reconcile"): _CODES,

@@ -1,12 +1,13 @@
 """Around every request that has a body: the key first, then the body within the limits of its operation.
 
 ``BodyMiddleware`` reads whole bodies before anything else of the application runs, so that no operation, whoever writes
-it, holds a body of an unknown caller or one without a limit. Lines pass through as they arrive, watched for their pace.
+it, holds a body of an unknown caller or one without a limit. Nor does one see that a body was compressed, or began with a
+byte order mark. Lines pass through as they arrive, watched for their pace.
 ``LingeringCloseMiddleware`` lets a client that is answered before it has sent everything read its answer.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable
 from typing import Any, Final
 
 from fastapi.routing import APIRoute
@@ -15,10 +16,12 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.auth import admitted_to, bearer_token, demand_of
-from services.api.http.bodies.kinds import BodyKind, kind_of
-from services.api.http.bodies.limits import FIRST_PIECE_BYTES, USUAL, Held, Patience, Share, limit_of, too_large
+from services.api.http.bodies.compression import Inflater, TruncatedError
+from services.api.http.bodies.kinds import BodyKind, is_gzip, kind_of
+from services.api.http.bodies.limits import FIRST_PIECE_BYTES, USUAL, Held, Limit, Patience, Share, limit_of, too_large
 from services.api.http.context import context_of
 from services.api.http.errors import messages, problems
+from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import InvalidFields, Refused
 from shared.vocabulary.errors import MotcuaError
 
@@ -27,14 +30,16 @@ _CHUNKED: Final = -1
 _MOST_DIGITS: Final = 18
 _CLOSE: Final = (b"connection", b"close")
 _KNOWN: Final = "motcua.body_size"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_COMPRESSED_AT_ONCE: Final = 64 * 2**10
 
 
 def _size_of(scope: Scope) -> tuple[int, bool]:
-    """A body's size as the headers tell it (0: none, -1: untold), and whether it is small and comes unasked."""
+    """A body's size as the headers tell it (0: none, -1: untold), and whether it is small, as it is, and comes unasked."""
     known: tuple[int, bool] | None = scope.get(_KNOWN)
     if known is not None:
         return known
-    size, waits = _NO_BODY, False
+    size, is_other = _NO_BODY, False
     if scope["type"] == "http":
         for name, value in scope["headers"]:
             if name == b"content-length":
@@ -42,9 +47,9 @@ def _size_of(scope: Scope) -> tuple[int, bool]:
             elif name == b"transfer-encoding":
                 size = _CHUNKED
                 break
-            elif name == b"expect":
-                waits = True
-    found = scope[_KNOWN] = size, 0 < size <= FIRST_PIECE_BYTES and not waits
+            elif name in (b"expect", b"content-encoding"):
+                is_other = True
+    found = scope[_KNOWN] = size, 0 < size <= FIRST_PIECE_BYTES and not is_other
     return found
 
 
@@ -86,7 +91,7 @@ class WholeBody:
     __slots__ = ("_is_given", "_receive", "body")
 
     def __init__(self, body: bytes, receive: Receive) -> None:
-        self.body = body
+        self.body = body.removeprefix(_BYTE_ORDER_MARK)
         self._receive = receive
         self._is_given = False
 
@@ -177,8 +182,10 @@ class BodyMiddleware:
     up. A client that sends its event and leaves has told it all the same; looking up its key takes long enough to lose it.
     """
 
-    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], key_first: Collection[str] = ()) -> None:
+        """``key_first``: paths whose operations look at the key before they look at a body; theirs pass without a search."""
         self.app = app
+        self._key_first_paths = frozenset(key_first)
         self._routes = [route for route in routes if isinstance(route, APIRoute)]
         self._operations: dict[tuple[str, str], _Operation] = {}
 
@@ -194,31 +201,45 @@ class BodyMiddleware:
             first = _look(receive)
             if isinstance(first, _Rest):
                 begun = first
-            elif first.get("more_body", False):
-                taken.append(first)
-            else:  # nearly always
+            elif scope["path"] in self._key_first_paths and not first.get("more_body", False):  # nearly always
                 await self.app(scope, _whole([first], receive), send)
                 return
+            else:
+                taken.append(first)
         held = context_of(HTTPConnection(scope)).held
         share = Share(held)
+        paced = _Paced(receive, held.patience, begun)
         try:
             try:
-                paced = _Paced(receive, held.patience, begun)
                 if is_small:
                     await _take_first_piece(paced, taken, held, size)
                 if paced.is_complete:
+                    await self._key_before_reading(scope)
                     onward = _whole(taken, receive)
                 else:
                     onward = await self._key_first(scope, _after(taken, paced), size, share)
             except MotcuaError as error:
                 response = await problems.answer_motcua_error(Request(scope), error)
-                if is_small:  # nobody lingers over the rest of it
+                if is_small and not paced.is_complete:  # nobody lingers over the rest of it
                     response.headers["connection"] = "close"
                 await response(scope, receive, send)
                 return
             await self.app(scope, onward, send)
         finally:
             share.give_back()
+
+    async def _key_before_reading(self, scope: Scope) -> None:
+        """Of a body that is here: the framework parses it before it asks for the key.
+
+        Raises:
+            MotcuaError: the key is refused.
+        """
+        if scope["path"] in self._key_first_paths:
+            return
+        operation = self._operation_of(scope)
+        if operation is not None and operation.takes_body and operation.demand is not None:
+            scope["route"] = operation.route  # what a refusal is counted under
+            await admitted_to(Request(scope), bearer_token(scope), operation.demand)
 
     async def _key_first(self, scope: Scope, receive: Receive, size: int, share: Share) -> Receive:
         """What the application may receive of a body.
@@ -242,6 +263,7 @@ class BodyMiddleware:
                 return _within(USUAL.most_bytes, receive)  # the operation says so before it reads anything
             if kind is BodyKind.LINES:
                 return receive
+        is_compressed = is_gzip(request)
         if size > limit.most_bytes:
             raise too_large(limit.most_bytes)
         share.check(max(size, 0))
@@ -250,6 +272,9 @@ class BodyMiddleware:
             share.take(len(piece))
             pieces.append(piece)
         body = b"".join(pieces)
+        if is_compressed:
+            body = await _inflated(body, limit, share)
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"content-encoding"]
         if limit.most_members is not None and body.count(b":") > limit.most_members:
             raise InvalidFields.of("", "too_many_members", limit=limit.most_members)
         return WholeBody(body, receive)
@@ -265,8 +290,37 @@ class BodyMiddleware:
         return None
 
 
+async def _inflated(body: bytes, limit: Limit, share: Share) -> bytes:
+    """What a compressed body comes to.
+
+    Raises:
+        Refused: it is not gzip, or more than the operation takes.
+        Overloaded: there is no room for it at the moment.
+    """
+    inflater = Inflater()
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        # a little at a time: what is left of a piece is copied for each of its members
+        for start in range(0, len(body), _COMPRESSED_AT_ONCE):
+            for piece in inflater.feed(body[start : start + _COMPRESSED_AT_ONCE]):
+                size += len(piece)
+                if size > limit.most_bytes:
+                    raise too_large(limit.most_bytes)
+                share.take(len(piece))
+                pieces.append(piece)
+                await asyncio.sleep(0)
+        inflater.end()
+    except TruncatedError:
+        raise Refused(messages.MALFORMED, [Fault("", "gzip", {})]) from None
+    return b"".join(pieces)
+
+
 async def _take_first_piece(paced: _Paced, taken: list[Message], held: Held, size: int) -> None:
     """The rest of a small body, while there is room for it before its key is known."""
+    if taken and not taken[-1].get("more_body", False):
+        paced.is_complete = True
+        return
     if held.first_pieces + size > held.patience.first_pieces_bytes:
         return
     held.first_pieces += size

@@ -76,6 +76,33 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
     "union_tag_invalid": _words("unknown_type", "one of {expected_tags}", "phải là một trong {expected_tags}"),
     "json_invalid": _words("json", "valid JSON", "phải là JSON hợp lệ"),
     "json_type": _words("json", "valid JSON", "phải là JSON hợp lệ"),
+    "another_follows": _words(
+        "another_follows",
+        "one object or array: another one follows",
+        "chỉ một đối tượng (object) hoặc mảng (array): còn phần khác nối tiếp phía sau",
+    ),
+    "object_follows": _words(
+        "another_follows",
+        "one object a line: another object follows on this line, at character {column}",
+        "mỗi dòng một đối tượng (object): còn đối tượng khác nối tiếp trên dòng này, từ ký tự thứ {column}",
+    ),
+    "object_follows_below": _words(
+        "another_follows",
+        "one object: another object follows at line {line}, character {column}; objects in lines are application/x-ndjson",
+        "chỉ một đối tượng (object): còn đối tượng khác ở dòng {line}, ký tự thứ {column};"
+        " nhiều dòng thì gửi theo application/x-ndjson",
+    ),
+    "shortened": _words(
+        "shortened",
+        "{known}, of which a spreadsheet has made {told}; if {told} is meant, tell it as JSON",
+        "phải là {known}: bảng tính đã đổi mã này thành {told}; nếu đúng là {told} thì gửi bằng JSON",
+    ),
+    "gzip": _words("gzip", "a whole body compressed by gzip", "phải là nội dung nén gzip đầy đủ"),
+    "content_type": _words("content_type", "the content type {taken}", "phải là kiểu nội dung {taken}"),
+    "content_encoding": _words(
+        "content_encoding", "a body that is not compressed, or by {taken}", "nội dung không nén, hoặc nén {taken}"
+    ),
+    "charset": _words("charset", "the charset UTF-8", "phải theo bảng mã UTF-8"),
     "nul": _words("nul", "a text without the character NUL", "không được chứa ký tự NUL"),
     "system_only": _words(
         "system_only", "reserved for events that this system writes", "chỉ dành cho sự kiện do hệ thống tự ghi"
@@ -91,7 +118,9 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "a text of at most 2,048 characters, a 32-bit whole number or a boolean",
         "phải là chuỗi tối đa 2.048 ký tự, số nguyên 32 bit hoặc giá trị đúng/sai",
     ),
-    "data_base64": _words("data_base64", "data as JSON, not base64", "data phải là JSON, không dùng base64"),
+    "data_twice": _words("data_twice", "data or data_base64, not both", "cho data hoặc data_base64, không cho cả hai"),
+    "base64": _words("base64", "a text in base64 (RFC 4648)", "phải là chuỗi base64 (RFC 4648)"),
+    "base64_json": _words("base64_json", "JSON in base64", "phải là JSON được mã hóa base64"),
     "outside": _words(
         "outside",
         "an agency and a dossier inside the key's subtree",
@@ -108,6 +137,12 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "đã được ghi với nội dung khác, tại vị trí {position}",
     ),
     "conflict_unseen": _words("conflict", "recorded already with other content", "đã được ghi với nội dung khác"),
+    "personal": _words(
+        "personal",
+        "no identity number, telephone number or e-mail address: it is kept for ever; if it is none, put a letter before it",
+        "không được là số định danh, số điện thoại hay thư điện tử vì được lưu mãi mãi; nếu không phải, hãy thêm một chữ cái"
+        " ngay phía trước",
+    ),
     "staff_code": _words(
         "pattern", "a staff code, not a name, such as CB-0042", "phải là mã cán bộ, không phải họ tên, ví dụ CB-0042"
     ),

@@ -9,11 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
-from starlette.routing import Match
 
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault, parameter_faults, translated
 from services.api.http.errors.messages import Kind, Language, preferred_language
+from services.serving.methods import allowed_methods
 from services.serving.refusals import MEDIA_TYPE, TYPE_PREFIX
 from shared.database.outages import is_outage
 from shared.observability import failure_of, get_logger, note
@@ -24,8 +24,10 @@ RETRY_AFTER_SECONDS: Final = 2
 MOST_FAULTS: Final = 100
 """Of one request that are told."""
 
+ANOTHER_FOLLOWS: Final = Fault("", "another_follows", {})
+"""Behind a body in JSON that is complete."""
+
 _CLIENT_CLOSED: Final = 499
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Unauthenticated(MotcuaError):  # noqa: N818 - named like the rest of the tree
@@ -48,11 +50,24 @@ class InvalidFields(MotcuaError):  # noqa: N818 - named like the rest of the tre
 class Refused(MotcuaError):  # noqa: N818 - named like the rest of the tree
     """A request that is refused as a whole: too large, of an unknown content type, malformed."""
 
-    def __init__(self, kind: Kind, faults: Sequence[Fault] = (), detail: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        faults: Sequence[Fault] = (),
+        detail: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(kind.code)
         self.kind = kind
         self.faults = faults
         self.detail = detail
+        self.headers = headers
+
+
+def unsupported_type(*taken: str) -> Refused:
+    """415 that names the content types which are taken."""
+    listed = ", ".join(taken)
+    return Refused(messages.UNSUPPORTED_TYPE, [Fault("", "content_type", {"taken": listed})], f"Send one of {listed}.")
 
 
 def language_of(connection: HTTPConnection) -> Language:
@@ -140,7 +155,7 @@ async def answer_motcua_error(request: Request, error: Exception) -> Response:
         )
     if isinstance(error, Refused):
         translated_errors = [fault.as_field_error(language) for fault in error.faults]
-        return answer(request, error.kind, detail=error.detail, field_errors=translated_errors)
+        return answer(request, error.kind, detail=error.detail, field_errors=translated_errors, headers=error.headers)
     kind = next((known for type_, known in _BY_ERROR.items() if isinstance(error, type_)), messages.UNEXPECTED)
     if isinstance(error, Unauthenticated):
         return answer(request, kind, headers={"www-authenticate": 'Bearer realm="motcua"'})
@@ -164,10 +179,19 @@ async def answer_invalid_parameters(request: Request, error: Exception) -> Respo
     assert isinstance(error, RequestValidationError)
     language = language_of(request)
     details = error.errors()
-    if any(detail["type"] == "json_invalid" for detail in details):
-        return answer(request, messages.MALFORMED)
+    malformed = next((detail for detail in details if detail["type"] == "json_invalid"), None)
+    if malformed is not None:
+        follows = malformed["ctx"]["error"] == "Extra data" and error.body[malformed["loc"][-1]] in "{["
+        return await answer_motcua_error(request, Refused(messages.MALFORMED, [ANOTHER_FOLLOWS] if follows else ()))
+    if any(detail["loc"] == ("body",) and detail["type"] != "missing" for detail in details) and not _is_json(request):
+        return await answer_motcua_error(request, unsupported_type("application/json"))
     faults = parameter_faults(details[:MOST_FAULTS])
     return answer(request, messages.INVALID, field_errors=[fault.as_field_error(language) for fault in faults])
+
+
+def _is_json(request: Request) -> bool:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return content_type.startswith("application/") and content_type.endswith(("/json", "+json"))
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:
@@ -178,15 +202,8 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
         kind = messages.UNEXPECTED if error.status_code >= messages.UNEXPECTED.status else messages.MALFORMED
     headers = dict(error.headers or {})
     if kind is messages.METHOD_NOT_ALLOWED:
-        headers["allow"] = ", ".join(_allowed_methods(request))
+        headers = {"allow": allowed_methods(request)}
     return answer(request, kind, headers=headers)
-
-
-def _allowed_methods(request: Request) -> list[str]:
-    """Every method of this path; Starlette names those of the first operation only."""
-    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
-    routes = request.app.router.routes
-    return [method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 def answer_unexpected(connection: HTTPConnection, error: Exception) -> Response | None:

@@ -26,9 +26,9 @@ class CutShortError(Exception):
 class Export(StreamingResponse):
     """A list as CSV. What fails before the first page is an answer of its own; what fails later cuts this one."""
 
-    def __init__(self, heavy: HeavyReads, caller: Caller, pages: AsyncGenerator[str, None]) -> None:
-        """``pages`` asks for a place among the heavy reads for each page by itself."""
-        super().__init__(pages, media_type=sheets.MEDIA_TYPE)
+    def __init__(self, heavy: HeavyReads, caller: Caller, pages: AsyncGenerator[str, None], name: str) -> None:
+        """``pages`` asks for a place among the heavy reads for each page by itself; ``name``: what the file is kept as."""
+        super().__init__(pages, media_type=sheets.MEDIA_TYPE, headers=sheets.attached(name))
         self._heavy = heavy
         self._caller = caller
         self._pages = pages
@@ -64,14 +64,13 @@ class Export(StreamingResponse):
 async def written(heavy: HeavyReads, headings: Sequence[str], rows: Iterable[Sequence[object]], *, is_first: bool) -> str:
     """Rows as CSV, ``is_first``: below their headings. Others of the process have their turns meanwhile."""
     work = heavy.pace.begin()
-    text: list[str] = []
+    text = [sheets.BYTE_ORDER_MARK + sheets.write(headings, ())] if is_first else []
     piece: list[Sequence[object]] = []
     for row in rows:
         piece.append(row)
         if len(piece) == _ROWS_IN_A_ROW:
-            text.append(sheets.write(headings, piece, with_headings=is_first and not text))
+            text.append(sheets.write(headings, piece, with_headings=False))
             piece = []
             await work.rest()
-    if piece or not text:
-        text.append(sheets.write(headings, piece, with_headings=is_first and not text))
+    text.append(sheets.write(headings, piece, with_headings=False))
     return "".join(text)
