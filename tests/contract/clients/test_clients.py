@@ -85,9 +85,7 @@ def test_python(office: Office, tmp_path: Path, title: str, name: str, package: 
         ("orval", typescript.orval),
     ],
 )
-def test_typescript(
-    office: Office, tmp_path: Path, title: str, program: Callable[[list[Question], str, str], str]
-) -> None:
+def test_typescript(office: Office, tmp_path: Path, title: str, program: Callable[[list[Question], str, str], str]) -> None:
     (tmp_path / "node_modules").symlink_to(node_modules())
     (tmp_path / "questions.ts").write_text(program(office.questions, office.url, office.key))
     first(title, tmp_path, office, "TypeScript")  # its `tsc` looks at the questions too
