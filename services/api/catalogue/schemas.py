@@ -105,6 +105,10 @@ class AgencyItem(_Item):
 class AgencyDetail(AgencyItem):
     """An agency with its place in today's tree and all periods of its validity."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_AGENCY, "path": ["H51"], "children": ["H51.12.01"], "versions": [_AGENCY]}]}
+    )
+
     path: list[str] = Field(description="The agencies above it today, the nearest first.")
     children: list[str] = Field(description="The agencies right below it today.")
     versions: list[AgencyItem] = Field(description="All periods of its validity, the earliest first.")

@@ -195,6 +195,17 @@ async def was_known(
     return bool(rows) if field is None else any(_spelled(row["field"]) == field for row in rows)
 
 
+async def changed_between(connection: DriverConnection, tenant: Tenant, after: datetime, until: datetime) -> list[datetime]:
+    """When agencies were told anew, in order: later than ``after``, not later than ``until``."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT known_from FROM agency WHERE tenant = $1 AND known_from > $2 AND known_from <= $3 ORDER BY 1",
+        tenant,
+        after,
+        until,
+    )
+    return [row["known_from"] for row in rows]
+
+
 async def seen_count(connection: DriverConnection, tenant: Tenant) -> int:
     """How many agency codes dossiers have had."""
     return int(await connection.fetchval("SELECT count(*) FROM seen_agency WHERE tenant = $1", tenant))
