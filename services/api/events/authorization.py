@@ -18,13 +18,13 @@ from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import fold
 from shared.events.cloudevents.decoding import ValidatedEvent
-from shared.events.rules.registers import DOSSIER, REGISTERS, VOIDED, Register, register_of
+from shared.events.rules.registers import DOSSIER, REGISTERS, Register, register_of
 from shared.events.store import event_log, lookups, record_events
 from shared.events.store.event_log import AnyEvent
 from shared.projection.rules.records import fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import records
-from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
+from shared.vocabulary.events import VOIDED, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
 Subject = tuple[str, str]
 """A record: the name of its register, and its code."""
