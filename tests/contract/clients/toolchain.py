@@ -36,7 +36,12 @@ needs_jdk = pytest.mark.skipif(
 def run(*command: str | Path, folder: Path, told: str | None = None) -> str:
     """Run a program to its end and answer what it printed; what it needs from a registry is there already."""
     path = [str(Path(sys.executable).parent), str(folder / "node_modules" / ".bin"), os.environ["PATH"]]
-    environment = os.environ | {"PATH": os.pathsep.join(path), "npm_config_offline": "true", "NO_COLOR": "1", "JAVA_TOOL_OPTIONS": QUICK}
+    environment = os.environ | {
+        "PATH": os.pathsep.join(path),
+        "npm_config_offline": "true",
+        "NO_COLOR": "1",
+        "JAVA_TOOL_OPTIONS": QUICK,
+    }
     done = subprocess.run(
         command, cwd=folder, env=environment, input=told, capture_output=True, text=True, timeout=200, check=False
     )
