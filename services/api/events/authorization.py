@@ -18,7 +18,7 @@ from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import fold
 from shared.events.cloudevents.decoding import ValidatedEvent
-from shared.events.rules.registers import DOSSIER, REGISTERS, VOIDED, Register, register_of
+from shared.events.rules.registers import DOSSIER, REGISTERS, Register, register_of
 from shared.events.store import event_log, lookups, record_events
 from shared.events.store.event_log import AnyEvent
 from shared.projection.rules.records import fold_record
@@ -163,16 +163,12 @@ async def agencies_around(
             history = histories[event.subject]
             before = [one for one in history if one.position < event.position]
             told_agencies = {one.data.get("agency_code") for one in [*before, event]} - {None}
-            if not before or (len(told_agencies) < 2 and not any(map(_is_void, [*before, event]))):  # noqa: PLR2004
+            if not before or (len(told_agencies) < 2 and not any(one.is_void for one in [*before, event])):  # noqa: PLR2004
                 continue  # nearly all: the first of its record, or what tells the agency that has it already
             agencies = kept.agency_of(event.subject, before), kept.agency_of(event.subject, [*before, event])
             if agencies[0] != agencies[1]:
                 found.append((event, agencies))
     return found
-
-
-def _is_void(event: AnyEvent) -> bool:
-    return register_of(event.name).logged(VOIDED) == event.name
 
 
 async def events_outside_scope(
