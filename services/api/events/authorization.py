@@ -24,7 +24,7 @@ from shared.events.store.event_log import AnyEvent
 from shared.projection.rules.records import fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import records
-from shared.vocabulary.events import VOIDED, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
+from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
 Subject = tuple[str, str]
 """A record: the name of its register, and its code."""

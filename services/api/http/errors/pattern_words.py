@@ -71,7 +71,7 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     r"^[^\x00-\x1f\x7f]+$": (_LINE, "Văn phòng Chính phủ"),
     r"^[^\x00-\x1f]*$": (_LINE, "1.005129"),
     r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f\u00ad\u200b\u2060\ufeff][^\x00-\x1f\x7f]*$": (_LINE, "Văn phòng Chính phủ"),
-    r"^[^\x00-\x1f\x7f;]+$": (_NO_SEMICOLONS, "Khu vực I"),
+    r"^[^\x00-\x1f\x7f;]*[^\s\x00-\x1f\x7f;\u00ad\u200b\u2060\ufeff][^\x00-\x1f\x7f;]*$": (_NO_SEMICOLONS, "Khu vực I"),
     r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$": (_REASON, "Gọi điện bổ sung giấy tờ"),
     r"^[0-9a-z]{1,80}$": (_ID, "audit20261122"),
     r"^[0-9a-z]{1,64}$": (_ID, "6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"),
