@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     worker_processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Worker processes.")
     dev_key: SecretStr = Field(
         SecretStr("dev-admin-key"),
-        description="Admin key of the local run, tenant H51; refused beyond loopback, behind a proxy, and under other names.",
+        description="Admin key of the local run, tenant H51; refused beyond loopback, behind a proxy, under other names.",
     )
     metrics_key: SecretStr | None = Field(
         None, description="Key that opens every tenant's figures at `/metrics` and `/readyz`, then asked on loopback too."

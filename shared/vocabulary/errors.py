@@ -6,6 +6,7 @@ MotcuaError
 ├── Forbidden           a right is lacking
 ├── NotFound            unknown, or outside the caller's subtree
 ├── NotYet              asked for a position that is not counted yet
+├── AheadOfLog          asked for a position that the log does not have
 ├── Overloaded          a queue is full; try again later
 ├── TooMany             the key has too much under way; try again later
 └── Busy                a job of this kind is running already
@@ -65,6 +66,16 @@ class NotYet(MotcuaError):
     def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class AheadOfLog(MotcuaError):
+    """A position beyond the ``head`` of the log: of another log, or of one that was restored from an earlier copy."""
+
+    def __init__(self, parameter: str, head: int, log_id: str) -> None:
+        super().__init__(f"{parameter} is beyond the last position, {head}")
+        self.parameter = parameter
+        self.head = head
+        self.log_id = log_id
 
 
 class Overloaded(MotcuaError):

@@ -247,5 +247,10 @@ class AcknowledgeIn(BaseModel):
 
     note: Annotated[
         str,
-        Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$", description="What it was."),
+        Field(
+            min_length=3,
+            max_length=500,
+            pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$",
+            description="What it was.",
+        ),
     ]

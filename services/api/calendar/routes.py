@@ -94,7 +94,7 @@ _OFFICE_HOURS: Final = Resource(
         "The office hours (giờ làm việc) that agencies have of their own, by code, and the usual ones.",
     ),
     telling=Words(
-        "put_office_hours_of",
+        "put_office_hours",
         "Tell office hours",
         """Tells the office hours (cập nhật giờ làm việc) of agencies: all of them with `replace=true`, else those
 given.

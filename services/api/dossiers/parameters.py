@@ -9,11 +9,20 @@ from services.api.http.formats import Format
 from services.api.http.parameters import MOST_A_PAGE, LocalDate
 from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.search.store.pages import Sort, SortKey
+from shared.vocabulary.codes import DOSSIER_CODE_PATTERN
 from shared.vocabulary.events import Channel
 
 DEFAULT_LIMIT: Final = 50
 
-DossierCodeInPath = Annotated[str, Path(description="Dossier code (mã hồ sơ).", examples=["H51.12-180302-00100"])]
+DossierCodeInPath = Annotated[
+    str,
+    Path(
+        max_length=60,
+        pattern=DOSSIER_CODE_PATTERN,
+        description="Dossier code (mã hồ sơ).",
+        examples=["H51.12-180302-00100"],
+    ),
+]
 
 
 class Paging(BaseModel):

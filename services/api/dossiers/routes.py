@@ -85,7 +85,7 @@ async def get_applicant(
         Query(
             min_length=3,
             max_length=500,
-            pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$",
+            pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$",
             description="What for (mục đích); it is recorded.",
             examples=["Gọi điện bổ sung giấy tờ"],
         ),

@@ -107,7 +107,7 @@ class PostOperation(NamedTuple):
 POST_OPERATIONS: Final = (
     PostOperation(
         PATH,
-        "post_events",
+        "post_event",
         202,
         "Tell what happened",
         _ONE,

@@ -33,18 +33,24 @@ class FeedPageJson(TypedDict):
 
     items: list[FeedItemJson]
     next: int
+    log: str
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The events that the caller may see among those looked at, up to position ``next``."""
+    """The events that the caller may see among those looked at, up to position ``next``, and the identity of the log."""
 
     events: list[AnyEvent]
     next: int
+    log_id: str
 
 
 async def page_after(context: Context, caller: Caller, after: int, limit: int) -> Page:
-    """Up to ``limit`` events after a position, as things stand."""
+    """Up to ``limit`` events after a position, as things stand.
+
+    Raises:
+        AheadOfLog: the log has no such position.
+    """
     return await _look(context, await _access(context, caller), caller, after, limit)
 
 
@@ -52,6 +58,7 @@ async def awaited_page(context: Context, caller: Caller, after: int, limit: int,
     """The same; if there is none, wait for one up to ``wait_seconds``: the database is asked when there is something.
 
     Raises:
+        AheadOfLog: the log has no such position.
         TooMany: too many wait already.
         Unauthenticated: the key was revoked meanwhile.
         Overloaded: the database does not answer.
@@ -59,6 +66,9 @@ async def awaited_page(context: Context, caller: Caller, after: int, limit: int,
     until = asyncio.get_running_loop().time() + wait_seconds
     with context.polls.seat(caller), context.watchers.watching(caller) as watching:
         access = await _access(context, caller)
+        if watching.head < after:
+            async with driver_session(context.engine) as connection:
+                await event_log.refuse_ahead(connection, caller.tenant, "after", after)
         while True:
             await watching.wait(partial(_is_beyond, after), until)
             if watching.is_revoked:
@@ -77,7 +87,7 @@ async def awaited_page(context: Context, caller: Caller, after: int, limit: int,
             raise Overloaded("the database cannot be reached at the moment", RETRY_AFTER_SECONDS)
         if watching.head < 0:  # so short a wait that nobody has looked
             return await _look(context, access, caller, after, limit)
-        return Page([], after)
+        return Page([], after, watching.log_id)
 
 
 def _is_beyond(after: int, seen: Progress) -> bool:
@@ -98,22 +108,21 @@ async def _access(context: Context, caller: Caller) -> Access | None:
 
 async def _look(context: Context, access: Access | None, caller: Caller, after: int, limit: int) -> Page:
     async with driver_session(context.engine) as connection:
-        if (await event_log.head(connection, caller.tenant)).position <= after:
-            return Page([], after)
-        events = await event_log.read_after(connection, caller.tenant, after, limit)
+        end = await event_log.refuse_ahead(connection, caller.tenant, "after", after)
+        events = await event_log.read_after(connection, caller.tenant, after, limit) if after < end.position else []
         if not events:
-            return Page([], after)
-        return Page(await _visible(connection, access, events), events[-1].position)
+            return Page([], after, end.log_id)
+        return Page(await _visible(connection, access, events), events[-1].position, end.log_id)
 
 
-async def found(context: Context, caller: Caller, source: str, id_: str) -> AnyEvent | None:
-    """The event with this identity, if it is recorded and the caller may see it."""
+async def found(context: Context, caller: Caller, source: str, id_: str, after: int) -> Page:
+    """The event with this identity, if it is recorded and the caller may see it; else ``after`` is ``next``."""
     access = await _access(context, caller)
     async with driver_session(context.engine) as connection:
+        log_id = (await event_log.head(connection, caller.tenant)).log_id
         event = await event_log.find(connection, caller.tenant, source, id_)
-        if event is None:
-            return None
-        return next(iter(await _visible(connection, access, [event])), None)
+        seen = [] if event is None else await _visible(connection, access, [event])
+    return Page(seen, seen[0].position if seen else after, log_id)
 
 
 async def _visible(connection: DriverConnection, access: Access | None, events: list[AnyEvent]) -> list[AnyEvent]:

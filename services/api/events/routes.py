@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.api.events import feed
 from services.api.events.documentation import POST_OPERATIONS
-from services.api.events.feed import FeedItemJson, FeedPageJson
+from services.api.events.feed import FeedItemJson, FeedPageJson, Page
 from services.api.events.posting import take_events
 from services.api.events.schemas import FeedPage
 from services.api.http.answers import json_answer
@@ -17,7 +17,6 @@ from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers
 from services.api.http.presence import while_there
 from shared.events.cloudevents.decoding import cloudevent_of
-from shared.events.store.event_log import AnyEvent
 
 router = APIRouter(tags=["events"])
 
@@ -47,9 +46,10 @@ for operation in POST_OPERATIONS:
     summary="The change feed, or one event",
     description=(
         "Events after a position, in the order in which they were recorded (dòng sự kiện). With `wait` the answer comes as"
-        " soon as there is one. `next` is the last position looked at: pass it as `after` the next time. With `source` and"
-        " `id`: that one event (no item if it is not recorded). A key with an agency subtree sees"
-        " the events of its dossiers only."
+        " soon as there is one. `next` is the last position looked at: pass it as `after` the next time. An `after` that the"
+        " log does not have is refused with the last position and the log's identity (`ahead_of_log`): the database was"
+        " restored, or is another one. With `source` and `id`: that one event (no item if it is not recorded). A key with an"
+        " agency subtree sees the events of its dossiers only."
     ),
     responses=error_answers(),
 )
@@ -77,18 +77,18 @@ async def read_events(
             page = await while_there(request, waiting)
         else:
             page = await feed.page_after(context, caller, after, limit)
-        return json_answer(_page(page.events, page.next))
+        return json_answer(_page(page))
     if source is None or id is None:
         raise InvalidFields.of("/source" if source is None else "/id", "missing")
     for name, text in (("source", source), ("id", id)):
         if "\0" in text:
             raise InvalidFields.of(f"/{name}", "nul")
-    event = await feed.found(context, caller, source, id)
-    return json_answer(_page([event] if event else [], event.position if event else after))
+    return json_answer(_page(await feed.found(context, caller, source, id, after)))
 
 
-def _page(events: list[AnyEvent], next_: int) -> FeedPageJson:
+def _page(page: Page) -> FeedPageJson:
     items: list[FeedItemJson] = [
-        {"position": event.position, "recorded_at": event.recorded_at, "event": cloudevent_of(event)} for event in events
+        {"position": event.position, "recorded_at": event.recorded_at, "event": cloudevent_of(event)}
+        for event in page.events
     ]
-    return {"items": items, "next": next_}
+    return {"items": items, "next": page.next, "log": page.log_id}

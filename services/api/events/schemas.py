@@ -72,9 +72,16 @@ class FeedPage(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"items": [{"position": 2, "recorded_at": "2026-11-21T08:00:00Z", "event": _EVENT}], "next": 2}]
+            "examples": [
+                {
+                    "items": [{"position": 2, "recorded_at": "2026-11-21T08:00:00Z", "event": _EVENT}],
+                    "next": 2,
+                    "log": "0b9d3c1e-5a57-4c0f-9d0a-3f6a2f1c7e55",
+                }
+            ]
         }
     )
 
     items: list[FeedItem]
     next: int = Field(description="The last position looked at: the next `after`.")
+    log: str = Field(description="The identity of the log (mã nhật ký): positions of another one mean nothing here.")

@@ -68,6 +68,7 @@ async def summary(context: RequestContext, caller: StatsCaller, asked: FilterPar
 
 @router.get(
     "/v1/stats/by/{by}",
+    name="summary_by",
     summary="The figures of a period, cut",
     description="""The same figures for each part and for the whole (`total`).
 

@@ -1,6 +1,7 @@
 """JSON as the API writes it: instants end in ``Z``."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 import orjson
@@ -8,6 +9,11 @@ from fastapi import Response
 from pydantic import BaseModel
 
 MEDIA_TYPE: Final = "application/json"
+
+CODE_PARAMETERS: Final = frozenset({"procedure", "field"})
+UNKNOWN_CODE_HEADER: Final = "x-unknown-code"
+unknown_codes: Final[ContextVar[Mapping[str, str]]] = ContextVar("unknown_codes")
+"""Of the request that is served: parameters that were given a code which neither catalogue nor log knows, with the code."""
 
 
 def as_json(content: Any, *, any_keys: bool = False) -> bytes:
@@ -21,4 +27,6 @@ def json_answer(
     """One answer: a model, or plain values where a model for each row would cost too much."""
     is_model = isinstance(content, BaseModel)
     text = content.model_dump_json(by_alias=True).encode() if is_model else as_json(content, any_keys=any_keys)
+    if (unknown := unknown_codes.get({})) and text.startswith(b"{"):
+        text = b'{"unknown_code":%b,%b' % (as_json(unknown), text[1:])
     return Response(text, status, headers, MEDIA_TYPE)

@@ -58,7 +58,7 @@ class PastView:
 
     def scope(self, agency: str | None) -> AgencyCode | None:
         """The agency that a caller names, as it was then; raises as `Access.scope` does."""
-        named = self.now.scope(agency)
+        named = self.now.scope(agency, self.then.catalogue)
         return None if named is None else self.then.catalogue.agencies.resolve(named)
 
 
@@ -160,4 +160,4 @@ class AsOfViews:
 
 def with_seen(catalogue: Catalogue, seen: Iterable[str]) -> Catalogue:
     """The same catalogue with the codes that dossiers have had."""
-    return Catalogue(catalogue.agencies, catalogue.procedures, seen)
+    return Catalogue(catalogue.agencies, catalogue.procedures, seen, catalogue.told)

@@ -19,6 +19,7 @@ from services.api.http.errors.problems import TooManyWrongKeys, Unauthenticated
 from services.api.http.keyring import DEVELOPMENT_KEY_ID, Caller
 from services.api.http.proxies import address_of, is_local
 from services.api.http.query_names import refuse_unknown
+from services.api.http.unknown_codes import note_unknown
 from shared.access.store.keys import Permission
 from shared.observability import note
 from shared.vocabulary.errors import FieldError, Forbidden
@@ -140,6 +141,7 @@ async def any_caller(request: Request, caller: Known) -> Caller:
         InvalidFields: a query parameter that the operation does not have.
     """
     refuse_unknown(request)
+    await note_unknown(request, caller)
     return caller
 
 
@@ -161,6 +163,7 @@ def _asking(demand: Demand) -> Callable[[Request, Caller], Awaitable[Caller]]:
         demand.check(caller)
         # after the right: what is wrong with a question is nobody else's to learn
         refuse_unknown(request)
+        await note_unknown(request, caller)
         return caller
 
     _asked[caller_with_rights] = demand

@@ -1,10 +1,11 @@
 """The OpenAPI document as client generators take it (decision 36).
 
 Each of them reads its own part of JSON Schema. So every schema has one name, which is its title; a parameter is never null;
-a choice between two lists of words is one list.
+a choice between two lists of words is one list; a number that may need 64 bits says so; null is nobody's default.
 """
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any, Final
 
 SCHEMAS: Final = "x-schemas"
@@ -15,6 +16,8 @@ _Schema = dict[str, Any]
 _BY_NAME: Final = ("properties", "patternProperties", "dependentSchemas")
 _LISTED: Final = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE: Final = ("items", "additionalProperties", "propertyNames")
+
+_LARGEST_32: Final = 2**31 - 1
 
 _FORMAT: Final = "format"
 """The parameter that chooses between the formats of an answer. Each of them has an operation of its own, and the document no
@@ -31,9 +34,13 @@ def prepare(document: dict[str, Any]) -> None:
             for parameter in operation["parameters"]:
                 _drop_null(parameter["schema"])
                 _join_words(parameter["schema"], components)
+                _refer_alone(parameter)
     for schema in _roots(document):
         for part in parts(schema):
             part.pop("title", None)
+            _tell_width(part)
+            if "default" in part and part["default"] is None:
+                del part["default"]  # absent is null; some make a property required that has a default
     for name, schema in components.items():
         schema["title"] = name
 
@@ -69,6 +76,12 @@ def parts(schema: _Schema) -> Iterator[_Schema]:
             yield from parts(part)
 
 
+def _tell_width(schema: _Schema) -> None:
+    """An integer without a width is one of 32 bits in Java and C#: too small for positions, and for sums of money."""
+    if schema.get("type") == "integer" and schema.get("maximum", inf) > _LARGEST_32:
+        schema["format"] = "int64"
+
+
 def _drop_null(schema: _Schema) -> None:
     """A parameter is absent, and never null."""
     choices = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
@@ -76,6 +89,15 @@ def _drop_null(schema: _Schema) -> None:
         schema |= choices[0]
     elif choices:
         schema["anyOf"] = choices
+
+
+def _refer_alone(parameter: dict[str, Any]) -> None:
+    """A parameter's reference has nothing beside it: openapi-generator makes anything at all of one that has."""
+    schema = parameter["schema"]
+    if "$ref" in schema:
+        parameter["schema"] = {"$ref": schema["$ref"]}
+        if schema.get("examples"):
+            parameter["example"] = schema["examples"][0]
 
 
 def _join_words(schema: _Schema, components: dict[str, _Schema]) -> None:

@@ -9,6 +9,7 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.http.answers import UNKNOWN_CODE_HEADER, unknown_codes
 from services.api.http.context import context_of
 from services.api.http.cut_answers import cut_where_it_fails
 from services.api.http.errors.problems import answer_unexpected
@@ -41,6 +42,7 @@ class RequestMiddleware:
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        unknown_codes.set({})
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
         # bulks of events wait for a question
@@ -57,6 +59,8 @@ class RequestMiddleware:
                 status = message["status"]
                 no_longer_asked()
                 message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_NAME, request_id.encode()), _NO_GUESSING]
+                if unknown := unknown_codes.get({}):
+                    message["headers"].append((UNKNOWN_CODE_HEADER.encode(), ", ".join(unknown).encode()))
             await send(message)
 
         started = time.perf_counter()

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from services.api.http import document
+from services.api.http.answers import CODE_PARAMETERS
+from services.api.http.answers import MEDIA_TYPE as MEDIA_TYPE_JSON
 from services.api.http.bodies.limits import limit_of
 from services.api.http.errors.messages import KINDS, Language
 from services.api.http.errors.problems import problem_body
@@ -36,6 +38,8 @@ class Problem(BaseModel):
     instance: str | None = Field(None, description="The path that was asked.")
     request_id: str | None = Field(None, description="The id of the request in the logs.")
     errors: list[FieldProblem] | None = Field(None, description="The wrong fields, if any.")
+    head: int | None = Field(None, description="Only of `ahead_of_log`: the last position of the log.")
+    log: str | None = Field(None, description="Only of `ahead_of_log`: the log's identity.")
 
 
 _ALWAYS: Final = (401, 403, 422, 429, 503)
@@ -88,6 +92,26 @@ def _add_body_answers(schema: dict[str, Any]) -> None:
                 operation["responses"] |= {str(status): answer for status, answer in answers.items()}
 
 
+def _add_unknown_codes(schema: dict[str, Any]) -> None:
+    """Whatever is narrowed by codes says which of them nobody knows (`services.api.http.unknown_codes`)."""
+    for operation in (one["get"] for one in schema["paths"].values() if "get" in one):
+        if not CODE_PARAMETERS.isdisjoint(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"):
+            answer = operation["responses"]["200"]
+            answer.setdefault("headers", {})["X-Unknown-Code"] = {
+                "description": "The parameters whose code neither catalogue nor log knows (mã không có).",
+                "schema": {"type": "string", "examples": ["procedure, field"]},
+            }
+            model = answer["content"].get(MEDIA_TYPE_JSON, {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+            if model:
+                schema["components"]["schemas"][model]["properties"]["unknown_code"] = {
+                    "title": "Unknown Code",
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                    "description": "Only where there are such: parameters with a code that neither catalogue nor log knows.",
+                    "examples": [{"procedure": "9.999999"}],
+                }
+
+
 def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
     """Describe ``app`` completely: FastAPI's own description, with events and the ``named`` schemas beside it."""
 
@@ -105,6 +129,7 @@ def install(app: FastAPI, named: Sequence[type[BaseModel]]) -> None:
             )
             schema.setdefault("components", {}).setdefault("schemas", {}).update(_components(named))
             _add_body_answers(schema)
+            _add_unknown_codes(schema)
             document.prepare(schema)
             app.openapi_schema = schema
         described: dict[str, Any] = app.openapi_schema

@@ -19,6 +19,8 @@ from services.api.http.as_of import PastView, with_seen
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.unknown_codes import note_unknown_codes
+from services.api.http.visibility import access_of
 from services.api.reports.frozen_access import FrozenAccess, both, holder_access
 from services.api.reports.frozen_schemas import (
     DifferencePage,
@@ -110,6 +112,8 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
             checksum=frozen_reports.checksum_of(text),
         )
 
+    codes = {"procedure": body.procedure, "field": body.field}
+    await note_unknown_codes(context, await access_of(context, caller), codes)
     made = await context.as_of_views.read(caller, body.as_of, computed)
     async with driver_session(context.engine) as connection:
         await frozen_reports.keep(connection, made)

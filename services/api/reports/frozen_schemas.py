@@ -25,7 +25,12 @@ class FreezeIn(ScopeParameters):
 
     reason: Annotated[
         str,
-        Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$", description="Why (lý do)."),
+        Field(
+            min_length=3,
+            max_length=500,
+            pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$",
+            description="Why (lý do).",
+        ),
     ]
 
 

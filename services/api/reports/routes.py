@@ -62,12 +62,14 @@ one of them alone.""",
 )
 @router.get(
     f"{_PATH}.csv",
+    name="form_ii06_csv",
     summary="Form II.06, as CSV",
     description=f"{_DESCRIPTION}\n\nWith a byte order mark, by which Excel reads it as UTF-8.",
     **described_as(ReportFormat.CSV, error_answers(), _CSV_EXAMPLE),
 )
 @router.get(
     f"{_PATH}.xlsx",
+    name="form_ii06_xlsx",
     summary="Form II.06, as a workbook",
     description=f"""{_DESCRIPTION}
 

@@ -21,6 +21,7 @@ from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.limits import STREAM_EVENTS_A_SECOND
 from services.api.http.visibility import access_of
+from services.api.projection.use_cases import refuse_ahead
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage
@@ -80,6 +81,8 @@ async def stream(context: RequestContext, caller: StatsCaller, asked: Annotated[
         access = await access_of(context, caller)
         asked = asked.model_copy(update={"period": str(access.today.year)})
     await Now(context, caller, asked).scope()  # what cannot be asked is refused before the stream begins
+    if asked.min_position:
+        await refuse_ahead(context, caller, asked.min_position)
     return _Stream(context, caller, asked)
 
 

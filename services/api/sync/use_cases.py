@@ -7,6 +7,8 @@ from typing import Any
 from services.api.dossiers.use_cases import visible
 from services.api.figures.schemas import PeriodOut, link_answer
 from services.api.http.context import Context
+from services.api.http.errors.field_errors import Fault
+from services.api.http.errors.problems import InvalidFields
 from services.api.http.keyring import Caller
 from services.api.http.parameters import read_known_at
 from services.api.http.visibility import access_of
@@ -29,8 +31,8 @@ from shared.sync.store import comparison, lists, stored_circuit, visibility
 from shared.sync.store.ledger import SyncState
 from shared.sync.store.lists import DossierSync
 from shared.sync.store.stored_circuit import Reading
-from shared.vocabulary.codes import is_dossier_code
-from shared.vocabulary.errors import Busy, FieldError, Forbidden, InvalidInput, NotFound
+from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, is_dossier_code
+from shared.vocabulary.errors import Busy, Forbidden, InvalidInput, NotFound
 from shared.vocabulary.events import DossierCode
 from shared.vocabulary.local_time import start_of_day
 from shared.vocabulary.periods import read_period
@@ -163,7 +165,8 @@ def _parameters_of(asked: SyncSelection) -> dict[str, Any]:
     """What the worker is told.
 
     Raises:
-        InvalidInput: not exactly one of dossiers, error, or from and to; a wrong code; an empty range.
+        InvalidInput: not exactly one of dossiers, error, or from and to; an empty range.
+        InvalidFields: a wrong code.
     """
     ranged = asked.from_ is not None or asked.to is not None
     if [asked.dossiers is not None, asked.error is not None, ranged].count(True) != 1:
@@ -171,7 +174,8 @@ def _parameters_of(asked: SyncSelection) -> dict[str, Any]:
     if asked.dossiers is not None:
         wrong = [index for index, code in enumerate(asked.dossiers) if not is_dossier_code(code)]
         if wrong:
-            raise InvalidInput([FieldError(f"/dossiers/{index}", "pattern", "a dossier code") for index in wrong])
+            pattern = {"pattern": DOSSIER_CODE_PATTERN}
+            raise InvalidFields([Fault(f"/dossiers/{index}", "string_pattern_mismatch", pattern) for index in wrong])
         return {"dossiers": sorted(set(asked.dossiers))}
     if asked.error is not None:
         return {"error": asked.error.value}

@@ -53,24 +53,29 @@ class Access:
         within = self.catalogue.codes_under(agency, on or self.today)
         return within if allowed is None else within & allowed
 
-    def scope(self, agency: str | None) -> AgencyCode | None:
+    def scope(self, agency: str | None, then: Catalogue | None = None) -> AgencyCode | None:
         """The agency that a caller names as scope (``agency=``), resolved; None where none is named.
 
+        One that nobody knows is an error of a caller who sees the whole tenant. To any other it is told as one that stands
+        elsewhere is, or a key would learn which agencies there are beyond its subtree. ``then``: an earlier catalogue that
+        may have known it.
+
         Raises:
-            InvalidInput: it is no agency code.
+            InvalidInput: it is no agency code, or neither catalogue nor log knows it.
             Forbidden: it belongs to another tenant or is outside the caller's subtree.
         """
         if agency is None:
             return None
         resolved = self.catalogue.agencies.resolve(agency)
-        is_seen = tenant_of_agency(resolved) == self.tenant and self.sees(resolved)
-        # an alias may be any text: of a stranger's it is not told that it is one
-        known = is_seen and self.catalogue.agencies.latest(resolved) is not None
-        if not known and not is_agency_code(agency) and not is_old_agency_code(agency):
+        known = self.catalogue.knows(agency) or (then is not None and then.knows(agency))
+        seen = known and tenant_of_agency(resolved) == self.tenant and self.sees(resolved)
+        if seen:
+            return resolved
+        if not is_agency_code(agency) and not is_old_agency_code(agency):
             raise InvalidInput.of("/agency", "agency_pattern", "an agency code such as H51.12")
-        if not is_seen:
-            raise Forbidden(f"agency {agency} is outside what this key may see")
-        return resolved
+        if self.root is not None or tenant_of_agency(resolved) != self.tenant:
+            raise Forbidden(f"agency {agency} is outside what this key may see, or there is none")
+        raise InvalidInput.of("/agency", "unknown_code", "an agency that the catalogue or an event names, such as H51.12")
 
 
 def any_of(codes: Iterable[str] | None) -> list[str] | None:

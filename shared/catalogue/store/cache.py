@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -49,6 +49,13 @@ class CatalogueCache:
     def today(self) -> date:
         """The local date by the database's clock. A statement that depends on it asks the database itself."""
         return local_date(self.now())
+
+    async def renewed(self, tenant: Tenant) -> Catalogue:
+        """The tenant's catalogue as it is now: what is remembered is looked through for changes."""
+        entry = self._entries.get(tenant)
+        if entry is not None:
+            self._entries[tenant] = replace(entry, until=0.0)
+        return await self.of(tenant)
 
     async def of(self, tenant: Tenant) -> Catalogue:
         """The tenant's catalogue, at most a second old."""
@@ -100,4 +107,5 @@ class CatalogueCache:
             if old is not None and old.procedures == procedures
             else await read_procedures(connection, tenant),
             old.catalogue.seen if old is not None and old.seen == seen else await read_seen(connection, tenant),
+            None if old is None else old.catalogue.told,
         )

@@ -61,21 +61,36 @@ class Calendar:
 
 
 class Catalogue:
-    """One state of a tenant's agencies and procedures, and every agency code that some dossier has had (``seen``)."""
+    """One state of a tenant's agencies and procedures, and every agency code that some dossier has had (``seen``).
+
+    ``told``: further codes that events were found to name. They are added when somebody asks for one.
+    """
 
     def __init__(
-        self, agencies: AgencyCatalogue, procedures: Mapping[ProcedureCode, Procedure], seen: Iterable[str]
+        self,
+        agencies: AgencyCatalogue,
+        procedures: Mapping[ProcedureCode, Procedure],
+        seen: Iterable[str],
+        told: set[str] | None = None,
     ) -> None:
         self.tenant: Final = agencies.tenant
         self.agencies: Final = agencies
         self.procedures: Final = procedures
         self.seen: Final = frozenset(seen)
+        self.told: Final = set[str]() if told is None else told
         self.codes_under = lru_cache(maxsize=_SUBTREES_KEPT)(self._codes_under)
         self.branches = lru_cache(maxsize=_SUBTREES_KEPT)(self._branches)
         self.seen_among = lru_cache(maxsize=_SUBTREES_KEPT)(self._seen_among)
 
     def tree_on(self, on: date) -> AgencyTree:
         return self.agencies.tree_on(on)
+
+    def knows(self, agency: str) -> bool:
+        """Whether the code names an agency of some day, or one that an event names."""
+        resolved = self.agencies.resolve(agency)
+        if resolved == self.agencies.root or self.agencies.latest(resolved) is not None or agency in self.seen:
+            return True
+        return any(self.agencies.resolve(code) == resolved for code in self.seen | self.told)
 
     def procedures_of(self, field: str) -> list[ProcedureCode]:
         """The codes of the procedures of one field (lĩnh vực)."""
@@ -165,6 +180,16 @@ async def read_seen(connection: DriverConnection, tenant: Tenant) -> list[str]:
     """Every agency code that some dossier has had, as events told it."""
     rows = await connection.fetch("SELECT agency FROM seen_agency WHERE tenant = $1 ORDER BY agency", tenant)
     return [row["agency"] for row in rows]
+
+
+async def was_known(
+    connection: DriverConnection, tenant: Tenant, *, procedure: str | None = None, field: str | None = None
+) -> bool:
+    """Whether there was ever such a procedure, or one of such a field, be it removed since."""
+    known: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM procedure WHERE tenant = $1 AND (code = $2 OR field = $3))", tenant, procedure, field
+    )
+    return known
 
 
 async def seen_count(connection: DriverConnection, tenant: Tenant) -> int:

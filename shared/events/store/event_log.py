@@ -21,6 +21,7 @@ import orjson
 
 from shared.database.engine import DriverConnection
 from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
+from shared.vocabulary.errors import AheadOfLog
 from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant, logged_name
 
 OF_DOSSIERS: Final = "name NOT LIKE '%.%'"
@@ -50,10 +51,11 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of a tenant's log: the last position (0: empty) and when it was recorded."""
+    """The end of a tenant's log: the last position (0: empty), when it was recorded, and the log's identity."""
 
     position: int
     recorded_at: datetime | None
+    log_id: str
 
 
 # What is not plainly new (known already, or of the future) is set apart first, against the statement's snapshot; if there
@@ -285,9 +287,21 @@ def any_event_of(row: Any) -> AnyEvent:
 async def head(connection: DriverConnection, tenant: Tenant) -> Head:
     """The end of the tenant's log."""
     row = await connection.fetchrow(
-        "SELECT position, nullif(recorded_at, '-infinity') AS recorded_at FROM log_counter WHERE tenant = $1", tenant
+        "SELECT position, nullif(recorded_at, '-infinity') AS recorded_at, log_id FROM log_counter WHERE tenant = $1", tenant
     )
-    return Head(row["position"], row["recorded_at"]) if row else Head(0, None)
+    return Head(row["position"], row["recorded_at"], str(row["log_id"])) if row else Head(0, None, "")
+
+
+async def refuse_ahead(connection: DriverConnection, tenant: Tenant, parameter: str, position: int) -> Head:
+    """The end of the tenant's log, unless ``position``, which the parameter was given, lies beyond it.
+
+    Raises:
+        AheadOfLog: it does.
+    """
+    end = await head(connection, tenant)
+    if position > end.position:
+        raise AheadOfLog(parameter, end.position, end.log_id)
+    return end
 
 
 async def former_up_to(connection: DriverConnection, tenant: Tenant) -> int:

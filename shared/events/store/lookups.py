@@ -1,12 +1,15 @@
-"""What the intake asks of the log before it appends: which identities are known, which agency has a dossier now."""
+"""What is asked of the log before an append or an answer: which identities and codes are known, who has a dossier now."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from shared.database.engine import DriverConnection
 from shared.events.store.event_log import FUTURE_TOLERANCE, OF_DOSSIERS
 from shared.vocabulary.events import DossierCode, EventName, RecordEventName, Tenant, logged_name
+
+LATEST: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +73,15 @@ async def statuses(
         list(codes),
     )
     return {DossierCode(row["code"]): DossierStatus(row["agency"], row["is_current"]) for row in rows}
+
+
+async def is_agency_told(connection: DriverConnection, tenant: Tenant, agency: str) -> bool:
+    """Whether one of the latest `LATEST` events names the agency, as it is spelt; a longer log is not looked through."""
+    told: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM (SELECT data FROM event_log WHERE tenant = $1 ORDER BY position DESC LIMIT $3) latest"
+        " WHERE data->>'agency_code' = $2)",
+        tenant,
+        agency,
+        LATEST,
+    )
+    return told

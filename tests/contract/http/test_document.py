@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -104,7 +105,10 @@ def name_of(parameter: dict[str, Any]) -> str:
     return str(parameter["name"])
 
 
-def test_operation_ids_are_unique() -> None:
+def test_operation_ids_are_unique_names_of_functions() -> None:
+    assert [
+        one["operationId"] for one in OPERATIONS.values() if not re.fullmatch("[a-z0-9_]{4,30}", one["operationId"])
+    ] == []
     assert Counter(one["operationId"] for one in OPERATIONS.values()).most_common(1)[0][1] == 1
 
 
@@ -143,12 +147,36 @@ def test_nothing_is_null_and_nothing_else() -> None:
     assert wrong == []
 
 
+def test_an_integer_that_may_be_large_says_so() -> None:
+    """Without a format it has 32 bits in a Java client."""
+    integers = [(place, part) for place, part in PLACES if part.get("type") == "integer"]
+    assert [place for place, part in integers if part.get("maximum", 2**40) >= 2**31 and part.get("format") != "int64"] == []
+    assert [place for place, part in integers if part.get("maximum", 2**40) < 2**31 and "format" in part] == []
+    assert SCHEMAS["EventFee"]["properties"]["amount_vnd"]["format"] == "int64"
+
+
+def test_null_is_nobodys_default() -> None:
+    """openapi-typescript makes a property required that has a default."""
+    assert [place for place, part in PLACES if "default" in part and part["default"] is None] == []
+
+
 def test_a_parameter_is_never_null() -> None:
     for name, operation in OPERATIONS.items():
         for parameter in operation.get("parameters", ()):
             assert not any(is_null(one) for part in parts(parameter["schema"]) for one in (part, *part.get("anyOf", ()))), (
                 name
             )
+
+
+def test_a_reference_of_a_parameter_has_nothing_beside_it() -> None:
+    """openapi-generator makes `Any` of it, in Python one that no text satisfies."""
+    schemas = [
+        (f"{name} {parameter['name']}", parameter["schema"])
+        for name, operation in OPERATIONS.items()
+        for parameter in operation.get("parameters", ())
+    ]
+    assert [place for place, schema in schemas if "$ref" in schema and len(schema) > 1] == []
+    assert any("$ref" in schema for _, schema in schemas)
 
 
 def test_the_only_union_is_that_of_events_and_tells_its_kinds_apart() -> None:
@@ -161,6 +189,13 @@ def test_the_only_union_is_that_of_events_and_tells_its_kinds_apart() -> None:
     event = SCHEMAS["Event"]
     kinds = set(event["discriminator"]["mapping"].values())
     assert kinds == {one["$ref"] for one in event["oneOf"]}
+
+
+def test_every_pattern_is_one_in_every_language() -> None:
+    """No flags inside, no names, no looking behind, no anchors but the two that all know."""
+    patterns = {part["pattern"] for _, part in PLACES if "pattern" in part}
+    assert len(patterns) > 10
+    assert [one for one in patterns if re.search(r"\(\?[^:=!]|\\[AZzGpP]|[*+?}]\+", one)] == []
 
 
 def test_preparing_a_document_touches_no_property_that_is_called_like_a_keyword() -> None:

@@ -15,14 +15,16 @@ __all__ = ["api", "writer"]  # fixtures
 
 
 async def test_feed_pages(writer: httpx.AsyncClient) -> None:
-    assert await feed(writer) == {"items": [], "next": 0}
+    empty = await feed(writer)
+    assert (empty["items"], empty["next"]) == ([], 0)
+    log = empty["log"]
     await writer.post("/v1/events", json=[event() for _ in range(5)])
     first = await feed(writer, limit=2)
     assert ([item["position"] for item in first["items"]], first["next"]) == ([1, 2], 2)
     rest = await feed(writer, after=first["next"])
     assert ([item["position"] for item in rest["items"]], rest["next"]) == ([3, 4, 5], 5)
-    assert await feed(writer, after=5) == {"items": [], "next": 5}
-    assert await feed(writer, after=99) == {"items": [], "next": 99}
+    assert await feed(writer, after=5) == {"items": [], "next": 5, "log": log}
+    assert first["log"] == rest["log"] == log
     recorded = [item["recorded_at"] for item in (await feed(writer))["items"]]
     assert recorded == sorted(recorded)
 
@@ -51,7 +53,8 @@ async def test_feed_parameters(writer: httpx.AsyncClient, parameters: dict[str, 
 
 async def test_feed_waits_and_wakes_at_once(writer: httpx.AsyncClient) -> None:
     started = time.perf_counter()
-    assert await feed(writer, wait=0.3) == {"items": [], "next": 0}
+    quiet = await feed(writer, wait=0.3)
+    assert (quiet["items"], quiet["next"], quiet["log"]) == ([], 0, (await feed(writer))["log"])
     assert 0.25 < time.perf_counter() - started < 5
     waiting = asyncio.create_task(feed(writer, wait=20))
     await asyncio.sleep(0.1)

@@ -215,7 +215,10 @@ async def test_the_stamp_tells_what_is_counted(api: Served) -> None:
 async def test_waiting_for_a_position_is_bounded(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.api.projection.use_cases.WAIT_SECONDS", 0.1)
     client = await api.key(Permission.STATS_READ)
-    response = await client.get("/v1/stats/summary", params={"period": "2025", "min_position": 5})
+    async with driver_session(api.engine) as connection:
+        event = NewEvent("urn:x", "1", event_log.EventName.ASSIGNED, "H51.12-240115-00001", at(FIRST_DAY), "{}", b"x")  # type: ignore[arg-type]
+        await event_log.append(connection, "H51", [event])  # type: ignore[arg-type]
+    response = await client.get("/v1/stats/summary", params={"period": "2025", "min_position": 1})
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) >= 1
 

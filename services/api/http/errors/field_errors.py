@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.api.http.errors.messages import Language, Words
+from services.api.http.errors.pattern_words import pattern_words
 from shared.vocabulary.errors import FieldError
 
 _Expected = tuple[str, Words]
@@ -142,7 +143,9 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "không được là số định danh, số điện thoại hay thư điện tử vì được lưu mãi mãi; nếu không phải, hãy thêm một chữ cái"
         " ngay phía trước",
     ),
-    "staff_code": _words("pattern", "a staff code, not a name", "phải là mã cán bộ, không phải họ tên"),
+    "staff_code": _words(
+        "pattern", "a staff code, not a name, such as CB-0042", "phải là mã cán bộ, không phải họ tên, ví dụ CB-0042"
+    ),
     "too_many": _words("too_many", "at most {limit} items", "nhiều nhất {limit} phần tử"),
     "too_many_members": _words(
         "too_many", "at most {limit} members of objects in all", "nhiều nhất {limit} thành phần của các đối tượng (object)"
@@ -159,6 +162,11 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "withdrawn_number", "absent where the figure is withdrawn", "không được có khi rút lại số liệu"
     ),
     "before_from": _words("before_from", "not before from", "không được trước ngày bắt đầu"),
+    "ahead_of_log": _words(
+        "ahead_of_log",
+        "at most {head}, the last position of the log {log}; this one is of another log, or of one since restored",
+        "nhiều nhất là {head}, vị trí cuối của nhật ký {log}; vị trí này thuộc nhật ký khác hoặc nhật ký đã được phục hồi",
+    ),
     "percent_encoding": _words(
         "percent_encoding", "percent-encoded UTF-8", "phải mã hóa phần trăm (percent-encoding) theo UTF-8"
     ),
@@ -184,6 +192,8 @@ _TOLD: Final[Mapping[str, str]] = {
     "no_indicator": "phải là một chỉ số được tính từ hồ sơ",
     "no_part": "phải là phần mà chỉ số này có",
     "agency_pattern": "phải là mã cơ quan, ví dụ H51.12",
+    "malformed": "phải là mã cơ quan, ví dụ H51.12",
+    "unknown_code": "phải là cơ quan có trong danh mục hoặc trong sự kiện đã ghi, ví dụ H51.12",
     "cursor": "phải là next_cursor của danh sách này",
     "root_moved": "cơ quan của chính khóa phải giữ nguyên cơ quan cấp trên, thời hạn hiệu lực và cơ quan tiếp nhận",
     "crossing": "phải giữ nguyên mọi thứ ngoài phạm vi của khóa, vào mọi ngày",
@@ -203,6 +213,10 @@ class Fault:
     def as_field_error(self, language: Language) -> FieldError:
         """The fault in one language."""
         code, words = _EXPECTED.get(self.type, _INVALID)
+        if self.type == "string_pattern_mismatch":
+            known = pattern_words(self.pointer, self.values.get("pattern"))
+            if known is not None:
+                return FieldError(self.pointer, code, known[0].text(language, known[1]))
         try:
             return FieldError(self.pointer, code, words.text(language, _in(language, self.values)))
         except (KeyError, ValueError):

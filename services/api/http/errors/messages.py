@@ -137,6 +137,15 @@ INVALID: Final = _kind(
     ("Invalid input", "Dữ liệu không hợp lệ"),
     ("See errors.", "Xem errors."),
 )
+AHEAD_OF_LOG: Final = _kind(
+    "ahead_of_log",
+    422,
+    ("Beyond the end of the log", "Vượt quá cuối nhật ký"),
+    (
+        "The log does not have this position. See head and log: read it from a position that it has.",
+        "Nhật ký không có vị trí này. Xem head và log: hãy đọc từ vị trí mà nhật ký có.",
+    ),
+)
 TOO_MANY: Final = _kind(
     "too_many",
     429,
@@ -205,6 +214,7 @@ KINDS: Final = (
     TOO_LARGE,
     UNSUPPORTED_TYPE,
     INVALID,
+    AHEAD_OF_LOG,
     TOO_MANY,
     TOO_MANY_WRONG_KEYS,
     TOO_MANY_RECEIPTS,

@@ -101,10 +101,12 @@ def answer(
     detail: str | None = None,
     field_errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """A problem as an HTTP answer, in the language of the request."""
+    """A problem as an HTTP answer, in the language of the request; ``more``: further members (RFC 9457, section 3.2)."""
     language = language_of(connection)
     body = problem_body(kind, language, detail=detail, field_errors=field_errors)
+    body |= more or {}
     body["instance"] = connection.url.path
     body["request_id"] = getattr(connection.state, "request_id", None)
     note(problem=kind.code)
@@ -168,6 +170,15 @@ async def answer_motcua_error(request: Request, error: Exception) -> Response:
     return answer(request, kind, detail=str(error) or None)
 
 
+async def answer_ahead_of_log(request: Request, error: Exception) -> Response:
+    """The answer to a position that the log does not have: which one it ends at, and which log it is."""
+    assert isinstance(error, errors.AheadOfLog)
+    more = {"head": error.head, "log": error.log_id}
+    fault = Fault(f"/{error.parameter}", "ahead_of_log", more)
+    told = fault.as_field_error(language_of(request))
+    return answer(request, messages.AHEAD_OF_LOG, field_errors=[told], more=more)
+
+
 async def answer_invalid_parameters(request: Request, error: Exception) -> Response:
     """The answer to parameters or a body that FastAPI refused."""
     assert isinstance(error, RequestValidationError)
@@ -215,5 +226,6 @@ def answer_unexpected(connection: HTTPConnection, error: Exception) -> Response 
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` a problem; what is not named here `RequestMiddleware` answers."""
     app.add_exception_handler(MotcuaError, answer_motcua_error)
+    app.add_exception_handler(errors.AheadOfLog, answer_ahead_of_log)
     app.add_exception_handler(RequestValidationError, answer_invalid_parameters)
     app.add_exception_handler(HTTPException, answer_http_exception)

@@ -1,0 +1,111 @@
+"""What a text must look like, for every pattern of the OpenAPI document, with an example: a test holds the two together.
+
+pydantic says of a text that does not match only its pattern. So the words go by that; an example goes by the field where
+many fields share a pattern.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from services.api.http.errors.messages import Words
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
+
+_LINE: Final = Words("a text in one line, such as {example}", "phải là chuỗi ký tự trên một dòng, ví dụ {example}")
+_NO_BLANKS: Final = Words(
+    "a text without blanks or control characters, such as {example}",
+    "phải là chuỗi không có khoảng trắng và ký tự điều khiển, ví dụ {example}",
+)
+_AGENCY: Final = Words("an agency code such as {example}", "phải là mã cơ quan, ví dụ {example}")
+_PROCEDURE: Final = Words("a procedure code such as {example}", "phải là mã thủ tục hành chính, ví dụ {example}")
+_ID: Final = Words("an id as this system gives it, such as {example}", "phải là mã do hệ thống cấp, ví dụ {example}")
+_REASON: Final = Words(
+    "words in one line, not blanks alone, such as {example}", "phải có nội dung, trên một dòng, ví dụ {example}"
+)
+
+_SPAN: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]"
+
+_BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
+    AGENCY_CODE_PATTERN: (_AGENCY, "H51.12"),
+    f"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}": (
+        Words(
+            "an agency code such as {example}, or of the old form, such as 000.00.12.H51",
+            "phải là mã cơ quan, ví dụ {example}, hoặc mã cũ, ví dụ 000.00.12.H51",
+        ),
+        "H51.12",
+    ),
+    DOSSIER_CODE_PATTERN: (
+        Words("a dossier code such as {example}", "phải là mã hồ sơ, ví dụ {example}"),
+        "H51.12-220512-0003",
+    ),
+    r"^[0-9A-Za-z][0-9A-Za-z._-]*$": (_PROCEDURE, "1.005129"),
+    r"^[0-9A-Za-z][0-9A-Za-z._-]{0,49}$": (_PROCEDURE, "1.005129"),
+    r"^[^\x00-\x1f\x7f-\x9f]+$": (_LINE, "2018-000123-received"),
+    r"^[^\x00-\x20\x7f-\xa0]+$": (_NO_BLANKS, "urn:h51:motcua"),
+    r"^[A-Za-z0-9._/-]+$": (
+        Words("a staff code, not a name, such as {example}", "phải là mã cán bộ, không phải họ tên, ví dụ {example}"),
+        "CB-0042",
+    ),
+    r"^-?(received_at|due_at|code)$": (
+        Words(
+            "received_at, due_at or code, with `-` before it downwards, such as {example}",
+            "phải là received_at, due_at hoặc code, thêm `-` phía trước để sắp xếp giảm dần, ví dụ {example}",
+        ),
+        "-received_at",
+    ),
+    r"^[0-9A-Y.-]{1,40}$": (
+        Words(
+            "the beginning of a dossier code, at most 40 characters, such as {example}",
+            "phải là phần đầu của mã hồ sơ, nhiều nhất 40 ký tự, ví dụ {example}",
+        ),
+        "H51.12-2605",
+    ),
+    r"^[^\x00-\x1f\x7f]*$": (_LINE, "H51.12"),
+    r"^[^\x00-\x1f\x7f]+$": (_LINE, "Văn phòng Chính phủ"),
+    r"^[^\x00-\x1f]*$": (_LINE, "1.005129"),
+    r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$": (_REASON, "Gọi điện bổ sung giấy tờ"),
+    r"^[0-9a-z]{1,80}$": (_ID, "audit20261122"),
+    r"^[0-9a-z]{1,64}$": (_ID, "6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"),
+    "^[0-9A-Za-z]+$": (_ID, "reconcile20260512"),
+    rf"^{_SPAN}(,{_SPAN}){{0,7}}$": (
+        Words("spans of local time, such as {example}", "phải là các buổi làm việc, ví dụ {example}"),
+        "07:30-11:30,13:30-17:00",
+    ),
+    r"^(?i:(?:application|text)/(?:[a-z0-9.\-]+\+)?json)\s*(?:;.*)?$": (
+        Words("a content type of JSON, such as {example}", "phải là kiểu nội dung JSON, ví dụ {example}"),
+        "application/json",
+    ),
+    r"^([0-9]{4}(,[0-9]{4})*)?$": (
+        Words(
+            "years, with commas between them, such as {example}", "phải là các năm, cách nhau bằng dấu phẩy, ví dụ {example}"
+        ),
+        "2026,2027",
+    ),
+}
+
+_LINES: Final[Mapping[str, str]] = {
+    "agency": "H51.12",
+    "aliases": "000.00.12.H51",
+    "field": "G15-HT05",
+    "field_name": "Hộ tịch",
+    "legal_basis": "202/2025/QH15",
+    "level": "Cấp tỉnh",
+    "name": "Sở Tài nguyên và Môi trường",
+    "procedure": "1.001193",
+    "row": "H51.12",
+    "source": "9441/TB-BNV",
+}
+_OF_FIELD: Final[Mapping[Words, Mapping[str, str]]] = {
+    _LINE: _LINES,
+    _NO_BLANKS: {"url": "https://motcua.example.vn/ket-qua/000123"},
+}
+"""Where many fields have the same words."""
+
+
+def pattern_words(pointer: str, pattern: Any) -> tuple[Words, Mapping[str, str]] | None:
+    """The words for a text at ``pointer`` that must match ``pattern``, and the example in them; None: not known here."""
+    found = _BY_PATTERN.get(str(pattern))
+    if found is None:
+        return None
+    words, example = found
+    field = next((part for part in reversed(pointer.split("/")) if not part.isdecimal()), "")
+    return words, {"example": _OF_FIELD.get(words, {}).get(field, example)}

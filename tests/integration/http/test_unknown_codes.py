@@ -1,0 +1,143 @@
+"""A code that neither catalogue nor log knows is told as such, by every operation that takes one; others' codes are not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.api import Served, served
+from tests.support.events import event
+from tests.support.http.questions import narrowed
+from tests.support.projection import project
+
+AGENCIES = [
+    {"code": "H51.12", "name": "Sở Tài nguyên và Môi trường", "aliases": ["STNMT"]},
+    {"code": "H51.30", "name": "Huyện Kế Sách"},
+    {"code": "H51.12.01", "name": "Chi cục", "parent": "H51.12"},
+]
+PROCEDURES = [{"code": "1.005129", "name": "Cấp bản sao", "field": "HT", "field_name": "Hộ tịch"}]
+TOLD = {"agency_code": "H51.44", "procedure_code": "2.000777"}
+"""What an event names and no catalogue knows."""
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[Served]:
+    async with served(database_url, "redis://127.0.0.1:1/0") as api:
+        admin = await api.key()
+        assert (await admin.put("/v1/agencies", json=AGENCIES)).is_success
+        assert (await admin.put("/v1/procedures", json=PROCEDURES)).is_success
+        await tell(api, **TOLD)
+        yield api
+
+
+async def tell(api: Served, **data: str) -> None:
+    """A reception of 2022 with these codes, counted."""
+    agency = data["agency_code"]
+    told = event(
+        "received", subject=f"{agency}-220512-0001", time="2022-05-12T03:00:00Z", data={"channel": "direct", **data}
+    )
+    assert (await (await api.key()).post("/v1/events", json=told)).status_code == 202
+    await project(api.engine)
+
+
+async def document(api: Served) -> dict[str, Any]:
+    described: dict[str, Any] = (await api.client(None).get("/openapi.json")).json()
+    return described
+
+
+@pytest.mark.parametrize(
+    ("name", "unknown", "known"),
+    [("procedure", "9.999999", ["1.005129", TOLD["procedure_code"]]), ("field", "ZZ", ["HT", "unknown"])],
+)
+async def test_every_list_and_figure_says_which_code_nobody_knows(
+    api: Served, name: str, unknown: str, known: list[str]
+) -> None:
+    client = await api.key()
+    described = await document(api)
+    operations = narrowed(described, name)
+    assert len(operations) > 10
+    for path, beside in operations:
+        answer = await client.get(path, params={**beside, name: unknown})
+        assert answer.is_success, f"{path}: {answer.text}"
+        assert answer.headers["x-unknown-code"] == name, path
+        if answer.headers["content-type"] == "application/json":
+            assert answer.json()["unknown_code"] == {name: unknown}, path
+        for code in known:
+            answer = await client.get(path, params={**beside, name: code})
+            assert answer.is_success, f"{path}: {answer.text}"
+            assert "x-unknown-code" not in answer.headers, path
+            assert '"unknown_code"' not in answer.text
+
+
+async def test_a_workbook_and_a_csv_say_so_in_their_head(api: Served) -> None:
+    client = await api.key()
+    for path in ("/v1/reports/II.06?period=2022&format=xlsx", "/v1/dossiers?format=csv"):
+        answer = await client.get(path, params={"procedure": "9.999999"} | dict(httpx.URL(path).params))
+        assert answer.is_success
+        assert answer.headers["x-unknown-code"] == "procedure"
+
+
+async def test_a_freeze_says_so_too(api: Served) -> None:
+    client = await api.key()
+    answer = await client.post("/v1/freezes", json={"period": "2022", "procedure": "9.999999", "reason": "Báo cáo quý"})
+    assert answer.status_code == 201
+    assert answer.json()["unknown_code"] == {"procedure": "9.999999"}
+
+
+async def test_an_agency_that_nobody_knows_is_refused_everywhere(api: Served) -> None:
+    client = await api.key()
+    for path, beside in narrowed(await document(api), "agency"):
+        answer = await client.get(path, params={**beside, "agency": "H51.99"})
+        assert answer.status_code == 422, f"{path}: {answer.text}"
+        ((pointer, code),) = [(one["pointer"], one["code"]) for one in answer.json()["errors"]]
+        assert (pointer, code) == ("/agency", "unknown_code"), path
+        for known in ("H51.12", "STNMT", "H51.44", "000.00.12.H51"):
+            if "row" in beside and known != "H51.12":
+                continue  # another agency has other rows
+            answer = await client.get(path, params={**beside, "agency": known})
+            assert answer.is_success, f"{path} {known}: {answer.text}"
+
+
+async def test_an_agency_that_has_just_been_told_is_known(api: Served) -> None:
+    client = await api.key()
+    question = {"period": "2022", "agency": "H51.45"}
+    assert (await client.get("/v1/stats/summary", params=question)).status_code == 422
+    await tell(api, **TOLD | {"agency_code": "H51.45"})
+    answer = await client.get("/v1/stats/summary", params=question)
+    assert answer.is_success
+    assert answer.json()["received"]["total"] == 1
+
+
+async def test_a_key_with_a_subtree_does_not_learn_what_stands_elsewhere(api: Served) -> None:
+    """What it asks for is answered alike before it exists and after, elsewhere or as an alias; a procedure told elsewhere too."""
+    admin, restricted = await api.key(), await api.key(agency="H51.12")
+    asked = ["H51.31", "H51.12.09", "KS", "G09", "H51.45"]
+
+    async def answers() -> dict[str, tuple[int, dict[str, Any]]]:
+        found = {}
+        for path, beside in narrowed(await document(api), "agency"):
+            for agency in asked:
+                answer = await restricted.get(path, params={**beside, "agency": agency})
+                body = answer.json()
+                body.pop("request_id")
+                found[f"{path} {agency}"] = (answer.status_code, body)
+        for path, beside in narrowed(await document(api), "procedure"):
+            if path in {"/v1/dossiers", "/v1/stats/summary/dossiers"}:
+                answer = await restricted.get(path, params={**beside, "procedure": "2.000888"})
+                found[f"{path} 2.000888"] = (answer.status_code, answer.json())
+        return found
+
+    before = await answers()
+    assert {status for key, (status, _) in before.items() if "H51." in key} == {403}
+    elsewhere = [
+        {"code": "H51.31", "name": "Huyện"},
+        {"code": "H51.12.09", "name": "Chuyển đi", "parent": "H51.31"},
+        {"code": "H51.32", "name": "Huyện", "aliases": ["KS"]},
+    ]
+    assert (await admin.put("/v1/agencies", json=elsewhere)).is_success
+    await tell(api, agency_code="H51.45", procedure_code="2.000888")
+    assert await answers() == before
+    assert (await admin.get("/v1/dossiers?procedure=2.000888")).json()["items"]
