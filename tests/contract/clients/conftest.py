@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
@@ -24,4 +25,6 @@ async def office(
     document = create_app(Settings(_env_file=None)).openapi()  # type: ignore[call-arg]
     known = await fill(shared_database_url, own_redis_url, document)
     with api_process(shared_database_url, tmp_path_factory.mktemp("api"), own_redis_url) as (_, url, _log):
+        # the API makes its document when it is first asked for; one of the generators waits five seconds for it
+        httpx.get(f"{url}/openapi.json", timeout=60).raise_for_status()
         yield Office(url, questions(document, known))
