@@ -24,7 +24,7 @@ from shared.events.store.event_log import AnyEvent
 from shared.projection.rules.records import fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import records
-from shared.vocabulary.events import VOIDED, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
+from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
 Subject = tuple[str, str]
 """A record: the name of its register, and its code."""
@@ -163,16 +163,12 @@ async def agencies_around(
             history = histories[event.subject]
             before = [one for one in history if one.position < event.position]
             told_agencies = {one.data.get("agency_code") for one in [*before, event]} - {None}
-            if not before or (len(told_agencies) < 2 and not any(map(_is_void, [*before, event]))):  # noqa: PLR2004
+            if not before or (len(told_agencies) < 2 and not any(one.is_void for one in [*before, event])):  # noqa: PLR2004
                 continue  # nearly all: the first of its record, or what tells the agency that has it already
             agencies = kept.agency_of(event.subject, before), kept.agency_of(event.subject, [*before, event])
             if agencies[0] != agencies[1]:
                 found.append((event, agencies))
     return found
-
-
-def _is_void(event: AnyEvent) -> bool:
-    return register_of(event.name).logged(VOIDED) == event.name
 
 
 async def events_outside_scope(
