@@ -21,9 +21,10 @@ install-for-running:
 run: install-for-running
 	@$(VENV)python -m deploy.local run
 
+# three processes, also on two cores: a quarter of the tests' time is waiting for clocks, disks and processes that start
 ## make test     the whole test suite, on servers of its own; what runs every half minute, the ten slowest at the end
 test: install
-	@$(VENV)python -m pytest -n 2 --dist worksteal --durations=10 $(ARGS)
+	@$(VENV)python -m pytest -n 3 --dist worksteal --durations=10 $(ARGS)
 
 ## make check    format, lint, types, import contracts, migration drift
 check: install

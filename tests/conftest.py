@@ -56,7 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Progress(config), "progress")
 
 
+@pytest.hookimpl(trylast=True)  # after they are put in random order
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # whole systems start and wait: they begin first, one after the other in one process, while others compute beside them
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
     if EXTERNAL_VARIABLE in os.environ:
         skip = pytest.mark.skip(reason="it is about the embedded PostgreSQL")
         for item in items:

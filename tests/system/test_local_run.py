@@ -135,14 +135,8 @@ def test_a_signal_during_the_start_leaves_nothing(local_run: LocalRun, seconds: 
     local_run.start().wait_ready()
 
 
-def test_make_hands_the_signal_on(local_run: LocalRun) -> None:
+def test_a_killed_make_takes_its_run_along_and_a_stopped_one_hands_the_signal_on(local_run: LocalRun) -> None:
     # PYTHON=true: this test's environment is installed already
-    local_run.start("make", "run", "PYTHON=true").wait_ready()
-    local_run.stop()
-    assert nothing_left(local_run)
-
-
-def test_a_killed_make_takes_its_run_along(local_run: LocalRun) -> None:
     local_run.start("make", "run", "PYTHON=true").wait_ready()
     assert local_run.process is not None
     local_run.process.kill()

@@ -227,9 +227,13 @@ def _as_told(pointer: str, body: CatalogueBody) -> str:
     return "/".join(parts)
 
 
+def _in_body(pointer: str, body: CatalogueBody) -> str:
+    return f"{body.where}{pointer}" if pointer[1:2].isdecimal() else pointer
+
+
 def pointed(error: InvalidInput | Forbidden, body: CatalogueBody) -> InvalidInput | Forbidden:
-    """The same error with pointers into the body as it was told."""
-    errors = [FieldError(_as_told(one.pointer, body), one.code, one.detail) for one in error.errors]
+    """The same error, of items by their number, with pointers into the body as it was told."""
+    errors = [FieldError(_as_told(_in_body(one.pointer, body), body), one.code, one.detail) for one in error.errors]
     return Forbidden(str(error), errors) if isinstance(error, Forbidden) else InvalidInput(errors)
 
 

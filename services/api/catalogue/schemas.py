@@ -19,9 +19,10 @@ Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=PRINTABLE), O
 ShortLine = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE), OneSpelling]
 Agency = Annotated[str, Field(pattern=AGENCY_CODE_PATTERN)]
 LimitUnit = Literal["working_hours", "working_days", "calendar_days", "months"]
+_NO_SEMICOLON: Final = PRINTABLE.replace(r"\x7f", r"\x7f;")
 Facts = dict[
     Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
-    Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f;]+$")],
+    Annotated[str, Field(min_length=1, max_length=1000, pattern=_NO_SEMICOLON), OneSpelling],
 ]
 _FACTS: Final[Any] = Field(
     {}, max_length=50, description="What else is known of it (thông tin khác), text by name; the portal's fields read them."
@@ -103,6 +104,10 @@ class AgencyItem(_Item):
 
 class AgencyDetail(AgencyItem):
     """An agency with its place in today's tree and all periods of its validity."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_AGENCY, "path": ["H51"], "children": ["H51.12.01"], "versions": [_AGENCY]}]}
+    )
 
     path: list[str] = Field(description="The agencies above it today, the nearest first.")
     children: list[str] = Field(description="The agencies right below it today.")

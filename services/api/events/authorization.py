@@ -20,6 +20,7 @@ from shared.dossiers.rules.dossier import fold
 from shared.events.cloudevents.decoding import ValidatedEvent
 from shared.events.rules.registers import DOSSIER, REGISTERS, Register, register_of
 from shared.events.store import event_log, lookups, record_events
+from shared.events.store.event_log import AnyEvent
 from shared.projection.rules.records import fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import records
@@ -143,6 +144,31 @@ async def visible_records(connection: DriverConnection, access: Access, subjects
         seen = {agency: access.sees(agency) for agency in set(agencies.values())}
         visible |= {(name, code) for code, agency in agencies.items() if seen[agency]}
     return visible
+
+
+async def agencies_around(
+    connection: DriverConnection, tenant: Tenant, events: Sequence[AnyEvent]
+) -> list[tuple[AnyEvent, tuple[str | None, str | None]]]:
+    """Of the logged events that moved a record: the agency that had it until then, and the one that has it since."""
+    told: defaultdict[str, list[AnyEvent]] = defaultdict(list)
+    for event in events:
+        register, _ = subject_of(event.name, event.subject)
+        if register in REGISTERS and event.name in map(REGISTERS[register].logged, REGISTERS[register].moving):
+            told[register].append(event)
+    found: list[tuple[AnyEvent, tuple[str | None, str | None]]] = []
+    for name, moving in told.items():
+        kept = _records_of(REGISTERS[name])
+        histories = await kept.histories(connection, tenant, {event.subject for event in moving})
+        for event in moving:
+            history = histories[event.subject]
+            before = [one for one in history if one.position < event.position]
+            told_agencies = {one.data.get("agency_code") for one in [*before, event]} - {None}
+            if not before or (len(told_agencies) < 2 and not any(one.is_void for one in [*before, event])):  # noqa: PLR2004
+                continue  # nearly all: the first of its record, or what tells the agency that has it already
+            agencies = kept.agency_of(event.subject, before), kept.agency_of(event.subject, [*before, event])
+            if agencies[0] != agencies[1]:
+                found.append((event, agencies))
+    return found
 
 
 async def events_outside_scope(

@@ -1,12 +1,14 @@
 """The change feed: events after a position, waited for cheaply."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from services.api.events import authorization
+from services.api.events.moves import Move, moves_among
 from services.api.http.context import Context
 from services.api.http.errors.problems import Unauthenticated
 from services.api.http.keyring import Caller
@@ -34,15 +36,21 @@ class FeedPageJson(TypedDict):
     items: list[FeedItemJson]
     next: int
     log: str
+    left: NotRequired[list[dict[str, Any]]]
+    arrived: NotRequired[list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The events that the caller may see among those looked at, up to position ``next``, and the identity of the log."""
+    """The events that the caller may see among those looked at, up to position ``next``, and the identity of the log.
+
+    ``moves``: what came into the caller's subtree with events looked at, or left it.
+    """
 
     events: list[AnyEvent]
     next: int
     log_id: str
+    moves: Sequence[Move] = ()
 
 
 async def page_after(context: Context, caller: Caller, after: int, limit: int) -> Page:
@@ -78,16 +86,14 @@ async def awaited_page(context: Context, caller: Caller, after: int, limit: int,
                 page = await context.shared.answer(
                     ("page", caller.tenant, caller.agency, after, limit), (watching.head, _second()), make
                 )
-                if page.events or page.next <= after:
+                if page.events or page.moves or page.next <= after:
                     return page
                 after = page.next  # events that the caller may not see; there may be more behind them
             if watching.is_over or asyncio.get_running_loop().time() >= until:
                 break
         if watching.is_away:
             raise Overloaded("the database cannot be reached at the moment", RETRY_AFTER_SECONDS)
-        if watching.head < 0:  # so short a wait that nobody has looked
-            return await _look(context, access, caller, after, limit)
-        return Page([], after, watching.log_id)
+        return await _look(context, access, caller, after, limit)
 
 
 def _is_beyond(after: int, seen: Progress) -> bool:
@@ -109,10 +115,19 @@ async def _access(context: Context, caller: Caller) -> Access | None:
 async def _look(context: Context, access: Access | None, caller: Caller, after: int, limit: int) -> Page:
     async with driver_session(context.engine) as connection:
         end = await event_log.refuse_ahead(connection, caller.tenant, "after", after)
-        events = await event_log.read_after(connection, caller.tenant, after, limit) if after < end.position else []
-        if not events:
+        if after == end.position:
             return Page([], after, end.log_id)
-        return Page(await _visible(connection, access, events), events[-1].position, end.log_id)
+        if access is None:
+            events = await event_log.read_after(connection, caller.tenant, after, limit)
+            return Page(events, events[-1].position, end.log_id)
+        # with the last one that was looked at, for what has changed since
+        last, *events = await event_log.read_after(connection, caller.tenant, max(after - 1, 0), limit + (after > 0))
+        events = events if after else [last, *events]
+        subjects = [authorization.subject_of(event.name, event.subject) for event in events]
+        seen = await authorization.visible_records(connection, access, set(subjects))
+        moves = await moves_among(context, connection, caller, events, visible=seen, since=last.recorded_at)
+        shown = [event for event, subject in zip(events, subjects, strict=True) if subject in seen]
+        return Page(shown, events[-1].position, end.log_id, moves)
 
 
 async def found(context: Context, caller: Caller, source: str, id_: str, after: int) -> Page:

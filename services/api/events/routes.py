@@ -1,12 +1,13 @@
 """Events in, and the change feed out (contract, section 3)."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
 from services.api.events import feed
 from services.api.events.documentation import POST_OPERATIONS
 from services.api.events.feed import FeedItemJson, FeedPageJson, Page
+from services.api.events.moves import Move
 from services.api.events.posting import take_events
 from services.api.events.schemas import FeedPage
 from services.api.http.answers import json_answer
@@ -49,7 +50,8 @@ for operation in POST_OPERATIONS:
         " soon as there is one. `next` is the last position looked at: pass it as `after` the next time. An `after` that the"
         " log does not have is refused with the last position and the log's identity (`ahead_of_log`): the database was"
         " restored, or is another one. With `source` and `id`: that one event (no item if it is not recorded). A key with an"
-        " agency subtree sees the events of its dossiers only."
+        " agency subtree sees the events of its dossiers only; `left` and `arrived` tell what went over the border of that"
+        " subtree, by an event or by the catalogue (hồ sơ, cơ quan chuyển đi, chuyển đến)."
     ),
     responses=error_answers(),
 )
@@ -91,4 +93,15 @@ def _page(page: Page) -> FeedPageJson:
         {"position": event.position, "recorded_at": event.recorded_at, "event": cloudevent_of(event)}
         for event in page.events
     ]
-    return {"items": items, "next": page.next, "log": page.log_id}
+    answer: FeedPageJson = {"items": items, "next": page.next, "log": page.log_id}
+    if left := [_move(move) for move in page.moves if not move.is_arrival]:
+        answer["left"] = left
+    if arrived := [_move(move) for move in page.moves if move.is_arrival]:
+        answer["arrived"] = arrived
+    return answer
+
+
+def _move(move: Move) -> dict[str, Any]:
+    what = {"agency": move.code} if move.register is None else {"register": move.register, "code": move.code}
+    told = {"position": move.position, "recorded_at": move.recorded_at, **what}
+    return told if move.history is None else told | {"history": move.history}

@@ -67,6 +67,17 @@ class FeedItem(BaseModel):
     event: dict[str, Any] = Field(description="The CloudEvent as recorded, without personal data.")
 
 
+class FeedMove(BaseModel):
+    """What went over the border of the key's subtree: a record, or an agency with all its dossiers (chuyển đi, đến)."""
+
+    position: int = Field(description="From this position of the log on.")
+    recorded_at: str = Field(description="When the event was recorded, or the catalogue told, that moved it.")
+    register_: str | None = Field(None, alias="register", description="Of a record: its kind.", examples=["dossier"])
+    code: str | None = Field(None, description="Of a record: its code.", examples=["H51.12-180102-00123"])
+    agency: str | None = Field(None, description="Of an agency: its code, and all its dossiers go with it.")
+    history: str | None = Field(None, description="Of what arrived: where that is which happened before.")
+
+
 class FeedPage(BaseModel):
     """A page of the change feed."""
 
@@ -85,3 +96,9 @@ class FeedPage(BaseModel):
     items: list[FeedItem]
     next: int = Field(description="The last position looked at: the next `after`.")
     log: str = Field(description="The identity of the log (mã nhật ký): positions of another one mean nothing here.")
+    left: list[FeedMove] | None = Field(
+        None, description="Only where there is such: what left the key's subtree. Where it is now is not told."
+    )
+    arrived: list[FeedMove] | None = Field(
+        None, description="Only where there is such: what came into the key's subtree, and where its history is."
+    )

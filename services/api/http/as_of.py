@@ -98,6 +98,7 @@ class AsOfViews:
             NotYet: it takes long to compute what the dossiers were; asked again, it goes on.
             TooMany, Overloaded: there was no place for it.
         """
+        await self._catalogues.of(caller.tenant)  # before today is asked: with it comes the database's clock
         instant = self._instant(as_of)
         async with self._heavy.session(caller, patient=patient) as connection:
             prefix = await recorded_by(connection, caller.tenant, instant)

@@ -35,6 +35,9 @@ def prepare(document: dict[str, Any]) -> None:
                 _drop_null(parameter["schema"])
                 _join_words(parameter["schema"], components)
                 _refer_alone(parameter)
+    used = {part["$ref"].rpartition("/")[2] for schema in _roots(document) for part in parts(schema) if "$ref" in part}
+    for name in components.keys() - used:
+        del components[name]
     for schema in _roots(document):
         for part in parts(schema):
             part.pop("title", None)
@@ -43,6 +46,8 @@ def prepare(document: dict[str, Any]) -> None:
                 del part["default"]  # absent is null; some make a property required that has a default
     for name, schema in components.items():
         schema["title"] = name
+        for example in schema.get("examples", ()):
+            _tell_nulls(example, schema, components)
 
 
 def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -96,8 +101,24 @@ def _refer_alone(parameter: dict[str, Any]) -> None:
     schema = parameter["schema"]
     if "$ref" in schema:
         parameter["schema"] = {"$ref": schema["$ref"]}
-        if schema.get("examples"):
-            parameter["example"] = schema["examples"][0]
+        for example in schema.get("examples", [])[:1]:
+            parameter["example"] = example
+
+
+def _tell_nulls(example: Any, schema: _Schema, components: dict[str, _Schema]) -> None:
+    """Give an example the fields that are null in it, which FastAPI leaves out."""
+    if isinstance(example, list):
+        for one in example:
+            _tell_nulls(one, schema.get("items", {}), components)
+    elif "$ref" in schema:
+        _tell_nulls(example, components[schema["$ref"].rpartition("/")[2]], components)
+    elif "anyOf" in schema:
+        _tell_nulls(example, schema["anyOf"][0], components)
+    elif isinstance(example, dict):
+        for name in set(schema.get("required", ())) - example.keys():
+            example[name] = None
+        for name, part in schema.get("properties", {}).items():
+            _tell_nulls(example.get(name), part, components)
 
 
 def _join_words(schema: _Schema, components: dict[str, _Schema]) -> None:

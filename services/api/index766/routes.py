@@ -107,7 +107,7 @@ async def put_inputs(request: Request, context: RequestContext, caller: Admin) -
     if faults := [fault for index, item in enumerate(given) for fault in item.faults(f"/{index}")]:
         raise InvalidFields(faults)
     access = await access_of(context, caller)
-    foreign = [index for index, item in enumerate(given) if not _is_visible(access, item.agency)]
+    foreign = [index for index, item in enumerate(given) if not _is_visible(access, item.agency, f"/{index}/agency")]
     if foreign:
         detail = "a figure of an agency outside what this key may see"
         errors = [FieldError(f"/{index}/agency", "outside", "an agency inside the key's subtree") for index in foreign]
@@ -118,9 +118,9 @@ async def put_inputs(request: Request, context: RequestContext, caller: Admin) -
     return Change.model_validate(change, from_attributes=True)
 
 
-def _is_visible(access: Access, agency: str | None) -> bool:
+def _is_visible(access: Access, agency: str | None, pointer: str) -> bool:
     try:
-        access.scope(agency)
+        access.scope(agency, pointer=pointer)
     except Forbidden:
         return False
     return True

@@ -53,7 +53,7 @@ class Access:
         within = self.catalogue.codes_under(agency, on or self.today)
         return within if allowed is None else within & allowed
 
-    def scope(self, agency: str | None, then: Catalogue | None = None) -> AgencyCode | None:
+    def scope(self, agency: str | None, then: Catalogue | None = None, pointer: str = "/agency") -> AgencyCode | None:
         """The agency that a caller names as scope (``agency=``), resolved; None where none is named.
 
         One that nobody knows is an error of a caller who sees the whole tenant. To any other it is told as one that stands
@@ -72,10 +72,10 @@ class Access:
         if seen:
             return resolved
         if not is_agency_code(agency) and not is_old_agency_code(agency):
-            raise InvalidInput.of("/agency", "agency_pattern", "an agency code such as H51.12")
+            raise InvalidInput.of(pointer, "agency_pattern", "an agency code such as H51.12")
         if self.root is not None or tenant_of_agency(resolved) != self.tenant:
             raise Forbidden(f"agency {agency} is outside what this key may see, or there is none")
-        raise InvalidInput.of("/agency", "unknown_code", "an agency that the catalogue or an event names, such as H51.12")
+        raise InvalidInput.of(pointer, "unknown_code", "an agency that the catalogue or an event names, such as H51.12")
 
 
 def any_of(codes: Iterable[str] | None) -> list[str] | None:

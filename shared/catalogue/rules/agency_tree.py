@@ -271,7 +271,7 @@ class AgencyCatalogue:
                 pointer = f"/{index}/aliases/{number}"
                 if aliased.setdefault(alias, version.code) != version.code:
                     errors.append(FieldError(pointer, "taken", f"{alias} names {aliased[alias]} already"))
-                elif alias in self._by_code and alias != version.code:
+                elif alias != version.code and (alias in self._by_code or present_form(alias) == self.root != version.code):
                     errors.append(FieldError(pointer, "taken", f"{alias} is an agency of its own"))
         return errors or self._cycles()
 

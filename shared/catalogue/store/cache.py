@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -40,7 +40,8 @@ class CatalogueCache:
         self._engine = engine
         self._entries: dict[Tenant, _Entry] = {}
         self._tasks: dict[Tenant, asyncio.Task[Catalogue]] = {}
-        self._clock_ahead = timedelta()
+        # until the database has said, our own clock passes for its
+        self._clock_ahead = datetime.now(UTC) - datetime.fromtimestamp(time.monotonic(), UTC)
 
     def now(self) -> datetime:
         """The database's clock, by what it said within the last second of use and our own clock since."""

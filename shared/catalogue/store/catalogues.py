@@ -163,7 +163,7 @@ def _values(row: asyncpg.Record) -> dict[str, Any]:
     values |= {name: _spelled(values[name]) for name in _SPELLED & values.keys()}
     if "aliases" in values:
         values["aliases"] = tuple(map(one_spelling, values["aliases"]))
-    return values | {"facts": orjson.loads(row["facts"])}
+    return values | {"facts": {name: one_spelling(text) for name, text in orjson.loads(row["facts"]).items()}}
 
 
 async def read_calendar(connection: DriverConnection, tenant: Tenant, known_at: datetime | None = None) -> Calendar:
@@ -186,10 +186,24 @@ async def was_known(
     connection: DriverConnection, tenant: Tenant, *, procedure: str | None = None, field: str | None = None
 ) -> bool:
     """Whether there was ever such a procedure, or one of such a field, be it removed since."""
-    known: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM procedure WHERE tenant = $1 AND (code = $2 OR field = $3))", tenant, procedure, field
+    rows = await connection.fetch(
+        "SELECT DISTINCT field FROM procedure WHERE tenant = $1 AND (code = $2 OR $3 AND field IS NOT NULL)",
+        tenant,
+        procedure,
+        field is not None,
     )
-    return known
+    return bool(rows) if field is None else any(_spelled(row["field"]) == field for row in rows)
+
+
+async def changed_between(connection: DriverConnection, tenant: Tenant, after: datetime, until: datetime) -> list[datetime]:
+    """When agencies were told anew, in order: later than ``after``, not later than ``until``."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT known_from FROM agency WHERE tenant = $1 AND known_from > $2 AND known_from <= $3 ORDER BY 1",
+        tenant,
+        after,
+        until,
+    )
+    return [row["known_from"] for row in rows]
 
 
 async def seen_count(connection: DriverConnection, tenant: Tenant) -> int:

@@ -8,15 +8,14 @@ from shared.vocabulary.projections import DOSSIERS
 
 
 class Progress(NamedTuple):
-    """The last position that is recorded, and the last that is counted; 0 before the first. And the log's identity."""
+    """The last position that is recorded, and the last that is counted; 0 before the first."""
 
     head: int
     counted: int
-    log_id: str = ""
 
 
 _PROGRESS: Final = """
-SELECT coalesce(h.position, 0) AS head, coalesce(c.position, 0) AS counted, h.log_id
+SELECT coalesce(h.position, 0) AS head, coalesce(c.position, 0) AS counted
 FROM (SELECT 1) one
 LEFT JOIN log_counter h ON h.tenant = $1
 LEFT JOIN projection_cursor c ON c.tenant = $1 AND c.projection = $2"""
@@ -26,4 +25,4 @@ async def progress(connection: DriverConnection, tenant: Tenant, projection: str
     """Where the tenant's log and one of its projections stand now."""
     row = await connection.fetchrow(_PROGRESS, tenant, projection)
     assert row is not None
-    return Progress(row["head"], row["counted"], str(row["log_id"] or ""))
+    return Progress(row["head"], row["counted"])

@@ -8,7 +8,12 @@ from typing import Any
 
 LEFT_OUT = {"/v1/stream": "server-sent events: these clients wait for the end of an answer, and it has none"}
 
-VALUES: dict[str, Any] = {"period": "2022", "bucket": "late_over_10", "figure": "received.total", "row": "H51.12"}
+VALUES: dict[str, Any] = {
+    "period": "2022",
+    "bucket": "late_over_10",
+    "/v1/stats/summary/dossiers figure": "received.total",
+    "/v1/stats/by/{by}/dossiers figure": "received.total",
+}
 """By parameter, or by path and parameter, where the document has no example or the data of the test another value."""
 
 
@@ -58,7 +63,7 @@ def _questions(document: dict[str, Any], values: dict[str, Any]) -> Iterator[Que
 
 def _value(path: str, parameter: dict[str, Any], values: dict[str, Any]) -> Any:
     name, schema = parameter["name"], parameter["schema"]
-    for key in (f"{path} {name}", name):
+    for key in (f"{path.removesuffix('.csv')} {name}", name):
         if key in values:
             return values[key]
     if not parameter.get("required"):

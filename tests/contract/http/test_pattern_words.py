@@ -75,7 +75,8 @@ def questions(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, st
 
 def _example(parameter: dict[str, Any]) -> Any:
     schema = parameter["schema"]
-    return (parameter.get("examples") or schema.get("examples") or schema.get("enum") or ["x"])[0]
+    shown = [parameter["example"]] if "example" in parameter else parameter.get("examples")
+    return (shown or schema.get("examples") or schema.get("enum") or ["x"])[0]
 
 
 async def test_a_wrong_parameter_is_told_so(api: Served, document: dict[str, Any]) -> None:

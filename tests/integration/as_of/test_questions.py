@@ -13,6 +13,7 @@ import pytest
 from shared.access.store.keys import Permission
 from shared.database.clock import database_now
 from shared.database.engine import driver_session
+from shared.vocabulary.local_time import local_date
 from tests.oracle.histories import PROCEDURES, seeded_tenant
 from tests.support.api import Served, served
 from tests.support.index766.tenant import CATALOGUE, acknowledge, agency, decorated, put
@@ -141,3 +142,12 @@ async def test_what_was_answered_is_answered_again(api: Served, seed: int) -> No
         links = links_of(path, again, random.Random(lot))
         assert all("as_of=" in link for link in links)
         assert [await listed(client, link) for link in links] == items, (links, parameters)
+
+
+async def test_today_may_be_the_first_question_of_a_process(database_url: str, redis_url: str) -> None:
+    async with served(database_url, redis_url) as fresh:
+        client = await fresh.key(Permission.STATS_READ)
+        async with driver_session(fresh.engine) as connection:
+            today = local_date(await database_now(connection))
+        answer = await client.get("/v1/stats/summary", params={"period": str(today.year), "as_of": str(today)})
+        assert answer.status_code == 200, answer.text

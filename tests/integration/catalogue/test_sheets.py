@@ -54,6 +54,11 @@ DAYS = st.dates(date(1900, 1, 1), date(2100, 12, 31)).map(str)
 AGENCY_CODES = [f"H51.{n:02}" for n in range(10, 16)]
 
 
+FACTS = st.dictionaries(
+    st.from_regex(r"\A[a-z][a-z0-9_]{0,8}\Z"), VISIBLE.map(lambda text: text.replace(";", ",") + "x"), max_size=3
+)
+
+
 @st.composite
 def agencies(draw: Any) -> list[dict[str, Any]]:
     codes = draw(st.lists(st.sampled_from(AGENCY_CODES), unique=True, max_size=4))
@@ -74,6 +79,7 @@ def agencies(draw: Any) -> list[dict[str, Any]]:
                 "parent": draw(st.sampled_from((None, "H51"))),
                 "legal_basis": draw(st.none() | VISIBLE),
                 "aliases": named,
+                "facts": draw(FACTS),
             }
             | period
             for period in periods
@@ -97,6 +103,7 @@ def procedures(draw: Any) -> list[dict[str, Any]]:
             "supplement_policy": draw(st.sampled_from(("pause", "restart"))),
             **{name: draw(st.booleans()) for name in ("payment_pauses", "result_is_document", "has_fee")},
             "online_level": draw(st.sampled_from((None, "full", "partial", "none"))),
+            "facts": draw(FACTS),
         }
         for code in codes
     ]

@@ -130,7 +130,7 @@ async def test_the_feed_shows_own_dossiers_only(whole: httpx.AsyncClient, bounde
     await statuses(whole, hidden)
     page = await feed(bounded)
     assert ([item["position"] for item in page["items"]], page["next"]) == ([1, 3], 4)
-    assert await feed(bounded, after=3) == {"items": [], "next": 4}
+    assert await feed(bounded, after=3) == {"items": [], "next": 4, "log": page["log"]}
     assert (await feed(bounded, source=hidden["source"], id=hidden["id"]))["items"] == []
     await statuses(whole, transferred(CENTRAL, "H51.13"))
     assert [item["position"] for item in (await feed(bounded))["items"]] == [1]

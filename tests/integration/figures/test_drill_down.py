@@ -29,7 +29,7 @@ SCOPES: list[dict[str, str]] = [
 async def opened(client: httpx.AsyncClient, link: str) -> int:
     pages = await client.get(link + "&limit=500")
     assert pages.status_code == 200, (link, pages.text)
-    text = (await client.get(link + "&format=csv")).text
+    text = (await client.get(link + "&format=csv")).content.decode("utf-8-sig")
     codes = [row["code"] for row in csv.DictReader(io.StringIO(text))]
     assert sorted(codes) == sorted(item["code"] for item in pages.json()["items"])
     return len(codes)

@@ -111,7 +111,7 @@ async def test_a_catalogue_is_told_as_csv_at_either_path(province: Province, pat
     assert (await whole.put(path, content=TOLD[path])).status_code == 200
     for content_type in ("application/json", "text/plain"):
         refused = await whole.put(path, content=TOLD[path], headers={"content-type": content_type})
-        assert (refused.status_code, refused.json()["detail"]) == (415, "Send text/csv.")
+        assert (refused.status_code, "text/csv" in refused.json()["detail"]) == (415, True)
     wrong = [await whole.put(target, content="x,y\r\n1,2\r\n", headers=CSV) for target in (path, old)]
     assert wrong[0].status_code == 422
     assert wrong[0].json()["errors"] == wrong[1].json()["errors"]

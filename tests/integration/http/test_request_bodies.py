@@ -468,9 +468,9 @@ async def test_a_catalogue_has_a_bound_and_a_sheet_too(api: Served) -> None:
     ):
         answer = await admin.put("/v1/agencies", content=body, headers=sheet)
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, code)
-    empty_rows = "code,name\r\n\r\n\r\nH51.12,x\r\n" + "\r\n" * 5_000
+    empty_rows = "code,name\r\n\r\n\r\nH51.12,x\r\nh51,x\r\n" + "\r\n" * 5_000
     answer = await admin.put("/v1/agencies", content=empty_rows.encode(), headers=sheet)
-    assert {error["pointer"] for error in answer.json()["errors"]} == {f"/{n}/{f}" for n in (2, 3) for f in ("code", "name")}
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/5/code"]
     assert (await admin.put("/v1/agencies", content=b"code,name\rH51.12,x\r\r\r", headers=sheet)).status_code == 200
 
 

@@ -101,6 +101,31 @@ async def test_an_agency_that_nobody_knows_is_refused_everywhere(api: Served) ->
             assert answer.is_success, f"{path} {known}: {answer.text}"
 
 
+async def test_an_agency_in_a_body_is_named_by_its_place(api: Served) -> None:
+    client = await api.key()
+    given = {
+        "indicator": "5.2",
+        "numerator": 1,
+        "denominator": 2,
+        "from": "2022-01-01",
+        "to": "2022-12-31",
+        "source": "1/BC",
+        "source_on": "2023-01-10",
+    }
+    body = [given | {"agency": "H51.12"}, given | {"agency": "H51.99"}]
+    for path, pointer, answer in (
+        ("inputs", "/1/agency", await client.put("/v1/indices/766/inputs", json=body)),
+        (
+            "freezes",
+            "/agency",
+            await client.post("/v1/freezes", json={"period": "2022", "agency": "H51.99", "reason": "Quý"}),
+        ),
+        ("audits", "/agency", await client.post("/v1/audits", json={"period": "2022", "agency": "H51.99"})),
+    ):
+        assert answer.status_code == 422, path
+        assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [(pointer, "unknown_code")], path
+
+
 async def test_an_agency_that_has_just_been_told_is_known(api: Served) -> None:
     client = await api.key()
     question = {"period": "2022", "agency": "H51.45"}

@@ -47,7 +47,7 @@ async def link(database: Any) -> AsyncIterator[asyncpg.Connection]:
     await made.close()
 
 
-async def test_a_body_of_200_mb_is_refused_and_memory_stays(database_url: str, tmp_path: Path) -> None:
+async def test_a_body_of_200_mb_is_refused_early_and_memory_stays(database_url: str, tmp_path: Path) -> None:
     with api_process(database_url, tmp_path) as (process, url, _):
         async with client(url) as http:
             assert (await http.get("/v1/whoami")).status_code == 200
@@ -66,9 +66,7 @@ async def test_a_body_of_200_mb_is_refused_and_memory_stays(database_url: str, t
             assert psutil.Process(process.pid).memory_info().rss < memory + 120 * 2**20
             assert (await http.post("/v1/events", json=event())).status_code == 202
 
-
-async def test_an_early_refusal_does_not_wait_for_the_body(database_url: str, tmp_path: Path) -> None:
-    with api_process(database_url, tmp_path) as (_, url, _log):
+        # the refusal does not wait for the body
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         head = (
             "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer dev-admin-key\r\n"

@@ -14,6 +14,7 @@ import pytest
 from shared.access.store.keys import Permission
 from shared.counting.rules.figure_definitions import Figure
 from shared.projection.store.dossier_rows import DossierRow
+from tests.oracle.log import instant
 from tests.support.api import FIRST_DAY, LAST_DAY, Days, Served, figure, random_row
 from tests.support.lists import AGENCIES, PROCEDURES, UNDER_12, all_of, api, load, page
 
@@ -172,7 +173,7 @@ async def test_a_restricted_key_lists_its_subtree(api: Served) -> None:
     own = {row.code for row in rows if row.agency in UNDER_12}
     assert {item["code"] for item in await all_of(client, limit=100)} == own
     assert (await page(client, limit=1, count="true"))["count"] == len(own)
-    text = (await client.get("/v1/dossiers", params={"format": "csv"})).text
+    text = (await client.get("/v1/dossiers", params={"format": "csv"})).content.decode("utf-8-sig")
     assert {row["code"] for row in csv.DictReader(io.StringIO(text))} == own
     behind = await all_of(
         client, "/v1/stats/summary/dossiers", from_=FIRST_DAY, to=LAST_DAY, figure="received.new.total", limit=99
@@ -190,13 +191,14 @@ async def test_csv_streams_all_of_it(api: Served, monkeypatch: pytest.MonkeyPatc
     client = await api.key(Permission.DOSSIERS_READ)
     response = await client.get("/v1/dossiers", headers={"accept": "text/csv"})
     assert response.headers["content-type"].startswith("text/csv")
-    found = list(csv.DictReader(io.StringIO(response.text)))
+    found = list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"))))
     assert sorted(row["code"] for row in found) == sorted(row.code for row in rows)
     items = {item["code"]: item for item in await all_of(client, limit=100)}
     for row in found:
         item = items[row["code"]]
         assert row["status"] == str(item["status"])
-        assert row["received_at"] == (item["received_at"] or "")
+        assert row["received_at"].endswith("+07:00") is (item["received_at"] is not None)
+        assert not row["received_at"] or instant(row["received_at"]) == instant(item["received_at"])
         assert row["anomalies"] == ";".join(item["anomalies"])
     assert len((await client.get("/v1/dossiers", params={"format": "csv", "limit": 60})).text.splitlines()) == 61
 

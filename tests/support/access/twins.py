@@ -238,8 +238,8 @@ def of(code: Any, tenant: str) -> Any:
     return f"{tenant}{code}" if isinstance(code, str) and (code == "" or code.startswith(".")) else code
 
 
-_THEIR_OWN = re.compile(r"(?:position|next|head|log|checksum|key_id)$|_seconds$")
-"""Names of what differs between two tenants with the same dossiers: places in the log, ages, and names given at random."""
+_THEIR_OWN = re.compile(r"(?:position|next|head|checksum|key_id|^log)$|_seconds$")
+"""Names of what differs between two tenants with the same dossiers: the log, places in it, ages, and names given at random."""
 _NOW = re.compile(r"20(?:2[6-9]|[3-9][0-9])-[0-9]{2}-[0-9]{2}[T ](?:[0-9:.]|%3A)+(?:Z|(?:[+]|%2B)[0-9]{2}(?::|%3A)[0-9]{2})")
 _MADE = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
@@ -269,7 +269,8 @@ def headers_of(answer: httpx.Response, tenant: str = PROVINCE) -> dict[str, str]
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _named(name, one) for name, one in value.items()}
+        # what has left a subtree is told to its key by name: the one thing of dossiers that it sees no more
+        return {name: _named(name, one) for name, one in value.items() if name != "left"}
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return _MADE.sub("MADE", _NOW.sub("NOW", value)) if isinstance(value, str) else value

@@ -24,4 +24,5 @@ def narrowed(document: dict[str, Any], name: str) -> list[tuple[str, dict[str, s
 
 def _shown(parameter: dict[str, Any]) -> Any:
     schema = parameter["schema"]
-    return (parameter.get("examples") or schema.get("examples") or schema.get("enum") or ["x"])[0]
+    shown = [parameter["example"]] if "example" in parameter else parameter.get("examples")
+    return (shown or schema.get("examples") or schema.get("enum") or ["x"])[0]

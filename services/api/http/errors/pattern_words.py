@@ -18,11 +18,19 @@ _NO_BLANKS: Final = Words(
 _AGENCY: Final = Words("an agency code such as {example}", "phải là mã cơ quan, ví dụ {example}")
 _PROCEDURE: Final = Words("a procedure code such as {example}", "phải là mã thủ tục hành chính, ví dụ {example}")
 _ID: Final = Words("an id as this system gives it, such as {example}", "phải là mã do hệ thống cấp, ví dụ {example}")
+_NO_SEMICOLONS: Final = Words(
+    "a text in one line without semicolons, such as {example}",
+    "phải là chuỗi trên một dòng, không có dấu chấm phẩy, ví dụ {example}",
+)
 _REASON: Final = Words(
     "words in one line, not blanks alone, such as {example}", "phải có nội dung, trên một dòng, ví dụ {example}"
 )
 
 _SPAN: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]"
+
+_JSON_TYPE: Final = (
+    r"^(?:[aA][pP][pP][lL][iI][cC][aA][tT][iI][oO][nN]|[tT][eE][xX][tT])/(?:[A-Za-z0-9.\-]+\+)?[jJ][sS][oO][nN]\s*(?:;.*)?$"
+)
 
 _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     AGENCY_CODE_PATTERN: (_AGENCY, "H51.12"),
@@ -62,6 +70,8 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     r"^[^\x00-\x1f\x7f]*$": (_LINE, "H51.12"),
     r"^[^\x00-\x1f\x7f]+$": (_LINE, "Văn phòng Chính phủ"),
     r"^[^\x00-\x1f]*$": (_LINE, "1.005129"),
+    r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f\u00ad\u200b\u2060\ufeff][^\x00-\x1f\x7f]*$": (_LINE, "Văn phòng Chính phủ"),
+    r"^[^\x00-\x1f\x7f;]*[^\s\x00-\x1f\x7f;\u00ad\u200b\u2060\ufeff][^\x00-\x1f\x7f;]*$": (_NO_SEMICOLONS, "Khu vực I"),
     r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$": (_REASON, "Gọi điện bổ sung giấy tờ"),
     r"^[0-9a-z]{1,80}$": (_ID, "audit20261122"),
     r"^[0-9a-z]{1,64}$": (_ID, "6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"),
@@ -70,7 +80,7 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
         Words("spans of local time, such as {example}", "phải là các buổi làm việc, ví dụ {example}"),
         "07:30-11:30,13:30-17:00",
     ),
-    r"^(?i:(?:application|text)/(?:[a-z0-9.\-]+\+)?json)\s*(?:;.*)?$": (
+    _JSON_TYPE: (
         Words("a content type of JSON, such as {example}", "phải là kiểu nội dung JSON, ví dụ {example}"),
         "application/json",
     ),

@@ -71,7 +71,9 @@ class Refused(MotcuaError):  # noqa: N818 - named like the rest of the tree
 def unsupported_type(*taken: str) -> Refused:
     """415 that names the content types which are taken."""
     listed = ", ".join(taken)
-    return Refused(messages.UNSUPPORTED_TYPE, [Fault("", "content_type", {"taken": listed})], f"Send one of {listed}.")
+    one_of = "one of " if len(taken) > 1 else ""
+    fault = Fault("", "content_type", {"taken": listed})
+    return Refused(messages.UNSUPPORTED_TYPE, [fault], f"Send {one_of}{listed}.")
 
 
 def language_of(connection: HTTPConnection) -> Language:

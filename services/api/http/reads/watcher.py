@@ -145,11 +145,6 @@ class Watching:
         return -1 if self._watch.progress is None else self._watch.progress.head
 
     @property
-    def log_id(self) -> str:
-        """The identity of the log that was seen; empty: none yet."""
-        return "" if self._watch.progress is None else self._watch.progress.log_id
-
-    @property
     def counted(self) -> int:
         """The last counted position that was seen; -1: none yet."""
         return -1 if self._watch.progress is None else self._watch.progress.counted

@@ -36,9 +36,11 @@ public class Questions {
     }
 
     private static Object ask(ApiClient client, ObjectMapper mapper, JsonNode question) throws Exception {
-        String tag = question.get("tag").asText();
-        String name = tag.substring(0, 1).toUpperCase(Locale.ROOT) + tag.substring(1) + "Api";
-        Object api = Class.forName("vn.motcua.client.api." + name).getConstructor(ApiClient.class).newInstance(client);
+        StringBuilder name = new StringBuilder();
+        for (String word : question.get("tag").asText().split("\\W")) {
+            name.append(word.substring(0, 1).toUpperCase(Locale.ROOT)).append(word.substring(1));
+        }
+        Object api = Class.forName("vn.motcua.client.api." + name + "Api").getConstructor(ApiClient.class).newInstance(client);
         Method method = method(api, squeezed(question.get("operation_id").asText()));
         Parameter[] parameters = method.getParameters();
         Object[] arguments = new Object[parameters.length];

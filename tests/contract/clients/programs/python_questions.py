@@ -49,11 +49,13 @@ def plain(value):
 class OpenapiPythonClient:
     def __init__(self, url, key):
         package = importlib.import_module("motcua_client")
-        self.client = package.AuthenticatedClient(base_url=url, token=key, raise_on_unexpected_status=True)
+        self.client = package.AuthenticatedClient(base_url=url, token=key)
 
     def ask(self, question):
         module = importlib.import_module(f"motcua_client.api.{snake(question['tag'])}.{snake(question['operation_id'])}")
-        return plain(module.sync(client=self.client, **arguments(module.sync_detailed, question)))
+        answer = module.sync_detailed(client=self.client, **arguments(module.sync_detailed, question))
+        assert answer.status_code == 200, (question, answer.content)
+        return plain(answer.parsed)
 
 
 class OpenapiGenerator:
@@ -62,8 +64,8 @@ class OpenapiGenerator:
         self.client = self.package.ApiClient(self.package.Configuration(host=url, access_token=key))
 
     def ask(self, question):
-        api = getattr(self.package, f"{question['tag'].title().replace('-', '')}Api")(self.client)
-        function = getattr(api, snake(question["operation_id"]))
+        name = re.sub(r"\W", "", question["tag"].title()) + "Api"
+        function = getattr(getattr(self.package, name)(self.client), snake(question["operation_id"]))
         answer = function(**arguments(inspect.unwrap(function), question))
         if isinstance(answer, bytes | bytearray):
             return answer.decode("utf-8", "replace")
