@@ -4,6 +4,7 @@ The operator's table of these stands in ``docs/operating.md``; a test holds the 
 """
 
 from datetime import time
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -80,10 +81,13 @@ class Settings(BaseSettings):
     worker_processes: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Worker processes.")
     dev_key: SecretStr = Field(
         SecretStr("dev-admin-key"),
-        description="Admin key of the local run, tenant H51; refused when the API listens beyond loopback.",
+        description="Admin key of the local run, tenant H51; refused beyond loopback, behind a proxy, under other names.",
     )
     metrics_key: SecretStr | None = Field(
         None, description="Key that opens every tenant's figures at `/metrics` and `/readyz`, then asked on loopback too."
+    )
+    allowed_hosts: str | None = Field(
+        None, description="Names of the API in `Host`, with commas between; others are answered 421. Any name when absent."
     )
     log_level: str = Field("INFO", description="Lowest level that is logged: DEBUG, INFO, WARNING or ERROR.")
     sweep_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
@@ -132,6 +136,11 @@ class Settings(BaseSettings):
     def audit_time(self) -> time | None:
         """The local time of the nightly audit; None: there is none."""
         return _local_hour(self.audit_at)
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The names that the API answers to; none: to any."""
+        return frozenset(name.strip().lower() for name in (self.allowed_hosts or "").split(",") if name.strip())
 
     @property
     def listens_beyond_loopback(self) -> bool:

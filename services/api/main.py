@@ -15,6 +15,7 @@ from services.api.http.bodies.kinds import EVENT_PATHS
 from services.api.http.bodies.middleware import BodyMiddleware, LingeringCloseMiddleware
 from services.api.http.context import Context
 from services.api.http.errors import problems
+from services.api.http.hosts import HostMiddleware
 from services.api.http.keyring import KeyRing
 from services.api.http.middleware import RequestMiddleware
 from services.api.http.openapi import Problem
@@ -115,6 +116,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(EventFastPathMiddleware)
     app.add_middleware(BodyMiddleware, routes=[one for router in included for one in router.routes], key_first=EVENT_PATHS)
     app.add_middleware(HeadMiddleware)
+    if settings.hosts:
+        app.add_middleware(HostMiddleware, settings=settings)
     app.add_middleware(RequestMiddleware)
     app.add_middleware(LingeringCloseMiddleware)
     return app

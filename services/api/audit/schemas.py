@@ -18,9 +18,9 @@ class AuditIn(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"period": "2018-Q3", "agency": "H51.12"}, {"whole": True}, {}]}
     )
 
-    whole: Annotated[bool, Field(description="Every figure and every dossier (toàn bộ).")] = False
+    whole: Annotated[bool, Field(description="Every figure and every dossier (toàn bộ); then no period and agency.")] = False
     period: Annotated[
-        str | None, Field(max_length=20, description="Only the figures of this period, in a short form (kỳ báo cáo).")
+        str | None, Field(max_length=20, description="Only the figures of this period (kỳ báo cáo), or `from` and `to`.")
     ] = None
     from_: Annotated[LocalDate | None, Field(alias="from", description="First local date (từ ngày).")] = None
     to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày).")] = None

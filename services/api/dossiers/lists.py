@@ -69,7 +69,7 @@ async def listed(request: Request, context: Context, caller: Caller, selection: 
     after = cursors.read(asked.cursor, digest)
     if format_of(request, asked.format, Format) is Format.CSV:
         name = sheets.file_name(request.url.path, caller.tenant, context.catalogues.today())
-        return Export(context.heavy, caller, _csv(context.heavy, caller, selection, asked, after), name)
+        return Export(context.heavy, context.keys, caller, _csv(context.heavy, caller, selection, asked, after), name)
     page = await read_page(
         context,
         caller,

@@ -78,6 +78,6 @@ async def listed_then(
 
     if format_of(request, asked.format, Format) is Format.CSV:
         name = file_name(request.url.path, caller.tenant, context.catalogues.today())
-        return Export(context.heavy, caller, lines(), name)
+        return Export(context.heavy, context.keys, caller, lines(), name)
     found = await page(as_of, after, asked.limit or DEFAULT_LIMIT, with_count=asked.count)
     return page_answer({"items": found.items, "next_cursor": cursors.written(found.mark, digest)}, found.total)

@@ -228,6 +228,7 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
             "voided": False,
             "voided_by": None,
             "data": {"procedure_code": "1.005129", "agency_code": "H51.12", "channel": "online"},
+            "personal": [],
         }
     ],
     "applicant": {

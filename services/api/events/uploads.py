@@ -12,16 +12,18 @@ from typing import IO, Any, Final
 import orjson
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from services.api.events.bodies import LONGEST_LINE, Lines
 from services.api.events.intake import EventIntake, Recorded
 from services.api.events.receipts import DUPLICATE, Receipt, Rejection
 from services.api.http.bodies.compression import TruncatedError
 from services.api.http.bodies.kinds import is_gzip
+from services.api.http.bodies.limits import Held
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.messages import Kind, Language
-from services.api.http.errors.problems import Refused, problem_body
+from services.api.http.errors.problems import Refused, Unauthenticated, problem_body
 from shared.events.cloudevents.decoding import ValidatedEvent
 from shared.observability import note
 from shared.vocabulary.errors import Overloaded
@@ -43,14 +45,41 @@ _TOO_LONG: Final = Receipt(
 )
 
 
+class _NoRoomError(Exception):
+    """The receipts would fill the disk."""
+
+
+class _Spool:
+    """What the receipts of one upload take of the disk."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._size = 0
+
+    def take(self, size: int) -> None:
+        """So many bytes more."""
+        self._size += size
+        self._held.receipts += size
+
+    def check(self) -> None:
+        """Raises `_NoRoomError` where there should be no more."""
+        patience = self._held.patience
+        if self._size >= patience.upload_receipts_bytes or self._held.receipts >= patience.receipts_bytes:
+            raise _NoRoomError
+
+    def give_back(self) -> None:
+        self.take(-self._size)
+
+
 class _Upload:
     """One upload under way."""
 
     def __init__(self, event_intake: EventIntake, language: Language) -> None:
         self._event_intake = event_intake
         self._language = language
-        # closed by the answer that is read from it, or by `aclose`
+        # closed with the answer that is read from it, or by `abandon`
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115
+        self._taken = _Spool(event_intake.context.held)
         self._appending: asyncio.Task[None] | None = None
         self._accepted = self._duplicates = self._rejected = 0
         self._last_position: int | None = None
@@ -73,6 +102,9 @@ class _Upload:
             await asyncio.shield(appending)
 
     async def _append(self, numbers: list[int], items: list[ValidatedEvent | Receipt]) -> None:
+        self._taken.check()
+        if not await self._event_intake.context.keys.holds(self._event_intake.caller):
+            raise Unauthenticated
         recorded = await self._record(items)
         self._accepted += recorded.accepted
         self._note_position(recorded.last_position)
@@ -101,7 +133,7 @@ class _Upload:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._spool.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self._taken.take(self._spool.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)))
 
     def answer(self, problem: Kind | None) -> StreamingResponse:
         """The receipts of all that was not newly accepted, and the sums."""
@@ -116,19 +148,39 @@ class _Upload:
             sums["problem"] = problem_body(problem, self._language)
         self._write(sums)
         self._spool.seek(0)
-        return StreamingResponse(self._pieces(), media_type=MEDIA_TYPE)
+        return _Receipts(self)
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        with self._spool:
-            while piece := self._spool.read(_READ_BYTES):
-                yield piece
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What is spooled."""
+        while piece := self._spool.read(_READ_BYTES):
+            yield piece
+
+    def close(self) -> None:
+        """Keep nothing."""
+        self._spool.close()
+        self._taken.give_back()
 
     async def abandon(self) -> None:
         """Nobody is there to be answered: finish what is under way, keep nothing."""
         try:
             await self.settle()
         finally:
-            self._spool.close()
+            self.close()
+
+
+class _Receipts(StreamingResponse):
+    """The answer that is read from the spool, which ends with it."""
+
+    def __init__(self, upload: _Upload) -> None:
+        super().__init__(upload.pieces(), media_type=MEDIA_TYPE)
+        self._upload = upload
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._upload.close()
 
 
 async def take_lines(request: Request, event_intake: EventIntake, language: Language) -> StreamingResponse:
@@ -151,6 +203,10 @@ async def take_lines(request: Request, event_intake: EventIntake, language: Lang
             problem = messages.MALFORMED
         except Overloaded:
             problem = messages.UNAVAILABLE
+        except _NoRoomError:
+            problem = messages.TOO_MANY_RECEIPTS
+        except Unauthenticated:
+            problem = messages.UNAUTHENTICATED
         async for _ in stream:
             pass  # stopped early: a client that is still sending reads no answer
     except BaseException:

@@ -14,9 +14,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.types import Scope as AsgiScope
 
-from services.api.http.context import context_of
-from services.api.http.errors.problems import Unauthenticated
-from services.api.http.keyring import Caller
+from services.api.http.context import Context, context_of
+from services.api.http.errors.problems import TooManyWrongKeys, Unauthenticated
+from services.api.http.keyring import DEVELOPMENT_KEY_ID, Caller
+from services.api.http.proxies import address_of, is_local
 from services.api.http.query_names import refuse_unknown
 from services.api.http.unknown_codes import note_unknown
 from shared.access.store.keys import Permission
@@ -88,10 +89,28 @@ def bearer_token(scope: AsgiScope) -> str | None:
 
 
 async def _known(request: Request, token: str | None) -> Caller:
-    caller = None if token is None else await context_of(request).keys.caller(token)
-    if caller is None:
+    if token is None:
         raise Unauthenticated
+    context = context_of(request)
+    caller = context.keys.remembered(token) or await _looked_up(request, context, token)
+    if caller.key_id == DEVELOPMENT_KEY_ID and not is_local(request.scope, context.settings):
+        raise Unauthenticated  # everybody knows it
     note(tenant=caller.tenant, key_id=caller.key_id)
+    return caller
+
+
+async def _looked_up(request: Request, context: Context, token: str) -> Caller:
+    wrong, address = context.wrong_keys, address_of(request.scope)
+    if wrong.seconds_to_wait(address):
+        async with wrong.one_by_one:
+            caller = await context.keys.caller(token)
+    else:
+        caller = await context.keys.caller(token)
+    if caller is None:
+        wrong.count(address)
+        if seconds := wrong.seconds_to_wait(address):
+            raise TooManyWrongKeys("this address has sent too many wrong keys", seconds)
+        raise Unauthenticated
     return caller
 
 

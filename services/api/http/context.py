@@ -16,6 +16,7 @@ from services.api.http.reads.heavy import HeavyReads
 from services.api.http.reads.places import Seats
 from services.api.http.reads.shared_answers import SharedAnswers
 from services.api.http.reads.watcher import Watchers
+from services.api.http.wrong_keys import WrongKeys
 from services.api.intake.fairness import IngestFairness
 from services.api.metrics import Metrics
 from shared.calendar.store.stored_almanacs import Almanacs
@@ -55,6 +56,7 @@ class Context:
     stopping: asyncio.Event
     fairness: IngestFairness = field(default_factory=IngestFairness)
     held: Held = field(default_factory=Held)
+    wrong_keys: WrongKeys = field(default_factory=WrongKeys)
     shared: SharedAnswers = field(default_factory=SharedAnswers)
     streams: Seats = field(default_factory=lambda: Seats("streams", in_all=limits.STREAMS, by_key=limits.STREAMS_BY_KEY))
     polls: Seats = field(default_factory=lambda: Seats("waiting questions", in_all=limits.POLLS, by_key=limits.POLLS_BY_KEY))

@@ -48,14 +48,34 @@ class KeyRing:
         self._development_key = b"" if settings.listens_beyond_loopback else development_key.encode()
         self._local_tenant_made = False
         self._known: dict[bytes, tuple[Caller, float]] = {}
+        self._held: dict[tuple[Tenant, str], float] = {}
         self._asked: dict[bytes, asyncio.Task[Caller | None]] = {}
+
+    def remembered(self, token: str) -> Caller | None:
+        """The caller that this key stands for, if it was looked up within the last second."""
+        known = self._known.get(hashlib.sha256(token.encode()).digest())
+        return known[0] if known is not None and known[1] > time.monotonic() else None
+
+    async def holds(self, caller: Caller) -> bool:
+        """Whether the key of somebody who was let in has not been revoked since."""
+        if caller.key_id == DEVELOPMENT_KEY_ID:
+            return True
+        holder, now = (caller.tenant, caller.key_id), time.monotonic()
+        if self._held.get(holder, 0.0) <= now:
+            async with driver_session(self._engine) as connection:
+                if not await keys.valid(connection, caller.tenant, [caller.key_id]):
+                    return False
+            if len(self._held) >= _MOST_REMEMBERED:
+                self._held.clear()
+            self._held[holder] = now + REMEMBERED_SECONDS
+        return True
 
     async def caller(self, token: str) -> Caller | None:
         """The caller that this key stands for; None if it is unknown or revoked."""
+        known = self.remembered(token)
+        if known is not None:
+            return known
         digest = hashlib.sha256(token.encode()).digest()
-        known = self._known.get(digest)
-        if known is not None and known[1] > time.monotonic():
-            return known[0]
         task = self._asked.get(digest)
         if task is None:
             task = asyncio.create_task(self._look_up(token, digest))

@@ -13,13 +13,19 @@ from services.api.http.answers import UNKNOWN_CODE_HEADER, unknown_codes
 from services.api.http.context import context_of
 from services.api.http.cut_answers import cut_where_it_fails
 from services.api.http.errors.problems import answer_unexpected
+from shared.events.rules.personal_text import personal_in_code
 from shared.observability import get_logger, note, unit_of_work
 
 REQUEST_ID_HEADER: Final = "x-request-id"
 _REQUEST_ID_NAME: Final = REQUEST_ID_HEADER.encode()
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 _OWN_ID_BYTES: Final = 16
+
+_NO_GUESSING: Final = (b"x-content-type-options", b"nosniff")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER: Final = "other"
+"""A client may call a method as it likes: it is neither logged nor counted by that."""
 
 _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -52,7 +58,7 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 no_longer_asked()
-                message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_NAME, request_id.encode())]
+                message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_NAME, request_id.encode()), _NO_GUESSING]
                 if unknown := unknown_codes.get({}):
                     message["headers"].append((UNKNOWN_CODE_HEADER.encode(), ", ".join(unknown).encode()))
             await send(message)
@@ -72,17 +78,18 @@ class RequestMiddleware:
                 no_longer_asked()
                 seconds = time.perf_counter() - started
                 route = getattr(scope.get("route"), "path", "unknown")
-                self._count(scope, route, status, seconds)
-                line = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 6), **notes}
+                method = scope["method"] if scope["method"] in _METHODS else _OTHER
+                self._count(scope, method, route, status, seconds)
+                line = {"method": method, "route": route, "status": status, "seconds": round(seconds, 6), **notes}
                 log = get_logger()
                 (log.debug if route in _QUIET_ROUTES else log.info)("request_served", **line)
 
-    def _count(self, scope: Scope, route: str, status: int, seconds: float) -> None:
-        key = (scope["method"], route, status)
+    def _count(self, scope: Scope, method: str, route: str, status: int, seconds: float) -> None:
+        key = (method, route, status)
         found = self._counted.get(key)
         if found is None:  # looking a metric up by its labels costs more than counting
             metrics = context_of(HTTPConnection(scope)).metrics
-            requests = metrics.requests.labels(scope["method"], route, str(status))
+            requests = metrics.requests.labels(method, route, str(status))
             found = self._counted[key] = (requests, metrics.request_seconds.labels(route))
         found[0].inc()
         found[1].observe(seconds)
@@ -92,7 +99,8 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == _REQUEST_ID_NAME:
             header: str = value.decode("latin-1")
-            if _REQUEST_ID.fullmatch(header):
+            # it is logged, and kept with readings of personal data: what may be somebody's number or address is not taken
+            if _REQUEST_ID.fullmatch(header) and personal_in_code(header) is None:
                 return header
             break
     return os.urandom(_OWN_ID_BYTES).hex()

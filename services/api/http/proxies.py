@@ -47,5 +47,10 @@ def is_local(scope: Scope, settings: Settings) -> bool:
         not settings.listens_beyond_loopback
         and _is_loopback(address_of(scope) or "127.0.0.1")
         and not came_through_proxy(scope)
-        and _is_loopback(host_of(scope))
+        and (_is_loopback(host_of(scope)) or host_of(scope) in settings.hosts)
     )
+
+
+def is_asked_by_its_name(scope: Scope, settings: Settings) -> bool:
+    """Whether ``Host`` is one of the names that the operator gave the API, or the request was made on this machine."""
+    return host_of(scope) in settings.hosts or is_local(scope, settings)

@@ -12,7 +12,7 @@ from starlette.types import Scope as AsgiScope
 
 from services.api.figures.parameters import Filters
 from services.api.figures.schemas import summary_answer
-from services.api.figures.use_cases import answered, ask_by
+from services.api.figures.use_cases import answered, ask_by, view_when_counted
 from services.api.figures.views import Now
 from services.api.http.answers import as_json
 from services.api.http.auth import Caller
@@ -21,7 +21,6 @@ from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.limits import STREAM_EVENTS_A_SECOND
 from services.api.http.visibility import access_of
-from services.api.projection.use_cases import refuse_ahead
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage
@@ -71,15 +70,15 @@ line comes every {_SIGN_OF_LIFE_SECONDS:.0f} s at least. The stream ends after `
     },
 )
 async def stream(context: RequestContext, caller: StatsCaller, asked: Annotated[Watched, Query()]) -> StreamingResponse:
-    """Answer the stream."""
     if asked.as_of is not None:
         raise InvalidInput.of("/as_of", "present_only", "a stream tells the present")
     if (asked.period, asked.from_, asked.to) == (None, None, None):
         access = await access_of(context, caller)
         asked = asked.model_copy(update={"period": str(access.today.year)})
-    await Now(context, caller, asked).scope()  # what cannot be asked is refused before the stream begins
-    if asked.min_position:
-        await refuse_ahead(context, caller, asked.min_position)
+    # what cannot be asked, or is not counted in time, is refused before the stream begins
+    await Now(context, caller, asked).scope()
+    await view_when_counted(context, caller, asked)
+    asked = asked.model_copy(update={"min_position": None})
     return _Stream(context, caller, asked)
 
 

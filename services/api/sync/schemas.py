@@ -247,7 +247,9 @@ class SyncSelection(BaseModel):
 
     dossiers: list[str] | None = Field(None, min_length=1, max_length=10_000, description="Dossier codes (mã hồ sơ).")
     error: ErrorClass | None = Field(None, description="All that failed with this error class (loại lỗi).")
-    from_: str | None = Field(None, alias="from", description="Changed since: a local date, or an instant.", max_length=40)
+    from_: str | None = Field(
+        None, alias="from", description="Changed since (with `to`): a local date or instant.", max_length=40
+    )
     to: str | None = Field(None, description="And until: a local date, included, or an instant, excluded.", max_length=40)
 
     @model_validator(mode="before")

@@ -22,8 +22,8 @@ from shared.events.store import event_log
 from shared.jobs.store.queue import Job
 from shared.observability import get_logger
 from shared.sync.portal import wire
-from shared.sync.portal.held_rows import differing_fields, held_hash
-from shared.sync.portal.wire import Body, ProcedureNames
+from shared.sync.portal.held_rows import NoNames, differing_fields, held_hash
+from shared.sync.portal.wire import Body
 from shared.sync.rules.outcomes import Held, Listed
 from shared.sync.rules.reconciliation import DifferenceKind, spacing
 from shared.sync.store import comparison, differences, lists
@@ -207,7 +207,7 @@ class _Comparison:
             async with driver_session(self._engine) as connection:
                 people = await applicants.for_delivery(connection, self._job.tenant, carrying)
         return {
-            code: wire.dossier_body(dossier, people.get(code, NOBODY), names or _NoNames())
+            code: wire.dossier_body(dossier, people.get(code, NOBODY), names or NoNames())
             for code, dossier in dossiers.items()
         }
 
@@ -334,19 +334,3 @@ def _steps_between(ours: ReportedDifferences, theirs: frozenset[tuple[str, str, 
     """The steps of ours that the portal's list lacks, and how many it has beyond ours."""
     reported = {wire.step_key(key[0], key[1], officer): key for key, officer in ours.steps.items()}
     return [key for words, key in reported.items() if words not in theirs], len(theirs - reported.keys())
-
-
-class _NoNames:
-    """A look-up tells no names: none are needed."""
-
-    def procedure(self, code: str) -> ProcedureNames:  # noqa: ARG002 - the port's signature
-        """None."""
-        return ProcedureNames()
-
-    def agency(self, code: str | None) -> str:
-        """The code."""
-        return code or ""
-
-    def agency_facts(self, code: str | None) -> Mapping[str, str]:  # noqa: ARG002
-        """None."""
-        return {}

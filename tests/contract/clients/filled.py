@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from typing import Any
 
@@ -17,9 +18,12 @@ DOSSIER = "H51.12-260512-0003"
 
 
 def examples() -> list[dict[str, Any]]:
-    """The events of the document, all of one dossier."""
+    """The events of the document, all of one dossier; a payment is a large one."""
     logged = [model.model_config["json_schema_extra"]["examples"][0] for model in MODELS.values()]  # type: ignore[index,call-overload]
-    return [event | {"subject": DOSSIER} for event in logged if "due_set" not in event["type"]]
+    events = [copy.deepcopy(event) | {"subject": DOSSIER} for event in logged if "due_set" not in event["type"]]
+    paid = next(event for event in events if ".paid." in event["type"])
+    paid["data"]["amount_vnd"] = 5_000_000_000  # more than 32 bits hold
+    return events
 
 
 async def fill(database_url: str, redis_url: str, document: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.contract.clients import typescript
-from tests.contract.clients.conftest import Office
-from tests.contract.clients.guide import laid
+from tests.contract.clients.guide import laid, sections
+from tests.contract.clients.office import Office
 from tests.contract.clients.questions import Question
 from tests.contract.clients.toolchain import generator_jar, needs_java, needs_jdk, needs_node, node_modules, run
+
+pytestmark = pytest.mark.timeout(300)  # a busy machine compiles slowly
 
 PROGRAMS = Path(__file__).parent / "programs"
 PRINTED = re.compile(r"accepted\n1 1\nH51\.12-260512-\d{4} \d+\n\Z")
@@ -63,13 +65,24 @@ def asked(office: Office) -> str:
     return json.dumps([question.plain() for question in office.questions])
 
 
-@pytest.mark.parametrize(
-    ("title", "name", "package"),
-    [
-        ("openapi-python-client", "openapi-python-client", "."),
-        pytest.param("openapi-generator, python", "openapi-generator", "motcua", marks=needs_java),
-    ],
-)
+PYTHON = [
+    pytest.param("openapi-python-client", "openapi-python-client", "."),
+    pytest.param("openapi-generator, python", "openapi-generator", "motcua", marks=needs_java),
+]
+TYPESCRIPT = [
+    pytest.param("openapi-typescript", typescript.openapi_fetch),
+    pytest.param("@hey-api/openapi-ts", typescript.hey_api),
+    pytest.param("orval", typescript.orval),
+]
+SHARED_BY_TYPESCRIPT, JAVA, PLAIN_JAVA = "TypeScript", "openapi-generator, java", "Java without a generator"
+
+
+def test_every_section_with_code_is_run() -> None:
+    run_here = {str(one.values[0]) for one in (*PYTHON, *TYPESCRIPT)} | {SHARED_BY_TYPESCRIPT, JAVA, PLAIN_JAVA}
+    assert {title for title, blocks in sections().items() if blocks} == run_here
+
+
+@pytest.mark.parametrize(("title", "name", "package"), PYTHON)
 def test_python(office: Office, tmp_path: Path, title: str, name: str, package: str) -> None:
     first(title, tmp_path, office)
     program = [f"PYTHONPATH={package}", "python", PROGRAMS / "python_questions.py", name, office.url, office.key]
@@ -77,24 +90,17 @@ def test_python(office: Office, tmp_path: Path, title: str, name: str, package: 
 
 
 @needs_node
-@pytest.mark.parametrize(
-    ("title", "program"),
-    [
-        ("openapi-typescript", typescript.openapi_fetch),
-        ("@hey-api/openapi-ts", typescript.hey_api),
-        ("orval", typescript.orval),
-    ],
-)
+@pytest.mark.parametrize(("title", "program"), TYPESCRIPT)
 def test_typescript(office: Office, tmp_path: Path, title: str, program: Callable[[list[Question], str, str], str]) -> None:
     (tmp_path / "node_modules").symlink_to(node_modules())
     (tmp_path / "questions.ts").write_text(program(office.questions, office.url, office.key))
-    first(title, tmp_path, office, "TypeScript")  # its `tsc` looks at the questions too
+    first(title, tmp_path, office, SHARED_BY_TYPESCRIPT)  # its `tsc` looks at the questions too
     compare(office, run("node", "dist/questions.js", folder=tmp_path))
 
 
 @needs_jdk
 def test_java(office: Office, tmp_path: Path) -> None:
-    (generate,) = laid("openapi-generator, java", tmp_path, office.url)
+    (generate,) = laid(JAVA, tmp_path, office.url)
     run("sh", "-eu", "-c", generate, folder=tmp_path)
     sources = [*(tmp_path / "motcua" / "src" / "main").rglob("*.java"), *tmp_path.glob("*.java"), *PROGRAMS.rglob("*.java")]
     path = f"{generator_jar()}:classes"
@@ -106,7 +112,7 @@ def test_java(office: Office, tmp_path: Path) -> None:
 
 @needs_jdk
 def test_java_without_a_generator(office: Office, tmp_path: Path) -> None:
-    (command,) = laid("Java without a generator", tmp_path, office.url)
+    (command,) = laid(PLAIN_JAVA, tmp_path, office.url)
     one, batch, found = run("sh", "-eu", "-c", command, folder=tmp_path).splitlines()
     assert one.startswith('202 {"id":"1"')
     assert batch.startswith('202 {"accepted":1,"duplicates":1')

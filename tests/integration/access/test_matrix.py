@@ -18,7 +18,19 @@ import pytest
 
 from shared.access.store.keys import Permission
 from tests.integration.access.test_operation_rights import WHOLE_READ, operations
-from tests.support.access.twins import BEFORE, PROVINCE, TWINS, VISIBLE, Land, World, plain, visible, world_of
+from tests.support.access.twins import (
+    BEFORE,
+    PROVINCE,
+    THEIRS,
+    TWINS,
+    VISIBLE,
+    Land,
+    World,
+    headers_of,
+    plain,
+    visible,
+    world_of,
+)
 
 D, S, A, M, P = (
     Permission.DOSSIERS_READ,
@@ -52,6 +64,7 @@ def figures(path: str, more: str = "", *, now_only: bool = False) -> tuple[str, 
     """A question about figures: of now and then, on today's and an old tree, of a part."""
     whole = f"{path}?{YEARS}{more}"
     asks = (whole, f"{path}?period=2018{more}", f"{whole}&tree_on=2019-06-01", f"{whole}&agency={{t}}.{{s}}&channel=online")
+    asks += (f"{whole}&procedure={THEIRS}",)
     return asks if now_only else (*asks, f"{whole}&as_of={{then}}", f"{whole}&as_of={{then}}&tree_on=2019-06-01")
 
 
@@ -79,6 +92,7 @@ READS: dict[str, Row] = {
             "/v1/dossiers?limit=500&count=true",
             "/v1/dossiers?limit=2&sort=-due_at",
             "/v1/dossiers?q={t}.1&overdue=true&count=true",
+            f"/v1/dossiers?procedure={THEIRS}",
             "/v1/dossiers?agency={t}.{s}&open=true&anomaly=unknown_agency",
             "/v1/dossiers?format=csv&sort=code",
         ),
@@ -291,9 +305,14 @@ async def test_strangers_are_answered_as_what_there_is_not(world: World, operati
                 assert found[0] == found[1], (subtree, path, there)
 
 
-async def told(client: httpx.AsyncClient, path: str, stranger: str) -> tuple[int, str]:
+async def told(client: httpx.AsyncClient, path: str, stranger: str) -> tuple[int, str, str]:
     answer = await client.get(path.replace("{x}", stranger))
-    return answer.status_code, answer.text.replace(answer.headers["x-request-id"], "REQUEST").replace(stranger, "STRANGER")
+    headers = str(headers_of(answer)).replace(stranger, "STRANGER")
+    return (
+        answer.status_code,
+        headers,
+        answer.text.replace(answer.headers["x-request-id"], "REQUEST").replace(stranger, "STRANGER"),
+    )
 
 
 CODES: dict[str, str] = {

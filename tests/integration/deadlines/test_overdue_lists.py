@@ -107,7 +107,7 @@ async def test_ageing_and_coming_due(api: Served) -> None:
         assert dues == sorted(dues)
     column_13 = (await asked(client, "/v1/stats/summary", from_=today, to=today))["open"]["overdue"]
     assert sum(number for name, number in whole["total"]["ageing"].items() if name.startswith("late")) == column_13
-    text = (await client.get("/v1/overdue/dossiers?bucket=late_over_10&format=csv")).text
+    text = (await client.get("/v1/overdue/dossiers?bucket=late_over_10&format=csv")).content.decode("utf-8-sig")
     assert len(list(csv.DictReader(io.StringIO(text)))) == total["late_over_10"]
 
 

@@ -117,7 +117,7 @@ async def opened(client: httpx.AsyncClient, link: str) -> int:
     codes = [item["code"] for item in page["items"]]
     assert page["next_cursor"] is None
     assert len(set(codes)) == page["count"]
-    text = (await client.get(f"{link}&format=csv")).text
+    text = (await client.get(f"{link}&format=csv")).content.decode("utf-8-sig")
     assert sorted(line["code"] for line in csv.DictReader(io.StringIO(text))) == sorted(codes)
     return len(codes)
 

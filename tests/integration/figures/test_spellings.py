@@ -115,7 +115,7 @@ async def test_reports_frozen_under_any_spelling_stay_comparable(api: Served) ->
     async with driver_session(api.engine) as link:  # as it was frozen before
         found = await frozen_reports.find(link, TENANT, made["id"])
         assert found is not None
-        await frozen_reports.keep(link, replace(found, freeze_id="before", field=FIELDS[1]))
+        await frozen_reports.keep(link, replace(found, freeze_id="before", filters=replace(found.filters, field=FIELDS[1])))
     difference = (await client.get("/v1/freezes/before/difference")).json()
     assert [one for one in difference["figures"] if one["now"] != one["frozen"]] == []
 

@@ -103,7 +103,7 @@ class Counted:
             "raw_path": path.encode(),
             "query_string": b"",
             "root_path": "",
-            "headers": [(b"host", b"api.test"), (b"content-type", b"application/json"), *headers],
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/json"), *headers],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 2),
         }

@@ -72,7 +72,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 def raw(method: str, path: str, how: str, body: bytes, headers: dict[str, str], *, offer: str = JAVA) -> tuple[bytes, bytes]:
     """Head and body as they go over the wire."""
-    head = f"{method} {path} HTTP/1.1\r\n{offer}Host: x\r\n"
+    head = f"{method} {path} HTTP/1.1\r\n{offer}Host: localhost\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     if how == "stream":
         half = len(body) // 2

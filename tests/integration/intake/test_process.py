@@ -69,7 +69,7 @@ async def test_a_body_of_200_mb_is_refused_early_and_memory_stays(database_url: 
         # the refusal does not wait for the body
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
         head = (
-            "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev-admin-key\r\n"
+            "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer dev-admin-key\r\n"
             f"Content-Type: application/json\r\nContent-Length: {200 * 2**20}\r\n\r\n"
         )
         reader, writer = await asyncio.open_connection(*address)
@@ -118,7 +118,7 @@ async def test_a_cut_upload_is_sent_again(database_url: str, tmp_path: Path, lin
     body = lines(*logged)
     with api_process(database_url, tmp_path) as (_, url, _log):
         head = (
-            "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev-admin-key\r\n"
+            "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer dev-admin-key\r\n"
             f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
@@ -148,7 +148,7 @@ async def test_a_client_that_hangs_up_is_recorded(database_url: str, tmp_path: P
             for one in logged:
                 body = orjson.dumps(one)
                 head = (
-                    "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev-admin-key\r\n"
+                    "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer dev-admin-key\r\n"
                     f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
                 )
                 _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))

@@ -80,3 +80,15 @@ async def test_what_cannot_be_watched_is_refused_at_once(api: Served, asked: dic
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
     assert (await (await api.key(Permission.EVENTS_WRITE)).get("/v1/stream?seconds=0")).status_code == 403
+
+
+async def test_a_position_that_is_not_counted_is_told_before_the_stream_begins(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.api.projection.use_cases.WAIT_SECONDS", 0.05)
+    reader, writer = await api.key(Permission.STATS_READ), await api.key(Permission.EVENTS_WRITE)
+    assert (await writer.post("/v1/events", json=RECEIVED | {"id": "1"})).status_code == 202
+    answer = await reader.get("/v1/stream?seconds=0&min_position=1")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:motcua:problem:not_yet")
+    await project(api.engine, Projector(api.engine))
+    assert read((await reader.get("/v1/stream?seconds=0&min_position=1")).text)[0][2]["received"]["total"] == 1

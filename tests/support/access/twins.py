@@ -50,6 +50,8 @@ TREE: list[dict[str, Any]] = [
     {"code": ".14.02", "parent": ".13", "valid_to": "2020-12-31"},
     {"code": ".14.02", "parent": ".12", "valid_from": "2021-01-01"},
 ]
+THEIRS = "8.888888"
+"""A procedure that no catalogue knows, and none of the subtrees has ever had."""
 AGENCIES = ["12", "12.01", "12.77", "14.02", "30", "13", "13.01", "13.77", "14.01", "99"]
 MOVES = {2: "13", 3: "13.01", 27: "12.01", 28: "12"}
 """Dossiers by number that are transferred, the first two away from 12, the others to it."""
@@ -102,7 +104,7 @@ def receptions(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any]]
     found = []
     for one in dossiers:
         data = {
-            "procedure_code": "1.000001" if one.number % 3 else "9.999999",
+            "procedure_code": THEIRS if one.now == "99" else "1.000001" if one.number % 3 else "9.999999",
             "agency_code": f"{tenant}.{one.first}",
             "channel": "online" if one.number % 2 else "direct",
             "due_at": "2018-01-20T10:00:00Z",
@@ -239,7 +241,7 @@ def of(code: Any, tenant: str) -> Any:
 _THEIR_OWN = re.compile(r"(?:position|next|head|checksum|key_id|^log)$|_seconds$")
 """Names of what differs between two tenants with the same dossiers: the log, places in it, ages, and names given at random."""
 _NOW = re.compile(r"20(?:2[6-9]|[3-9][0-9])-[0-9]{2}-[0-9]{2}[T ](?:[0-9:.]|%3A)+(?:Z|(?:[+]|%2B)[0-9]{2}(?::|%3A)[0-9]{2})")
-_MADE = re.compile(r"\b[0-9a-f]{32}\b")
+_MADE = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 
 def plain(answer: httpx.Response, tenant: str) -> Any:
@@ -255,8 +257,14 @@ def plain(answer: httpx.Response, tenant: str) -> Any:
     if kind.startswith("text/event-stream"):
         return [_plain(orjson.loads(line[6:])) for line in text.splitlines() if line.startswith("data: ")]
     if "json" in kind:
-        return (answer.status_code, _plain(orjson.loads(text)))
-    return (answer.status_code, _MADE.sub("MADE", _NOW.sub("NOW", text)))
+        return (answer.status_code, headers_of(answer, tenant), _plain(orjson.loads(text)))
+    return (answer.status_code, headers_of(answer, tenant), _MADE.sub("MADE", _NOW.sub("NOW", text)))
+
+
+def headers_of(answer: httpx.Response, tenant: str = PROVINCE) -> dict[str, str]:
+    """The headers that say something."""
+    said = {name: _MADE.sub("MADE", value.replace(tenant, PROVINCE)) for name, value in answer.headers.items()}
+    return {name: value for name, value in said.items() if name not in {"x-request-id", "content-length", "date"}}
 
 
 def _plain(value: Any) -> Any:

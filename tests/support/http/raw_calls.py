@@ -26,7 +26,7 @@ class Caller:
         await self.writer.drain()
 
     async def head(self, line: str, **headers: str) -> None:
-        headers_given = {"Host": "api.test", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        headers_given = {"Host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
         await self.send(
             "\r\n".join([f"{line} HTTP/1.1", *(f"{name}: {headers_given[name]}" for name in headers_given), "", ""]).encode()
         )

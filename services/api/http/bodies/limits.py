@@ -101,6 +101,10 @@ class Patience:
     """Of all bodies that are read or worked on; beyond it 503."""
     key_bytes: int = 128 * _MIB
     """Of those of one key."""
+    upload_receipts_bytes: int = 1024 * _MIB
+    """Of the receipts of one upload of lines, which wait on disk for its end; some millions. Beyond it the upload stops."""
+    receipts_bytes: int = 4096 * _MIB
+    """Of those of all uploads."""
     linger_seconds: float = 30.0
     """A client that still sends what nobody reads has so long to read its answer, before the connection is closed,"""
     linger_silence_seconds: float = 3.0
@@ -118,6 +122,8 @@ class Held:
     first_pieces: int = 0
     bodies: int = 0
     of_keys: dict[str, int] = field(default_factory=dict)
+    receipts: int = 0
+    """Bytes of receipts of lines, on disk."""
 
 
 @dataclass(slots=True)

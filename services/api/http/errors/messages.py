@@ -155,6 +155,30 @@ TOO_MANY: Final = _kind(
         "Khóa này đang có quá nhiều yêu cầu chưa xong. Hãy thử lại sau thời gian trong Retry-After.",
     ),
 )
+TOO_MANY_WRONG_KEYS: Final = _kind(
+    "too_many_wrong_keys",
+    429,
+    ("Too many wrong keys", "Quá nhiều khóa sai"),
+    (
+        "This address has sent too many wrong keys. Try again after the time in Retry-After; a valid key is taken at once.",
+        "Địa chỉ này đã gửi quá nhiều khóa sai. Hãy thử lại sau thời gian trong Retry-After; khóa đúng vẫn được nhận ngay.",
+    ),
+)
+TOO_MANY_RECEIPTS: Final = _kind(
+    "too_many_receipts",
+    413,
+    ("Too many receipts", "Quá nhiều biên nhận"),
+    (
+        "Too many lines were not newly accepted. What was recorded stays; send the rest in smaller uploads.",
+        "Quá nhiều dòng không được ghi mới. Những gì đã ghi được giữ lại; hãy gửi phần còn lại thành nhiều lần nhỏ hơn.",
+    ),
+)
+MISDIRECTED: Final = _kind(
+    "misdirected",
+    421,
+    ("Not the name of this API", "Không phải tên của API này"),
+    ("The name in Host is none that this API answers to.", "Tên trong Host không phải tên mà API này phục vụ."),
+)
 UNEXPECTED: Final = _kind(
     "unexpected",
     500,
@@ -192,6 +216,9 @@ KINDS: Final = (
     INVALID,
     AHEAD_OF_LOG,
     TOO_MANY,
+    TOO_MANY_WRONG_KEYS,
+    TOO_MANY_RECEIPTS,
+    MISDIRECTED,
     UNEXPECTED,
     UNAVAILABLE,
     NOT_YET,

@@ -34,6 +34,10 @@ class Unauthenticated(MotcuaError):  # noqa: N818 - named like the rest of the t
     """No key, or not a valid one."""
 
 
+class TooManyWrongKeys(errors.TooMany):
+    """A wrong key, of an address that has sent too many."""
+
+
 class InvalidFields(MotcuaError):  # noqa: N818 - named like the rest of the tree
     """Input that cannot be taken, as faults that are told in the caller's language."""
 
@@ -134,6 +138,7 @@ _BY_STATUS: Final = {
 
 _BY_ERROR: Final[Mapping[type[MotcuaError], Kind]] = {
     Unauthenticated: messages.UNAUTHENTICATED,
+    TooManyWrongKeys: messages.TOO_MANY_WRONG_KEYS,
     errors.Conflict: messages.CONFLICT,
     errors.NotFound: messages.NOT_FOUND,
     errors.NotYet: messages.NOT_YET,

@@ -12,7 +12,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from services.api.http import sheets
-from services.api.http.keyring import Caller
+from services.api.http.errors.problems import Unauthenticated
+from services.api.http.keyring import Caller, KeyRing
 from services.api.http.reads.heavy import HeavyReads
 from services.api.http.reads.limits import UNREAD_SECONDS
 
@@ -26,10 +27,13 @@ class CutShortError(Exception):
 class Export(StreamingResponse):
     """A list as CSV. What fails before the first page is an answer of its own; what fails later cuts this one."""
 
-    def __init__(self, heavy: HeavyReads, caller: Caller, pages: AsyncGenerator[str, None], name: str) -> None:
+    def __init__(
+        self, heavy: HeavyReads, keys: KeyRing, caller: Caller, pages: AsyncGenerator[str, None], name: str
+    ) -> None:
         """``pages`` asks for a place among the heavy reads for each page by itself; ``name``: what the file is kept as."""
         super().__init__(pages, media_type=sheets.MEDIA_TYPE, headers=sheets.attached(name))
         self._heavy = heavy
+        self._keys = keys
         self._caller = caller
         self._pages = pages
 
@@ -55,6 +59,8 @@ class Export(StreamingResponse):
         yield first
         try:
             async for page in self._pages:
+                if not await self._keys.holds(self._caller):
+                    raise Unauthenticated  # noqa: TRY301 - as what the pages raise
                 yield page
         except Exception as error:
             # as it is, an OSError of the database would be taken for a client that has left
