@@ -16,7 +16,7 @@ from services.api.events.authorization import Subject
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from shared.access.store.visibility import Access
-from shared.catalogue.store.catalogues import Catalogue, changed_between
+from shared.catalogue.store.catalogues import Catalogue, changed_since
 from shared.database.engine import DriverConnection
 from shared.events.rules.registers import DOSSIER
 from shared.events.store.event_log import AnyEvent
@@ -79,14 +79,16 @@ async def _accesses(
 ) -> list[tuple[datetime, Access]]:
     """What the caller could see from each instant on, from ``since``: another one where a catalogue or a day changed it."""
     present = await context.catalogues.of(caller.tenant)
+    changes = await changed_since(connection, caller.tenant, since)
 
     async def known(at: datetime) -> Catalogue:
+        if not changes:  # nearly all read on where they were a moment ago
+            return present
         then = await context.as_of_views.known_at(connection, caller.tenant, at)
         return Catalogue(then.agencies, then.procedures, present.seen)
 
-    changes = await changed_between(connection, caller.tenant, since, until)
     found = [(since, Access.of(await known(since), caller.agency, local_date(since)))]
-    for change in [*changes, until]:
+    for change in [*(one for one in changes if one <= until), until]:
         catalogue = found[-1][1].catalogue
         days = _days_of(catalogue, local_date(found[-1][0]), local_date(change))
         found += [(start_of_day(on), Access.of(catalogue, caller.agency, on)) for on in days if start_of_day(on) < change]

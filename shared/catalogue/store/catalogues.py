@@ -195,13 +195,10 @@ async def was_known(
     return bool(rows) if field is None else any(_spelled(row["field"]) == field for row in rows)
 
 
-async def changed_between(connection: DriverConnection, tenant: Tenant, after: datetime, until: datetime) -> list[datetime]:
-    """When agencies were told anew, in order: later than ``after``, not later than ``until``."""
+async def changed_since(connection: DriverConnection, tenant: Tenant, since: datetime) -> list[datetime]:
+    """When agencies were told anew, later than ``since``, in order."""
     rows = await connection.fetch(
-        "SELECT DISTINCT known_from FROM agency WHERE tenant = $1 AND known_from > $2 AND known_from <= $3 ORDER BY 1",
-        tenant,
-        after,
-        until,
+        "SELECT DISTINCT known_from FROM agency WHERE tenant = $1 AND known_from > $2 ORDER BY 1", tenant, since
     )
     return [row["known_from"] for row in rows]
 
