@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
@@ -55,6 +56,27 @@ async def refusing(shared_database_url: str, own_redis_url: str) -> AsyncIterato
     """One for all tests whose requests are refused: nothing is stored."""
     async with catalogued(shared_database_url, own_redis_url) as api:
         yield api
+
+
+@dataclass
+class Standing:
+    """A tenant that tests only read: the first of them loads it."""
+
+    api: Served
+    loaded: tuple[int, int] | None = None
+    days: list[Days] = field(default_factory=list)
+
+    async def load(self, number: int, seed: int) -> list[Days]:
+        if self.loaded is None:
+            self.loaded, self.days = (number, seed), await load(self.api, number, seed)
+        assert self.loaded == (number, seed), "one tenant a module"
+        return self.days
+
+
+@pytest.fixture(scope="module")
+async def standing(shared_database_url: str, own_redis_url: str) -> AsyncIterator[Standing]:
+    async with catalogued(shared_database_url, own_redis_url) as api:
+        yield Standing(api)
 
 
 @asynccontextmanager

@@ -51,7 +51,6 @@ async def begin_audit(
     response: Response,
     asked: Annotated[AuditIn | None, Body(description="What to recount; absent or empty: a sample.")] = None,
 ) -> JobOut:
-    """Queue an audit."""
     return job_begun(response, await queue_audit(context, caller, asked or AuditIn()))
 
 
@@ -64,7 +63,6 @@ async def begin_audit(
 async def list_audits(
     context: RequestContext, caller: ProvinceAdmin, cursor: PageCursor = None, limit: PageLimit = _DEFAULT_LIMIT
 ) -> AuditList:
-    """Answer a page."""
     digest = cursors.digest_of({"path": "/v1/audits", "tenant": caller.tenant})
     mark = _read_id_cursor(cursor, digest)
     async with driver_session(context.engine) as connection:
@@ -84,7 +82,6 @@ async def list_audits(
     responses=error_answers(404),
 )
 async def get_audit(context: RequestContext, caller: ProvinceAdmin, audit_id: Id) -> AuditOut:
-    """Answer it."""
     async with driver_session(context.engine) as connection:
         found = await alarms.find(connection, caller.tenant, audit_id)
     if found is None:
@@ -103,7 +100,6 @@ async def list_alarms(
     caller: ProvinceAdmin,
     asked: Annotated[AlarmFilters, Query()],
 ) -> AlarmList:
-    """Answer a page."""
     digest = cursors.digest_of({"path": "/v1/alarms", "tenant": caller.tenant, "audit": asked.audit, "open": asked.open_})
     mark = _read_id_cursor(asked.cursor, digest)
     async with driver_session(context.engine) as connection:
@@ -156,7 +152,6 @@ async def get_alarm(
     responses=error_answers(404),
 )
 async def acknowledge(context: RequestContext, caller: ProvinceAdmin, alarm_id: Id, body: AcknowledgeIn) -> AlarmItem:
-    """Keep it."""
     return AlarmItem(**AlarmItem.values(await use_cases.acknowledge(context, caller, alarm_id, body.note)))
 
 

@@ -124,7 +124,6 @@ async def get_agency(
     caller: AnyCaller,
     code: Annotated[str, Path(description="Its code, or an alias (mã định danh, mã cũ).", examples=["H51.12"])],
 ) -> AgencyDetail:
-    """Answer one agency."""
     return await find_agency(context, caller, code)
 
 
@@ -191,7 +190,6 @@ async def get_procedure(
     caller: AnyCaller,
     code: Annotated[str, Path(description="Its code (mã TTHC).", examples=["1.005129"])],
 ) -> ProcedureItem:
-    """Answer one procedure."""
     return await find_procedure(context, caller, code)
 
 

@@ -42,7 +42,6 @@ form II.06 for today.""",
     responses=error_answers(),
 )
 async def ageing(context: RequestContext, caller: StatsCaller, asked: Annotated[AgeingQuestion, Query()]) -> Response:
-    """Count the open dossiers."""
     return json_answer(await count_open(context, caller, asked.agency))
 
 
@@ -71,7 +70,6 @@ that are open now or ended in the period. Folded from the log: it takes the long
     responses=error_answers(),
 )
 async def apologies(context: RequestContext, caller: StatsCaller, asked: Annotated[LatePeriod, Query()]) -> Response:
-    """Count the letters."""
     return json_answer(await count_apologies(context, caller, asked))
 
 
@@ -105,7 +103,6 @@ that gives one counts.""",
     responses=error_answers(),
 )
 async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated[LatePeriod, Query()]) -> Response:
-    """Tally the reasons."""
     return json_answer(await tally_reasons(context, caller, asked))
 
 

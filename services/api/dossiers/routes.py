@@ -63,7 +63,6 @@ far the national portal is. Folded from the log when asked: never older than you
     responses=error_answers(404),
 )
 async def get_dossier(context: RequestContext, caller: DossierReader, code: DossierCodeInPath) -> Response:
-    """Answer one dossier."""
     return json_answer(await read_dossier(context, caller, code))
 
 

@@ -103,7 +103,6 @@ share of the dossiers that column 3 of form II.06 counts for the period; without
     responses=error_answers(),
 )
 async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotated[Filters, Query()]) -> Response:
-    """Count the anomalies."""
     filters, everything = _whole(asked)
 
     async def answer(connection: DriverConnection, seen: Seen) -> dict[str, Any]:

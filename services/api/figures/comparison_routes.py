@@ -84,6 +84,5 @@ thousand. An average that does not say which of the two it is means nothing.""",
     responses=error_answers(),
 )
 async def averages(context: RequestContext, caller: StatsCaller, asked: Annotated[AveragesQuestion, Query()]) -> Response:
-    """Answer both averages."""
     scope, table = await answered(context, caller, asked, ask_by(asked.by))
     return json_answer(averages_answer(asked.by, scope, table), any_keys=True)

@@ -18,7 +18,6 @@ router = APIRouter(tags=["operation"])
     "/healthz", summary="Alive", description="200 as long as the process answers (còn sống).", operation_id="healthz"
 )
 async def healthz() -> Alive:
-    """Answer."""
     return Alive(alive=True)
 
 

@@ -81,7 +81,6 @@ async def read_inputs(
     history: Annotated[bool, Query(description="Every version (mọi phiên bản), withdrawn ones too.")] = False,
     as_of: Annotated[str | None, Query(max_length=40, description="As known then: a date or an RFC 3339 instant.")] = None,
 ) -> Response:
-    """List what was given."""
     access = await access_of(context, caller)
     known_by = read_known_at(as_of)
     async with driver_session(context.engine) as connection:
@@ -101,7 +100,6 @@ written. A key with an agency subtree gives those of agencies inside it, else 40
     openapi_extra=body_described(_INPUTS_DESCRIBED, [INPUT_EXAMPLE]),
 )
 async def put_inputs(request: Request, context: RequestContext, caller: Admin) -> Change:
-    """Take figures."""
     body = await read_array(request, MAX_INPUTS)
     given = await validated(_INPUTS, body, context.fairness.turn, lambda item: item)
     if faults := [fault for index, item in enumerate(given) for fault in item.faults(f"/{index}")]:

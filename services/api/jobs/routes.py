@@ -25,7 +25,6 @@ router = APIRouter(tags=["jobs"])
     responses=error_answers(409),
 )
 async def rebuild(context: RequestContext, caller: ProvinceAdmin, response: Response) -> JobOut:
-    """Queue a rebuild."""
     return job_begun(response, await queue_job(context, caller, JobKind.REBUILD, {}))
 
 
@@ -42,5 +41,4 @@ async def get_job(
     caller: SyncManager,
     job_id: Annotated[str, Path(description="The job's id.", examples=["6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"])],
 ) -> JobOut:
-    """Answer one job."""
     return JobOut.of(await find_job(context, caller, job_id))

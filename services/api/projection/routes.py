@@ -30,7 +30,6 @@ reason and the position. Others are not held up. Needs the scope `admin`, of a k
 async def list_failures(
     context: RequestContext, caller: ProvinceAdmin, cursor: PageCursor = None, limit: PageLimit = _DEFAULT_LIMIT
 ) -> FailureList:
-    """Answer a page."""
     digest = cursors.digest_of({"path": "/v1/projection/failures", "tenant": caller.tenant})
     mark = cursors.read(cursor, digest)
     async with driver_session(context.engine) as connection:
@@ -52,5 +51,4 @@ async def retry_failures(
     caller: ProvinceAdmin,
     asked: Annotated[RetryIn | None, Body(description="Which; absent or empty: all.")] = None,
 ) -> RetryOut:
-    """Ask for it."""
     return RetryOut(asked=await retry_failed(context, caller, None if asked is None else asked.dossiers))

@@ -130,7 +130,6 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
 async def list_freezes(
     context: RequestContext, caller: StatsReader, cursor: Cursor = None, limit: Limit = _DEFAULT_LIMIT
 ) -> Response:
-    """Answer a page."""
     digest = cursors.digest_of({"path": "/v1/freezes", "tenant": caller.tenant, "root": caller.agency})
     mark = _read_id_cursor(cursor, digest)
     readable = await FrozenAccess.of(context, caller)
@@ -170,7 +169,6 @@ def _read_id_cursor(cursor: str | None, digest: str) -> str | None:
     responses=error_answers(404),
 )
 async def get_freeze(context: RequestContext, caller: StatsReader, freeze_id: FreezeId) -> Response:
-    """Answer it."""
     frozen = await _visible(await FrozenAccess.of(context, caller), freeze_id)
     return json_answer(freeze_answer(frozen), any_keys=True)
 
@@ -194,7 +192,6 @@ async def freeze_difference(
     freeze_id: FreezeId,
     asked: Annotated[DifferencePage, Query()],
 ) -> Response:
-    """Compare."""
     readable = await FrozenAccess.of(context, caller)
     frozen = await _visible(readable, freeze_id)
     digest = cursors.digest_of({"freeze": freeze_id, "tenant": caller.tenant, "root": caller.agency})

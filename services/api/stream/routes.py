@@ -70,7 +70,6 @@ line comes every {_SIGN_OF_LIFE_SECONDS:.0f} s at least. The stream ends after `
     },
 )
 async def stream(context: RequestContext, caller: StatsCaller, asked: Annotated[Watched, Query()]) -> StreamingResponse:
-    """Answer the stream."""
     if asked.as_of is not None:
         raise InvalidInput.of("/as_of", "present_only", "a stream tells the present")
     if (asked.period, asked.from_, asked.to) == (None, None, None):

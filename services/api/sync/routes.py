@@ -34,7 +34,6 @@ router = APIRouter(tags=["portal sync"])
     responses=error_answers(),
 )
 async def sync_summary(context: RequestContext, caller: SyncManager, asked: Annotated[SyncQuestion, Query()]) -> Response:
-    """Answer the ledger's standing."""
     return json_answer(await read_summary(context, caller, asked))
 
 
@@ -75,7 +74,6 @@ async def sync_dossiers(context: RequestContext, caller: SyncManager, asked: Ann
     responses=error_answers(404),
 )
 async def sync_dossier(context: RequestContext, caller: SyncManager, code: DossierCodeInPath) -> Response:
-    """Answer one dossier's ledger."""
     return json_answer(LedgerDetail.of_dossier(await read_ledger(context, caller, code)))
 
 
@@ -88,7 +86,6 @@ async def sync_dossier(context: RequestContext, caller: SyncManager, code: Dossi
     responses=error_answers(400, 404),
 )
 async def replay(context: RequestContext, caller: SyncManager, asked: ReplayBody, response: Response) -> JobOut:
-    """Queue a replay."""
     return job_begun(response, await queue_replay(context, caller, asked))
 
 
@@ -109,5 +106,4 @@ async def reconcile(
     response: Response,
     asked: Annotated[ReconcileBody | None, Body(description="What to compare; absent or empty: everything.")] = None,
 ) -> JobOut:
-    """Queue a reconciliation."""
     return job_begun(response, await queue_comparison(context, caller, asked or ReconcileBody()))

@@ -29,5 +29,4 @@ async def transfer(
     code: Annotated[str, Path(max_length=200, description="The abolished agency (mã cơ quan).", examples=["H51.30"])],
     command: TransferIn,
 ) -> TransferOut:
-    """Append the events."""
     return await transfer_dossiers(context, caller, code, command.to)

@@ -27,10 +27,6 @@ Handler = Callable[[Job, Report], Awaitable[Mapping[str, Any]]]
 RENEW_SECONDS: Final = queue.LEASE.total_seconds() / 4
 
 
-class LeaseLost(Exception):  # noqa: N818 - named for what happened
-    """Somebody else has the job now."""
-
-
 class JobRunner:
     """``handlers``: what this worker can do, by kind of job. ``whole``: only jobs about everything, or about a selection."""
 

@@ -243,10 +243,6 @@ class WorkingTime:
             self._runs.append(run)
         self._firsts: Final = [run.first for run in self._runs]
 
-    def is_working_day(self, on: date) -> bool:
-        """Whether the office works on a day of a confirmed year."""
-        return bool(self.moments(on))
-
     def moments(self, on: date) -> Moments:
         """When the office works on a day of a confirmed year; nothing: it does not."""
         ordinal = on.toordinal()

@@ -126,15 +126,6 @@ def coming_due(due_at: datetime | None, now: datetime) -> ComingDue | None:
     return next((coming for coming in ComingDue if coming_range(coming, now).holds(due_at)), None)
 
 
-def working_days_late(due_at: datetime, today: date, office: WorkingTime) -> int:
-    """Working days after the due date's local day, today included; 0 while that day is not over.
-
-    Raises:
-        UnconfirmedYear: it needs a year that is not confirmed.
-    """
-    return office.working_days(local_date(due_at), today)
-
-
 def _late_since(today: date, working_days: int, office: WorkingTime) -> date:
     """The earliest due day that is late by at most so many working days on ``today``."""
     on = today

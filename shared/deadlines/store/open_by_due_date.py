@@ -3,13 +3,13 @@
 A paused dossier is within its time (rules, column 12) and in none of them.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
 from shared.database.engine import DriverConnection
-from shared.deadlines.rules.ageing import Ageing, DueRange, Office
+from shared.deadlines.rules.ageing import DueRange, Office
 from shared.vocabulary.events import DossierCode, Tenant
 
 
@@ -64,37 +64,6 @@ async def open_by_due_date(
         limit,
     )
     return [OpenDossier(*row) for row in rows]
-
-
-async def ageing_counts(
-    connection: DriverConnection,
-    tenant: Tenant,
-    ranges: Mapping[Ageing, DueRange],
-    *,
-    today: date,
-    agencies: Collection[str] | None = None,
-) -> dict[Ageing, int]:
-    """How many open, unpaused dossiers each bucket of `ageing_ranges` has; those without a due date are not due."""
-    starts: list[Any] = [due.since for due in ranges.values()]
-    ends: list[Any] = [due.before for due in ranges.values()]
-    rows = await connection.fetch(
-        f"""
-        SELECT r.bucket, count(*) AS dossiers
-        FROM (SELECT due_at FROM dossier WHERE {_STANDING}) d
-        JOIN unnest($4::text[], $5::timestamptz[], $6::timestamptz[]) AS r(bucket, since, before)
-          ON coalesce(d.due_at >= r.since, r.since IS NULL OR r.before IS NULL)
-         AND coalesce(d.due_at < r.before, r.before IS NULL)
-        GROUP BY r.bucket
-        """,
-        tenant,
-        today,
-        None if agencies is None else list(agencies),
-        [bucket.value for bucket in ranges],
-        starts,
-        ends,
-    )
-    counted = {Ageing(row["bucket"]): row["dossiers"] for row in rows}
-    return {bucket: counted.get(bucket, 0) for bucket in ranges}
 
 
 async def counts_by_agency(

@@ -135,14 +135,6 @@ async def statuses(
     return {row["code"]: RecordStatus(row["agency"], row["is_current"]) for row in rows}
 
 
-async def recorded_agencies(connection: DriverConnection, tenant: Tenant, register: str) -> list[str]:
-    """Every agency that has sums of the register; "" for records without one."""
-    rows = await connection.fetch(
-        "SELECT DISTINCT agency FROM record_sum WHERE tenant = $1 AND register = $2 ORDER BY agency", tenant, register
-    )
-    return [row[0] for row in rows]
-
-
 @dataclass(frozen=True, slots=True)
 class Days:
     """Local dates ``since`` (None: from the first) to ``until``, both included."""

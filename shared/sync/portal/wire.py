@@ -37,9 +37,7 @@ from shared.vocabulary.local_time import LOCAL_ZONE
 
 Body: TypeAlias = dict[str, Any]
 
-LONGEST_CODE: Final = 50
 LONGEST_OWNER_NAME: Final = 500
-LONGEST_IDENTITY: Final = 40
 LONGEST_OFFICER: Final = 50
 
 SUBMITTED_LOCALLY: Final = "2"

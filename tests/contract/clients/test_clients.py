@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.contract.clients import typescript
-from tests.contract.clients.conftest import Office
 from tests.contract.clients.guide import laid, sections
+from tests.contract.clients.office import Office
 from tests.contract.clients.questions import Question
 from tests.contract.clients.toolchain import generator_jar, needs_java, needs_jdk, needs_node, node_modules, run
 

@@ -20,9 +20,9 @@ from shared.database.engine import driver_session
 from shared.projection.store.dossier_rows import DossierRow
 from shared.vocabulary.periods import Period, TimeGrain, cut
 from tests.support.api import FIRST_DAY, Days, Served, count, figure
-from tests.support.figures import BRANCH, FIELDS, api, in_agency, load, row_of
+from tests.support.figures import BRANCH, FIELDS, Standing, api, in_agency, load, row_of, standing
 
-__all__ = ["api"]  # fixtures
+__all__ = ["api", "standing"]  # fixtures
 
 BEGIN, END = date(2024, 3, 7), date(2025, 5, 20)
 PERIOD = {"from": str(BEGIN), "to": str(END)}
@@ -45,8 +45,9 @@ async def number_of(client: httpx.AsyncClient, path: str, **parameters: Any) -> 
 
 @pytest.mark.parametrize("agency", [None, "H51.12"])
 @pytest.mark.parametrize("by", ["agency", "procedure", "field", "channel", "quarter", "month"])
-async def test_every_figure_of_every_row_opens(api: Served, by: str, agency: str | None) -> None:
-    await load(api, 250, 2)
+async def test_every_figure_of_every_row_opens(standing: Standing, by: str, agency: str | None) -> None:
+    api = standing.api
+    await standing.load(250, 2)
     client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ)
     table = await asked(client, f"/v1/stats/by/{by}", agency=agency, **PERIOD)
     random = Random(by)

@@ -12,9 +12,9 @@ import pytest
 from shared.access.store.keys import Permission
 from shared.counting.rules.period_sums import percent
 from tests.support.api import Days, Served, count, counted, figure
-from tests.support.figures import api, load, row_of
+from tests.support.figures import Standing, api, load, row_of, standing
 
-__all__ = ["api"]  # fixtures
+__all__ = ["api", "standing"]  # fixtures
 
 
 async def asked(client: httpx.AsyncClient, path: str, **parameters: Any) -> dict[str, Any]:
@@ -38,8 +38,9 @@ def check(found: dict[str, Any], days: list[Days], present: tuple[date, date], c
 
 
 @pytest.mark.parametrize("by", [None, "agency", "procedure", "field", "channel"])
-async def test_both_periods_equal_a_count_by_hand(api: Served, by: str | None) -> None:
-    days = await load(api, 300, 12)
+async def test_both_periods_equal_a_count_by_hand(standing: Standing, by: str | None) -> None:
+    api = standing.api
+    days = await standing.load(300, 12)
     client = await api.key(Permission.STATS_READ)
     present = (date(2025, 1, 15), date(2025, 2, 14))
     for compare, compared in (

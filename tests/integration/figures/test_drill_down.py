@@ -14,9 +14,9 @@ import pytest
 from shared.access.store.keys import Permission
 from shared.counting.rules.figure_definitions import Figure
 from tests.support.api import Served, figure
-from tests.support.figures import api, load
+from tests.support.figures import Standing, api, load, standing
 
-__all__ = ["api"]  # fixtures
+__all__ = ["api", "standing"]  # fixtures
 
 SCOPES: list[dict[str, str]] = [
     {"period": "2025"},
@@ -44,8 +44,9 @@ async def asked(client: httpx.AsyncClient, path: str, parameters: dict[str, str]
 
 @pytest.mark.parametrize("root", [None, "H51.12"])
 @pytest.mark.parametrize("scope", SCOPES)
-async def test_links_of_summaries_and_tables(api: Served, scope: dict[str, str], root: str | None) -> None:
-    await load(api, 250, 21)
+async def test_links_of_summaries_and_tables(standing: Standing, scope: dict[str, str], root: str | None) -> None:
+    api = standing.api
+    await standing.load(250, 21)
     client = await api.key(Permission.STATS_READ, Permission.DOSSIERS_READ, agency=root)
     whole = await asked(client, "/v1/stats/summary", scope)
     for path in Figure:

@@ -12,6 +12,7 @@ import httpx
 import orjson
 import pytest
 
+from services.api.http.bodies.limits import ARRAY
 from services.api.main import create_app
 from shared.settings import Settings
 from tests.support.access.subtree_admin import Province, province_of
@@ -164,3 +165,20 @@ async def test_a_path_for_one_kind_takes_no_other(api: Served) -> None:
             if status == 415 and headers is not JSON | binary:
                 assert "application/" in answer.json()["detail"]
     assert await head(api) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/events/lines", "/v1/events"])
+async def test_lines_are_taken_as_they_arrive_at_either_path(api: Served, path: str) -> None:
+    """Beyond what any whole body may have; held is none of it."""
+    blank = b" " * (2**18 - 1) + b"\n"
+    held = []
+
+    async def much() -> AsyncIterator[bytes]:
+        for _ in range(ARRAY.most_bytes // len(blank) + 4):
+            held.append(api.app.state.context.held.bodies)
+            yield blank
+        yield lines(event())
+
+    answer = await (await api.key()).post(path, content=much(), headers=LINES)
+    assert (answer.status_code, orjson.loads(answer.content)["accepted"]) == (200, 1), answer.text
+    assert max(held) == 0

@@ -14,9 +14,9 @@ from shared.access.store.keys import Permission
 from shared.catalogue.rules.collation import vietnamese_key
 from shared.reports.rules.form_ii06 import period_name
 from tests.support.api import Days, Served, count
-from tests.support.figures import BRANCH, CATALOGUE, FIELDS, api, load
+from tests.support.figures import BRANCH, CATALOGUE, FIELDS, Standing, api, load, standing
 
-__all__ = ["api"]  # fixtures
+__all__ = ["api", "standing"]  # fixtures
 
 PATH = "/v1/reports/II.06"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -56,9 +56,10 @@ async def asked(client: Any, **parameters: str) -> Any:
     ],
 )
 async def test_json_csv_and_workbook_equal_a_count_by_hand(
-    api: Served, by: str, period: str, begin: date, end: date
+    standing: Standing, by: str, period: str, begin: date, end: date
 ) -> None:
-    days = await load(api, 400, 11)
+    api = standing.api
+    days = await standing.load(400, 11)
     client = await api.key(Permission.STATS_READ)
     found = (await asked(client, period=period, by=by)).json()
     total = columns(days, begin, end)

@@ -139,9 +139,9 @@ def test_working_days_between_two_days():
     assert OFFICE.working_days(date(2026, 11, 6), date(2026, 11, 8)) == 0
     assert OFFICE.working_days(date(2026, 2, 13), date(2026, 2, 23)) == 1
     assert OFFICE.working_days(date(2026, 11, 9), date(2026, 11, 2)) == 0
-    assert OFFICE.is_working_day(date(2026, 1, 10))
-    assert not OFFICE.is_working_day(date(2026, 1, 3))
-    assert not OFFICE.is_working_day(date(2026, 11, 24))
+    assert OFFICE.moments(date(2026, 1, 10))
+    assert not OFFICE.moments(date(2026, 1, 3))
+    assert not OFFICE.moments(date(2026, 11, 24))
 
 
 def test_an_agency_may_have_other_hours():
@@ -194,8 +194,8 @@ def test_half_a_saturday(start, term, due):
 def test_working_time_of_half_a_saturday():
     assert HALF_SATURDAY.between(at("2026-11-06 16:00"), at("2026-11-09 08:30")) == timedelta(hours=6)
     assert HALF_SATURDAY.working_days(date(2026, 11, 6), date(2026, 11, 9)) == 2
-    assert HALF_SATURDAY.is_working_day(date(2026, 11, 7))
-    assert not HALF_SATURDAY.is_working_day(date(2026, 11, 8))
+    assert HALF_SATURDAY.moments(date(2026, 11, 7))
+    assert not HALF_SATURDAY.moments(date(2026, 11, 8))
 
 
 def test_hours_from_a_day_to_a_day_and_those_above_on_the_others():
@@ -208,14 +208,14 @@ def test_hours_from_a_day_to_a_day_and_those_above_on_the_others():
     assert local(office.add(at("2026-09-30 10:00"), hours(2))) == "2026-10-01 08:30"
     assert [since for since, _ in own.weeks()] == [date.min, date(2026, 5, 1), date(2026, 10, 1)]
     # without hours above it does not work then
-    assert not WorkingTime(CALENDAR, OfficeHours((summer,))).is_working_day(date(2026, 10, 1))
+    assert not WorkingTime(CALENDAR, OfficeHours((summer,))).moments(date(2026, 10, 1))
 
 
 def test_a_saturday_from_a_day_on_is_beside_the_week():
     saturdays = HoursEntry.read(MORNING, frozenset({6}), date(2026, 11, 8))
     office = WorkingTime(CALENDAR, OfficeHours.of([FULL_WEEK, saturdays]))
-    assert not office.is_working_day(date(2026, 11, 7))
-    assert office.is_working_day(date(2026, 11, 14))
+    assert not office.moments(date(2026, 11, 7))
+    assert office.moments(date(2026, 11, 14))
     assert local(office.add(at("2026-11-13 15:30"), working_days(1))) == "2026-11-14 11:30"
 
 

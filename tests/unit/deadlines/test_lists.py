@@ -18,7 +18,6 @@ from shared.deadlines.rules.ageing import (
     coming_due,
     coming_range,
     offices,
-    working_days_late,
 )
 from shared.deadlines.rules.apology import Apology, apology, late_reason
 from shared.dossiers.rules.dossier import fold
@@ -55,17 +54,17 @@ def test_a_dossier_without_a_date_is_not_due():
 def test_due_before_a_break_is_late_though_by_no_working_day():
     sunday = date(2026, 11, 22)
     assert ageing_of(at("2026-11-20 10:00"), ageing_ranges(sunday, CALENDAR)) is Ageing.LATE_1_3
-    assert working_days_late(at("2026-11-20 10:00"), sunday, OFFICE) == 0
+    assert OFFICE.working_days(local_date(at("2026-11-20 10:00")), sunday) == 0
     after_tet = date(2026, 2, 23)
     assert ageing_of(at("2026-02-11 10:00"), ageing_ranges(after_tet, CALENDAR)) is Ageing.LATE_1_3
-    assert working_days_late(at("2026-02-11 10:00"), after_tet, OFFICE) == 3
+    assert OFFICE.working_days(local_date(at("2026-02-11 10:00")), after_tet) == 3
 
 
 def test_lists_do_without_confirmed_years_and_dates_do_not():
     nothing = WorkingCalendar({}, frozenset())
     assert ageing_of(at("2026-11-13 10:00"), ageing_ranges(THURSDAY, nothing)) is Ageing.LATE_4_10
     with pytest.raises(UnconfirmedYear):
-        working_days_late(at("2022-11-13 10:00"), THURSDAY, OFFICE)
+        OFFICE.working_days(local_date(at("2022-11-13 10:00")), THURSDAY)
 
 
 @given(st.dates(date(2024, 1, 1), date(2026, 12, 31)), st.integers(-40, 40), st.integers(0, 1439))
