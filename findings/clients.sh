@@ -6,8 +6,9 @@
 # FastAPI write it for every described parameter of an enumeration.
 #
 # What happens: from the first the function takes `Colour`, and a text is made one ("red" goes out as colour=red). From the
-# second it takes `Any` (the log has a "Failed to get the schema name: null"), and still asks the argument for its `.value`: the text
-# that the type allows ends in AttributeError: 'str' object has no attribute 'value', before anything is sent.
+# second it takes `Any` (all that the log has is "Failed to get the schema name: null"), and the code below still asks the
+# argument for its `.value`: the text that the type allows ends in AttributeError: 'str' object has no attribute 'value',
+# before anything is sent.
 #
 # Why a good guess is wrong:
 #  - In 3.0 what stands beside `$ref` is ignored, in 3.1 it adds to it. One expects the same type with or without it.
