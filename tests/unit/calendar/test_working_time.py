@@ -176,7 +176,8 @@ HALF_SATURDAY = WorkingTime(CALENDAR, OfficeHours.of([HoursEntry.read(MORNING, f
         ("2026-11-06 15:30", working_days(1), "2026-11-07 11:30"),
         ("2026-11-06 09:00", working_days(1), "2026-11-07 09:00"),
         ("2026-11-05 15:30", working_days(3), "2026-11-09 15:30"),
-        ("2026-11-01 15:30", days(6), "2026-11-07 11:30"),
+        ("2026-11-02 15:30", days(5), "2026-11-07 11:30"),
+        ("2026-11-01 15:30", days(6), "2026-11-07 07:30"),
         # four hours on Saturday, none on Sunday
         ("2026-11-06 16:00", hours(2), "2026-11-07 08:30"),
         ("2026-11-06 16:00", hours(6), "2026-11-09 08:30"),
@@ -203,7 +204,7 @@ def test_hours_from_a_day_to_a_day_and_those_above_on_the_others():
     own = OfficeHours((summer,), above=OFFICE_HOURS)
     office = WorkingTime(CALENDAR, own)
     assert local(office.add(at("2026-04-28 15:30"), working_days(1))) == "2026-04-29 15:30"
-    assert local(office.add(at("2026-06-01 15:30"), working_days(1))) == "2026-06-02 11:00"
+    assert local(office.add(at("2026-06-01 15:30"), working_days(1))) == "2026-06-02 07:00"
     # Wednesday the 30th of September by the summer's hours, Thursday by the usual ones
     assert local(office.add(at("2026-09-30 10:00"), hours(2))) == "2026-10-01 08:30"
     assert [since for since, _ in own.weeks()] == [date.min, date(2026, 5, 1), date(2026, 10, 1)]
