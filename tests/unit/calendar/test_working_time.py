@@ -177,6 +177,7 @@ HALF_SATURDAY = WorkingTime(CALENDAR, OfficeHours.of([HoursEntry.read(MORNING, f
         ("2026-11-06 09:00", working_days(1), "2026-11-07 09:00"),
         ("2026-11-05 15:30", working_days(3), "2026-11-09 15:30"),
         ("2026-11-02 15:30", days(5), "2026-11-07 11:30"),
+        ("2026-11-01 15:30", days(6), "2026-11-07 07:30"),
         # four hours on Saturday, none on Sunday
         ("2026-11-06 16:00", hours(2), "2026-11-07 08:30"),
         ("2026-11-06 16:00", hours(6), "2026-11-09 08:30"),
