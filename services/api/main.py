@@ -12,7 +12,8 @@ from services.api.events.schemas import BatchReceipt, Receipt
 from services.api.http import explorer, openapi
 from services.api.http.as_of import AsOfViews
 from services.api.http.bodies.kinds import EVENT_PATHS
-from services.api.http.bodies.middleware import BodyMiddleware, LingeringCloseMiddleware
+from services.api.http.bodies.lingering import LingeringCloseMiddleware
+from services.api.http.bodies.middleware import BodyMiddleware
 from services.api.http.context import Context
 from services.api.http.errors import problems
 from services.api.http.hosts import HostMiddleware

@@ -18,7 +18,8 @@ from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
 from services.api.http.visibility import access_of
-from services.api.index766.schemas import INPUT_EXAMPLE, IndexOut, InputItem, Inputs, index_answer, inputs_answer
+from services.api.index766.input_schemas import INPUT_EXAMPLE, InputItem, Inputs, inputs_answer
+from services.api.index766.schemas import IndexOut, index_answer
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
 from shared.figures.store.tables import FigureScope

@@ -3,11 +3,10 @@
 ``BodyMiddleware`` reads whole bodies before anything else of the application runs, so that no operation, whoever writes
 it, holds a body of an unknown caller or one without a limit. Nor does one see that a body was compressed, or began with a
 byte order mark. Lines pass through as they arrive, watched for their pace.
-``LingeringCloseMiddleware`` lets a client that is answered before it has sent everything read its answer.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable
+from collections.abc import AsyncIterator, Collection, Generator, Iterable
 from typing import Any, Final
 
 from fastapi.routing import APIRoute
@@ -17,40 +16,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.auth import admitted_to, bearer_token, demand_of
 from services.api.http.bodies.compression import Inflater, TruncatedError
+from services.api.http.bodies.framing import NO_BODY, size_of
 from services.api.http.bodies.kinds import BodyKind, is_gzip, kind_of
-from services.api.http.bodies.limits import FIRST_PIECE_BYTES, USUAL, Held, Limit, Patience, Share, limit_of, too_large
+from services.api.http.bodies.limits import USUAL, Held, Limit, Patience, Share, limit_of, too_large
 from services.api.http.context import context_of
 from services.api.http.errors import messages, problems
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import InvalidFields, Refused
 from shared.vocabulary.errors import MotcuaError
 
-_NO_BODY: Final = 0
-_CHUNKED: Final = -1
-_MOST_DIGITS: Final = 18
-_CLOSE: Final = (b"connection", b"close")
-_KNOWN: Final = "motcua.body_size"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _COMPRESSED_AT_ONCE: Final = 64 * 2**10
-
-
-def _size_of(scope: Scope) -> tuple[int, bool]:
-    """A body's size as the headers tell it (0: none, -1: untold), and whether it is small, as it is, and comes unasked."""
-    known: tuple[int, bool] | None = scope.get(_KNOWN)
-    if known is not None:
-        return known
-    size, is_other = _NO_BODY, False
-    if scope["type"] == "http":
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                size = int(value[:_MOST_DIGITS]) if value.isdigit() else _CHUNKED
-            elif name == b"transfer-encoding":
-                size = _CHUNKED
-                break
-            elif name in (b"expect", b"content-encoding"):
-                is_other = True
-    found = scope[_KNOWN] = size, 0 < size <= FIRST_PIECE_BYTES and not is_other
-    return found
 
 
 class _Rest:
@@ -191,8 +167,8 @@ class BodyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        size, is_small = _size_of(scope)
-        if size == _NO_BODY:
+        size, is_small = size_of(scope)
+        if size == NO_BODY:
             await self.app(scope, receive, send)
             return
         begun: _Rest | None = None
@@ -348,59 +324,3 @@ async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
             raise ClientDisconnect
         yield message.get("body", b"")
         more = message.get("more_body", False)
-
-
-class LingeringCloseMiddleware:
-    """Pure ASGI, around all others: who is answered before having sent everything can read the answer.
-
-    Most clients read nothing before they have sent all, and a connection that is closed under them takes the answer with it.
-    So the answer goes out at once and says that the connection ends with it; then what still comes is read and dropped, for
-    a while. What is too slow to come (408) is not waited for.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        size, is_small = _size_of(scope)
-        if size == _NO_BODY or is_small:  # a small one is read before it is answered
-            await self.app(scope, receive, send)
-            return
-        is_sent = closes = lingers = False
-
-        async def receive_noted() -> Message:
-            nonlocal is_sent
-            message = await receive()
-            if not message.get("more_body", False):
-                is_sent = True
-            return message
-
-        async def send_held(message: Message) -> None:
-            nonlocal closes, lingers
-            if message["type"] == "http.response.start":
-                if not is_sent:
-                    closes = True
-                    lingers = message["status"] != messages.TIMED_OUT.status
-                    message = {**message, "headers": [*message.get("headers", ()), _CLOSE]}
-            elif closes and lingers and not message.get("more_body", False):
-                await send({**message, "more_body": True})
-                return
-            await send(message)
-
-        await self.app(scope, receive_noted, send_held)
-        if lingers:
-            held = context_of(HTTPConnection(scope)).held
-            await _linger(receive_noted, held.patience, lambda: is_sent)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _linger(receive: Receive, patience: Patience, is_sent: Callable[[], bool]) -> None:
-    time = asyncio.get_running_loop().time
-    until = time() + patience.linger_seconds
-    while not is_sent() and (left := until - time()) > 0:
-        try:
-            async with asyncio.timeout(min(left, patience.linger_silence_seconds)):
-                await receive()
-        except TimeoutError:
-            return
