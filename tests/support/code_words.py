@@ -2,7 +2,6 @@
 
 import ast
 import re
-import tokenize
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -18,13 +17,20 @@ def modules(*tops: str) -> tuple[Path, ...]:
 
 
 @cache
-def docstrings_of(path: Path) -> tuple[tuple[int, str], ...]:
+def docstring_nodes(path: Path) -> tuple[ast.Constant, ...]:
     """Every text of a module that is no value: docstrings, also those of attributes."""
     return tuple(
-        (node.lineno, node.value.value)
+        node.value
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     )
+
+
+def docstrings_of(path: Path) -> tuple[tuple[int, str], ...]:
+    return tuple((node.lineno, str(node.value)) for node in docstring_nodes(path))
+
+
+_COMMENT = re.compile(r"(^|\s)#\s.*$")
 
 
 @cache
@@ -32,15 +38,10 @@ def words_of_the_code(*tops: str) -> frozenset[str]:
     """Every name of the code and every word of its values; docstrings and comments are left out."""
     words: set[str] = set()
     for path in modules(*tops):
-        docstrings = {line for line, _ in docstrings_of(path)}
-        with path.open("rb") as source:
-            for token in tokenize.tokenize(source.readline):
-                if token.type == tokenize.NAME:
-                    words.add(token.string)
-                elif (token.type == tokenize.STRING and token.start[0] not in docstrings) or tokenize.tok_name[
-                    token.type
-                ] == "FSTRING_MIDDLE":
-                    words.update(re.findall(r"\w+", token.string))
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for node in docstring_nodes(path):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)
+        words.update(re.findall(r"\w+", "\n".join(_COMMENT.sub("", line) for line in lines)))
         words.update(path.relative_to(ROOT).with_suffix("").parts)
     return frozenset(words)
 

@@ -1,6 +1,6 @@
 """The dossiers and procedures behind the national index."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
@@ -20,6 +20,14 @@ from shared.index766.store.lists import Part, PartOf
 from shared.search.store.filters import Selection
 
 router = APIRouter(tags=["figures"])
+
+_PROCEDURE_INDICATORS: Final = tuple(sorted({one for (one, _), behind in lists.PARTS.items() if behind.of_procedures}))
+
+if TYPE_CHECKING:
+    # a literal type of a table at run time
+    _OfProcedures = str
+else:
+    _OfProcedures = Literal[_PROCEDURE_INDICATORS]
 
 Indicator = Annotated[str, Field(max_length=10, description="The indicator (chỉ số).", examples=["2.1"])]
 
@@ -48,7 +56,7 @@ class IndexListQuestion(ListQuestion):
 class IndexProceduresQuestion(Filters):
     """A part of an indicator that counts procedures."""
 
-    indicator: Annotated[Literal["3.5", "3.5b", "4.5a"], Field(description="The indicator (chỉ số).")]
+    indicator: Annotated[_OfProcedures, Field(description="The indicator (chỉ số).")]
     part: Annotated[Literal["numerator", "denominator"], Field(description="numerator (tử số) or denominator (mẫu số).")]
 
 

@@ -204,6 +204,8 @@ def test_hours_from_a_day_to_a_day_and_those_above_on_the_others():
     own = OfficeHours((summer,), above=OFFICE_HOURS)
     office = WorkingTime(CALENDAR, own)
     assert local(office.add(at("2026-04-28 15:30"), working_days(1))) == "2026-04-29 15:30"
+    assert local(office.add(at("2026-06-01 10:30"), working_days(1))) == "2026-06-02 10:30"
+    # received while it is closed by its own hours, though not by those above
     assert local(office.add(at("2026-06-01 15:30"), working_days(1))) == "2026-06-02 07:00"
     # Wednesday the 30th of September by the summer's hours, Thursday by the usual ones
     assert local(office.add(at("2026-09-30 10:00"), hours(2))) == "2026-10-01 08:30"

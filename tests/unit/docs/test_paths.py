@@ -88,6 +88,11 @@ def test_what_a_docstring_names_exists() -> None:
     assert missing == []
 
 
+@cache
+def known_names() -> frozenset[str]:
+    return frozenset(words_of_the_code(*CODE) | NOT_OURS)
+
+
 CODE_NAME = re.compile(r"_?[a-z]+(?:_[a-z0-9]+)+|_?[A-Za-z]\w*(?:\.\w+)+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)*")
 """``snake_case``, ``dotted.names`` and ``CamelCase``."""
 
@@ -100,7 +105,7 @@ def test_code_names_in_docstrings_of_the_product_are_names_of_the_code() -> None
         if path.is_relative_to(ROOT / "shared") or path.is_relative_to(ROOT / "services")
         for line, text in docstrings_of(path)
         for quoted in BACKTICKS.findall(text)
-        if CODE_NAME.fullmatch(quoted) and not set(quoted.split(".")) <= words_of_the_code(*CODE) | NOT_OURS
+        if CODE_NAME.fullmatch(quoted) and not set(quoted.split(".")) <= known_names()
     ]
     assert unknown == []
 
@@ -112,7 +117,7 @@ def test_code_names_in_the_docs_are_names_of_the_code() -> None:
         for document in DOCUMENTS
         if document.parent.name == "decisions" or document.name in {"CONTRIBUTING.md", "glossary.md", "map.md"}
         for quoted in BACKTICKS.findall(document.read_text(encoding="utf-8"))
-        if CODE_NAME.fullmatch(quoted) and not set(quoted.split(".")) <= words_of_the_code(*CODE) | NOT_OURS
+        if CODE_NAME.fullmatch(quoted) and not set(quoted.split(".")) <= known_names()
     ]
     assert unknown == []
 
