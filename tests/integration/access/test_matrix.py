@@ -17,7 +17,6 @@ import orjson
 import pytest
 
 from shared.access.store.keys import Permission
-from tests.integration.access.test_operation_rights import WHOLE_READ, operations
 from tests.support.access.twins import (
     BEFORE,
     PROVINCE,
@@ -31,6 +30,7 @@ from tests.support.access.twins import (
     visible,
     world_of,
 )
+from tests.support.document import WHOLE_READ, operations
 
 D, S, A, M, P = (
     Permission.DOSSIERS_READ,

@@ -13,16 +13,14 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from pydantic import SecretStr
 
-from services.api.main import create_app
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.jobs.store import queue
 from shared.jobs.store.queue import JobKind
-from shared.settings import Settings
 from tests.support.access.subtree_admin import FOREIGN_DOSSIER, OWN_DOSSIER, Province, province_of, received
 from tests.support.api import H51, Served, served
+from tests.support.document import WHOLE_READ, operations
 from tests.support.events import lines
 
 OPERATING = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
@@ -40,14 +38,6 @@ WHOLE: dict[str, Call] = {
     "POST /v1/projection/retry": ("/v1/projection/retry", {}),
 }
 """Of the whole province: refused to a key with a subtree, whatever it asks."""
-
-WHOLE_READ = {
-    "GET /v1/audits": "/v1/audits",
-    "GET /v1/audits/{audit_id}": "/v1/audits/x1",
-    "GET /v1/alarms": "/v1/alarms",
-    "GET /v1/alarms/{alarm_id}": "/v1/alarms/x1p0",
-    "GET /v1/projection/failures": "/v1/projection/failures",
-}
 
 FIGURE = {
     "indicator": "5.2",
@@ -153,12 +143,6 @@ async def province(database_url: str, redis_url: str) -> AsyncIterator[Province]
         ]
         assert (await province.whole.put("/v1/agencies", json=gone)).status_code == 200
         yield province
-
-
-def operations() -> set[str]:
-    nowhere = SecretStr("postgresql://nobody@127.0.0.1/none")
-    paths = create_app(Settings(database_url=nowhere, redis_url=SecretStr("redis://127.0.0.1"))).openapi()["paths"]
-    return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
 
 def test_every_operation_that_changes_something_stands_in_the_table() -> None:

@@ -17,22 +17,12 @@ from services.api.main import create_app
 from shared.settings import Settings
 from tests.support.access.subtree_admin import Province, province_of
 from tests.support.api import Served, served
+from tests.support.document import ASKED
 from tests.support.events import JSON, LINES, event, head, lines
 
 PATHS: dict[str, Any] = create_app(Settings(_env_file=None)).openapi()["paths"]  # type: ignore[call-arg]
 CSV = {"content-type": "text/csv"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-ASKED = {
-    "/v1/stats/summary/dossiers": "period=2018&figure=received.total",
-    "/v1/stats/by/{by}/dossiers": "period=2018&row=H51.12&figure=received.total",
-    "/v1/stats/working-time/dossiers": "period=2018&unconfirmed=2018",
-    "/v1/stats/anomalies/dossiers": "anomaly=all",
-    "/v1/indices/766/dossiers": "period=2018&indicator=2.1&part=denominator",
-    "/v1/overdue/dossiers": "bucket=late_over_10",
-    "/v1/overdue/reasons/dossiers": "period=2018&figure=dossiers",
-    "/v1/reports/II.06": "period=2018",
-}
-"""What an operation must be asked with."""
 ENDINGS = sorted(path for path, item in PATHS.items() if path.endswith((".csv", ".xlsx")) and "get" in item)
 TOLD = {
     "/v1/agencies.csv": "code,name,parent\r\nH51.14,Sở C,H51\r\n",

@@ -19,9 +19,9 @@ from services.worker.runtime.metrics import WorkerMetrics
 from shared.access.store.keys import Permission
 from shared.observability import new_registry
 from shared.settings import Settings
-from tests.integration.http.test_formats import ASKED
 from tests.support.access.subtree_admin import OWN_DOSSIER, Province, province_of
 from tests.support.api import served
+from tests.support.document import ASKED
 from tests.support.http.raw_calls import Listening, listening
 from tests.support.sync import practice_portal
 

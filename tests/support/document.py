@@ -1,0 +1,33 @@
+"""The operations of the API's document, and what some of them must be asked with."""
+
+from pydantic import SecretStr
+
+from services.api.main import create_app
+from shared.settings import Settings
+
+ASKED = {
+    "/v1/stats/summary/dossiers": "period=2018&figure=received.total",
+    "/v1/stats/by/{by}/dossiers": "period=2018&row=H51.12&figure=received.total",
+    "/v1/stats/working-time/dossiers": "period=2018&unconfirmed=2018",
+    "/v1/stats/anomalies/dossiers": "anomaly=all",
+    "/v1/indices/766/dossiers": "period=2018&indicator=2.1&part=denominator",
+    "/v1/overdue/dossiers": "bucket=late_over_10",
+    "/v1/overdue/reasons/dossiers": "period=2018&figure=dossiers",
+    "/v1/reports/II.06": "period=2018",
+}
+"""What an operation must be asked with."""
+
+WHOLE_READ = {
+    "GET /v1/audits": "/v1/audits",
+    "GET /v1/audits/{audit_id}": "/v1/audits/x1",
+    "GET /v1/alarms": "/v1/alarms",
+    "GET /v1/alarms/{alarm_id}": "/v1/alarms/x1p0",
+    "GET /v1/projection/failures": "/v1/projection/failures",
+}
+"""What shows or begins things of the whole province, to read."""
+
+
+def operations() -> set[str]:
+    nowhere = SecretStr("postgresql://nobody@127.0.0.1/none")
+    paths = create_app(Settings(database_url=nowhere, redis_url=SecretStr("redis://127.0.0.1"))).openapi()["paths"]
+    return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
