@@ -51,7 +51,11 @@ class Judge:
         self.chance = random.Random(f"questions of {seed}")
         self.today = local_date(datetime.now(UTC))
         self.known_agencies = {of(code, self.tenant) for code in KNOWN_AGENCIES}
-        self.agencies = [of(code, self.tenant) for code in AGENCIES]
+        named = {
+            str(value) for event in self.events for name, value in (event.get("data") or {}).items() if name == "agency_code"
+        }
+        # an agency that nobody named is refused, and the tables have no row of it
+        self.agencies = [code for code in (of(one, self.tenant) for one in AGENCIES) if code in self.known_agencies | named]
 
     # ------------------------------------------------------------------------------------------- the log
 

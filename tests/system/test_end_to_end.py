@@ -221,7 +221,7 @@ async def test_clients_that_hang_up_and_uploads_that_are_cut(local_run: LocalRun
 
 def _head(length: int, content_type: str) -> bytes:
     return (
-        f"POST /v1/events HTTP/1.1\r\nHost: motcua\r\nAuthorization: Bearer {KEY}\r\n"
+        f"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n"
         f"Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 

@@ -238,10 +238,10 @@ async def test_the_summary_tells_ranks_and_alarms_and_the_list_of_differences_op
     assert alarms["parked"]["value"] == parked
     own = await get(await api.key(Permission.SYNC_MANAGE, agency="H51.12"), "/v1/sync")
     assert {one["alarm"]: one["value"] for one in own["alarms"]}["parked"] < parked
-    metrics = (await client.get("/metrics")).text
+    metrics = (await api.client(None).get("/metrics")).text
     assert 'motcua_sync_alarm{alarm="parked",tenant="H51"} 1.0' in metrics
     assert 'motcua_sync_alarm{alarm="circuit_open",tenant="H51"} 0.0' in metrics
-    ready = (await client.get("/readyz")).json()
+    ready = (await api.client(None).get("/readyz")).json()
     assert all(one["ready"] for one in ready["dependencies"] if one["name"] not in {"worker", "valkey"})
 
     assert await get(client, "/v1/sync/differences") == {"job": None, "items": [], "next_cursor": None}
