@@ -127,6 +127,20 @@ async def test_405_names_the_methods_of_its_path_once(province: Province) -> Non
         assert (answer.status_code, answer.headers.get_list("allow")) == (405, ["GET, HEAD"]), path
 
 
+async def test_a_slash_too_many_is_an_unknown_path(province: Province) -> None:
+    """No redirect, which would answer before any key and lead to where the header ``Host`` says."""
+    client = province.api.client(None)
+    paths = [target(path, {"code": "H51.12"}) for path in PATHS]
+    asked = {path.partition("?")[0] + "/" for path in paths} | {"/docs/", "/openapi.json/", "/docs/assets", "/docs//"}
+    for path in asked:
+        for method in ("GET", "POST", "PUT"):
+            answer = await client.request(method, path, headers={"host": "elsewhere.example"})
+            assert answer.status_code == 404, f"{method} {path}"
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "location" not in answer.headers
+            assert "elsewhere.example" not in answer.text
+
+
 async def test_the_mock_portal_does_the_same(tmp_path: Path) -> None:
     with practice_portal(tmp_path) as url:
         await _the_same(url)
@@ -146,6 +160,9 @@ async def _the_same(url: str) -> None:
             get, head = await client.get(path), await client.head(path)
             assert (head.status_code, head.content) == (get.status_code, b""), path
             assert steady(head) == steady(get), path
+        for path in ("/healthz/", "/_portal/faults/", "/mapi/login/", "/docs/"):
+            answer = await client.post(path)
+            assert (answer.status_code, answer.headers.get("location")) == (404, None), path
         answer = await client.delete("/_portal/faults")
         assert (answer.status_code, answer.headers.get_list("allow")) == (405, ["GET, HEAD, PUT"])
         assert (await client.get("/mapi/login")).headers.get_list("allow") == ["POST"]
