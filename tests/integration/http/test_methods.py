@@ -173,7 +173,18 @@ def names(text: str, *, is_open: bool) -> set[str]:
     return {sample.name for family in families for sample in family.samples}
 
 
-@pytest.mark.parametrize("accept", [OPENMETRICS, PROMETHEUS, "application/openmetrics-text"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        OPENMETRICS,
+        PROMETHEUS,
+        "application/openmetrics-text",
+        "text/plain;q=0.5, application/openmetrics-text; version=1.0.0; q=0.6",
+        "text/plain, application/openmetrics-text",
+        "Application/OpenMetrics-Text ; Q=0.001, text/plain; q=0",
+        "application/openmetrics-text;q=0.3,*/*;q=0.2",
+    ],
+)
 async def test_metrics_as_openmetrics(province: Province, accept: str) -> None:
     answer = await province.api.client(None).get("/metrics", headers={"accept": accept})
     assert answer.headers.get_list("content-type") == ["application/openmetrics-text; version=1.0.0; charset=utf-8"]
@@ -184,7 +195,18 @@ async def test_metrics_as_openmetrics(province: Province, accept: str) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    ["", "*/*", "text/plain", "application/openmetrics-text; version=9.0.0", "application/openmetrics-text;version"],
+    [
+        "",
+        "*/*",
+        "text/plain",
+        "application/openmetrics-text; version=9.0.0",
+        "application/openmetrics-text;version",
+        "application/openmetrics-text;q=0, text/plain",
+        "application/openmetrics-text; version=1.0.0; q=0.000",
+        "application/openmetrics-text;q=0.5, text/plain;version=0.0.4;q=0.6",
+        "application/openmetrics-text;q=0.5, */*",
+        "application/openmetrics-text;q=much",
+    ],
 )
 async def test_metrics_as_classic_text(province: Province, accept: str) -> None:
     answer = await province.api.client(None).get("/metrics", headers={"accept": accept})
