@@ -83,6 +83,16 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "one object or array: another one follows",
         "chỉ một đối tượng (object) hoặc mảng (array): còn phần khác nối tiếp phía sau",
     ),
+    "another_follows_at": _words(
+        "another_follows",
+        "one object or array: another one follows at line {line}, character {column}",
+        "chỉ một đối tượng (object) hoặc mảng (array): còn phần khác ở dòng {line}, ký tự thứ {column}",
+    ),
+    "item_follows": _words(
+        "another_follows",
+        "a comma between two items: another object follows without one at line {line}, character {column}",
+        "giữa hai phần tử phải có dấu phẩy: còn phần tử khác nối tiếp ở dòng {line}, ký tự thứ {column}",
+    ),
     "object_follows": _words(
         "another_follows",
         "one object a line: another object follows on this line, at character {column}",
