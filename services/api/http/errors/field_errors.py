@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.api.http.errors.messages import Language, Words
-from services.api.http.errors.pattern_words import pattern_words
+from services.api.http.errors.pattern_words import is_of_names, pattern_words
 from shared.vocabulary.errors import FieldError
 
 _Expected = tuple[str, Words]
@@ -288,5 +288,8 @@ def faults_of(errors: Sequence[Any], skip: int = 0, prefix: str = "") -> list[Fa
         type_ = error["type"]
         if error.get("input", ...) is None and type_.endswith("_type"):
             type_ = "missing"  # null is the same as absent
-        faults.append(Fault(prefix + pointer_of(error["loc"][skip:]), type_, error.get("ctx", {})))
+        location, values = error["loc"][skip:], error.get("ctx", {})
+        if list(location[-1:]) == ["[key]"] and is_of_names(values.get("pattern")):
+            location = location[:-1]  # pydantic's word for the name itself: the member is meant
+        faults.append(Fault(prefix + pointer_of(location), type_, values))
     return faults
