@@ -6,6 +6,7 @@ work learns about itself on the way is added with `note` and appears on its cano
 
 import itertools
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -172,6 +173,12 @@ def note(**facts: Any) -> None:
 _openmetrics: Final[Callable[[Collector], bytes]] = openmetrics.generate_latest
 
 
+_OPEN: Final = "application/openmetrics-text"
+_CLASSIC: Final = "text/plain"
+_VERSIONS: Final = {_OPEN: "1.0.0", _CLASSIC: "0.0.4", "text/*": "", "*/*": ""}
+_WEIGHT: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+
+
 class _Together(Collector):
     """Several registries as one."""
 
@@ -183,14 +190,30 @@ class _Together(Collector):
 
 
 def exposition(accept: str, *registries: Collector) -> tuple[bytes, str]:
-    """Metrics as a header ``Accept`` asks for them, and their content type: OpenMetrics 1.0.0, else the classic text."""
+    """Metrics as a header ``Accept`` asks for them, and their content type: OpenMetrics 1.0.0, else the classic text.
+
+    OpenMetrics is answered to who names it and likes nothing better that is the classic text.
+    """
     together: Any = _Together(registries)
-    for choice in accept.split(","):
-        name, *parameters = (part.strip() for part in choice.split(";"))
-        versions = [part for part in parameters if part.startswith("version")]
-        if name == "application/openmetrics-text" and versions in ([], ["version=1.0.0"]):
-            return _openmetrics(together), openmetrics.CONTENT_TYPE_LATEST
+    open_, classic = _weights(accept)
+    if open_ > 0 and open_ >= classic:
+        return _openmetrics(together), openmetrics.CONTENT_TYPE_LATEST
     return generate_latest(together), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _weights(accept: str) -> tuple[float, float]:
+    """How much a header ``Accept`` likes OpenMetrics 1.0.0 and the classic text, which stands for whatever is not named."""
+    found: dict[str, float] = {}
+    for choice in accept.lower().split(","):
+        name, *parts = (part.strip() for part in choice.split(";"))
+        told = {key.strip(): value.strip() for key, _, value in (part.partition("=") for part in parts)}
+        if name in _VERSIONS and told.get("version", _VERSIONS[name]) == _VERSIONS[name]:
+            found[name] = max(found.get(name, 0.0), _weight(told.get("q", "1")))
+    return found.get(_OPEN, 0.0), next((found[name] for name in (_CLASSIC, "text/*", "*/*") if name in found), 0.0)
+
+
+def _weight(text: str) -> float:
+    return float(text) if _WEIGHT.fullmatch(text) else 0.0
 
 
 def new_registry() -> CollectorRegistry:

@@ -103,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would go where the header Host says, before any key
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,  # what generated clients call it
         telemetry={"tracing": False},

@@ -33,6 +33,7 @@ def create_app(portal: Portal) -> FastAPI:
         title="Cổng thực hành · mock portal",
         version="1",
         description=_DESCRIPTION,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.include_router(mapi_routes(portal))

@@ -11,6 +11,8 @@ from shared.vocabulary.errors import FieldError, InvalidInput
 from shared.vocabulary.local_time import ONE_DAY
 
 _MONTHS: Final = 12
+_FIRST_YEAR: Final = 1900
+_LAST_YEAR: Final = 9998
 _MONTHS_OF_QUARTER: Final = 3
 _MONTHS_OF_HALF: Final = 6
 _PERIOD: Final = "/period"
@@ -92,10 +94,13 @@ def parse_period(text: str) -> Period:
         match = pattern.fullmatch(text)
         if match is None:
             continue
-        try:
-            return replace(read(*(int(group) for group in match.groups())), named_by=_PERIOD)
-        except (ValueError, OverflowError) as error:
-            raise InvalidInput.of(_PERIOD, "out_of_range", f"{text!r} names no period") from error
+        year, *part = map(int, match.groups())
+        if _FIRST_YEAR <= year <= _LAST_YEAR:
+            try:
+                return replace(read(year, *part), named_by=_PERIOD)
+            except ValueError:
+                pass
+        raise InvalidInput.of(_PERIOD, "out_of_range", f"{text!r} names no period of the years 1900 to 9998")
     raise InvalidInput.of(_PERIOD, "malformed", _FORMS)
 
 

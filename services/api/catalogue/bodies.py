@@ -15,7 +15,7 @@ from services.api.http.context import context_of
 from services.api.http.document import SCHEMAS
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault, faults_of, pointer_of
-from services.api.http.errors.problems import MOST_FAULTS, InvalidFields, Refused, unsupported_type
+from services.api.http.errors.problems import MOST_FAULTS, NOT_JSON, InvalidFields, Refused, unsupported_type
 from services.api.http.formats import MEDIA_TYPES, Format, is_csv_path
 from shared.vocabulary.errors import FieldError, Forbidden, InvalidInput
 
@@ -166,7 +166,7 @@ async def validated(
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
             if details[0]["type"] == "json_invalid":
-                raise Refused(messages.MALFORMED) from error
+                raise Refused(messages.MALFORMED, [NOT_JSON]) from error
             moved = [{**detail, "loc": (start + int(detail["loc"][0]), *detail["loc"][1:])} for detail in details]
             faults += faults_of(moved, prefix=body.where)
         start = end
@@ -187,7 +187,7 @@ def validated_others(adapter: TypeAdapter[_T], body: CatalogueBody) -> _T:
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
         if details[0]["type"] == "json_invalid":
-            raise Refused(messages.MALFORMED) from error
+            raise Refused(messages.MALFORMED, [NOT_JSON]) from error
         raise InvalidFields(_pointed(faults_of(details), body)) from error
 
 

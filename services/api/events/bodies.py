@@ -14,12 +14,14 @@ from services.api.http.bodies.json_cutter import Cutter, Turn
 from services.api.http.bodies.kinds import HEADER_PREFIX
 from services.api.http.bodies.limits import LONGEST_EVENT
 from services.api.http.errors import messages
-from services.api.http.errors.problems import InvalidFields, Refused
+from services.api.http.errors.field_errors import Fault
+from services.api.http.errors.problems import NOT_JSON, InvalidFields, Refused
 from shared.events.cloudevents.decoding import DATA_BASE64, parsed
 
 LONGEST_LINE: Final = LONGEST_EVENT
 
 _BLANKS: Final = b" \t\r"
+_NO_JSON_DATA: Final = Fault("/data", NOT_JSON.type, {})
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -53,11 +55,11 @@ def from_headers(request: Request, body: bytes) -> bytes:
         try:
             event["data"] = orjson.loads(body)
         except orjson.JSONDecodeError:
-            raise Refused(messages.MALFORMED) from None
+            raise Refused(messages.MALFORMED, [_NO_JSON_DATA]) from None
     try:
         return orjson.dumps(event)
     except orjson.JSONEncodeError:  # deeper than it can write
-        raise Refused(messages.MALFORMED) from None
+        raise Refused(messages.MALFORMED, [_NO_JSON_DATA]) from None
 
 
 Write = Callable[[Any], bytes]
@@ -82,10 +84,18 @@ async def cut_into_items(body: bytes, most: int, turn: Turn) -> Sequence[bytes]:
         Refused: 400, the body is not JSON.
     """
     if len(body) <= _PARSED_BYTES:
-        return items_of(body, most)
+        try:
+            return items_of(body, most)
+        except Refused:
+            await _cut(body, most, turn)  # says where and what is wrong
+            raise
     plain = _pieces_of(body, most * _COMMAS_AN_ITEM) if len(body) <= _PLAIN_BYTES else None
     if plain is not None and len(plain) <= most:
         return _Written(plain, bytes)
+    return await _cut(body, most, turn)
+
+
+async def _cut(body: bytes, most: int, turn: Turn) -> Sequence[bytes]:
     cutter = Cutter(body, turn, LONGEST_EVENT)
     items = await cutter.items(most)
     await cutter.end()
@@ -131,7 +141,7 @@ def _parsed(body: bytes) -> tuple[Any, Write]:
     try:
         return parsed(body), _with_any_number
     except ValueError:
-        raise Refused(messages.MALFORMED) from None
+        raise Refused(messages.MALFORMED, [NOT_JSON]) from None
 
 
 def _with_any_number(item: Any) -> bytes:

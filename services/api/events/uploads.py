@@ -23,7 +23,7 @@ from services.api.http.bodies.limits import Held
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.messages import Kind, Language
-from services.api.http.errors.problems import Refused, Unauthenticated, problem_body
+from services.api.http.errors.problems import NOT_GZIP, Refused, Unauthenticated
 from shared.events.cloudevents.decoding import ValidatedEvent
 from shared.observability import note
 from shared.vocabulary.errors import Overloaded
@@ -135,7 +135,7 @@ class _Upload:
     def _write(self, line: dict[str, Any]) -> None:
         self._taken.take(self._spool.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)))
 
-    def answer(self, problem: Kind | None) -> StreamingResponse:
+    def answer(self, problem: Rejection | None) -> StreamingResponse:
         """The receipts of all that was not newly accepted, and the sums."""
         sums: dict[str, Any] = {
             "accepted": self._accepted,
@@ -145,7 +145,7 @@ class _Upload:
         }
         note(**sums)
         if problem is not None:
-            sums["problem"] = problem_body(problem, self._language)
+            sums["problem"] = problem.body(self._language)
         self._write(sums)
         self._spool.seek(0)
         return _Receipts(self)
@@ -193,14 +193,15 @@ async def take_lines(request: Request, event_intake: EventIntake, language: Lang
     stream = request.stream()
     lines = Lines(compressed=is_gzip(request))
     problem: Kind | None = None
+    faults: tuple[Fault, ...] = ()
     try:
         try:
             await _take_all(upload, lines, stream)
         except TruncatedError:
             if lines.number == 0:
-                raise Refused(messages.MALFORMED) from None
+                raise Refused(messages.MALFORMED, [NOT_GZIP]) from None
             await upload.settle()
-            problem = messages.MALFORMED
+            problem, faults = messages.MALFORMED, (NOT_GZIP,)
         except Overloaded:
             problem = messages.UNAVAILABLE
         except _NoRoomError:
@@ -212,7 +213,7 @@ async def take_lines(request: Request, event_intake: EventIntake, language: Lang
     except BaseException:
         await upload.abandon()
         raise
-    return upload.answer(problem)
+    return upload.answer(None if problem is None else Rejection(problem, faults))
 
 
 async def _take_all(upload: _Upload, lines: Lines, stream: AsyncIterator[bytes]) -> None:

@@ -24,6 +24,7 @@ _OWN_ID_BYTES: Final = 16
 
 _NO_GUESSING: Final = (b"x-content-type-options", b"nosniff")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_FIRST_ERROR: Final = 400
 _OTHER: Final = "other"
 """A client may call a method as it likes: it is neither logged nor counted by that."""
 
@@ -59,7 +60,7 @@ class RequestMiddleware:
                 status = message["status"]
                 no_longer_asked()
                 message["headers"] = [*message.get("headers", ()), (_REQUEST_ID_NAME, request_id.encode()), _NO_GUESSING]
-                if unknown := unknown_codes.get({}):
+                if status < _FIRST_ERROR and (unknown := unknown_codes.get({})):
                     message["headers"].append((UNKNOWN_CODE_HEADER.encode(), ", ".join(unknown).encode()))
             await send(message)
 

@@ -15,7 +15,7 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 9998
-
+_KNOWN_AT: Final = "a date such as 2018-12-31, or an RFC 3339 instant with an offset, years 1900 to 9998"
 
 MOST_A_PAGE: Final = 500
 
@@ -31,14 +31,19 @@ def _date_of(value: object) -> date:
         raise PydanticCustomError("date_type", "a date")
     if _DATE.fullmatch(value):
         try:
-            return date.fromisoformat(value)
+            on = date.fromisoformat(value)
+            if _FIRST_YEAR <= on.year <= _LAST_YEAR:
+                return on
         except ValueError:
             pass
     raise PydanticCustomError("date_parsing", "a date")
 
 
 LocalDate = Annotated[date, BeforeValidator(_date_of)]
-"""A local date, yyyy-mm-dd; pydantic's own would take numbers too, and texts of digits: seconds or days since 1970."""
+"""A local date, yyyy-mm-dd; pydantic's own would take numbers too, and texts of digits: seconds or days since 1970.
+
+What callers tell is of the years that instants are of: the midnights of others may be no instants. Stored ones are taken.
+"""
 
 
 def _one_spelling(value: object) -> object:
@@ -72,4 +77,4 @@ def read_known_at(text: str | None, pointer: str = "/as_of") -> datetime | None:
                 return instant
     except ValueError:
         pass
-    raise InvalidInput.of(pointer, "as_of", "a date such as 2018-12-31, or an RFC 3339 instant with an offset")
+    raise InvalidInput.of(pointer, "as_of", _KNOWN_AT)

@@ -1,4 +1,4 @@
-"""No date and no instant that the API takes is a number: neither as JSON nor as a text of digits, whatever the operation.
+"""No date and no instant that the API takes is a number: neither as JSON nor as a text of digits, whatever the operation; and none is of a year before 1900 or after 9998, whose midnights may be no instants.
 
 By the OpenAPI document: an operation, parameter or field that is new is held too.
 """
@@ -19,7 +19,8 @@ from tests.support.api import Served, served
 from tests.support.events import CONTENT_KEY
 
 TEXTS = ("0", "86400", "1514764800", "-1", "1.5", "20180102", "1514764800000", "")
-VALUES = (*TEXTS, 0, 86400, 1514764800.0, True)
+EDGES = ("0001-01-01", "1899-12-31", "9999-01-01", "9999-12-31", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+VALUES = (*TEXTS, *EDGES, 0, 86400, 1514764800.0, True)
 FORMATS = {"date", "date-time"}
 NAMES = {"as_of", "from", "to"}
 """Of those that are a date or an instant, whichever is told: no format says that."""
@@ -111,7 +112,7 @@ def operations(description: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
             yield method.upper(), path, operation
 
 
-async def test_no_date_of_a_query_is_a_number(api: Served) -> None:
+async def test_no_date_of_a_query_is_a_number_or_beyond_the_years(api: Served) -> None:
     client, description = await api.key(), api.app.openapi()
     asked = set()
     for method, path, operation in operations(description):
@@ -122,11 +123,12 @@ async def test_no_date_of_a_query_is_a_number(api: Served) -> None:
             address, needed = address_of(path, operation, description)
             if name in {"from", "to"}:
                 needed.pop("period", None)
-            for text in TEXTS:
+            for text in (*TEXTS, *EDGES):
                 answer = await client.request(method, address, params=needed | {name: text})
                 assert answer.status_code == 422, f"{method} {path} {name}={text}: {answer.text}"
-                pointers = {error["pointer"] for error in answer.json()["errors"]}
-                assert pointers & {f"/{name}"}, f"{method} {path} {name}={text}: {answer.text}"
+                words = {error["pointer"]: error["detail"] for error in answer.json()["errors"]}
+                expected = "tells the present" if f"{path} {name}" == "/v1/stream as_of" else "1900 to 9998"
+                assert expected in words[f"/{name}"], f"{method} {path} {name}={text}: {answer.text}"
             asked.add(f"{path} {name}")
     assert {
         "/v1/agencies as_of",
@@ -140,7 +142,7 @@ async def test_no_date_of_a_query_is_a_number(api: Served) -> None:
     } <= asked
 
 
-async def test_no_date_of_a_body_is_a_number(api: Served) -> None:
+async def test_no_date_of_a_body_is_a_number_or_beyond_the_years(api: Served) -> None:
     client, description = await api.key(), api.app.openapi()
     asked = set()
     for method, path, operation in operations(description):
@@ -179,7 +181,7 @@ async def test_no_date_of_a_sheet_is_a_number(api: Served) -> None:
     }
     for path, row in sheets.items():
         for name in row.keys() & {"valid_from", "valid_to", "date"}:
-            for text in TEXTS[:-1]:  # an empty cell is no date
+            for text in (*TEXTS[:-1], *EDGES):  # an empty cell is no date
                 cells = row | {name: text}
                 content = f"{','.join(cells)}\r\n{','.join(cells.values())}\r\n"
                 answer = await client.put(path, content=content, headers={"content-type": "text/csv"})

@@ -127,6 +127,20 @@ async def test_405_names_the_methods_of_its_path_once(province: Province) -> Non
         assert (answer.status_code, answer.headers.get_list("allow")) == (405, ["GET, HEAD"]), path
 
 
+async def test_a_slash_too_many_is_an_unknown_path(province: Province) -> None:
+    """No redirect, which would answer before any key and lead to where the header ``Host`` says."""
+    client = province.api.client(None)
+    paths = [target(path, {"code": "H51.12"}) for path in PATHS]
+    asked = {path.partition("?")[0] + "/" for path in paths} | {"/docs/", "/openapi.json/", "/docs/assets", "/docs//"}
+    for path in asked:
+        for method in ("GET", "POST", "PUT"):
+            answer = await client.request(method, path, headers={"host": "elsewhere.example"})
+            assert answer.status_code == 404, f"{method} {path}"
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "location" not in answer.headers
+            assert "elsewhere.example" not in answer.text
+
+
 async def test_the_mock_portal_does_the_same(tmp_path: Path) -> None:
     with practice_portal(tmp_path) as url:
         await _the_same(url)
@@ -146,6 +160,9 @@ async def _the_same(url: str) -> None:
             get, head = await client.get(path), await client.head(path)
             assert (head.status_code, head.content) == (get.status_code, b""), path
             assert steady(head) == steady(get), path
+        for path in ("/healthz/", "/_portal/faults/", "/mapi/login/", "/docs/"):
+            answer = await client.post(path)
+            assert (answer.status_code, answer.headers.get("location")) == (404, None), path
         answer = await client.delete("/_portal/faults")
         assert (answer.status_code, answer.headers.get_list("allow")) == (405, ["GET, HEAD, PUT"])
         assert (await client.get("/mapi/login")).headers.get_list("allow") == ["POST"]
@@ -156,7 +173,18 @@ def names(text: str, *, is_open: bool) -> set[str]:
     return {sample.name for family in families for sample in family.samples}
 
 
-@pytest.mark.parametrize("accept", [OPENMETRICS, PROMETHEUS, "application/openmetrics-text"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        OPENMETRICS,
+        PROMETHEUS,
+        "application/openmetrics-text",
+        "text/plain;q=0.5, application/openmetrics-text; version=1.0.0; q=0.6",
+        "text/plain, application/openmetrics-text",
+        "Application/OpenMetrics-Text ; Q=0.001, text/plain; q=0",
+        "application/openmetrics-text;q=0.3,*/*;q=0.2",
+    ],
+)
 async def test_metrics_as_openmetrics(province: Province, accept: str) -> None:
     answer = await province.api.client(None).get("/metrics", headers={"accept": accept})
     assert answer.headers.get_list("content-type") == ["application/openmetrics-text; version=1.0.0; charset=utf-8"]
@@ -167,7 +195,18 @@ async def test_metrics_as_openmetrics(province: Province, accept: str) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    ["", "*/*", "text/plain", "application/openmetrics-text; version=9.0.0", "application/openmetrics-text;version"],
+    [
+        "",
+        "*/*",
+        "text/plain",
+        "application/openmetrics-text; version=9.0.0",
+        "application/openmetrics-text;version",
+        "application/openmetrics-text;q=0, text/plain",
+        "application/openmetrics-text; version=1.0.0; q=0.000",
+        "application/openmetrics-text;q=0.5, text/plain;version=0.0.4;q=0.6",
+        "application/openmetrics-text;q=0.5, */*",
+        "application/openmetrics-text;q=much",
+    ],
 )
 async def test_metrics_as_classic_text(province: Province, accept: str) -> None:
     answer = await province.api.client(None).get("/metrics", headers={"accept": accept})

@@ -80,6 +80,28 @@ async def test_a_workbook_and_a_csv_say_so_in_their_head(api: Served) -> None:
         assert answer.headers["x-unknown-code"] == "procedure"
 
 
+async def test_no_error_says_so(api: Served) -> None:
+    """An operation that has no such parameter refuses it; what is wrong otherwise is told alone."""
+    client = await api.key()
+    described = await document(api)
+    have = {name: {path for path, _ in narrowed(described, name)} for name in ("procedure", "field")}
+    refused = 0
+    for path, item in described["paths"].items():
+        if "get" not in item or "security" not in item["get"]:
+            continue
+        for name, unknown in (("procedure", "9.999999"), ("field", "ZZ")):
+            beside = {"nobody_knows": "1"} if path in have[name] else {}
+            answer = await client.get(path.replace("{", "").replace("}", ""), params={name: unknown} | beside)
+            if answer.is_error:
+                refused += 1
+                assert "x-unknown-code" not in answer.headers, f"{path}?{name}"
+            else:
+                assert path in have[name], f"{path}?{name}"
+    assert refused > 50
+    answer = await client.get("/v1/dossiers?field=ZZ")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/field"]
+
+
 async def test_a_freeze_says_so_too(api: Served) -> None:
     client = await api.key()
     answer = await client.post("/v1/freezes", json={"period": "2022", "procedure": "9.999999", "reason": "Báo cáo quý"})

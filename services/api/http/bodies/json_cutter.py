@@ -13,7 +13,8 @@ from typing import Final
 from pydantic_core import from_json
 
 from services.api.http.errors import messages
-from services.api.http.errors.problems import ANOTHER_FOLLOWS, InvalidFields, Refused
+from services.api.http.errors.field_errors import Fault
+from services.api.http.errors.problems import NOT_JSON, InvalidFields, Refused
 
 Turn = Callable[[], Awaitable[None]]
 
@@ -27,12 +28,16 @@ _NUMBER: Final = frozenset("-0123456789")
 _AFTER_NUMBER: Final = frozenset(" \t\n\r,]}")
 
 
+def _no_json() -> Refused:
+    return Refused(messages.MALFORMED, [NOT_JSON])
+
+
 def _check(cut: bytes) -> None:
     """Half of a surrogate pair, escaped, is a text for Python and no JSON for the validators."""
     try:
         from_json(cut)
     except ValueError:
-        raise Refused(messages.MALFORMED) from None
+        raise _no_json() from None
 
 
 class Cutter:
@@ -50,6 +55,8 @@ class Cutter:
         self._read = 0
         self._text = ""
         self._at = 0
+        self._lines = 0
+        self._columns = 0
 
     async def peek(self) -> str:
         """The next character that is no blank; empty at the end."""
@@ -82,7 +89,7 @@ class Cutter:
             if len(self._text) - self._at > self._longest:
                 raise InvalidFields.of(place, "item_too_long", limit=self._longest)
             if not await self._more():
-                raise Refused(messages.MALFORMED)
+                raise _no_json()
 
     def _end_of_value(self, *, is_number: bool) -> int | None:
         """Where it ends; None: not here, and perhaps nowhere."""
@@ -91,7 +98,7 @@ class Cutter:
         except ValueError:
             return None
         except RecursionError:
-            raise Refused(messages.MALFORMED) from None
+            raise _no_json() from None
         if is_number and self._text[end : end + 1] not in _AFTER_NUMBER and not (self._is_all and end == len(self._text)):
             return None  # its end may be the window's
         return int(end)
@@ -102,7 +109,10 @@ class Cutter:
         Raises:
             InvalidFields: no array, more than ``most`` items, or one that is too long.
         """
-        if await self.peek() != "[":
+        first = await self.peek()
+        if not first:
+            raise Refused(messages.MALFORMED, [Fault(place, "list_type", {})])
+        if first != "[":
             value = await self.value(place)
             await self.end()
             raise InvalidFields.of(place, "missing" if value == b"null" else "list_type")
@@ -119,10 +129,10 @@ class Cutter:
         """The names in the object that begins here; whoever asks for the next one has read the value."""
         async for first in self._parts("{", "}"):
             if first != '"':
-                raise Refused(messages.MALFORMED)
+                raise _no_json()
             name: str = json.loads(await self.value())
             if await self.peek() != ":":
-                raise Refused(messages.MALFORMED)
+                raise _no_json()
             self._at += 1
             yield name
 
@@ -130,25 +140,37 @@ class Cutter:
         """Nothing but blanks may follow."""
         following = await self.peek()
         if following:
-            raise Refused(messages.MALFORMED, [ANOTHER_FOLLOWS] if following in "{[" else ())
+            raise self._no_json_here(following, "another_follows_at")
 
     async def _parts(self, opening: str, closing: str) -> AsyncIterator[str]:
         """The first character of each part between brackets."""
         if await self.peek() != opening:
-            raise Refused(messages.MALFORMED)
+            raise _no_json()
         self._at += 1
         character = await self.peek()
         while character != closing:
             yield character
             character = await self.peek()
             if character not in {",", closing}:
-                raise Refused(messages.MALFORMED)
+                raise self._no_json_here(character, "item_follows" if closing == "]" else None)
             if character == ",":
                 self._at += 1
                 character = await self.peek()
                 if character == closing:
-                    raise Refused(messages.MALFORMED)
+                    raise _no_json()
         self._at += 1
+
+    def _place(self) -> tuple[int, int]:
+        """How many lines are before this one, and how many characters of it before the next one."""
+        begin = self._text.rfind("\n", 0, self._at) + 1
+        return self._lines + self._text.count("\n", 0, self._at), self._at - begin + (0 if begin else self._columns)
+
+    def _no_json_here(self, character: str, follows: str | None) -> Refused:
+        """What is wrong with the next character; ``follows``: the fault, if it begins an object or an array."""
+        if follows is None or character not in {"{", "["}:
+            return _no_json()
+        lines, columns = self._place()
+        return Refused(messages.MALFORMED, [Fault("", follows, {"line": lines + 1, "column": columns + 1})])
 
     @property
     def _is_all(self) -> bool:
@@ -159,6 +181,7 @@ class Cutter:
         if self._is_all:
             return False
         await self._turn()
+        self._lines, self._columns = self._place()
         rest = self._text[self._at :]
         size = max(self._window, len(rest))
         piece = self._body[self._read : self._read + size]
@@ -166,6 +189,6 @@ class Cutter:
         try:
             self._text = rest + self._decode(piece, self._is_all)
         except UnicodeDecodeError:
-            raise Refused(messages.MALFORMED) from None
+            raise _no_json() from None
         self._at = 0
         return True

@@ -90,7 +90,7 @@ def _kind_by_all(request: Request) -> BodyKind:
     else:
         kind = _KINDS.get(content_type)
     if kind is None:
-        raise unsupported_type(*_taken(set(BodyKind)))
+        raise unsupported_type(*_taken(_TAKEN.get(request.scope["path"], tuple(BodyKind))))
     is_gzip(request)
     return kind
 

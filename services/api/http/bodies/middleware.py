@@ -21,8 +21,7 @@ from services.api.http.bodies.kinds import BodyKind, is_gzip, kind_of
 from services.api.http.bodies.limits import USUAL, Held, Limit, Patience, Share, limit_of, too_large
 from services.api.http.context import context_of
 from services.api.http.errors import messages, problems
-from services.api.http.errors.field_errors import Fault
-from services.api.http.errors.problems import InvalidFields, Refused
+from services.api.http.errors.problems import NOT_GZIP, InvalidFields, Refused
 from shared.vocabulary.errors import MotcuaError
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -288,7 +287,7 @@ async def _inflated(body: bytes, limit: Limit, share: Share) -> bytes:
                 await asyncio.sleep(0)
         inflater.end()
     except TruncatedError:
-        raise Refused(messages.MALFORMED, [Fault("", "gzip", {})]) from None
+        raise Refused(messages.MALFORMED, [NOT_GZIP]) from None
     return b"".join(pieces)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.api.http.errors.messages import Language, Words
-from services.api.http.errors.pattern_words import pattern_words
+from services.api.http.errors.pattern_words import is_of_names, pattern_words
 from shared.vocabulary.errors import FieldError
 
 _Expected = tuple[str, Words]
@@ -29,7 +29,9 @@ _INSTANT: Final = _words(
     "an RFC 3339 instant with an offset, such as 2018-01-02T08:30:00+07:00, years 1900 to 9998",
     "phải là thời điểm RFC 3339 có múi giờ, ví dụ 2018-01-02T08:30:00+07:00, năm 1900 đến 9998",
 )
-_DATE: Final = _words("date", "a date such as 2018-12-31", "phải là ngày, ví dụ 2018-12-31")
+_DATE: Final = _words(
+    "date", "a date such as 2018-12-31, years 1900 to 9998", "phải là ngày, ví dụ 2018-12-31, năm 1900 đến 9998"
+)
 _INVALID: Final = _words("invalid", "not as documented", "không đúng quy định")
 _MISSING: Final = _words("missing", "required", "bắt buộc phải có")
 
@@ -80,6 +82,16 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
         "another_follows",
         "one object or array: another one follows",
         "chỉ một đối tượng (object) hoặc mảng (array): còn phần khác nối tiếp phía sau",
+    ),
+    "another_follows_at": _words(
+        "another_follows",
+        "one object or array: another one follows at line {line}, character {column}",
+        "chỉ một đối tượng (object) hoặc mảng (array): còn phần khác ở dòng {line}, ký tự thứ {column}",
+    ),
+    "item_follows": _words(
+        "another_follows",
+        "a comma between two items: another object follows without one at line {line}, character {column}",
+        "giữa hai phần tử phải có dấu phẩy: còn phần tử khác nối tiếp ở dòng {line}, ký tự thứ {column}",
     ),
     "object_follows": _words(
         "another_follows",
@@ -179,13 +191,13 @@ _TOLD: Final[Mapping[str, str]] = {
     "ambiguous": "cho kỳ (period), hoặc từ ngày (from) và đến ngày (to), không cho cả hai",
     "/period malformed": "phải là kỳ như 2018, 2018-H1, 2018-Q3, 2018-05, 2018-W07, ND09:2018, ND09:2018-6M, ND09:2018-9M,"
     " ND09:2018-Q3 hoặc ND09:2018-05",
-    "/period out_of_range": "không có kỳ này",
+    "/period out_of_range": "không có kỳ này trong các năm 1900 đến 9998",
     "row_too_long": "dòng quá dài: nhiều nhất 262.144 ký tự",
     "encoding": "phải theo bảng mã UTF-8",
     "csv": "phải là CSV",
     "in_future": "chưa đến: phải là thời gian đã qua, tính đến thời điểm được hỏi",
     "too_many_pieces": "kỳ quá dài so với cách chia",
-    "as_of": "phải là ngày, ví dụ 2018-12-31, hoặc thời điểm RFC 3339 có múi giờ",
+    "as_of": "phải là ngày, ví dụ 2018-12-31, hoặc thời điểm RFC 3339 có múi giờ, năm 1900 đến 9998",
     "present_only": "luồng chỉ cho biết hiện tại",
     "too_much_changed": "từ đó đến nay quá nhiều hồ sơ đã thay đổi; hãy hỏi thời điểm gần hơn",
     "no_row": "phải là khóa (key) của một dòng trong bảng",
@@ -276,5 +288,8 @@ def faults_of(errors: Sequence[Any], skip: int = 0, prefix: str = "") -> list[Fa
         type_ = error["type"]
         if error.get("input", ...) is None and type_.endswith("_type"):
             type_ = "missing"  # null is the same as absent
-        faults.append(Fault(prefix + pointer_of(error["loc"][skip:]), type_, error.get("ctx", {})))
+        location, values = error["loc"][skip:], error.get("ctx", {})
+        if list(location[-1:]) == ["[key]"] and is_of_names(values.get("pattern")):
+            location = location[:-1]  # pydantic's word for the name itself: the member is meant
+        faults.append(Fault(prefix + pointer_of(location), type_, values))
     return faults

@@ -92,6 +92,17 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     ),
 }
 
+_OF_NAMES: Final[Mapping[str, tuple[Words, str]]] = {
+    r"^[a-z][a-z0-9_]{0,39}$": (
+        Words(
+            "a name of at most 40 characters a-z, 0-9 and _, a letter first, such as {example}",
+            "phải là tên gồm nhiều nhất 40 ký tự a-z, 0-9 và _, bắt đầu bằng chữ cái, ví dụ {example}",
+        ),
+        "phone",
+    ),
+}
+"""Of the members of an object, where callers name them."""
+
 _LINES: Final[Mapping[str, str]] = {
     "agency": "H51.12",
     "aliases": "000.00.12.H51",
@@ -113,9 +124,14 @@ _OF_FIELD: Final[Mapping[Words, Mapping[str, str]]] = {
 
 def pattern_words(pointer: str, pattern: Any) -> tuple[Words, Mapping[str, str]] | None:
     """The words for a text at ``pointer`` that must match ``pattern``, and the example in them; None: not known here."""
-    found = _BY_PATTERN.get(str(pattern))
+    found = _BY_PATTERN.get(str(pattern)) or _OF_NAMES.get(str(pattern))
     if found is None:
         return None
     words, example = found
     field = next((part for part in reversed(pointer.split("/")) if not part.isdecimal()), "")
     return words, {"example": _OF_FIELD.get(words, {}).get(field, example)}
+
+
+def is_of_names(pattern: Any) -> bool:
+    """Whether the names of members must match ``pattern``."""
+    return str(pattern) in _OF_NAMES

@@ -26,6 +26,8 @@ MOST_FAULTS: Final = 100
 
 ANOTHER_FOLLOWS: Final = Fault("", "another_follows", {})
 """Behind a body in JSON that is complete."""
+NOT_JSON: Final = Fault("", "json_invalid", {})
+NOT_GZIP: Final = Fault("", "gzip", {})
 
 _CLIENT_CLOSED: Final = 499
 
@@ -189,7 +191,7 @@ async def answer_invalid_parameters(request: Request, error: Exception) -> Respo
     malformed = next((detail for detail in details if detail["type"] == "json_invalid"), None)
     if malformed is not None:
         follows = malformed["ctx"]["error"] == "Extra data" and error.body[malformed["loc"][-1]] in "{["
-        return await answer_motcua_error(request, Refused(messages.MALFORMED, [ANOTHER_FOLLOWS] if follows else ()))
+        return await answer_motcua_error(request, Refused(messages.MALFORMED, [ANOTHER_FOLLOWS if follows else NOT_JSON]))
     if any(detail["loc"] == ("body",) and detail["type"] != "missing" for detail in details) and not _is_json(request):
         return await answer_motcua_error(request, unsupported_type("application/json"))
     faults = parameter_faults(details[:MOST_FAULTS])
@@ -210,7 +212,9 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if kind is messages.METHOD_NOT_ALLOWED:
         headers = {"allow": allowed_methods(request)}
-    return answer(request, kind, headers=headers)
+    # of what FastAPI itself answers 400: a body that is no text in UTF-8
+    faults = [NOT_JSON.as_field_error(language_of(request))] if error.status_code == messages.MALFORMED.status else []
+    return answer(request, kind, headers=headers, field_errors=faults)
 
 
 def answer_unexpected(connection: HTTPConnection, error: Exception) -> Response | None:
