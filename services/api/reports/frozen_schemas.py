@@ -105,7 +105,7 @@ class FigureDifference(BaseModel):
     """One figure, frozen and now: ``now - frozen = by_events + by_catalogue``."""
 
     figure: str = Field(description="Its path (chỉ tiêu).", examples=["resolved.late"])
-    frozen: int = Field(description="As it was frozen (đã chốt), of agencies that the key sees now.")
+    frozen: int = Field(description="As it was frozen (đã chốt).")
     now: int = Field(description="As it is now (hiện tại).")
     by_events: int = Field(description="The change by events recorded since: that of the dossiers listed.")
     by_catalogue: int = Field(description="The change by what was told of agencies and procedures since.")
