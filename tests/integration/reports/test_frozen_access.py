@@ -106,3 +106,13 @@ async def test_a_mark_of_a_page_is_none_where_the_report_is_a_strangers(province
     made_for = cursor.partition(".")[0]
     answers = [await province.admin.get("/v1/freezes", params={"cursor": f"{made_for}.{one}"}) for one in (theirs, "0" * 32)]
     assert [one.status_code for one in answers] == [422, 422]
+
+
+async def test_a_reason_with_a_number_of_a_person_is_taken_and_marked(province: Province) -> None:
+    clean = (await province.admin.post("/v1/freezes", json=FREEZE)).json()
+    assert "marks" not in clean
+    marked = (await province.admin.post("/v1/freezes", json=FREEZE | {"reason": "Gọi (091) 234 5678"})).json()
+    assert marked["marks"] == [{"pointer": "/reason", "code": "personal"}]
+    assert (await province.admin.get(f"/v1/freezes/{marked['id']}")).json() == marked
+    listed = (await province.admin.get("/v1/freezes")).json()["items"]
+    assert [one.get("marks") for one in listed] == [marked["marks"], None]
