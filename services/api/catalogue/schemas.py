@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from services.api.http.sheets import Sheet, read_bool, read_facts, read_int, read_list, read_text
 from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store.catalogues import CalendarDay, Procedure
-from shared.events.cloudevents.fields import WHOLE
+from shared.events.cloudevents.fields import WHOLE, unpersonal
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN
 from shared.vocabulary.events import AgencyCode, ProcedureCode
 
@@ -17,6 +17,9 @@ PROCEDURE_CODE_PATTERN: Final = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,49}$"
 
 Line = Annotated[str, Field(min_length=1, max_length=1000, pattern=PRINTABLE), OneSpelling]
 ShortLine = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE), OneSpelling]
+PublicLine = Annotated[Line, AfterValidator(unpersonal)]
+"""A name of a thing, which everybody may read: no number or address of a person (decision 40)."""
+PublicShortLine = Annotated[ShortLine, AfterValidator(unpersonal)]
 Agency = Annotated[str, Field(pattern=AGENCY_CODE_PATTERN)]
 LimitUnit = Literal["working_hours", "working_days", "calendar_days", "months"]
 _NO_SEMICOLON: Final = PRINTABLE.replace(r"\x7f", r"\x7f;")
@@ -63,13 +66,15 @@ class AgencyItem(_Item):
     model_config = ConfigDict(json_schema_extra={"examples": [_AGENCY]})
 
     code: Agency = Field(description="Its code (mã định danh).", examples=["H51.12"])
-    name: Line = Field(description="Its name (tên cơ quan).")
+    name: PublicLine = Field(description="Its name (tên cơ quan).")
     parent: Agency | None = Field(None, description="The agency above (cơ quan cấp trên); null: right under the province.")
     valid_from: LocalDate | None = Field(None, description="First day of this period of validity; null: always was.")
     valid_to: LocalDate | None = Field(None, description="Last day of it; null: no end known.")
-    legal_basis: Line | None = Field(None, description="The paper that founded, merged or abolished it (căn cứ pháp lý).")
+    legal_basis: PublicLine | None = Field(
+        None, description="The paper that founded, merged or abolished it (căn cứ pháp lý)."
+    )
     successors: list[Agency] = Field([], max_length=1000, description="What it passed into (cơ quan tiếp nhận).")
-    aliases: list[ShortLine] = Field(
+    aliases: list[PublicShortLine] = Field(
         [], max_length=100, description="Other codes that name it, such as the old form 000.00.12.H51."
     )
     facts: Facts = _FACTS
@@ -127,10 +132,10 @@ class ProcedureItem(_Item):
     model_config = ConfigDict(json_schema_extra={"examples": [_PROCEDURE]})
 
     code: Annotated[str, Field(pattern=PROCEDURE_CODE_PATTERN)] = Field(description="Its code (mã TTHC).")
-    name: Line = Field(description="Its name (tên thủ tục).")
-    field: ShortLine | None = Field(None, description="The field it belongs to (lĩnh vực): a code or a name.")
-    field_name: Line | None = Field(None, description="The field's name, where `field` is a code (tên lĩnh vực).")
-    level: ShortLine | None = Field(None, description="Level of government that handles it (cấp thực hiện).")
+    name: PublicLine = Field(description="Its name (tên thủ tục).")
+    field: PublicShortLine | None = Field(None, description="The field it belongs to (lĩnh vực): a code or a name.")
+    field_name: PublicLine | None = Field(None, description="The field's name, where `field` is a code (tên lĩnh vực).")
+    level: PublicShortLine | None = Field(None, description="Level of government that handles it (cấp thực hiện).")
     limit: Limit | None = Field(None, description="Legal time limit (thời hạn giải quyết).")
     supplement_policy: Literal["pause", "restart"] = Field(
         "pause", description="After a supplement: the time left is granted again, or the full term (Decree 61/2018, 19(4))."

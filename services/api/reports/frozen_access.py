@@ -1,8 +1,7 @@
 """Who may read a frozen report, and whose dossiers it is compared by: the caller's access rules every number.
 
-A frozen report says what was counted; that stays as it is. A key with a subtree reads it if it sees its agency now, and all
-that it counts is what the key sees now or might have frozen itself. What is told of the present is of agencies that the key
-sees now: one that has moved away since is not told of any more.
+A frozen report is a text with a checksum: it is told whole or not at all. A key with a subtree reads it while it sees all
+agencies that the report counts; once one of them has moved away it is answered like a report that there is not.
 """
 
 from dataclasses import dataclass
@@ -48,28 +47,21 @@ class FrozenAccess:
         return cls(context, caller, await access_of(context, caller))
 
     async def may_read(self, connection: DriverConnection, frozen: Freeze) -> bool:
-        """Whether the caller may read this report."""
+        """Whether the caller may read this report: it sees now its agency and all agencies that it counts."""
         mine = self.access.codes()
         if mine is None:
             return True
         if not self.access.sees(frozen.agency):
             return False
-        known, counted = await self._counted(connection, frozen)
-        then = Access.of(known, self.caller.agency, local_date(frozen.as_of)).codes()
-        return then is None or (counted is not None and counted <= mine | then)
-
-    async def sees_all(self, connection: DriverConnection, frozen: Freeze) -> bool:
-        """Whether the caller now sees all agencies that it counts."""
-        mine = self.access.codes()
-        if mine is None:
-            return True
-        _, counted = await self._counted(connection, frozen)
+        counted = await self._counted(connection, frozen)
         return counted is not None and counted <= mine
 
-    async def _counted(self, connection: DriverConnection, frozen: Freeze) -> tuple[Catalogue, Codes]:
-        """The catalogue as known at the freeze, and the agencies whose dossiers it counts."""
+    async def _counted(self, connection: DriverConnection, frozen: Freeze) -> Codes:
+        """The agencies whose dossiers it counts, by the catalogue as known at the freeze."""
         known = await self.context.as_of_views.known_at(connection, frozen.tenant, frozen.as_of)
         known = with_seen(known, self.access.catalogue.seen)
         top = known.agencies.resolve(frozen.agency)
         within = None if top == known.agencies.root else known.codes_under(top, frozen.tree_on)
-        return known, both(within, holder_access(frozen, known).codes())
+        holder = holder_access(frozen, known)
+        # one that has come to the holder since then was counted as far as it saw it at the freeze: all of it at most
+        return both(within, holder.codes()) if holder.sees(top) else within

@@ -1,6 +1,5 @@
 """Frozen reports: declared by a key with its reason, kept for ever, compared with what the log says now."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import uuid4
@@ -47,7 +46,7 @@ from shared.reports.store import frozen_reports
 from shared.reports.store.frozen_reports import Freeze
 from shared.search.store.filters import Selection
 from shared.search.store.pages import PageKey
-from shared.vocabulary.errors import InvalidInput, NotFound
+from shared.vocabulary.errors import Forbidden, InvalidInput, NotFound
 from shared.vocabulary.events import AgencyCode
 from shared.vocabulary.periods import Period
 
@@ -82,7 +81,8 @@ class MovedPage(Paging):
     summary="Freeze the figures of a period",
     description="""Freezes the report of a period and a scope as it stands now (chốt số liệu báo cáo): every event recorded
 until this moment is counted, none that is recorded later; with `as_of`
-until that one, with the catalogues as then known. Kept with the key, the reason, the log position, the figures as
+until that one, with the catalogues as then known; 403 where an agency that it would count has moved away from the key since.
+Kept with the key, the reason, the log position, the figures as
 they were answered (whole and by agency) and their checksum; never changed, never deleted. Needs the scope `admin`.""",
     response_model=FreezeOut,
     responses=error_answers(400),
@@ -115,7 +115,10 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
     codes = {"procedure": body.procedure, "field": body.field}
     await note_unknown_codes(context, await access_of(context, caller), codes)
     made = await context.as_of_views.read(caller, body.as_of, computed)
+    readable = await FrozenAccess.of(context, caller)
     async with driver_session(context.engine) as connection:
+        if not await readable.may_read(connection, made):
+            raise Forbidden("the report counts agencies that this key no longer sees")
         await frozen_reports.keep(connection, made)
     return json_answer(freeze_answer(made), 201, {"location": f"/v1/freezes/{made.freeze_id}"}, any_keys=True)
 
@@ -123,7 +126,7 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
 @router.get(
     "/v1/freezes",
     summary="Frozen reports",
-    description="The frozen reports (các bản chốt số liệu) of agencies that the key may see, the newest first.",
+    description="The frozen reports (các bản chốt số liệu) that count only what the key sees now, the newest first.",
     response_model=FreezeList,
     responses=error_answers(),
 )
@@ -164,7 +167,9 @@ def _read_id_cursor(cursor: str | None, digest: str) -> str | None:
 @router.get(
     "/v1/freezes/{freeze_id}",
     summary="One frozen report",
-    description="A frozen report (bản chốt số liệu) with its figures as they were answered, byte by byte.",
+    description="""A frozen report (bản chốt số liệu) with its figures as they were answered, byte by byte. A key with a
+subtree reads it while it sees all agencies that it counts; once one of them has moved away it is 404, as if there were
+none.""",
     response_model=FreezeOut,
     responses=error_answers(404),
 )
@@ -180,8 +185,7 @@ async def get_freeze(context: RequestContext, caller: StatsReader, freeze_id: Fr
 dossier (hồ sơ) that counts otherwise, with the figures it left and entered and its events recorded since: they caused it.
 What a change of the catalogues moved without an event is told apart (`by_catalogue`), with its
 dossiers behind links. For each figure `by_events` is the
-number of dossiers that entered less those that left. All of it is of agencies that the key sees now: those that have moved
-away since the freeze are left out of `frozen` too, and stand in the report only.
+number of dossiers that entered less those that left.
 A page may be empty and have a next one. Needs `dossiers:read`.""",
     response_model=FreezeDifference,
     responses=error_answers(404),
@@ -192,12 +196,11 @@ async def freeze_difference(
     freeze_id: FreezeId,
     asked: Annotated[DifferencePage, Query()],
 ) -> Response:
-    readable = await FrozenAccess.of(context, caller)
-    frozen = await _visible(readable, freeze_id)
+    frozen = await _visible(await FrozenAccess.of(context, caller), freeze_id)
     digest = cursors.digest_of({"freeze": freeze_id, "tenant": caller.tenant, "root": caller.agency})
     mark = cursors.read(asked.cursor, digest)
     holder = _holder_of(caller, frozen)
-    was = await _frozen_figures(readable, frozen)
+    was = frozen_figures(frozen)
 
     async def compared(connection: DriverConnection, view: PastView) -> dict[str, Any]:
         position = view.prefix.position if asked.until is None else min(asked.until, view.prefix.position)
@@ -264,20 +267,6 @@ def _holder_of(caller: Caller, frozen: Freeze) -> Caller:
 def _mine(view: PastView, caller: Caller) -> Access:
     """What the caller sees now, whoever the view is of."""
     return Access.of(view.now.catalogue, caller.agency, view.now.today)
-
-
-async def _frozen_figures(readable: FrozenAccess, frozen: Freeze) -> Mapping[Figure, int]:
-    """The frozen figures; where agencies have moved away from the caller since, what is left of them without these."""
-    context, caller = readable.context, readable.caller
-    async with driver_session(context.engine) as connection:
-        if await readable.sees_all(connection, frozen):
-            return frozen_figures(frozen)
-
-    async def left(connection: DriverConnection, view: PastView) -> Mapping[Figure, int]:
-        scope = await _same_scope(context, connection, view, frozen, _mine(view, caller))
-        return report(await frozen_reports.sums_then(connection, scope)).figures
-
-    return await context.as_of_views.read(_holder_of(caller, frozen), frozen.as_of, left)
 
 
 def _present_scope(view: PastView, same: FigureScope, frozen: Freeze, mine: Access) -> FigureScope:

@@ -8,10 +8,12 @@ from typing import Annotated, Any, Final
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.events.schemas import Mark
 from services.api.figures.parameters import ScopeParameters
 from services.api.figures.schemas import PeriodOut, ScopeOut, SummaryOut, TableOut, scope_answer
 from shared.counting.rules.figure_definitions import Figure
 from shared.events.cloudevents.decoding import cloudevent_of
+from shared.events.rules.personal_text import personal_in_text
 from shared.figures.rules.filters import DossierFilters
 from shared.reports.store.frozen_reports import Difference, Freeze
 
@@ -64,6 +66,9 @@ class FreezeItem(BaseModel):
     key_id: str = Field(description="The key that froze it (khóa).")
     reason: str = Field(description="Why (lý do).")
     checksum: str = Field(description="SHA-256 of the report as it is kept.")
+    marks: list[Mark] | None = Field(
+        None, description="`/reason`, where it seems to hold personal data (có thể có dữ liệu cá nhân)."
+    )
 
 
 class FreezeList(BaseModel):
@@ -105,7 +110,7 @@ class FigureDifference(BaseModel):
     """One figure, frozen and now: ``now - frozen = by_events + by_catalogue``."""
 
     figure: str = Field(description="Its path (chỉ tiêu).", examples=["resolved.late"])
-    frozen: int = Field(description="As it was frozen (đã chốt), of agencies that the key sees now.")
+    frozen: int = Field(description="As it was frozen (đã chốt).")
     now: int = Field(description="As it is now (hiện tại).")
     by_events: int = Field(description="The change by events recorded since: that of the dossiers listed.")
     by_catalogue: int = Field(description="The change by what was told of agencies and procedures since.")
@@ -181,7 +186,7 @@ class FreezeDifference(BaseModel):
 
 def freeze_item(freeze: Freeze) -> dict[str, Any]:
     """A frozen report without its figures."""
-    return {
+    item = {
         "id": freeze.freeze_id,
         "period": {"from": freeze.from_on, "to": freeze.to_on},
         "scope": scope_answer(freeze.agency, freeze.filters, freeze.tree_on),
@@ -191,6 +196,9 @@ def freeze_item(freeze: Freeze) -> dict[str, Any]:
         "reason": freeze.reason,
         "checksum": freeze.checksum,
     }
+    if personal_in_text(freeze.reason) is not None:
+        item["marks"] = [{"pointer": "/reason", "code": "personal"}]
+    return item
 
 
 def freeze_answer(freeze: Freeze) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.events.cloudevents import fields
 from shared.events.cloudevents.registered import models_by_type
-from shared.events.rules.personal_text import may_be_in_code, personal_in_code
+from shared.events.rules.personal_text import personal_in_code
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN
 from shared.vocabulary.events import SYSTEM_SOURCE, EventName, RecordEventName, Tenant
@@ -57,7 +57,7 @@ def _without_blanks(text: str) -> str:
 
 
 def _unpersonal(text: str) -> str:
-    if may_be_in_code(text) is not None and personal_in_code(text) is not None:
+    if personal_in_code(text) is not None:
         raise NotRegular
     return text
 

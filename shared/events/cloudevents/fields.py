@@ -76,16 +76,16 @@ EventId = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=LO
 Source = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=LONGEST_SOURCE, pattern=_NO_BLANKS)]
 
 
-def _unpersonal(text: str) -> str:
+def unpersonal(text: str) -> str:
     """Ids and codes stay in the log for ever, and are read everywhere: no number or address of a person is taken there."""
     if personal_in_code(text) is not None:
         raise PydanticCustomError("personal", "no number or address of a person")
     return text
 
 
-OwnId = Annotated[EventId, AfterValidator(_unpersonal)]
+OwnId = Annotated[EventId, AfterValidator(unpersonal)]
 """The id of an event that is told now; one that names another event may be older than the rule."""
-OwnSource = Annotated[Source, AfterValidator(_unpersonal)]
+OwnSource = Annotated[Source, AfterValidator(unpersonal)]
 DossierCodeText = Annotated[str, Strict(), StringConstraints(max_length=60, pattern=DOSSIER_CODE_PATTERN)]
 AgencyCodeText = Annotated[
     str, Strict(), StringConstraints(max_length=30, pattern=f"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")
@@ -94,7 +94,7 @@ ProcedureCodeText = Annotated[
     str,
     Strict(),
     StringConstraints(min_length=1, max_length=50, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$"),
-    AfterValidator(_unpersonal),
+    AfterValidator(unpersonal),
 ]
 
 _STAFF_CODE: Final = r"[A-Za-z0-9._/-]+"
@@ -104,7 +104,7 @@ def _staff_code(text: str) -> str:
     # people's names have blanks or letters beyond ASCII: the log is for ever and takes none
     if not re.fullmatch(_STAFF_CODE, text):
         raise PydanticCustomError("staff_code", "a staff code, not a name")
-    return _unpersonal(text)
+    return unpersonal(text)
 
 
 StaffCode = Annotated[
@@ -117,9 +117,9 @@ StaffCode = Annotated[
 
 Code = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=100)]
 Name = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=500)]
-PublicCode = Annotated[Code, AfterValidator(_unpersonal)]
+PublicCode = Annotated[Code, AfterValidator(unpersonal)]
 """A code or a name of a thing, which everybody may read; `Code` and `Name` are an applicant's too."""
-PublicName = Annotated[Name, AfterValidator(_unpersonal)]
+PublicName = Annotated[Name, AfterValidator(unpersonal)]
 Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=4000)]
 Link = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=2000, pattern=_NO_BLANKS)]
 Truth = Annotated[bool, Strict()]

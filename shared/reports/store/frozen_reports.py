@@ -6,21 +6,17 @@ become different since is shown by dossier, with the events recorded after it.
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Final
 
 import asyncpg
 import orjson
 
-from shared.as_of.store import figures
 from shared.as_of.store.dossiers import PAGE_DOSSIERS, DossierThen, at_position
 from shared.as_of.store.figures import counted_by
-from shared.as_of.store.moments import Then
 from shared.counting.rules.figure_definitions import Figure
-from shared.counting.rules.period_sums import Sums
 from shared.counting.rules.places import places
-from shared.counting.store.answers import TOTAL
 from shared.database.engine import DriverConnection
 from shared.events.store import event_log
 from shared.figures.rules.filters import DossierFilters, given_filters
@@ -123,16 +119,6 @@ async def of_tenant(
         limit,
     )
     return [_freeze(row) for row in rows]
-
-
-async def sums_then(connection: DriverConnection, scope: FigureScope) -> Sums:
-    """The sums of a scope of a past, of dossiers that *then* had an agency of those visible in it."""
-    assert isinstance(scope.moment, Then)
-    question, visible = scope.question(), scope.moment.visible
-    if visible is not None:
-        agencies = visible if question.agencies is None else visible & frozenset(question.agencies)
-        question = replace(question, agencies=sorted(agencies))
-    return (await figures.ask(connection, scope.moment.past, question)).whole[TOTAL]
 
 
 _TOUCHED: Final = f"""

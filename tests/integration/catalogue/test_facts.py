@@ -56,6 +56,38 @@ async def test_facts_that_no_sheet_could_hold_are_refused(api: Served, facts: An
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/2/facts"]
 
 
+@pytest.mark.parametrize(
+    ("path", "told", "field"),
+    [
+        ("/v1/agencies", AGENCIES, "name"),
+        ("/v1/agencies", AGENCIES, "legal_basis"),
+        ("/v1/agencies", AGENCIES, "aliases"),
+        ("/v1/procedures", PROCEDURES, "name"),
+        ("/v1/procedures", PROCEDURES, "field"),
+        ("/v1/procedures", PROCEDURES, "field_name"),
+    ],
+)
+async def test_names_of_things_take_no_number_of_a_person(
+    api: Served, path: str, told: list[dict[str, Any]], field: str
+) -> None:
+    admin = await api.key()
+    row = {name: value for name, value in told[0].items() if name != "facts"} | {"field": "Đất đai"}
+    row = row if path == "/v1/procedures" else {name: value for name, value in row.items() if name != "field"}
+    for text in ("Sở A, ĐT 0912.345.678", "Sở A an@example.vn"):
+        wrong = row | {field: [text] if field == "aliases" else text}
+        sheet = f"{','.join(wrong)}\r\n" + ",".join(
+            f'"{one[0] if isinstance(one, list) else one}"' for one in wrong.values()
+        )
+        csv = {"content": sheet.encode(), "headers": {"content-type": "text/csv"}}
+        for body in ({"json": [wrong]}, csv):
+            refused = await admin.put(path, **body)
+            assert refused.status_code == 422, refused.text
+            assert [error["code"] for error in refused.json()["errors"]] == ["personal"]
+            assert f"/{field}" in refused.json()["errors"][0]["pointer"]
+    # an office has a land line
+    assert (await admin.put(path, json=[row | {"name": "Sở A, ĐT 0203 3835 123"}])).status_code == 200
+
+
 async def test_the_portal_s_fields_read_them(api: Served) -> None:
     admin = await api.key()
     await admin.put("/v1/agencies", json=AGENCIES)

@@ -29,6 +29,25 @@ IN_CODES = {
     "sms:0912345678:1": PHONE,
     "+84912345678": PHONE,
     "0084912345678": PHONE,
+    "091.234.5678": PHONE,
+    "0912-345-678": PHONE,
+    "091 234 5678": PHONE,
+    "0912 34 56 78": PHONE,
+    "sms:0912_345_678": PHONE,
+    "(091) 234 5678": PHONE,
+    "84912345678": PHONE,
+    "84-912-345-678": PHONE,
+    "+84 (0)912 345 678": PHONE,
+    "\uff10\uff19\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18": PHONE,
+    "\u0660\u0669\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668": PHONE,
+    "0912\u200b345\u200b678": PHONE,
+    "0912\xa0345\xa0678": PHONE,
+    "0912\u2011345\u2011678": PHONE,
+    "tel:%2B84912345678": PHONE,
+    "094.085.001.234": N,
+    "\uff10\uff19\uff14\uff10\uff18\uff15\uff10\uff10\uff11\uff12\uff13\uff14": N,
+    "a%40b.vn": MAIL,
+    "an\uff20example.vn": MAIL,
     "an.nguyen@example.vn": MAIL,
     "mailto:an@mail.example.com.vn": MAIL,
 }
@@ -37,6 +56,12 @@ IN_TEXTS = {
     "gọi 0912.345.678": PHONE,
     "gọi 091 234 56 78 nhé": PHONE,
     "ĐT: (+84) 912 345 678": PHONE,
+    "ĐT (091) 234 5678": PHONE,
+    "ĐT 0912 345678": PHONE,
+    "ĐT 091 2345678": PHONE,
+    "gọi 84 912345678": PHONE,
+    "gọi:\n0912345678\nnhé": PHONE,
+    "gọi 0912 - 345 - 678": PHONE,
     "Số CCCD 094 085 001 234 sai": N,
     "Số CCCD: 094085001234.": N,
     "chứng minh nhân dân số 365123456": N,
@@ -48,6 +73,11 @@ ORDINARY = [
     "000.00.12.H51-200221-0001",
     "urn:h51:motcua",
     "https://motcua.example.vn/kq/123456789012.pdf",
+    "0912-18-0001234",
+    "2018-03-12-0001",
+    "HS0912345678",
+    "HS84912345678",
+    "50%25",
     "123456789",
     "000000012345",
     "201801020830",
@@ -90,6 +120,11 @@ def test_ordinary_ids_and_texts(text: str) -> None:
     assert personal_in_text(text) is None
 
 
+@pytest.mark.parametrize("text", ["H51.12-060125-000123", "060125-000123", "0912-000123"])
+def test_a_day_and_a_number_are_an_ordinary_id(text: str) -> None:
+    assert personal_in_code(text) is None
+
+
 def test_there_are_63_provinces_of_birth() -> None:
     province = re.compile(personal_text._PROVINCE)
     assert sum(bool(province.fullmatch(f"{number:03}")) for number in range(1000)) == 63
@@ -102,7 +137,15 @@ def test_how_often_an_ordinary_id_is_taken_for_one() -> None:
     ten = [f"{chance.randrange(10**8):010}" for _ in range(20_000)]
     nine = [f"{chance.randrange(10**9):09}" for _ in range(20_000)]
     uuids = [str(uuid.UUID(int=chance.getrandbits(128))) for _ in range(20_000)]
-    assert not any(personal_in_code(one) for one in (*ten, *nine, *uuids))
+    dated = [
+        f"H51.{chance.randrange(99):02}-{chance.randrange(10**6):06}-{chance.randrange(10**7):07}" for _ in range(20_000)
+    ]
+    years = [f"20{chance.randrange(99):02}-{chance.randrange(10**6):06}" for _ in range(20_000)]
+    assert not any(personal_in_code(one) for one in (*ten, *nine, *uuids, *dated, *years))
+    eleven = [f"{chance.randrange(10**11):011}" for _ in range(20_000)]
+    assert sum(personal_in_code(one) is not None for one in eleven) < len(eleven) / 200
+    groups = [f"{one[:3]}.{one[3:6]}.{one[6:9]}.{one[9:]}" for one in twelve]
+    assert sum(personal_in_code(one) is not None for one in groups) < len(groups) / 50
 
 
 FIELDS: list[tuple[str, str, str]] = [
@@ -205,5 +248,14 @@ def test_texts_are_taken_and_marked(name: str, field: str) -> None:
     clean["data"].setdefault(field, "Không có gì")
     assert told(clean).personal == ()
     marked = example(name, **{f"data__{field}": "Gọi 0912 345 678"})
-    for event in (marked, marked | {"traceparent": "00"}):  # the fast way, and the other
+    broken = example(name, **{f"data__{field}": "Gọi\n0912345678"})
+    for event in (marked, marked | {"traceparent": "00"}, broken):  # the fast way, and the other
         assert told(event).personal == (field,)
+
+
+@pytest.mark.parametrize("part", ["094085001234", "0912345678", "an%40example.vn", "?to=an@example.vn", "091.234.5678"])
+def test_addresses_of_results_are_taken_and_marked(part: str) -> None:
+    results = [{"code": "KQ1", "url": "https://kq.example.vn/1"}, {"code": "KQ2", "url": f"https://kq.example.vn/{part}"}]
+    event = example("processed", data={"outcome": "approved", "results": results})
+    assert told(event).personal == ("results/1/url",)
+    assert told(example("processed", data={"outcome": "approved", "results": results[:1]})).personal == ()
