@@ -37,6 +37,7 @@ from shared.catalogue.store.catalogues import CalendarDay, Procedure, read_agenc
 from shared.catalogue.store.changes import CatalogueChange
 from shared.counting.store.code_numbers import counted_procedures
 from shared.database.engine import DriverConnection
+from shared.events.store.lookups import uncounted_procedures
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import Tenant
 
@@ -140,6 +141,10 @@ def _procedure_rows(answer: Procedures) -> list[Row]:
     return rows
 
 
+async def _procedures_of_events(connection: DriverConnection, tenant: Tenant) -> list[str]:
+    return [*await counted_procedures(connection, tenant), *await uncounted_procedures(connection, tenant)]
+
+
 async def _write_procedures(
     connection: DriverConnection, caller: Caller, given: list[Procedure], *, replace: bool
 ) -> CatalogueChange:
@@ -172,7 +177,7 @@ _PROCEDURES: Final = Resource(
     to_domain=ProcedureItem.to_domain,
     gather=as_told,
     write=_write_procedures,
-    codes=counted_procedures,
+    codes=_procedures_of_events,
     convert=items.nested_limit,
 )
 _PROCEDURES.serve_reading(router)
