@@ -30,6 +30,7 @@ from services.api.http.bodies.json_cutter import Turn
 from services.api.http.callers import AnyCaller, ProvinceAdmin
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.parameters import PRINTABLE
 from shared.access.store import own_rows
 from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store import changes
@@ -123,7 +124,15 @@ _AGENCIES.serve_telling(router)
 async def get_agency(
     context: RequestContext,
     caller: AnyCaller,
-    code: Annotated[str, Path(description="Its code, or an alias (mã định danh, mã cũ).", examples=["H51.12"])],
+    code: Annotated[
+        str,
+        Path(
+            max_length=200,
+            pattern=PRINTABLE,
+            description="Its code, or an alias (mã định danh, mã cũ).",
+            examples=["H51.12"],
+        ),
+    ],
 ) -> AgencyDetail:
     return await find_agency(context, caller, code)
 
@@ -193,7 +202,9 @@ _PROCEDURES.serve_telling(router)
 async def get_procedure(
     context: RequestContext,
     caller: AnyCaller,
-    code: Annotated[str, Path(description="Its code (mã TTHC).", examples=["1.005129"])],
+    code: Annotated[
+        str, Path(pattern=items.PROCEDURE_CODE_PATTERN, description="Its code (mã TTHC).", examples=["1.005129"])
+    ],
 ) -> ProcedureItem:
     return await find_procedure(context, caller, code)
 
