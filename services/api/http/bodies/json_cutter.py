@@ -13,7 +13,7 @@ from typing import Final
 from pydantic_core import from_json
 
 from services.api.http.errors import messages
-from services.api.http.errors.problems import ANOTHER_FOLLOWS, InvalidFields, Refused
+from services.api.http.errors.problems import ANOTHER_FOLLOWS, NOT_UTF8, InvalidFields, Refused
 
 Turn = Callable[[], Awaitable[None]]
 
@@ -166,6 +166,8 @@ class Cutter:
         try:
             self._text = rest + self._decode(piece, self._is_all)
         except UnicodeDecodeError:
-            raise Refused(messages.MALFORMED) from None
+            raise Refused(messages.MALFORMED, [NOT_UTF8]) from None
+        if b"\0" in self._body[:4].tobytes():  # as other encodings of Unicode have it
+            raise Refused(messages.MALFORMED, [NOT_UTF8])
         self._at = 0
         return True

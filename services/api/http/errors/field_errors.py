@@ -102,6 +102,7 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
     "content_encoding": _words(
         "content_encoding", "a body that is not compressed, or by {taken}", "nội dung không nén, hoặc nén {taken}"
     ),
+    "encoding": _words("encoding", "expected UTF-8", "phải theo bảng mã UTF-8"),
     "charset": _words("charset", "the charset UTF-8", "phải theo bảng mã UTF-8"),
     "nul": _words("nul", "a text without the character NUL", "không được chứa ký tự NUL"),
     "system_only": _words(
@@ -181,7 +182,6 @@ _TOLD: Final[Mapping[str, str]] = {
     " ND09:2018-Q3 hoặc ND09:2018-05",
     "/period out_of_range": "không có kỳ này",
     "row_too_long": "dòng quá dài: nhiều nhất 262.144 ký tự",
-    "encoding": "phải theo bảng mã UTF-8",
     "csv": "phải là CSV",
     "in_future": "chưa đến: phải là thời gian đã qua, tính đến thời điểm được hỏi",
     "too_many_pieces": "kỳ quá dài so với cách chia",
