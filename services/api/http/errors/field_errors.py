@@ -191,6 +191,7 @@ _TOLD: Final[Mapping[str, str]] = {
     "no_row": "phải là khóa (key) của một dòng trong bảng",
     "no_indicator": "phải là một chỉ số được tính từ hồ sơ",
     "no_part": "phải là phần mà chỉ số này có",
+    "weekday_repeated": "mỗi thứ trong tuần chỉ được ghi một lần",
     "agency_pattern": "phải là mã cơ quan, ví dụ H51.12",
     "malformed": "phải là mã cơ quan, ví dụ H51.12",
     "unknown_code": "phải là cơ quan có trong danh mục hoặc trong sự kiện đã ghi, ví dụ H51.12",
