@@ -18,3 +18,12 @@ def one_spelling(text: str) -> str:
             text = unicodedata.normalize("NFC", text)
         text = _INVISIBLE.sub("", text)
     return " ".join(text.split())
+
+
+def is_utf8(text: bytes) -> bool:
+    """Whether these may be the bytes of a text in UTF-8. NUL among the first is what other encodings of Unicode have."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in text[:4]

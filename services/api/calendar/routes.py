@@ -49,7 +49,8 @@ async def _gather_hours(body: list[OfficeHoursItem], tenant: Tenant, turn: Turn)
     """By agency, in the order told: all its entries together.
 
     Raises:
-        InvalidInput: an agency of another tenant, spans that make no office hours, two entries for the same day.
+        InvalidInput: an agency of another tenant, a day of the week twice, spans that make no office hours, two entries for
+            the same day.
     """
     told: dict[AgencyCode, list[HoursEntry | None]] = {}
     errors: list[FieldError] = []
@@ -58,10 +59,8 @@ async def _gather_hours(body: list[OfficeHoursItem], tenant: Tenant, turn: Turn)
             await turn()
         if len(errors) >= MOST_FAULTS:
             break
-        if tenant_of_agency(item.code) != tenant:
-            errors.append(FieldError(f"/{index}/agency", "other_tenant", f"an agency of {tenant}"))
-        if item.valid_from and item.valid_to and item.valid_to < item.valid_from:
-            errors.append(FieldError(f"/{index}/valid_to", "before_valid_from", "ends before it begins"))
+        if wrong := _faults_of(item, f"/{index}", tenant):
+            errors += wrong
             continue
         try:
             entry = item.to_domain()
@@ -78,6 +77,18 @@ async def _gather_hours(body: list[OfficeHoursItem], tenant: Tenant, turn: Turn)
     if errors:
         raise InvalidInput(errors)
     return {code: None if None in entries else OfficeHours.of(filter(None, entries)) for code, entries in told.items()}
+
+
+def _faults_of(item: OfficeHoursItem, place: str, tenant: Tenant) -> list[FieldError]:
+    faults: list[FieldError] = []
+    if tenant_of_agency(item.code) != tenant:
+        faults.append(FieldError(f"{place}/agency", "other_tenant", f"an agency of {tenant}"))
+    if item.valid_from and item.valid_to and item.valid_to < item.valid_from:
+        faults.append(FieldError(f"{place}/valid_to", "before_valid_from", "ends before it begins"))
+    twice = next((number for number, day in enumerate(item.weekdays) if day in item.weekdays[:number]), None)
+    if twice is not None:
+        faults.append(FieldError(f"{place}/weekdays/{twice}", "weekday_repeated", "each day of the week once"))
+    return faults
 
 
 async def _write_hours(connection: DriverConnection, caller: Caller, given: _Hours, *, replace: bool) -> CatalogueChange:
@@ -100,10 +111,11 @@ _OFFICE_HOURS: Final = Resource(
 given.
 
 They count for the agency and for those below it by code that have none of their own. An agency may have several entries,
-for other days of the week (sáng thứ Bảy) and from a day to a day (giờ mùa hè): what is given of it is all that is to be
-known of it. On days for which it has none, those of the agency above count. Earlier versions are kept; told again
-unchanged, nothing is written. Like a change of the calendar it moves the due dates that were computed for open dossiers
-(hạn trả của hồ sơ đang giải quyết) and no date that was told; the worker goes through them within seconds.
+for other days of the week (sáng thứ Bảy) and from a day to a day (giờ mùa hè): those given of it take the place of all
+that it had, so whoever adds or changes one gives the others too (gửi đủ mọi dòng của cơ quan đó). On days for which it
+has none, those of the agency above count. Earlier versions are kept; told again unchanged, nothing is written. Like a
+change of the calendar it moves the due dates that were computed for open dossiers (hạn trả của hồ sơ đang giải quyết) and
+no date that was told; the worker goes through them within seconds.
 
 A key with an agency subtree tells those of agencies inside it (trong phạm vi của khóa) below which by code no other agency
 stands elsewhere, and never with `replace`. Else 403 with the row, and nothing is written.""",

@@ -48,6 +48,7 @@ class OfficeHoursItem(BaseModel):
         [1, 2, 3, 4, 5],
         min_length=1,
         max_length=7,
+        json_schema_extra={"uniqueItems": True},
         description="Days of the week with these hours: Monday 1 to Sunday 7 (thứ). Others may have an entry of their own.",
     )
     valid_from: LocalDate | None = Field(None, description="First day with these hours (từ ngày); null: always had them.")

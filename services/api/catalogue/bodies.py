@@ -1,7 +1,7 @@
 """Catalogues told as JSON or CSV: how a body is read, checked and described, and how a list is answered as CSV."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -31,6 +31,7 @@ _BYTES_AT_ONCE: Final = 32 * 2**10
 _MOST_OTHERS: Final = 100
 _OF_BODIES: Final = "#/components/schemas/{model}In"
 _LONGEST_NAME: Final = 100
+_ALSO: Final = re.compile(r"\(also as item ([0-9]+)\)")
 _YEAR: Final = re.compile(r"19[0-9]{2}|[2-9][0-9]{3}")
 
 Row = dict[str, Any]
@@ -49,6 +50,10 @@ class CatalogueBody:
     """The body without its items, where it is more than these."""
     rows: Sequence[int] | None = None
     """Of a CSV: in which row of the spreadsheet each item stands."""
+    columns: Collection[str] = ()
+    """Those that such a CSV may have."""
+    headings: Collection[str] = ()
+    """Those of this CSV that have a cell."""
 
     @property
     def from_csv(self) -> bool:
@@ -76,11 +81,15 @@ async def read_body(
             raise unsupported_type(CSV)
         items: list[bytes] = []
         rows: list[int] = []
+        headings: set[str] = set()
         for piece in sheet.pieces(body, MOST_ITEMS):
+            headings.update(*(row for _, row in piece))
             items += [orjson.dumps(convert(row)) for _, row in piece]
             rows += [number for number, _ in piece]
             await turn()
-        return CatalogueBody(items, f"/{within}" if within else "", rows=rows)
+        return CatalogueBody(
+            items, f"/{within}" if within else "", rows=rows, columns=sheet.columns.keys(), headings=headings
+        )
     if not _is_of(request, "application/json"):
         raise unsupported_type("application/json", "text/csv")
     cutter = Cutter(body, turn, LONGEST_ITEM)
@@ -218,12 +227,17 @@ def _pointed(faults: list[Fault], body: CatalogueBody) -> list[Fault]:
 
 
 def _as_told(pointer: str, body: CatalogueBody) -> str:
-    """Of a sheet ``/0/parent`` or ``/days/0/kind`` as ``/2/parent``, ``/2/kind``: the row in the spreadsheet."""
+    """Of a sheet ``/0/parent`` or ``/days/0/kind`` as ``/2/parent``, ``/2/kind``: the row in the spreadsheet.
+
+    A cell is named by the heading of its column: ``/0/limit/value`` as ``/2/limit_value``.
+    """
     if body.rows is None:
         return pointer
     parts = pointer.removeprefix(body.where).split("/")
     if len(parts) > 1 and parts[1].isdecimal() and int(parts[1]) < len(body.rows):
         parts[1] = str(body.rows[int(parts[1])])
+    if (heading := "_".join(parts[2:4])) in body.columns:
+        parts[2:4] = [parts[2] if parts[2] in body.headings else heading]
     return "/".join(parts)
 
 
@@ -233,7 +247,12 @@ def _in_body(pointer: str, body: CatalogueBody) -> str:
 
 def pointed(error: InvalidInput | Forbidden, body: CatalogueBody) -> InvalidInput | Forbidden:
     """The same error, of items by their number, with pointers into the body as it was told."""
-    errors = [FieldError(_as_told(_in_body(one.pointer, body), body), one.code, one.detail) for one in error.errors]
+    rows = body.rows
+
+    def as_told(detail: str) -> str:
+        return detail if rows is None else _ALSO.sub(lambda item: f"(also in row {rows[int(item[1])]})", detail)
+
+    errors = [FieldError(_as_told(_in_body(one.pointer, body), body), one.code, as_told(one.detail)) for one in error.errors]
     return Forbidden(str(error), errors) if isinstance(error, Forbidden) else InvalidInput(errors)
 
 

@@ -30,6 +30,7 @@ from services.api.http.bodies.json_cutter import Turn
 from services.api.http.callers import AnyCaller, ProvinceAdmin
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.parameters import PRINTABLE
 from shared.access.store import own_rows
 from shared.catalogue.rules.agency_tree import AgencyVersion
 from shared.catalogue.store import changes
@@ -37,6 +38,7 @@ from shared.catalogue.store.catalogues import CalendarDay, Procedure, read_agenc
 from shared.catalogue.store.changes import CatalogueChange
 from shared.counting.store.code_numbers import counted_procedures
 from shared.database.engine import DriverConnection
+from shared.events.store.lookups import uncounted_procedures
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import Tenant
 
@@ -122,7 +124,15 @@ _AGENCIES.serve_telling(router)
 async def get_agency(
     context: RequestContext,
     caller: AnyCaller,
-    code: Annotated[str, Path(description="Its code, or an alias (mã định danh, mã cũ).", examples=["H51.12"])],
+    code: Annotated[
+        str,
+        Path(
+            max_length=200,
+            pattern=PRINTABLE,
+            description="Its code, or an alias (mã định danh, mã cũ).",
+            examples=["H51.12"],
+        ),
+    ],
 ) -> AgencyDetail:
     return await find_agency(context, caller, code)
 
@@ -138,6 +148,10 @@ def _procedure_rows(answer: Procedures) -> list[Row]:
         if item.limit is not None:
             row |= {"limit_value": item.limit.value, "limit_unit": item.limit.unit}
     return rows
+
+
+async def _procedures_of_events(connection: DriverConnection, tenant: Tenant) -> list[str]:
+    return [*await counted_procedures(connection, tenant), *await uncounted_procedures(connection, tenant)]
 
 
 async def _write_procedures(
@@ -172,7 +186,7 @@ _PROCEDURES: Final = Resource(
     to_domain=ProcedureItem.to_domain,
     gather=as_told,
     write=_write_procedures,
-    codes=counted_procedures,
+    codes=_procedures_of_events,
     convert=items.nested_limit,
 )
 _PROCEDURES.serve_reading(router)
@@ -188,7 +202,9 @@ _PROCEDURES.serve_telling(router)
 async def get_procedure(
     context: RequestContext,
     caller: AnyCaller,
-    code: Annotated[str, Path(description="Its code (mã TTHC).", examples=["1.005129"])],
+    code: Annotated[
+        str, Path(pattern=items.PROCEDURE_CODE_PATTERN, description="Its code (mã TTHC).", examples=["1.005129"])
+    ],
 ) -> ProcedureItem:
     return await find_procedure(context, caller, code)
 

@@ -12,7 +12,9 @@ from services.api.http.errors.field_errors import Fault
 
 _NUMBER: Final = re.compile(r"[0-9]{1,40}(?:[.,][0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 _THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+")
-_POWER: Final = re.compile(r"[0-9](?:[.,][0-9]{1,14})?E[+-][0-9]{2,3}")
+_PADDED: Final = re.compile(r"0[0-9]")
+_WHOLE: Final = re.compile(r"[0-9]\.[0-9]{6}")
+"""The form of the country's list, ``1.009990``."""
 _KEPT: Final = Context(prec=15, rounding=ROUND_DOWN)
 """The digits that a spreadsheet keeps of a number."""
 _SHOWN: Final = (Context(prec=6), Context(prec=3))
@@ -51,8 +53,8 @@ def _looks(told: str) -> set[Hashable]:
     """The numbers and dates that a cell shows, if it is written as spreadsheets write them."""
     if _NUMBER.fullmatch(told):
         number = Decimal(told.replace(",", "."))
-        # no zeros that need not be there
-        if _POWER.fullmatch(told) or told.replace(",", ".") == format(number.normalize(), "f"):
+        # no zeros before it, and none at its end that make it a whole code: that would mend one that lacks them
+        if not _PADDED.match(told) and not (told.endswith("0") and _WHOLE.fullmatch(told)):
             return {_KEPT.plus(number)}
     lowered = told.lower()
     date = _MONTH.sub(lambda month: str(_MONTHS.index(month[0]) + 1) if month[0] in _MONTHS else "", lowered)

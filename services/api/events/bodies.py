@@ -15,7 +15,7 @@ from services.api.http.bodies.kinds import HEADER_PREFIX
 from services.api.http.bodies.limits import LONGEST_EVENT
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault
-from services.api.http.errors.problems import NOT_JSON, InvalidFields, Refused
+from services.api.http.errors.problems import NOT_JSON, InvalidFields, Refused, malformed
 from shared.events.cloudevents.decoding import DATA_BASE64, parsed
 
 LONGEST_LINE: Final = LONGEST_EVENT
@@ -55,7 +55,7 @@ def from_headers(request: Request, body: bytes) -> bytes:
         try:
             event["data"] = orjson.loads(body)
         except orjson.JSONDecodeError:
-            raise Refused(messages.MALFORMED, [_NO_JSON_DATA]) from None
+            raise malformed(body, "/data") from None
     try:
         return orjson.dumps(event)
     except orjson.JSONEncodeError:  # deeper than it can write
@@ -141,7 +141,7 @@ def _parsed(body: bytes) -> tuple[Any, Write]:
     try:
         return parsed(body), _with_any_number
     except ValueError:
-        raise Refused(messages.MALFORMED, [NOT_JSON]) from None
+        raise malformed(body) from None
 
 
 def _with_any_number(item: Any) -> bytes:
@@ -209,9 +209,11 @@ class Lines:
         lines: list[bytes | None] = []
         if complete:
             complete[0] = bytes(self._rest + complete[0])
-            if self.number == 0:
-                complete[0] = complete[0].removeprefix(_BYTE_ORDER_MARK)
-            lines += [line.strip(_BLANKS) if len(line) <= LONGEST_LINE else None for line in complete]
+            # each of several files put together may begin with a mark
+            lines += [
+                line.removeprefix(_BYTE_ORDER_MARK).strip(_BLANKS) if len(line) <= LONGEST_LINE else None
+                for line in complete
+            ]
             if self._too_long:
                 lines[0] = None
             self.number += len(lines)

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 MEDIA_TYPE: Final = "application/json"
 
 CODE_PARAMETERS: Final = frozenset({"procedure", "field"})
+ROW: Final = "row"
+"""Names a code where a table is cut by one of `CODE_PARAMETERS`."""
 UNKNOWN_CODE_HEADER: Final = "x-unknown-code"
 unknown_codes: Final[ContextVar[Mapping[str, str]]] = ContextVar("unknown_codes")
 """Of the request that is served: parameters that were given a code which neither catalogue nor log knows, with the code."""

@@ -118,6 +118,7 @@ class Sheet:
         return {heading: self.columns[heading](_without_guard(cell)) for heading, cell in named if cell}
 
     def _check_headings(self, headings: Sequence[str], number: int) -> None:
+        """Raises `InvalidInput`: a heading that is none is told by its column, counted from 1 as rows are."""
         errors = [
             FieldError(f"/{number}/{name}", "missing", f"expected the heading {name}")
             for name in self.required
@@ -126,10 +127,10 @@ class Sheet:
         for index, heading in enumerate(headings):
             if heading and heading not in self.columns:
                 errors.append(
-                    FieldError(f"/{number}/{index}", "unknown_field", f"expected one of {', '.join(self.columns)}")
+                    FieldError(f"/{number}/{index + 1}", "unknown_field", f"expected one of {', '.join(self.columns)}")
                 )
             elif heading and heading in headings[:index]:
-                errors.append(FieldError(f"/{number}/{index}", "repeated", "a heading comes twice"))
+                errors.append(FieldError(f"/{number}/{heading}", "repeated", "a heading comes twice"))
         if errors:
             raise InvalidInput(errors)
 

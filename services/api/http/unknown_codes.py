@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from fastapi import Request
 
-from services.api.http.answers import CODE_PARAMETERS, unknown_codes
+from services.api.http.answers import CODE_PARAMETERS, ROW, unknown_codes
 from services.api.http.context import Context, context_of
 from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
@@ -18,6 +18,7 @@ from shared.access.store.visibility import Access
 from shared.database.engine import driver_session
 from shared.events.store import lookups
 from shared.figures.store.known_codes import NO_FIELD, is_field_told, is_procedure_told
+from shared.figures.store.tables import UNKNOWN
 from shared.vocabulary.codes import is_agency_code, is_old_agency_code
 from shared.vocabulary.events import Tenant
 from shared.vocabulary.spelling import one_spelling
@@ -27,13 +28,17 @@ async def note_unknown(request: Request, caller: Caller) -> None:
     """See which codes of the query are unknown to what this caller may see."""
     query = request.query_params
     agency, codes = query.get("agency"), {name: query[name] for name in CODE_PARAMETERS if name in query}
-    if agency is None and not codes:
+    cut_by = request.path_params.get("by") or query.get("by")
+    row = query.get("row") if cut_by in CODE_PARAMETERS else None
+    if agency is None and not codes and row is None:
         return
     context = context_of(request)
     access = await access_of(context, caller)
     if agency is not None and not access.catalogue.knows(agency):
         await _look_for(context, caller.tenant, agency)
     await note_unknown_codes(context, access, codes)
+    if row is not None and row != UNKNOWN and not await _is_known(context, access, str(cut_by), row):
+        unknown_codes.set({**unknown_codes.get({}), ROW: row})
 
 
 async def _look_for(context: Context, tenant: Tenant, agency: str) -> None:

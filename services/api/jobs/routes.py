@@ -10,7 +10,7 @@ from services.api.http.openapi import error_answers
 from services.api.jobs.answers import job_begun
 from services.api.jobs.schemas import JobOut
 from services.api.jobs.use_cases import find_job, queue_job
-from shared.jobs.store.queue import JobKind
+from shared.jobs.store.queue import JOB_ID_PATTERN, JobKind
 
 router = APIRouter(tags=["jobs"])
 
@@ -39,6 +39,8 @@ async def rebuild(context: RequestContext, caller: ProvinceAdmin, response: Resp
 async def get_job(
     context: RequestContext,
     caller: SyncManager,
-    job_id: Annotated[str, Path(description="The job's id.", examples=["6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"])],
+    job_id: Annotated[
+        str, Path(pattern=JOB_ID_PATTERN, description="The job's id.", examples=["6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"])
+    ],
 ) -> JobOut:
     return JobOut.of(await find_job(context, caller, job_id))

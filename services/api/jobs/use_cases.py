@@ -18,6 +18,9 @@ _REQUESTED_BY: Final = "requested_by"
 _OF_DOSSIERS: Final = frozenset({JobKind.REPLAY, JobKind.RECONCILE})
 """A key with a subtree may begin these, of dossiers that it names; all others are of the whole province."""
 
+_SOME_DOSSIERS: Final = frozenset({"dossiers", "error", "from"})
+"""Parameters of a comparison that is not of everything."""
+
 
 async def queue_job(
     context: Context,
@@ -53,6 +56,19 @@ async def find_job(context: Context, caller: Caller, job_id: str) -> Job:
     if job is None or not _may_begin(caller, job):
         raise NotFound
     return job
+
+
+async def refuse_unseen_comparison(connection: DriverConnection, caller: Caller, job_id: str) -> None:
+    """Refuse to say what a comparison found, but one of everything, of which each key may see its own dossiers.
+
+    Raises:
+        NotFound: there is no such comparison that the caller may see.
+    """
+    job = await queue.find(connection, caller.tenant, job_id)
+    if job is None or job.kind != JobKind.RECONCILE:
+        raise NotFound
+    if not _SOME_DOSSIERS.isdisjoint(job.parameters) and not _may_begin(caller, job):
+        raise NotFound
 
 
 def _may_begin(caller: Caller, job: Job) -> bool:

@@ -51,4 +51,6 @@ async def retry_failures(
     caller: ProvinceAdmin,
     asked: Annotated[RetryIn | None, Body(description="Which; absent or empty: all.")] = None,
 ) -> RetryOut:
-    return RetryOut(asked=await retry_failed(context, caller, None if asked is None else asked.dossiers))
+    named = None if asked is None else asked.dossiers
+    retried = await retry_failed(context, caller, named)
+    return RetryOut(asked=len(retried), not_set_aside=sorted(set(named or ()) - retried))

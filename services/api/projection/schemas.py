@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.events.cloudevents.fields import DossierCodeText
 from shared.projection.store.cursor import FailedDossier
 
 _EXAMPLE: Final[dict[str, Any]] = {
@@ -56,14 +57,15 @@ class RetryIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"dossiers": ["H51.12-260105-0001"]}, {}]})
 
     dossiers: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=100)]] | None,
+        list[DossierCodeText] | None,
         Field(min_length=1, max_length=1000, description="Their codes (mã hồ sơ)."),
     ] = None
 
 
 class RetryOut(BaseModel):
-    """How many will be tried again."""
+    """How many will be tried again, and which of those named will not."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"asked": 1}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"asked": 1, "not_set_aside": ["H51.12-260105-0009"]}]})
 
     asked: int = Field(description="Dossiers set aside that are tried again at once.")
+    not_set_aside: list[str] = Field(description="Codes named that no dossier set aside has (không có trong danh sách chờ).")

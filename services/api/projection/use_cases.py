@@ -43,9 +43,9 @@ async def wait_until_counted(context: Context, caller: Caller, position: int) ->
             raise NotYet(f"position {position} is not counted yet; counted up to {max(watching.counted, 0)}")
 
 
-async def retry_failed(context: Context, caller: Caller, codes: Sequence[str] | None) -> int:
-    """Have dossiers that failed computed again at once, None: all of them; how many there are."""
+async def retry_failed(context: Context, caller: Caller, codes: Sequence[str] | None) -> set[str]:
+    """Have dossiers that failed computed again at once, None: all of them; which these are."""
     async with driver_session(context.engine) as connection:
-        count = await projections.retry(connection, caller.tenant, await database_now(connection), codes)
+        retried = await projections.retry(connection, caller.tenant, await database_now(connection), codes)
     context.doorbell.ring(Topic.EVENTS, caller.tenant)
-    return count
+    return retried

@@ -11,6 +11,7 @@ from services.api.http.callers import SyncManager
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.visibility import access_of
+from services.api.jobs.use_cases import refuse_unseen_comparison
 from services.api.sync.parameters import DifferenceQuestion
 from services.api.sync.schemas import DifferenceList, DifferingDossier
 from shared.access.store.visibility import any_of
@@ -24,9 +25,10 @@ router = APIRouter(tags=["portal sync"])
     "/v1/sync/differences",
     summary="What a comparison found",
     description="The dossiers that a comparison with the portal (đối soát) found to differ, by code, with each kind of"
-    " difference and whether it is repaired by now. What is missing here stands in the list of keys of the whole province.",
+    " difference and whether it is repaired by now. What is missing here stands in the list of keys of the whole province."
+    " 404 for a job that is no comparison, or, for a key with a subtree, one of some dossiers that another key asked for.",
     response_model=DifferenceList,
-    responses=error_answers(),
+    responses=error_answers(404),
 )
 async def sync_differences(
     context: RequestContext, caller: SyncManager, asked: Annotated[DifferenceQuestion, Query()]
@@ -34,6 +36,8 @@ async def sync_differences(
     """Answer a page of differences."""
     access = await access_of(context, caller)
     async with driver_session(context.engine) as connection:
+        if asked.job is not None:
+            await refuse_unseen_comparison(connection, caller, asked.job)
         job_id = asked.job or await differences.newest_whole(connection, caller.tenant)
         digest = cursors.digest_of(
             {"path": "differences", "tenant": caller.tenant, "root": caller.agency, "job": job_id, "kind": asked.kind}

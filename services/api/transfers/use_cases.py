@@ -81,6 +81,8 @@ def _successor(access: Access, code: str, to: str | None) -> tuple[AgencyCode, A
     abolished = agencies.resolve(code)
     if not access.sees(abolished):  # before an answer says whether there is such an agency
         raise Forbidden(f"agency {code} is outside what this key may see")
+    if not access.catalogue.knows(code):
+        access.scope(code, pointer="/code")
     if tree.is_known(abolished) or agencies.last_before(abolished, access.today) is None:
         raise InvalidInput.of("/code", "not_abolished", "an agency whose validity has ended")
     access.scope(abolished)

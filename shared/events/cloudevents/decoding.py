@@ -28,6 +28,7 @@ from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
 from shared.events.rules.personal_text import TEXT_FIELDS, personal_in_text, personal_texts
 from shared.vocabulary.codes import tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
+from shared.vocabulary.spelling import is_utf8
 
 _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 """Instants in UTC, with microseconds only where there are some; what is null in a part is left out."""
@@ -290,6 +291,8 @@ def _invalid_by_schema(error: ValidationError, raw: bytes) -> InvalidEventError:
 
 def _malformed(raw: bytes, error: str) -> Mapping[str, Any]:
     """What is told of bytes that are no JSON: of objects one behind the other, where the second one begins."""
+    if not is_utf8(raw):
+        return {"type": "encoding", "loc": (), "ctx": {}}
     found = _TRAILING.fullmatch(error)
     if found is not None:
         line, column = int(found[1]), int(found[2])

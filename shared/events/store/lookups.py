@@ -8,6 +8,7 @@ from typing import Final
 from shared.database.engine import DriverConnection
 from shared.events.store.event_log import FUTURE_TOLERANCE, OF_DOSSIERS
 from shared.vocabulary.events import DossierCode, EventName, RecordEventName, Tenant, logged_name
+from shared.vocabulary.projections import DOSSIERS
 
 LATEST: Final = 50_000
 
@@ -85,3 +86,23 @@ async def is_agency_told(connection: DriverConnection, tenant: Tenant, agency: s
         LATEST,
     )
     return told
+
+
+async def uncounted_procedures(connection: DriverConnection, tenant: Tenant) -> list[str]:
+    """The procedures that events name which no figure counts yet: of the latest `LATEST`, and of dossiers set aside."""
+    rows = await connection.fetch(
+        f"""
+        SELECT DISTINCT data->>'procedure_code' AS code FROM (
+            (SELECT data FROM event_log WHERE tenant = $1 AND {OF_DOSSIERS} AND position > coalesce(
+                 (SELECT position FROM projection_cursor WHERE tenant = $1 AND projection = '{DOSSIERS}'), 0)
+             ORDER BY position DESC LIMIT $2)
+            UNION ALL
+            (SELECT l.data FROM projection_failure f
+             JOIN event_log l ON l.tenant = f.tenant AND l.dossier_code = f.dossier_code
+             WHERE f.tenant = $1 AND {OF_DOSSIERS} LIMIT $2)
+        ) uncounted WHERE data->>'procedure_code' IS NOT NULL ORDER BY code
+        """,
+        tenant,
+        LATEST,
+    )
+    return [row["code"] for row in rows]

@@ -24,6 +24,9 @@ LEASE: Final = timedelta(seconds=20)
 MOST_CLAIMS: Final = 20
 """A job that was begun so often is given up: it may be what kills its workers."""
 
+JOB_ID_PATTERN: Final = r"^(?:[0-9a-f]{32}|[a-z]{1,20}[0-9]{8})$"
+"""Of one that was asked for, or of a night: ``audit20261122``."""
+
 
 class JobState(StrEnum):
     """Where a job stands."""

@@ -264,8 +264,10 @@ async def due_again(connection: DriverConnection, tenant: Tenant, limit: int) ->
     return [DossierCode(row[0]) for row in rows]
 
 
-async def retry(connection: DriverConnection, tenant: Tenant, now: datetime, codes: Collection[str] | None = None) -> int:
-    """Have failed dossiers tried again at ``now`` (None: all of them); answer how many.
+async def retry(
+    connection: DriverConnection, tenant: Tenant, now: datetime, codes: Collection[str] | None = None
+) -> set[str]:
+    """Have failed dossiers tried again at ``now`` (None: all of them); answer which.
 
     Ring ``Topic.EVENTS`` after the commit.
     """
@@ -278,7 +280,7 @@ async def retry(connection: DriverConnection, tenant: Tenant, now: datetime, cod
         None if codes is None else sorted(codes),
         now,
     )
-    return len(done)
+    return {row["dossier_code"] for row in done}
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,7 @@ async def test_what_makes_no_office_hours_is_refused_where_it_stands(api: Served
         ([DAILY | {"hours": "07:00-25:00"}], "/0/hours"),
         ([DAILY | {"weekdays": []}], "/0/weekdays"),
         ([DAILY | {"weekdays": [0]}], "/0/weekdays/0"),
+        ([DAILY, DAILY | {"agency": "H51.13", "weekdays": [6, 7, 6]}], "/1/weekdays/2"),
         ([DAILY | {"agency": "G09.12"}], "/0/agency"),
         ([DAILY | {"agency": "nobody"}], "/0/agency"),
         ([DAILY, DAILY], "/1/agency"),

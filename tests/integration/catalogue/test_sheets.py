@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.database.engine import driver_session
+from shared.projection.store import cursor
+from shared.vocabulary.events import DossierCode, Tenant
 from shared.vocabulary.spelling import one_spelling
 from tests.oracle.histories import event
 from tests.support.api import Served, clock, served
@@ -283,6 +285,8 @@ CODES = ["1.009990", "2.001230", "1E5", "007", "1-2", "2026-03", "123456789012",
         ("2026-03", "Mar-26"),
         ("123456789012", "1.23457E+11"),
         ("1.005", "1005"),
+        ("1.009990", "1.00999E0"),
+        ("1.009990", "1.0099900"),
     ],
 )
 async def test_a_shortened_code_is_refused_with_row_and_both_codes(api: Served, code: str, made: str) -> None:
@@ -300,11 +304,20 @@ async def test_a_shortened_code_is_refused_with_row_and_both_codes(api: Served, 
     assert [one["code"] for one in (await client.get("/v1/procedures")).json()["items"]] == sorted(CODES)
 
 
-async def test_a_code_of_the_log_is_known_too(api: Served) -> None:
+@pytest.mark.parametrize("state", ["told", "counted", "set aside"])
+async def test_a_code_of_the_log_is_known_too(api: Served, state: str) -> None:
     received = event("received", "H51.12-240201-0001", "2024-01-31T18:30:00Z", "urn:t", "1")
     received["data"] = {"procedure_code": "1.009990", "agency_code": "H51.12", "channel": "direct"}
     await append(api.engine, [new_event(received)])
-    await project(api.engine)
+    if state == "counted":
+        await project(api.engine)
+    elif state == "set aside":
+        async with driver_session(api.engine) as connection:
+            await cursor.lock(connection, Tenant("H51"))
+            await cursor.record_failures(
+                connection, Tenant("H51"), [cursor.Failure(DossierCode(received["subject"]), 1, "ValueError")]
+            )
+            await cursor.move(connection, Tenant("H51"), 1)
     client = await api.key()
     sheet = "code,name\r\n1.00999,Tên\r\n"
     assert await errors(await put_sheet(client, "/v1/procedures", sheet)) == [("/2/code", "shortened")]
@@ -318,7 +331,9 @@ async def test_who_means_a_short_code_tells_it_as_json(api: Served) -> None:
     assert (await client.put("/v1/procedures", json=[{"code": "1.00999", "name": "B"}])).json()["written"] == 1
     # now it is known: part of a catalogue may be told
     assert (await put_sheet(client, "/v1/procedures", "code,name\r\n1.00999,C\r\n")).json()["written"] == 1
-    assert (await put_sheet(client, "/v1/procedures", "code,name\r\n1.00998,C\r\n1.0099900,D\r\n")).json()["written"] == 2
+    assert (await put_sheet(client, "/v1/procedures", "code,name\r\n1.00998,C\r\n01.00999,D\r\n")).json()["written"] == 2
+    # one that a sheet had shortened is mended by a sheet
+    assert (await put_sheet(client, "/v1/procedures", "code,name\r\n1.009980,C\r\n")).json()["written"] == 1
 
 
 @pytest.mark.parametrize(

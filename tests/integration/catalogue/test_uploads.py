@@ -159,14 +159,16 @@ async def test_csv_comes_back_as_it_went(api: Served) -> None:
         ("/v1/agencies", "code,name,parent\nH51.13,B,H51\nH51.14,C,H51.99\n", ["/3/parent"]),
         ("/v1/agencies", "code,name,valid_to\nH51.13,B,soon\n", ["/2/valid_to"]),
         ("/v1/agencies", "code,parent\nH51.13,H51\n", ["/1/name"]),
-        ("/v1/agencies", "code,name,colour\nH51.13,B,red\n", ["/1/2"]),
+        ("/v1/agencies", "code,name,colour\nH51.13,B,red\n", ["/1/3"]),
         ("/v1/agencies", "code,name\nH51.13,B,red\n", ["/2"]),
         ("/v1/agencies", "", ["/1/code", "/1/name"]),
         (
             "/v1/procedures",
             "code,name,limit_value,limit_unit\n1.1,x,many,working_days\n1.2,x,3,weeks\n",
-            ["/2/limit/value", "/3/limit/unit"],
+            ["/2/limit_value", "/3/limit_unit"],
         ),
+        ("/v1/procedures", "code,name,limit\n1.1,x,many working_days\n", ["/2/limit"]),
+        ("/v1/agencies", "code,name,,NAME\nH51.13,B,,C\n", ["/1/name"]),
         ("/v1/procedures", "code,name,has_fee\n1.1,x,perhaps\n", ["/2/has_fee"]),
         ("/v1/procedures", "code,name\n1.1,x\n1.1,y\n", ["/3/code"]),
         ("/v1/calendar", "date,kind\n2026-01-01,off\n2026-01-01,off\n", ["/3/date"]),
@@ -177,6 +179,21 @@ async def test_csv_faults_name_the_row(api: Served, path: str, text: str, pointe
     response = await (await api.key()).put(path, content=text.encode(), headers=CSV)
     assert response.status_code == 422, response.text
     assert [error["pointer"] for error in response.json()["errors"]] == pointers
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "line"),
+    [
+        ("/v1/procedures", "code,name", "1.1,x"),
+        ("/v1/agencies", "code,name", "H51.13,x"),
+        ("/v1/calendar", "date,kind", "2026-01-01,off"),
+    ],
+)
+async def test_what_comes_twice_in_a_sheet_names_both_rows(api: Served, path: str, head: str, line: str) -> None:
+    response = await (await api.key()).put(path, content=f"{head}\n{line}\n\n{line}\n".encode(), headers=CSV)
+    error = next(one for one in response.json()["errors"] if one["code"] == "repeated")
+    assert error["pointer"] == "/4/" + head.partition(",")[0]
+    assert error["detail"].endswith("(also in row 2)")
 
 
 async def test_procedures(api: Served) -> None:

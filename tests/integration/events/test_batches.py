@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -90,6 +91,36 @@ async def test_lines(api: Served, writer: httpx.AsyncClient, compressed: bool) -
     assert receipts[0]["position"] == 1
     assert receipts[1]["problem"]["status"] == 400
     assert "position" not in receipts[2]
+
+
+async def test_a_byte_order_mark_begins_any_line(writer: httpx.AsyncClient) -> None:
+    mark = b"\xef\xbb\xbf"
+    body = mark + lines(event(), event()) + mark + lines(event()) + mark + b"\r\n" + mark
+    for size in (1, 97, len(body)):
+
+        async def pieces(size: int = size) -> AsyncIterator[bytes]:
+            for start in range(0, len(body), size):
+                yield body[start : start + size]
+
+        sums = read_lines(await writer.post("/v1/events", content=pieces(), headers=LINES))[-1]
+        assert (sums["accepted"] + sums["duplicates"], sums["rejected"]) == (3, 0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "windows-1258"])
+async def test_what_is_not_utf8_is_told_so(writer: httpx.AsyncClient, encoding: str) -> None:
+    one = json.dumps(event(subject="à"), ensure_ascii=False)
+    batch = {"content-type": "application/cloudevents-batch+json"}
+    large = f"[{','.join([one] * 3_000)}]"
+    for text, headers in ((one, {}), (f"[{one}]", batch), (f"[{one}]", {}), (large, batch)):
+        kind = {"content-type": "application/cloudevents+json"}
+        answer = await writer.post("/v1/events", content=text.encode(encoding, "replace"), headers=kind | headers)
+        assert answer.status_code == 400
+        assert [(one["code"], one["detail"]) for one in answer.json()["errors"]] == [("encoding", "expected UTF-8")]
+    *receipts, sums = read_lines(
+        await writer.post("/v1/events", content=f"{one}\n{one}".encode(encoding, "replace"), headers=LINES)
+    )
+    assert sums["rejected"] == len(receipts) > 1
+    assert {one["problem"]["errors"][0]["code"] for one in receipts} == {"encoding"}
 
 
 async def test_lines_in_pieces_of_any_size(writer: httpx.AsyncClient) -> None:

@@ -119,5 +119,9 @@ async def test_a_rebuild_is_a_job_and_there_is_one_at_a_time(api: Served) -> Non
     assert (await (await api.key(Permission.STATS_READ)).post("/v1/stats/rebuild")).status_code == 403
     stranger = await api.key(Permission.ADMIN, tenant="G09")  # type: ignore[arg-type]
     restricted = await api.key(Permission.SYNC_MANAGE, agency="H51.12")
-    for client, path in ((stranger, job["id"]), (restricted, job["id"]), (admin, "nothing"), (admin, "%00")):
+    for client, path in ((stranger, job["id"]), (restricted, job["id"]), (admin, "0" * 32)):
         assert (await client.get(f"/v1/jobs/{path}")).status_code == 404
+    for wrong in ("nothing", "%00"):
+        refused = await admin.get(f"/v1/jobs/{wrong}")
+        assert refused.status_code == 422
+        assert "such as 6a1f0f2c" in refused.json()["errors"][0]["detail"]

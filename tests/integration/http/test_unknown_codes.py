@@ -72,6 +72,56 @@ async def test_every_list_and_figure_says_which_code_nobody_knows(
             assert '"unknown_code"' not in answer.text
 
 
+async def test_a_row_that_nobody_knows_is_told_too(api: Served) -> None:
+    client = await api.key()
+    rows = [("procedure", "9.999999", ["1.005129", TOLD["procedure_code"], "unknown"]), ("field", "ZZ", ["HT", "unknown"])]
+    for by, unknown, known in rows:
+        for path, beside in (
+            (f"/v1/stats/by/{by}/dossiers", {"figure": "received.total"}),
+            ("/v1/stats/working-time/dossiers", {"by": by}),
+        ):
+            answer = await client.get(path, params={**beside, "period": "2022", "row": unknown, "procedure": "9.999998"})
+            assert answer.json()["unknown_code"] == {"procedure": "9.999998", "row": unknown}
+            for row in known:
+                answer = await client.get(path, params={**beside, "period": "2022", "row": row})
+                assert answer.is_success
+                assert "x-unknown-code" not in answer.headers
+
+
+async def test_the_differences_of_a_job_that_is_no_comparison_are_not_found(api: Served) -> None:
+    admin, stranger = await api.key(), await api.key(agency="H51.12")
+    assert (await admin.get("/v1/sync/differences?job=abc")).status_code == 404
+    rebuild = (await admin.post("/v1/stats/rebuild")).json()["id"]
+    assert (await admin.get(f"/v1/sync/differences?job={rebuild}")).status_code == 404
+    asked = await admin.post("/v1/sync/reconcile", json={"dossiers": ["H51.44-220512-0001"]})
+    some = asked.json()["id"]
+    assert (await admin.get(f"/v1/sync/differences?job={some}")).json()["job"] == some
+    assert (await stranger.get(f"/v1/sync/differences?job={some}")).status_code == 404
+
+
+async def test_a_path_with_what_cannot_be_a_code_says_what_one_looks_like(api: Served) -> None:
+    client = await api.key()
+    for path, example in (
+        ("/v1/agencies/%01", "H51.12"),
+        ("/v1/procedures/_1", "1.005129"),
+        ("/v1/jobs/abc", "6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"),
+    ):
+        for language in ("en", "vi"):
+            answer = await client.get(path, headers={"accept-language": language})
+            assert answer.status_code == 422, path
+            assert example in answer.json()["errors"][0]["detail"]
+    for path in ("/v1/agencies/H51.99", "/v1/procedures/9.999999", f"/v1/jobs/{'0' * 32}"):
+        assert (await client.get(path)).status_code == 404
+
+
+async def test_nothing_passes_on_from_an_agency_that_nobody_knows(api: Served) -> None:
+    client = await api.key()
+    for code, said in (("H51.99", "unknown_code"), ("abc", "agency_pattern"), ("H51.12", "not_abolished")):
+        answer = await client.post(f"/v1/agencies/{code}/transfer", json={})
+        assert answer.status_code == 422
+        assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [("/code", said)]
+
+
 async def test_a_workbook_and_a_csv_say_so_in_their_head(api: Served) -> None:
     client = await api.key()
     for path in ("/v1/reports/II.06?period=2022&format=xlsx", "/v1/dossiers?format=csv"):

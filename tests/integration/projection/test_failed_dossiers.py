@@ -36,16 +36,18 @@ async def test_listed_and_tried_again(database_url, redis_url, monkeypatch):
         await project(api.engine)  # nobody asked: none is tried again by itself
         assert len((await admin.get("/v1/projection/failures")).json()["items"]) == 3
         asked = await admin.post("/v1/projection/retry", json={"dossiers": [CODES[2], "H51-220512-9999"]})
-        assert (asked.status_code, asked.json()) == (202, {"asked": 1})
+        assert (asked.status_code, asked.json()) == (202, {"asked": 1, "not_set_aside": ["H51-220512-9999"]})
         await project(api.engine)
         left = (await admin.get("/v1/projection/failures")).json()["items"]
         assert [one["dossier"] for one in left] == [CODES[1], CODES[3]]
-        assert (await admin.post("/v1/projection/retry")).json() == {"asked": 2}
+        assert (await admin.post("/v1/projection/retry")).json() == {"asked": 2, "not_set_aside": []}
         await project(api.engine)
         assert (await admin.get("/v1/projection/failures")).json() == {"items": [], "next_cursor": None}
 
 
-@pytest.mark.parametrize("body", [{"dossiers": []}, {"dossiers": "all"}, {"dossier": CODES[0]}, {"dossiers": [1]}])
+@pytest.mark.parametrize(
+    "body", [{"dossiers": []}, {"dossiers": "all"}, {"dossier": CODES[0]}, {"dossiers": [1]}, {"dossiers": ["abc"]}]
+)
 async def test_a_wrong_question_names_its_field(database_url, redis_url, body):
     async with served(database_url, redis_url) as api:
         admin = await api.key(Permission.ADMIN)

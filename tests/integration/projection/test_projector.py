@@ -189,7 +189,7 @@ async def test_a_poisoned_dossier_harms_no_other_and_is_tried_a_few_times(engine
         await append(engine, [logged("assigned", "H51-220512-0002", "2")])
         await project(engine, poisoned)
         assert await link.fetchval("SELECT position FROM projection_failure") == 4
-        assert await cursor.retry(link, TENANT, await database_now(link)) == 1
+        assert await cursor.retry(link, TENANT, await database_now(link)) == {"H51-220512-0002"}
         assert await cursor.tenants_with_work(link) == [TENANT]
         await project(engine)
         assert await cursor.failures(link, TENANT) == []

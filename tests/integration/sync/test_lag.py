@@ -238,10 +238,11 @@ async def test_the_summary_tells_ranks_and_alarms_and_the_list_of_differences_op
     assert alarms["parked"]["value"] == parked
     own = await get(await api.key(Permission.SYNC_MANAGE, agency="H51.12"), "/v1/sync")
     assert {one["alarm"]: one["value"] for one in own["alarms"]}["parked"] < parked
-    metrics = (await api.client(None).get("/metrics")).text
+    reader = await api.key(Permission.STATS_READ)
+    metrics = (await reader.get("/metrics")).text
     assert 'motcua_sync_alarm{alarm="parked",tenant="H51"} 1.0' in metrics
     assert 'motcua_sync_alarm{alarm="circuit_open",tenant="H51"} 0.0' in metrics
-    ready = (await api.client(None).get("/readyz")).json()
+    ready = (await reader.get("/readyz")).json()
     assert all(one["ready"] for one in ready["dependencies"] if one["name"] not in {"worker", "valkey"})
 
     assert await get(client, "/v1/sync/differences") == {"job": None, "items": [], "next_cursor": None}
@@ -271,6 +272,8 @@ async def test_the_summary_tells_ranks_and_alarms_and_the_list_of_differences_op
         assert all(difference["repaired"] is repaired for difference in one["differences"])
     [extra] = (await get(client, "/v1/sync/differences", kind="missing_here"))["items"]
     assert (extra["dossier"], extra["state"]) == ("H51.99-260101-0001", "unknown")
-    restricted = await get(await api.key(Permission.SYNC_MANAGE, agency="H51.12"), "/v1/sync/differences")
+    stranger = await api.key(Permission.SYNC_MANAGE, agency="H51.12")
+    restricted = await get(stranger, "/v1/sync/differences")
+    assert await get(stranger, "/v1/sync/differences", job="night") == restricted
     assert [one["dossier"] for one in restricted["items"]] == [code for code in codes if standing[code][0] == "H51.12"]
     assert date.fromisoformat(found[0]["found_at"][:10]) == FIRST.date()

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault
-from services.api.http.errors.problems import NOT_JSON, InvalidFields, Refused
+from services.api.http.errors.problems import NOT_JSON, NOT_UTF8, InvalidFields, Refused
 
 Turn = Callable[[], Awaitable[None]]
 
@@ -189,6 +189,8 @@ class Cutter:
         try:
             self._text = rest + self._decode(piece, self._is_all)
         except UnicodeDecodeError:
-            raise _no_json() from None
+            raise Refused(messages.MALFORMED, [NOT_UTF8]) from None
+        if b"\0" in self._body[:4].tobytes():  # as other encodings of Unicode have it
+            raise Refused(messages.MALFORMED, [NOT_UTF8])
         self._at = 0
         return True

@@ -114,6 +114,7 @@ _EXPECTED: Final[Mapping[str, _Expected]] = {
     "content_encoding": _words(
         "content_encoding", "a body that is not compressed, or by {taken}", "nội dung không nén, hoặc nén {taken}"
     ),
+    "encoding": _words("encoding", "expected UTF-8", "phải theo bảng mã UTF-8"),
     "charset": _words("charset", "the charset UTF-8", "phải theo bảng mã UTF-8"),
     "nul": _words("nul", "a text without the character NUL", "không được chứa ký tự NUL"),
     "system_only": _words(
@@ -193,7 +194,6 @@ _TOLD: Final[Mapping[str, str]] = {
     " ND09:2018-Q3 hoặc ND09:2018-05",
     "/period out_of_range": "không có kỳ này trong các năm 1900 đến 9998",
     "row_too_long": "dòng quá dài: nhiều nhất 262.144 ký tự",
-    "encoding": "phải theo bảng mã UTF-8",
     "csv": "phải là CSV",
     "in_future": "chưa đến: phải là thời gian đã qua, tính đến thời điểm được hỏi",
     "too_many_pieces": "kỳ quá dài so với cách chia",
@@ -203,6 +203,7 @@ _TOLD: Final[Mapping[str, str]] = {
     "no_row": "phải là khóa (key) của một dòng trong bảng",
     "no_indicator": "phải là một chỉ số được tính từ hồ sơ",
     "no_part": "phải là phần mà chỉ số này có",
+    "weekday_repeated": "mỗi thứ trong tuần chỉ được ghi một lần",
     "agency_pattern": "phải là mã cơ quan, ví dụ H51.12",
     "malformed": "phải là mã cơ quan, ví dụ H51.12",
     "unknown_code": "phải là cơ quan có trong danh mục hoặc trong sự kiện đã ghi, ví dụ H51.12",

@@ -74,6 +74,7 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     r"^[^\x00-\x1f\x7f;]*[^\s\x00-\x1f\x7f;\u00ad\u200b\u2060\ufeff][^\x00-\x1f\x7f;]*$": (_NO_SEMICOLONS, "Khu vực I"),
     r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$": (_REASON, "Gọi điện bổ sung giấy tờ"),
     r"^[0-9a-z]{1,80}$": (_ID, "audit20261122"),
+    r"^(?:[0-9a-f]{32}|[a-z]{1,20}[0-9]{8})$": (_ID, "6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"),
     r"^[0-9a-z]{1,64}$": (_ID, "6a1f0f2c9d4b4f6e8a52c1d7e0b3a9f4"),
     "^[0-9A-Za-z]+$": (_ID, "reconcile20260512"),
     rf"^{_SPAN}(,{_SPAN}){{0,7}}$": (
@@ -106,6 +107,7 @@ _OF_NAMES: Final[Mapping[str, tuple[Words, str]]] = {
 _LINES: Final[Mapping[str, str]] = {
     "agency": "H51.12",
     "aliases": "000.00.12.H51",
+    "code": "H51.12",
     "field": "G15-HT05",
     "field_name": "Hộ tịch",
     "legal_basis": "202/2025/QH15",

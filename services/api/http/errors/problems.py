@@ -19,11 +19,13 @@ from shared.database.outages import is_outage
 from shared.observability import failure_of, get_logger, note
 from shared.vocabulary import errors
 from shared.vocabulary.errors import FieldError, MotcuaError
+from shared.vocabulary.spelling import is_utf8
 
 RETRY_AFTER_SECONDS: Final = 2
 MOST_FAULTS: Final = 100
 """Of one request that are told."""
 
+NOT_UTF8: Final = Fault("", "encoding", {})
 ANOTHER_FOLLOWS: Final = Fault("", "another_follows", {})
 """Behind a body in JSON that is complete."""
 NOT_JSON: Final = Fault("", "json_invalid", {})
@@ -120,6 +122,11 @@ def answer(
         {"content-language": language.value, "vary": "Accept-Language"} | dict(headers or {}),
         MEDIA_TYPE,
     )
+
+
+def malformed(body: bytes, place: str = "") -> Refused:
+    """The refusal of a body that is no JSON; ``place``: the pointer to what it tells."""
+    return Refused(messages.MALFORMED, [Fault(place, (NOT_JSON if is_utf8(body) else NOT_UTF8).type, {})])
 
 
 _BY_STATUS: Final = {
