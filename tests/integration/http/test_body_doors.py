@@ -183,7 +183,7 @@ async def test_an_array_that_is_none_says_where_and_what_follows(api: Served) ->
         (b"[%b][]" % padding, "another_follows", (1, many + 3)),
         (b"[%b" % one, "json", ()),
         (b"[%b]x" % one, "json", ()),
-        (b"[\xff]", "json", ()),
+        (b"[\xff]", "encoding", ()),
         (b"", "array", ()),
         (b" \n", "array", ()),
     ):
