@@ -8,6 +8,7 @@ bound of every field of every event (minutes).
 from __future__ import annotations
 
 import functools
+import json
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -47,7 +48,8 @@ def settings(database_url: str, redis_url: str) -> Settings:
 
 @schemathesis.serializer("application/x-ndjson")
 def lines(_context: schemathesis.SerializationContext, value: Any) -> Any:
-    return value.encode(errors="replace") if isinstance(value, str) else orjson.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value)  # numbers beyond 64 bits too
+    return text.encode(errors="replace")
 
 
 class Line:
