@@ -52,7 +52,7 @@ async def _answer(reader: asyncio.StreamReader, number: int, found: Flooded) -> 
     last = b""
     while piece := await reader.read(65_536):
         found.bytes += len(piece)
-        last = (last + piece)[-40:]
+        last = (last + piece)[-120:]
     found.last[number] = last
     chunked_without_end = status == "200" and not last.endswith(b"0\r\n\r\n") and not last.endswith(b"}")
     found.cut += chunked_without_end
