@@ -74,6 +74,13 @@ async def awaited_page(context: Context, caller: Caller, after: int, limit: int,
     until = asyncio.get_running_loop().time() + wait_seconds
     with context.polls.seat(caller), context.watchers.watching(caller) as watching:
         access = await _access(context, caller)
+
+        async def look(place: int) -> Page:
+            """What all see who wait at the same place."""
+            make = partial(_look, context, access, caller, place, limit)
+            key = ("page", caller.tenant, caller.agency, place, limit)
+            return await context.shared.answer(key, (watching.head, _second()), make)
+
         if watching.head < after:
             async with driver_session(context.engine) as connection:
                 await event_log.refuse_ahead(connection, caller.tenant, "after", after)
@@ -82,10 +89,7 @@ async def awaited_page(context: Context, caller: Caller, after: int, limit: int,
             if watching.is_revoked:
                 raise Unauthenticated
             if watching.head > after:
-                make = partial(_look, context, access, caller, after, limit)
-                page = await context.shared.answer(
-                    ("page", caller.tenant, caller.agency, after, limit), (watching.head, _second()), make
-                )
+                page = await look(after)
                 if page.events or page.moves or page.next <= after:
                     return page
                 after = page.next  # events that the caller may not see; there may be more behind them
@@ -93,7 +97,7 @@ async def awaited_page(context: Context, caller: Caller, after: int, limit: int,
                 break
         if watching.is_away:
             raise Overloaded("the database cannot be reached at the moment", RETRY_AFTER_SECONDS)
-        return await _look(context, access, caller, after, limit)
+        return await look(after)
 
 
 def _is_beyond(after: int, seen: Progress) -> bool:
