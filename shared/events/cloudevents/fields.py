@@ -132,6 +132,7 @@ def whole(value: Any) -> Any:
 
 WHOLE: Final = BeforeValidator(whole)
 AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15), WHOLE]
+PaymentVnd = Annotated[int, Strict(), Field(gt=0, le=10**15), WHOLE]
 Score = Annotated[int, Strict(), Field(ge=0, le=100), WHOLE]
 
 Channel = Literal["online", "direct", "postal"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, tenant_of_dossier
+from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, PAYMENT_REFERENCE_PATTERN, tenant_of_dossier
 from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, VOIDED, EventName, RecordEventName, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -86,7 +86,24 @@ DOSSIER: Final = Register(
     written_here=frozenset({EventName.DUE_SET}),
 )
 
-REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER,)}
+PAYMENT: Final = Register(
+    name="payment",
+    events=(
+        "initiated",
+        "confirmed",
+        "queried",
+        "receipt_issued",
+        "receipt_cancelled",
+        "refund_requested",
+        "refunded",
+        VOIDED,
+    ),
+    subject_pattern=PAYMENT_REFERENCE_PATTERN,
+    projection="payments",
+    moving=frozenset(),
+)
+
+REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER, PAYMENT)}
 """All of them, by name."""
 
 
