@@ -33,6 +33,7 @@ from shared.database.engine import create_engine
 from shared.database.kill_points import kill_point
 from shared.doorbell import Doorbell
 from shared.observability import new_registry
+from shared.payment_platform.protocol.accounts import PaymentAccounts
 from shared.settings import Settings
 
 _WRITE_TIMEOUT_SECONDS: Final = 15
@@ -82,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
             almanacs=Almanacs(),
             as_of_views=AsOfViews(heavy, catalogues, settings.as_of_dossiers),
             intake=intake,
+            payments=PaymentAccounts.of(settings),
             stopping=stopping,
         )
         app.state.context = context

@@ -14,6 +14,8 @@ from services.worker.audit.audit import Audits
 from services.worker.audit.rebuild import Rebuild
 from services.worker.deadlines.due_date_clock import Clock, Examiner
 from services.worker.deadlines.overdue_events import OverdueEvents
+from services.worker.payment_platform.inquiries import LOOK_SECONDS as ASKED_SECONDS
+from services.worker.payment_platform.inquiries import PaymentInquiries
 from services.worker.projection.projector import Projector
 from services.worker.projection.record_projector import RecordProjector
 from services.worker.projection.turns import ProjectionTurns
@@ -126,6 +128,14 @@ class Worker:
         self.tidy = TenantLoop(
             "sync_tidy", find=tidy.tenants, work=tidy.work, sweep_seconds=TIDY_SECONDS, lanes=1, failed=failed
         )
+        self._payments = PaymentInquiries(engine, settings, passed=passed, metrics=self.metrics, appended=self._appended)
+        self.payments = TenantLoop(
+            "payment_inquiries",
+            find=self._payments.tenants,
+            work=self._payments.work,
+            sweep_seconds=max(sweep, ASKED_SECONDS / settings.time_scale),
+            failed=failed,
+        )
         self._settings = settings
 
     @property
@@ -142,6 +152,7 @@ class Worker:
             self.selections: 0.0,
             self.watch: 0.0,
             self.tidy: 0.0,
+            self.payments: PATIENCE_SECONDS,
             self.portal: PATIENCE_SECONDS,
         }
 
@@ -180,6 +191,7 @@ class Worker:
         finally:
             await asyncio.gather(*(tenant_loop.stop(patience) for tenant_loop, patience in self.loops.items()))
             await self.projector.aclose()
+            await self._payments.aclose()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,6 +1,6 @@
 """Records and figures of every register but the dossiers': derived from the log, can be recomputed at any time."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, Integer, PrimaryKeyConstraint, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
@@ -19,6 +19,13 @@ record = Table(
     required("counts", JSONB, server_default="[]"),
     required("anomalies", ARRAY(Text), server_default="{}"),
     PrimaryKeyConstraint("tenant", "register", "code"),
+    # payments that are asked about (`shared.payment_platform.store.inquiries`)
+    Index(
+        "ix_record_pending_payment",
+        "tenant",
+        text("(facts ->> 'initiated_at')"),
+        postgresql_where=text("register = 'payment' AND facts ->> 'state' = 'pending'"),
+    ),
 )
 
 record_sum = Table(
