@@ -22,6 +22,8 @@ from services.worker.runtime.job_runner import Handler, JobRunner
 from services.worker.runtime.metrics import WorkerMetrics
 from services.worker.runtime.nightly import AUDIT, COMPARISON, NightlySchedule
 from services.worker.runtime.tenant_loop import TenantLoop
+from services.worker.statements.watch import LOOK_SECONDS as STATEMENT_LOOK_SECONDS
+from services.worker.statements.watch import StatementWatch
 from services.worker.sync.reconcile import Reconcile
 from services.worker.sync.replay import Replay
 from services.worker.sync.senders import PortalSync
@@ -122,6 +124,15 @@ class Worker:
         watch = Watch(engine, limits_of(settings))
         look = max(sweep, LOOK_SECONDS / settings.time_scale)
         self.watch = TenantLoop("sync_watch", find=watch.tenants, work=watch.work, sweep_seconds=look, failed=failed)
+        statements = StatementWatch(engine)
+        self.statements = TenantLoop(
+            "statement_watch",
+            find=statements.tenants,
+            work=statements.work,
+            sweep_seconds=max(sweep, STATEMENT_LOOK_SECONDS / settings.time_scale),
+            lanes=1,
+            failed=failed,
+        )
         tidy = Tidy(engine, timedelta(days=settings.sync_kept_days))
         self.tidy = TenantLoop(
             "sync_tidy", find=tidy.tenants, work=tidy.work, sweep_seconds=TIDY_SECONDS, lanes=1, failed=failed
@@ -142,6 +153,7 @@ class Worker:
             self.selections: 0.0,
             self.watch: 0.0,
             self.tidy: 0.0,
+            self.statements: 0.0,
             self.portal: PATIENCE_SECONDS,
         }
 

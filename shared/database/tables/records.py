@@ -1,6 +1,6 @@
 """Records and figures of every register but the dossiers': derived from the log, can be recomputed at any time."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, Integer, PrimaryKeyConstraint, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
@@ -19,6 +19,14 @@ record = Table(
     required("counts", JSONB, server_default="[]"),
     required("anomalies", ARRAY(Text), server_default="{}"),
     PrimaryKeyConstraint("tenant", "register", "code"),
+    # a gateway's statement of a day asks for what was paid on it
+    Index(
+        "ix_record_payment",
+        "tenant",
+        text("(facts ->> 'gateway')"),
+        text("(facts ->> 'paid_on')"),
+        postgresql_where=text("register = 'payment'"),
+    ),
 )
 
 record_sum = Table(
