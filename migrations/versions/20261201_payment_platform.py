@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f0a4c81d9b27"
-down_revision = "c3f71e9a40d8"
+down_revision = "f4d82b6c1a97"
 branch_labels = None
 depends_on = None
 

@@ -24,6 +24,8 @@ from services.worker.runtime.job_runner import Handler, JobRunner
 from services.worker.runtime.metrics import WorkerMetrics
 from services.worker.runtime.nightly import AUDIT, COMPARISON, NightlySchedule
 from services.worker.runtime.tenant_loop import TenantLoop
+from services.worker.statements.watch import LOOK_SECONDS as STATEMENT_LOOK_SECONDS
+from services.worker.statements.watch import StatementWatch
 from services.worker.sync.reconcile import Reconcile
 from services.worker.sync.replay import Replay
 from services.worker.sync.senders import PortalSync
@@ -36,6 +38,7 @@ from shared.jobs.store.queue import JobKind
 from shared.observability import configure_logging, failure_of, get_logger, new_registry
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.settings import Settings
+from shared.statements.store import statements as statement_store
 from shared.sync.store.alarms import limits_of
 from shared.vocabulary.events import Tenant
 
@@ -124,11 +127,27 @@ class Worker:
         watch = Watch(engine, limits_of(settings))
         look = max(sweep, LOOK_SECONDS / settings.time_scale)
         self.watch = TenantLoop("sync_watch", find=watch.tenants, work=watch.work, sweep_seconds=look, failed=failed)
+        statements = StatementWatch(engine)
+        self.statements = TenantLoop(
+            "statement_watch",
+            find=statements.tenants,
+            work=statements.work,
+            sweep_seconds=max(sweep, STATEMENT_LOOK_SECONDS / settings.time_scale),
+            lanes=1,
+            failed=failed,
+        )
         tidy = Tidy(engine, timedelta(days=settings.sync_kept_days))
         self.tidy = TenantLoop(
             "sync_tidy", find=tidy.tenants, work=tidy.work, sweep_seconds=TIDY_SECONDS, lanes=1, failed=failed
         )
-        self._payments = PaymentInquiries(engine, settings, passed=passed, metrics=self.metrics, appended=self._appended)
+        self._payments = PaymentInquiries(
+            engine,
+            settings,
+            passed=passed,
+            metrics=self.metrics,
+            appended=self._appended,
+            wanted=statement_store.not_succeeded_here,
+        )
         self.payments = TenantLoop(
             "payment_inquiries",
             find=self._payments.tenants,
@@ -153,6 +172,7 @@ class Worker:
             self.watch: 0.0,
             self.tidy: 0.0,
             self.payments: PATIENCE_SECONDS,
+            self.statements: 0.0,
             self.portal: PATIENCE_SECONDS,
         }
 

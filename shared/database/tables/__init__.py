@@ -5,6 +5,7 @@ from shared.database.tables.catalogue import agency, calendar_day, calendar_year
 from shared.database.tables.columns import metadata
 from shared.database.tables.log import event_log, event_redaction, log_counter
 from shared.database.tables.payment_platform import payment_circuit, payment_inquiry
+from shared.database.tables.payments import payment_closing, payment_statement
 from shared.database.tables.people import api_key, applicant, applicant_erasure, applicant_reading, tenant
 from shared.database.tables.portal import (
     portal_circuit,
@@ -54,7 +55,9 @@ __all__ = [
     "metadata",
     "office_hours",
     "payment_circuit",
+    "payment_closing",
     "payment_inquiry",
+    "payment_statement",
     "portal_circuit",
     "portal_session",
     "procedure",

@@ -26,6 +26,14 @@ record = Table(
         text("(facts ->> 'initiated_at')"),
         postgresql_where=text("register = 'payment' AND facts ->> 'state' = 'pending'"),
     ),
+    # a gateway's statement of a day asks for what was paid on it
+    Index(
+        "ix_record_payment",
+        "tenant",
+        text("(facts ->> 'gateway')"),
+        text("(facts ->> 'paid_on')"),
+        postgresql_where=text("register = 'payment'"),
+    ),
 )
 
 record_sum = Table(
