@@ -100,7 +100,7 @@ class Results:
             while True:
                 due = await self._store.rows(
                     "SELECT r.*, t.partner FROM results r JOIN transactions t USING (reference)"
-                    " WHERE ended = 0 AND due_us <= ? ORDER BY due_us, n LIMIT ?",
+                    " WHERE r.ended = 0 AND r.due_us <= ? ORDER BY r.due_us, r.n LIMIT ?",
                     now_us(),
                     _AT_ONCE,
                 )

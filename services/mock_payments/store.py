@@ -44,7 +44,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(path.with_suffix(".lock"))
+        self._lock = FileLock(path.with_suffix(".lock"), thread_local=False)
         try:
             self._lock.acquire(timeout=0)
         except Timeout:

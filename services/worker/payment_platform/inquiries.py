@@ -106,8 +106,8 @@ class PaymentInquiries:
         async with driver_session(self._engine) as connection:
             now = await database_now(connection)
             self._clock.observe(now)
-            await inquiries.enlist(connection, tenant, gateways, now, Window.at(now, self._time_scale))
             await inquiries.request(connection, tenant, await self._wanted(connection, tenant), now)
+            await inquiries.enlist(connection, tenant, gateways, now, Window.at(now, self._time_scale))
             claimed = await inquiries.claim(connection, tenant, gateways, now, AT_ONCE)
         if not claimed:
             return False
