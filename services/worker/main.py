@@ -14,6 +14,8 @@ from services.worker.audit.audit import Audits
 from services.worker.audit.rebuild import Rebuild
 from services.worker.deadlines.due_date_clock import Clock, Examiner
 from services.worker.deadlines.overdue_events import OverdueEvents
+from services.worker.payments.watch import LOOK_SECONDS as STATEMENT_LOOK_SECONDS
+from services.worker.payments.watch import StatementWatch
 from services.worker.projection.projector import Projector
 from services.worker.projection.record_projector import RecordProjector
 from services.worker.projection.turns import ProjectionTurns
@@ -22,8 +24,6 @@ from services.worker.runtime.job_runner import Handler, JobRunner
 from services.worker.runtime.metrics import WorkerMetrics
 from services.worker.runtime.nightly import AUDIT, COMPARISON, NightlySchedule
 from services.worker.runtime.tenant_loop import TenantLoop
-from services.worker.statements.watch import LOOK_SECONDS as STATEMENT_LOOK_SECONDS
-from services.worker.statements.watch import StatementWatch
 from services.worker.sync.reconcile import Reconcile
 from services.worker.sync.replay import Replay
 from services.worker.sync.senders import PortalSync

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from shared.database.engine import DriverConnection
 from shared.events.rules.registers import PAYMENT
-from shared.statements.rules.classification import Difference, LineClass
+from shared.payments.rules.classification import Difference, LineClass
 from shared.vocabulary.events import Tenant
 
 
@@ -187,9 +187,7 @@ async def closings(connection: DriverConnection, tenant: Tenant, gateway: str, d
 
 
 def _closing(row: Any) -> Closing:
-    difference = Difference(
-        LineClass(row["class"]), row["reference"], int(row["statement_vnd"]), int(row["ours_vnd"])
-    )
+    difference = Difference(LineClass(row["class"]), row["reference"], int(row["statement_vnd"]), int(row["ours_vnd"]))
     return Closing(difference, row["closed_at"], row["closed_by"], row["note"])
 
 

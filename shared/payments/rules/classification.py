@@ -38,9 +38,7 @@ _ONLY_THERE: Final = (
 _ONLY_HERE: Final = (LineClass.FAILED_THERE, LineClass.MISSING_THERE)
 _WITH_LINE: Final = tuple(one for one in LineClass if one is not LineClass.MISSING_THERE)
 _CLOSED_ONE_BY_ONE: Final = tuple(
-    one
-    for one in LineClass
-    if not one.is_agreement and one not in {LineClass.DUPLICATE_LINE, LineClass.NOT_SUCCEEDED_HERE}
+    one for one in LineClass if not one.is_agreement and one not in {LineClass.DUPLICATE_LINE, LineClass.NOT_SUCCEEDED_HERE}
 )
 
 SUCCEEDED: Final = "succeeded"
