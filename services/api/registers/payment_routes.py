@@ -82,7 +82,7 @@ async def list_payment_statements(
 @router.get(
     "/v1/payments/{reference}",
     summary="One payment",
-    description="""An attempt to pay with all that its events tell: state, amounts, refunds, receipts, its obligation and timeline.
+    description="""An attempt to pay with all that its events tell: state, amounts, refunds, receipts, obligation, timeline.
 Folded from the log when asked: never older than your own accepted events.""",
     response_model=PaymentDetail,
     responses=error_answers(404),

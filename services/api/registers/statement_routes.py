@@ -39,10 +39,10 @@ _JSON: Final = "application/json"
 _CSV: Final = MEDIA_TYPES["csv"]
 _PLAIN: Final = "text/plain"
 
-_TELLING: Final = """Takes a gateway's statement of a local day (sao kê giao dịch) whole, and classes each line, and each of our
-payments of that day, by the first class that fits (đối soát): our payments are those initiated with the gateway, succeeded
-and paid on the day, as they are when it is loaded. Loaded again it replaces the one before; a closed difference stays closed
-where it is the same. Refused as a whole if one line is wrong. Needs the scope `admin`, of a key without a subtree."""
+_TELLING: Final = """Takes a gateway's statement of a local day (sao kê giao dịch) whole, and classes each line, and each of
+our payments of that day, by the first class that fits (đối soát): our payments are those initiated with the gateway,
+succeeded and paid on the day, as they are when it is loaded. Loaded again it replaces the one before; a closed difference stays closed
+where it is the same. Refused as a whole if one line is wrong. Needs the scope `admin`, of a key without subtree."""
 _COLUMNS: Final = f"`{','.join(FIELDS)}`"
 _PIPED: Final = f"`{'|'.join(FIELDS)}`"
 
@@ -93,8 +93,7 @@ async def put_payment_statement_text(
 @router.put(
     _PATH,
     summary="Load a gateway's statement",
-    description=f"{_TELLING}\n\nAs CSV: `{_PATH}.csv`; as pipe-delimited lines: `{_PATH}.txt`; here too with the types"
-    f" `{_CSV}` and `{_PLAIN}`.",
+    description=f"{_TELLING}\n\nAs CSV: `{_PATH}.csv`; as lines: `{_PATH}.txt`; here too as `{_CSV}` and `{_PLAIN}`.",
     response_model=StatementOut,
     responses=error_answers(400, 413, 415),
     openapi_extra=body_described(TypeAdapter(StatementIn), JSON_EXAMPLE),
@@ -108,7 +107,7 @@ async def put_payment_statement(
 @router.get(
     _PATH,
     summary="A gateway's statement, classed",
-    description="A statement (kết quả đối soát) as it was classed when it was loaded, and which differences are closed since."
+    description="A statement (kết quả đối soát) as it was classed when loaded, and which differences are closed since."
     " Of the whole province: needs a key without an agency subtree.",
     response_model=StatementOut,
     responses=error_answers(404),
