@@ -1,6 +1,6 @@
-"""statements of payment gateways and what people closed of them; an index for the payments of a day
+"""statements of payment gateways and what people closed of them; indexes of payments
 
-Adds tables and an index and changes none.
+Adds tables and indexes and changes none.
 """
 
 import sqlalchemy as sa
@@ -10,6 +10,12 @@ revision = "f4d82b6c1a97"
 down_revision = "c3f71e9a40d8"
 branch_labels = None
 depends_on = None
+
+_INDEXES = {
+    "ix_record_payment_paid": ("gateway", "paid_on"),
+    "ix_record_payment_obligation": ("obligation",),
+    "ix_record_payment_dossier": ("dossier_code",),
+}
 
 
 def upgrade() -> None:
@@ -45,16 +51,21 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "gateway", "day", "class", "reference", name=op.f("pk_payment_closing")),
     )
+    of_payments = sa.text("register = 'payment'")
+    for name, facts in _INDEXES.items():
+        of_facts = [sa.text(f"(facts ->> '{fact}')") for fact in facts]
+        op.create_index(name, "record", [sa.text("tenant"), *of_facts], postgresql_where=of_payments)
     op.create_index(
-        "ix_record_payment",
+        "ix_record_payment_receipts",
         "record",
-        ["tenant", sa.text("(facts ->> 'gateway')"), sa.text("(facts ->> 'paid_on')")],
-        unique=False,
-        postgresql_where=sa.text("register = 'payment'"),
+        [sa.text("(facts -> 'receipts') jsonb_path_ops")],
+        postgresql_using="gin",
+        postgresql_where=of_payments,
     )
 
 
 def downgrade() -> None:
-    op.drop_index("ix_record_payment", table_name="record", postgresql_where=sa.text("register = 'payment'"))
+    for name in (*_INDEXES, "ix_record_payment_receipts"):
+        op.drop_index(name, table_name="record")
     op.drop_table("payment_closing")
     op.drop_table("payment_statement")

@@ -16,6 +16,8 @@ from services.worker.deadlines.due_date_clock import Clock, Examiner
 from services.worker.deadlines.overdue_events import OverdueEvents
 from services.worker.payment_platform.inquiries import LOOK_SECONDS as ASKED_SECONDS
 from services.worker.payment_platform.inquiries import PaymentInquiries
+from services.worker.payments.watch import LOOK_SECONDS as STATEMENT_LOOK_SECONDS
+from services.worker.payments.watch import StatementWatch
 from services.worker.projection.projector import Projector
 from services.worker.projection.record_projector import RecordProjector
 from services.worker.projection.turns import ProjectionTurns
@@ -24,8 +26,6 @@ from services.worker.runtime.job_runner import Handler, JobRunner
 from services.worker.runtime.metrics import WorkerMetrics
 from services.worker.runtime.nightly import AUDIT, COMPARISON, NightlySchedule
 from services.worker.runtime.tenant_loop import TenantLoop
-from services.worker.statements.watch import LOOK_SECONDS as STATEMENT_LOOK_SECONDS
-from services.worker.statements.watch import StatementWatch
 from services.worker.sync.reconcile import Reconcile
 from services.worker.sync.replay import Replay
 from services.worker.sync.senders import PortalSync
@@ -36,9 +36,9 @@ from shared.database.kill_points import Passed, kill_point
 from shared.doorbell import Topic, run_worker
 from shared.jobs.store.queue import JobKind
 from shared.observability import configure_logging, failure_of, get_logger, new_registry
+from shared.payments.store import statements as statement_store
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.settings import Settings
-from shared.statements.store import statements as statement_store
 from shared.sync.store.alarms import limits_of
 from shared.vocabulary.events import Tenant
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from services.api.dossiers.payment_schemas import PaymentOut
 from shared.vocabulary.events import Status
 
 STATUS_NAMES: Final[Mapping[Status, str]] = {
@@ -246,6 +247,7 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
         "phone": "***567",
     },
     "sync": None,
+    "payments": [],
 }
 
 
@@ -269,6 +271,7 @@ class DossierDetail(_Dossier):
     timeline: list[TimelineOut]
     applicant: MaskedApplicant | None
     sync: SyncOut | None = Field(description="Null: nothing is known to be sent yet.")
+    payments: list[PaymentOut] = Field(description="The attempts to pay for it (giao dịch thanh toán), by when they began.")
 
 
 class ApplicantOut(BaseModel):

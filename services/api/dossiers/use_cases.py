@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from services.api.dossiers.answers import applicant, detail
+from services.api.dossiers.payment_schemas import payment_answer
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, SyncOut
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
@@ -16,6 +17,7 @@ from shared.dossiers.rules.voids import void_problems
 from shared.dossiers.store import applicant_access
 from shared.dossiers.store.applicant_access import Reading
 from shared.events.store import event_log
+from shared.payments.store import attempts
 from shared.projection.store import cursor as projections
 from shared.search.store import pages
 from shared.search.store.filters import Selection
@@ -83,8 +85,11 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
         if may_ask(events):
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
             owed = uncomputed(dossier.code, events, almanac)
+        paid = await attempts.of_dossier(connection, caller.tenant, dossier.code)
+        company = await attempts.company_of(connection, caller.tenant, paid)
     known_there = None if sync is None else SyncOut.model_validate(sync)
-    return detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there)
+    payments = [payment_answer(one, dossier.agency_code, company) for one in paid]
+    return detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there, payments=payments)
 
 
 async def read_applicant(context: Context, caller: Caller, code: str, purpose: str, request_id: str) -> ApplicantOut:

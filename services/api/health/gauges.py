@@ -9,8 +9,8 @@ from services.api.health.audience import LOOK_SECONDS
 from services.api.http.context import Context
 from shared.database.engine import driver_session
 from shared.observability import failure_of, get_logger
+from shared.payments.store import statements
 from shared.projection.store.health import TenantHealth
-from shared.statements.store import statements
 from shared.sync.rules.alarm_rules import SyncAlarm, alarms
 from shared.sync.store import alarms as sync_alarms
 

@@ -26,12 +26,25 @@ record = Table(
         text("(facts ->> 'initiated_at')"),
         postgresql_where=text("register = 'payment' AND facts ->> 'state' = 'pending'"),
     ),
-    # a gateway's statement of a day asks for what was paid on it
+    # of payments: what a gateway's statement of a day asks for, the attempts of one obligation and of one dossier, and the
+    # payments that have a receipt's number
+    *(
+        Index(
+            f"ix_record_payment_{name}",
+            "tenant",
+            *(text(f"(facts ->> '{fact}')") for fact in facts),
+            postgresql_where=text("register = 'payment'"),
+        )
+        for name, facts in {
+            "paid": ("gateway", "paid_on"),
+            "obligation": ("obligation",),
+            "dossier": ("dossier_code",),
+        }.items()
+    ),
     Index(
-        "ix_record_payment",
-        "tenant",
-        text("(facts ->> 'gateway')"),
-        text("(facts ->> 'paid_on')"),
+        "ix_record_payment_receipts",
+        text("(facts -> 'receipts') jsonb_path_ops"),
+        postgresql_using="gin",
         postgresql_where=text("register = 'payment'"),
     ),
 )

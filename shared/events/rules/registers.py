@@ -104,6 +104,7 @@ PAYMENT: Final = Register(
     subject_pattern=PAYMENT_REFERENCE_PATTERN,
     projection="payments",
     moving=frozenset(),
+    stands_with="data",
 )
 
 REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER, PAYMENT)}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from shared.database.engine import DriverConnection
 from shared.events.rules.registers import PAYMENT
-from shared.statements.rules.classification import Difference, LineClass
+from shared.payments.rules.classification import Difference, LineClass
 from shared.vocabulary.events import Tenant
 
 
@@ -242,7 +242,7 @@ async def set_alarm(
     """Note that a statement's alarm is on or (None) over; false: another worker has."""
     changed = await connection.fetchval(
         "UPDATE payment_statement SET alarmed_at = $4 WHERE tenant = $1 AND gateway = $2 AND day = $3"
-        " AND (alarmed_at IS NULL) <> ($4 IS NULL) RETURNING true",
+        " AND (alarmed_at IS NULL) <> ($4::timestamptz IS NULL) RETURNING true",
         tenant,
         gateway,
         day,

@@ -2,28 +2,36 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
 
+from services.api.http import cursors
 from services.api.http.answers import as_json
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.projection.use_cases import WAIT_SECONDS
-from services.api.registers.payment.statement_bodies import ClassedLine, written
-from services.api.registers.payment.statement_schemas import CloseIn, ClosingOut, StatementStatusOut
+from services.api.registers.statement_bodies import ClassedLine, written
+from services.api.registers.statement_schemas import (
+    CloseIn,
+    ClosingOut,
+    StatementList,
+    StatementQuestion,
+    StatementStatusOut,
+)
 from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.events.rules.registers import PAYMENT
 from shared.observability import get_logger
+from shared.payments.rules.classification import SUCCEEDED, Classified, Difference, LineClass, classify
+from shared.payments.store import statements
+from shared.payments.store.statements import Closing, Statement
 from shared.projection.store.progress import progress
-from shared.statements.rules.classification import SUCCEEDED, Classified, Difference, LineClass, classify
-from shared.statements.store import statements
-from shared.statements.store.statements import Closing, Statement
+from shared.search.store.pages import PageKey
 from shared.vocabulary.errors import InvalidInput, NotFound, NotYet
-from shared.vocabulary.local_time import local_date
+from shared.vocabulary.local_time import local_date, start_of_day
 
 _LOOK_SECONDS: Final = 0.05
 
@@ -176,6 +184,16 @@ def _difference(classes: bytes, kind: LineClass, reference: str) -> Difference:
     return Difference(kind, reference, statement_vnd, sum(line["ours_vnd"] or 0 for line in lines))
 
 
-def before_of(mark: tuple[datetime | None, str] | None) -> tuple[date, str] | None:
-    """Where a page of statements begins."""
-    return None if mark is None or mark[0] is None else (mark[0].date(), mark[1])
+async def read_page(context: Context, caller: Caller, asked: StatementQuestion) -> StatementList:
+    """How far statements are, the newest day first."""
+    kept = asked.model_dump(exclude={"cursor", "limit"})
+    digest = cursors.digest_of({**kept, "path": "/v1/payments/statements", "tenant": caller.tenant})
+    mark = cursors.read(asked.cursor, digest, any_code=True)
+    before = None if mark is None or mark.value is None else (local_date(mark.value), mark.code)
+    async with driver_session(context.engine) as connection:
+        found = await statements.statuses(
+            connection, caller.tenant, gateway=asked.gateway, is_open=asked.open, before=before, limit=asked.limit + 1
+        )
+    page = found[: asked.limit]
+    last = PageKey(start_of_day(page[-1].day), page[-1].gateway) if len(found) > asked.limit else None
+    return StatementList(items=[StatementStatusOut.of(one) for one in page], next_cursor=cursors.written(last, digest))

@@ -3,21 +3,20 @@
 import asyncio
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter
 
 from services.api.catalogue.bodies import body_described, csv_body_described
 from services.api.http.answers import MEDIA_TYPE
-from services.api.http.auth import Caller, Permission, requires_whole_province
 from services.api.http.callers import ProvinceAdmin
 from services.api.http.context import RequestContext
 from services.api.http.errors.problems import unsupported_type
 from services.api.http.formats import MEDIA_TYPES
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import LocalDate
-from services.api.registers.payment import statement_use_cases as use_cases
-from services.api.registers.payment.statement_bodies import read_json, read_text
-from services.api.registers.payment.statement_schemas import (
+from services.api.registers import statement_use_cases as use_cases
+from services.api.registers.statement_bodies import read_json, read_text
+from services.api.registers.statement_schemas import (
     CSV_EXAMPLE,
     FIELDS,
     JSON_EXAMPLE,
@@ -25,13 +24,13 @@ from services.api.registers.payment.statement_schemas import (
     CloseIn,
     ClosingOut,
     Gateway,
+    ProvinceReader,
     StatementIn,
     StatementOut,
 )
 
 router = APIRouter(tags=["payments"])
 
-ProvinceReader = Annotated[Caller, Depends(requires_whole_province(Permission.DOSSIERS_READ))]
 GatewayInPath = Annotated[Gateway, Path(description="The gateway (cổng thanh toán).", examples=["national"])]
 DateInPath = Annotated[LocalDate, Path(description="The local day that it is of (ngày).", examples=["2018-01-02"])]
 
@@ -40,10 +39,12 @@ _JSON: Final = "application/json"
 _CSV: Final = MEDIA_TYPES["csv"]
 _PLAIN: Final = "text/plain"
 
-_TELLING: Final = """Takes a gateway's statement of a local day (sao kê giao dịch) whole, and classes each line, and each of our payments of
-that day, by the first class that fits (đối soát): our payments are those initiated with the gateway, succeeded and paid on the day,
-as they are when it is loaded. Loaded again it replaces the one before; a closed difference stays closed where it is the same.
-Refused as a whole if one line is wrong. Needs the scope `admin`, of a key without an agency subtree."""
+_TELLING: Final = """Takes a gateway's statement of a local day (sao kê giao dịch) whole, and classes each line, and each of
+our payments of that day, by the first class that fits (đối soát): our payments are those initiated with the gateway,
+succeeded and paid on the day, as they are when it is loaded. Loaded again it replaces the one before; a closed difference stays closed
+where it is the same. Refused as a whole if one line is wrong. Needs the scope `admin`, of a key without subtree."""
+_COLUMNS: Final = f"`{','.join(FIELDS)}`"
+_PIPED: Final = f"`{'|'.join(FIELDS)}`"
 
 
 def _described(content_type: str, example: str) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def _described(content_type: str, example: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {content_type: schema}}}
 
 
-async def _load(request: Request, context: RequestContext, caller: Caller, gateway: str, day: LocalDate) -> Response:
+async def _load(request: Request, context: RequestContext, caller: ProvinceAdmin, gateway: str, day: LocalDate) -> Response:
     body = b"".join([chunk async for chunk in request.stream()])
     told = request.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
     if told not in {_JSON, _CSV, _PLAIN}:
@@ -64,7 +65,7 @@ async def _load(request: Request, context: RequestContext, caller: Caller, gatew
 @router.put(
     f"{_PATH}.csv",
     summary="Load a gateway's statement, as CSV",
-    description=f"{_TELLING}\n\nUTF-8, apart by commas, semicolons or tabs, with the headings `{','.join(FIELDS)}`.",
+    description=f"{_TELLING}\n\nUTF-8, apart by commas, semicolons or tabs, with the headings {_COLUMNS}.",
     response_model=StatementOut,
     responses=error_answers(400, 413, 415),
     openapi_extra=csv_body_described(CSV_EXAMPLE),
@@ -78,7 +79,7 @@ async def put_payment_statement_csv(
 @router.put(
     f"{_PATH}.txt",
     summary="Load a gateway's statement, as pipe-delimited lines",
-    description=f"{_TELLING}\n\nA line each: `{'|'.join(FIELDS)}`, without headings; also the whole in Base64, as a bank's file is.",
+    description=f"{_TELLING}\n\nA line each: {_PIPED}, no headings; also the whole in Base64, as a bank's file is.",
     response_model=StatementOut,
     responses=error_answers(400, 413, 415),
     openapi_extra=_described(_PLAIN, TEXT_EXAMPLE),
@@ -92,7 +93,7 @@ async def put_payment_statement_text(
 @router.put(
     _PATH,
     summary="Load a gateway's statement",
-    description=f"{_TELLING}\n\nAs CSV: `{_PATH}.csv`; as pipe-delimited lines: `{_PATH}.txt`; here too by their content types.",
+    description=f"{_TELLING}\n\nAs CSV: `{_PATH}.csv`; as lines: `{_PATH}.txt`; here too as `{_CSV}` and `{_PLAIN}`.",
     response_model=StatementOut,
     responses=error_answers(400, 413, 415),
     openapi_extra=body_described(TypeAdapter(StatementIn), JSON_EXAMPLE),
@@ -106,7 +107,7 @@ async def put_payment_statement(
 @router.get(
     _PATH,
     summary="A gateway's statement, classed",
-    description="A statement (kết quả đối soát) as it was classed when it was loaded, and which differences are closed since."
+    description="A statement (kết quả đối soát) as it was classed when loaded, and which differences are closed since."
     " Of the whole province: needs a key without an agency subtree.",
     response_model=StatementOut,
     responses=error_answers(404),
@@ -120,8 +121,8 @@ async def get_payment_statement(
 @router.post(
     f"{_PATH}/close",
     summary="Close a difference of a statement",
-    description="Says that somebody has looked into a difference (xử lý sai lệch), and what it was: a class and a reference of the"
-    " statement. The first closing stays. Closed differences raise no alarm.",
+    description="Says that somebody has looked into a difference (xử lý sai lệch), and what it was: a class and a reference"
+    " of the statement. The first closing stays. Closed differences raise no alarm.",
     responses=error_answers(404),
 )
 async def close_payment_difference(

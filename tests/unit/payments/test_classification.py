@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.statements.rules.classification import Classified, Difference, LineClass, classify
+from shared.payments.rules.classification import Classified, Difference, LineClass, classify
 
 
 @dataclass(frozen=True)

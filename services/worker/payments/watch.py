@@ -12,8 +12,8 @@ from shared.calendar.store.stored_almanacs import Almanacs
 from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.observability import get_logger
-from shared.statements.rules.classification import WORKING_DAYS_OPEN
-from shared.statements.store import statements
+from shared.payments.rules.classification import WORKING_DAYS_OPEN
+from shared.payments.store import statements
 from shared.vocabulary.events import Tenant
 from shared.vocabulary.local_time import local_date
 

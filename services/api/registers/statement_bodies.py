@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import faults_of
 from services.api.http.errors.problems import MOST_FAULTS, NOT_UTF8, InvalidFields, Refused, malformed
-from services.api.registers.payment.statement_schemas import FIELDS, LineIn, StatementIn
+from services.api.registers.statement_schemas import FIELDS, LineIn, StatementIn
 from shared.vocabulary.errors import InvalidInput
 
 MOST_LINES: Final = 200_000
@@ -147,9 +147,9 @@ def _read_rows(numbered: list[tuple[int, list[str]]], headings: list[str]) -> li
     if headings != list(FIELDS):
         order = [headings.index(name) for name in FIELDS]
         rows = [[row[place] for place in order] for row in rows]
-    for row in rows:
-        if row[_AMOUNT].isdecimal() and row[_AMOUNT].isascii():
-            row[_AMOUNT] = int(row[_AMOUNT])
+    for cells in rows:
+        if cells[_AMOUNT].isdecimal() and cells[_AMOUNT].isascii():
+            cells[_AMOUNT] = int(cells[_AMOUNT])
     try:
         return _few(msgspec.convert(rows, list[_Row]))
     except msgspec.ValidationError:

@@ -3,17 +3,22 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.http.auth import Caller, Permission, requires_whole_province
 from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit
 from shared.events.cloudevents.fields import AmountVnd, Instant
-from shared.statements.rules.classification import LineClass
-from shared.statements.store.statements import Closing, StatementStatus
+from shared.payments.rules.classification import LineClass
+from shared.payments.store.statements import Closing, StatementStatus
 
 FIELDS: Final = ("reference", "gateway_txn", "amount_vnd", "state", "time")
 """Of a line, in the order in which pipe-delimited lines have them; the headings of a CSV."""
 
 Gateway = Literal["national", "local"]
+
+ProvinceReader = Annotated[Caller, Depends(requires_whole_province(Permission.DOSSIERS_READ))]
+"""Statements belong to no agency."""
 
 _LINE: Final[dict[str, Any]] = {
     "reference": "dvcH511218010200123-20180102090000",
