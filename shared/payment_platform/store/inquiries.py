@@ -14,7 +14,7 @@ from shared.payment_platform.rules.inquiries import ASKED_FROM, ASKED_UNTIL, Pay
 from shared.sync.store.stored_circuit import StoredCircuit
 from shared.vocabulary.events import Tenant
 
-LEASE: Final = timedelta(minutes=2)
+LEASE: Final = timedelta(seconds=45)
 """Longer than a call may take with its writing."""
 
 PENDING: Final = "register = 'payment' AND facts ->> 'state' = 'pending'"
