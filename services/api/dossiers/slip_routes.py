@@ -47,7 +47,7 @@ _INERT: Final = {"content-security-policy": "default-src 'none'; style-src 'unsa
     name="control_slip_page",
     summary="The control slip of a dossier, as a page to print",
     description=_DESCRIPTION,
-    **described_as(SlipFormat.HTML, error_answers(404)),
+    **described_as(SlipFormat.HTML, error_answers(404), "<!DOCTYPE html>…"),
 )
 async def control_slip(
     request: Request,

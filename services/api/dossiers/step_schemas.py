@@ -148,8 +148,55 @@ class SlipRowOut(BaseModel):
         )
 
 
+_STEPS_EXAMPLE: Final[dict[str, Any]] = {
+    "holder": {
+        "officer": "CB-0042",
+        "department": "Phòng Quản lý xây dựng",
+        "step_no": 2,
+        "due_at": "2026-05-14T02:00:00Z",
+    },
+    "instances": [_INSTANCE_EXAMPLE],
+    "late_steps": [],
+    "unattributed": False,
+    "anomalies": [],
+}
+_SLIP_EXAMPLE: Final[dict[str, Any]] = {
+    "form": "06",
+    "basis": "03/2025/TT-VPCP",
+    "code": "H51.12-260512-0003",
+    "agency": "H51.12",
+    "agency_name": "Sở Xây dựng",
+    "procedure": "1.005129",
+    "procedure_name": "Cấp giấy phép xây dựng",
+    "received_at": "2026-05-12T01:30:00Z",
+    "due_at": "2026-06-02T01:30:00Z",
+    "ended_at": None,
+    "rows": [
+        {
+            "handed_at": "2026-05-12T02:00:00Z",
+            "taken_at": None,
+            "ended_at": "2026-05-13T02:00:00Z",
+            "step_no": 2,
+            "step_name": "Thẩm định hồ sơ",
+            "giver": "CB-0007",
+            "giver_department": "Bộ phận Một cửa",
+            "receiver": "CB-0042",
+            "receiver_department": "Phòng Quản lý xây dựng",
+            "sheets": 12,
+            "standing": "early",
+            "used_minutes": 480,
+            "allowed_minutes": 960,
+            "note": None,
+        }
+    ],
+    "steps": _STEPS_EXAMPLE,
+}
+
+
 class SlipOut(BaseModel):
     """The control slip of a dossier (phiếu kiểm soát quá trình giải quyết hồ sơ)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SLIP_EXAMPLE]})
 
     form: str = Field(description="Number of the form by the day of reception (mẫu số).", examples=["05"])
     basis: str = Field(description="The circular that it stands in (thông tư).", examples=["01/2018/TT-VPCP"])

@@ -162,8 +162,33 @@ class ReducedTermOut(BaseModel):
     limit_after: Limit
 
 
+_DETAIL_EXAMPLE: Final[dict[str, Any]] = {
+    "code": "1.005129",
+    "on": "2022-06-30",
+    "service": _SERVICE_EXAMPLE,
+    "decisions": [
+        {
+            "code": "H51/85/2022",
+            "kind": "publication",
+            "actions": ["new"],
+            "signed_on": "2022-01-18",
+            "effective_on": "2022-02-01",
+            "legal_effective_on": "2022-02-01",
+            "repealed_on": None,
+            "in_force": True,
+            "posted_on": "2022-01-21",
+            "anomalies": [],
+        }
+    ],
+    "processes": [],
+    "reduced_terms": [],
+}
+
+
 class ServiceDetail(BaseModel):
     """A procedure with all decisions that name it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_DETAIL_EXAMPLE]})
 
     code: str
     on: date
