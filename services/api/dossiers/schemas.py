@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from services.api.dossiers.step_schemas import StepsOut
 from shared.vocabulary.events import Status
 
 STATUS_NAMES: Final[Mapping[Status, str]] = {
@@ -246,6 +247,7 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
         "phone": "***567",
     },
     "sync": None,
+    "steps": None,
 }
 
 
@@ -269,6 +271,7 @@ class DossierDetail(_Dossier):
     timeline: list[TimelineOut]
     applicant: MaskedApplicant | None
     sync: SyncOut | None = Field(description="Null: nothing is known to be sent yet.")
+    steps: StepsOut | None = Field(None, description="Its internal steps (quy trình nội bộ); null: nobody has told one.")
 
 
 class ApplicantOut(BaseModel):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, tenant_of_dossier
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, tenant_of_agency, tenant_of_dossier
 from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, VOIDED, EventName, RecordEventName, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -89,7 +89,26 @@ DOSSIER: Final = Register(
     written_here=frozenset({EventName.DUE_SET}),
 )
 
-REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER,)}
+CATALOGUE: Final = Register(
+    name="catalogue",
+    events=("decided", "posted", "repealed", VOIDED),
+    subject_pattern=rf"{AGENCY_CODE_PATTERN.removesuffix('$')}/[0-9A-Za-z][0-9A-Za-z.-]{{0,29}}/[0-9]{{4}}$",
+    projection="catalogue",
+    moving=frozenset(),
+    tenant_of=lambda decision: tenant_of_agency(decision.partition("/")[0]),
+)
+
+STEP: Final = Register(
+    name="step",
+    events=("handed", "taken", "returned_back", "paused", "resumed", "finished", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="step",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+    stands_with="code",
+)
+
+REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER, CATALOGUE, STEP)}
 """All of them, by name."""
 
 
