@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Str
 from pydantic_core import PydanticCustomError
 
 from shared.events.rules.personal_text import personal_in_code
+from shared.events.rules.registers import LONGEST_SUBJECT, RECORD_CODE_PATTERN
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
 
 FIRST_YEAR: Final = 1900
@@ -87,6 +88,9 @@ OwnId = Annotated[EventId, AfterValidator(unpersonal)]
 """The id of an event that is told now; one that names another event may be older than the rule."""
 OwnSource = Annotated[Source, AfterValidator(unpersonal)]
 DossierCodeText = Annotated[str, Strict(), StringConstraints(max_length=60, pattern=DOSSIER_CODE_PATTERN)]
+RecordCodeText = Annotated[
+    str, Strict(), StringConstraints(max_length=LONGEST_SUBJECT, pattern=RECORD_CODE_PATTERN), AfterValidator(unpersonal)
+]
 AgencyCodeText = Annotated[
     str, Strict(), StringConstraints(max_length=30, pattern=f"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")
 ]
