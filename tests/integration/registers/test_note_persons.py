@@ -43,6 +43,7 @@ def command(
     monkeypatch.setenv("MOTCUA_MIGRATION_DATABASE_URL", migration_database_url)
 
     def run(*arguments: str) -> tuple[int, str]:
+        capsys.readouterr()
         with pytest.raises(SystemExit) as left:
             main([*arguments, "--tenant", "H51"])
         return int(left.value.code or 0), capsys.readouterr().out
