@@ -33,8 +33,8 @@ class Register:
     ``subject_pattern``: the whole of a record's code (one that looks like a number of a person is refused all the same).
     ``tenant_of``: the tenant that a code tells, None where codes tell none. ``moving``: the events that may change which
     agency has the record. ``projection``: the name of its cursor. ``written_here``: events that the product alone writes.
-    ``stands_with``: the record stands where its dossier does, whose code is its own code or the ``dossier_code`` of its first
-    event. ``agency_in_code``: the agency that a code begins with.
+    ``stands_with``: the record stands where its dossier does, whose code is its own code or the ``dossier_code`` of its
+    first event. ``agency_in_code``: the agency that a code begins with.
     """
 
     name: str
