@@ -126,7 +126,7 @@ def test_working_days_of_the_rules() -> None:
     terms = Terms(working_day)
     assert [terms.due_on("2025-01-23", days) for days in (2, 5, 15)] == ["2025-02-03", "2025-02-06", "2025-02-20"]
     assert terms.due_on("2025-04-25", 1) == "2025-04-26"
-    assert terms.due_on("2019-12-30", 5) is None, "2020 is not confirmed"
+    assert terms.due_on("2019-12-30", 5) is None, "nobody has confirmed it"
 
 
 def test_the_check_of_the_rules() -> None:

@@ -159,7 +159,7 @@ def test_one_that_another_one_repeats() -> None:
 
 
 def test_an_unconfirmed_calendar_leaves_out_what_it_decides() -> None:
-    """2019 is confirmed, 2020 is not."""
+    """Nobody has confirmed 2019."""
     events = [step("submitted", "2019-12-20", "P-1"), step("received", "2019-12-23", "P-1")]
     found = figures(events, date(2019, 12, 1), date(2019, 12, 31))
     unknown = {"within", "overdue", "on_time", "late", "satisfied"}
