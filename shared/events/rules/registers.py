@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, tenant_of_dossier
+from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, PROCEDURE_CODE_PATTERN, tenant_of_dossier
 from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, VOIDED, EventName, RecordEventName, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -86,7 +86,43 @@ DOSSIER: Final = Register(
     written_here=frozenset({EventName.DUE_SET}),
 )
 
-REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER,)}
+COMPONENT: Final = Register(
+    name="component",
+    events=("submitted", "exempt", "digitised", "reused", "result_issued", "result_revoked", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="component",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+)
+
+POST: Final = Register(
+    name="post",
+    events=("collected", "handed_over", "return_requested", "dispatched", "delivered", "failed", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="post",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+)
+
+SURVEY: Final = Register(
+    name="survey",
+    events=("submitted", VOIDED),
+    subject_pattern=r"^[0-9A-Za-z][0-9A-Za-z._/-]*$",
+    projection="survey",
+    moving=frozenset({"submitted", VOIDED}),
+)
+
+REVIEW: Final = Register(
+    name="review",
+    events=("planned", "reviewed", "proposed", "approved", VOIDED),
+    subject_pattern=PROCEDURE_CODE_PATTERN,
+    projection="review",
+    moving=frozenset(),
+)
+
+REGISTERS: Final[dict[str, Register]] = {
+    register.name: register for register in (DOSSIER, COMPONENT, POST, SURVEY, REVIEW)
+}
 """All of them, by name."""
 
 
