@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from shared.events.cloudevents import fields
-from shared.events.cloudevents.registered import models_by_type
+from shared.events.cloudevents.registered import models_by_type, personal_fields
 from shared.events.rules.personal_text import personal_in_code
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN
@@ -174,7 +174,8 @@ class _Kind(NamedTuple):
     name: EventName | RecordEventName
     finish: Finish | None
     names_agency: bool
-    names_applicant: bool
+    personal: tuple[str, ...]
+    """The fields of its data that are personal."""
     is_subject: Callable[[str], Any]
     names_tenant: bool
     """Its subject begins with the tenant."""
@@ -204,8 +205,8 @@ def _event(register: Register, name: str) -> tuple[type[Struct], _Kind]:
     # a dossier's pattern says all of it, and is asked without a step between
     is_subject = re.compile(register.subject_pattern).fullmatch if register is DOSSIER else register.is_subject
     names_tenant = register.tenant_of is not None
-    kind = _Kind(register.logged(name), data.finish, "agency_code" in has, "applicant" in has, is_subject, names_tenant)
-    return decoded, kind
+    personal = personal_fields(register.type_of(name))
+    return decoded, _Kind(register.logged(name), data.finish, "agency_code" in has, personal, is_subject, names_tenant)
 
 
 class _Decoder:
@@ -243,8 +244,8 @@ class Plain(Struct, gc=False):
     data: Any
     """Has the fields of the model's data; None: it is empty."""
     agency_code: str | None = None
-    applicant: Any = None
-    """The same of the data's applicant."""
+    personal: tuple[str, ...] = ()
+    """The fields of the data that are personal, there or not."""
 
 
 def plain(raw: bytes, tenant: Tenant) -> Plain:
@@ -257,7 +258,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         raise NotRegular
     try:
         event = DECODER.decode(raw)
-        name, finish, names_agency, names_applicant, is_subject, names_tenant = DECODER.kind_of[type(event)]
+        name, finish, names_agency, personal, is_subject, names_tenant = DECODER.kind_of[type(event)]
         # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
         subject = event.subject
         if (names_tenant and not subject.startswith(tenant)) or not is_subject(subject):
@@ -265,7 +266,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         if _own_source(event.source) == SYSTEM_SOURCE:
             raise NotRegular
         data = event.data
-        agency_code = applicant = None
+        agency_code = None
         if data is not None:
             if finish is not None:
                 finish(data)
@@ -273,8 +274,6 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
                 agency_code = data.agency_code
                 if agency_code is not None and not agency_code.startswith(tenant):
                     raise NotRegular
-            if names_applicant:
-                applicant = data.applicant
         return Plain(
             event.source,
             _unpersonal(_printable(event.id)),
@@ -283,7 +282,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
             fields.instant_of(event.time),
             data,
             agency_code,
-            applicant,
+            () if data is None else personal,
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, PydanticCustomError):
         raise NotRegular from None

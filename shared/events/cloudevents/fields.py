@@ -124,6 +124,10 @@ Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=4000)
 Link = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=2000, pattern=_NO_BLANKS)]
 Truth = Annotated[bool, Strict()]
 
+PERSONAL: Final[dict[str, Any]] = {"x-personal": True}
+"""Says of a field of data that it is personal, as its ``json_schema_extra``: the log gets a keyed digest instead, the one
+table of personal data the text (decision 46)."""
+
 
 def whole(value: Any) -> Any:
     """``50000.0`` as 50000: in JSON it is the same number, and some writers know no whole ones."""
