@@ -26,12 +26,14 @@ def models_of(name: str, subject: str, what: str, told: Told) -> dict[str, type[
     models = {}
     for event, (data, values) in {**told, VOIDED: (VoidedData, voided)}.items():
         type_ = register.type_of(event)
+        needs_data = any(field.is_required() for field in data.model_fields.values())
         example = {"specversion": "1.0", "type": type_, "source": "urn:h51:motcua", "id": f"{name}-{event}-1"}
         example |= {"subject": subject, "time": _TIME, "data": values}
         members = {
             "__module__": data.__module__,
             "__doc__": "Takes one event of the same record out (hủy một sự kiện)." if event == VOIDED else data.__doc__,
-            "__annotations__": {"subject": code, "type": Literal[type_], "data": data},
+            "__annotations__": {"subject": code, "type": Literal[type_], "data": data if needs_data else data | None},
+            **({} if needs_data else {"data": None}),
             "model_config": ConfigDict(json_schema_extra={"examples": [example], **EXTENSIONS}),
             "subject": Field(description=f"{what}.", examples=[subject]),
         }

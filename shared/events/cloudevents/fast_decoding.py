@@ -23,7 +23,7 @@ from shared.events.cloudevents import fields
 from shared.events.cloudevents.registered import models_by_type, personal_fields
 from shared.events.rules.personal_text import personal_in_code
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register
-from shared.vocabulary.codes import AGENCY_CODE_PATTERN
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN
 from shared.vocabulary.events import SYSTEM_SOURCE, EventName, RecordEventName, Tenant
 
 _CODES_REMEMBERED: Final = 4096
@@ -89,6 +89,7 @@ _KINDS: Final[tuple[tuple[Any, _Form], ...]] = (
     (fields.Source, _Form(_text(fields.LONGEST_SOURCE), _without_blanks)),
     (fields.Link, _Form(_text(2000), _without_blanks)),
     (fields.AgencyCodeText, _code(AGENCY_CODE_PATTERN)),
+    (fields.DossierCodeText, _code(DOSSIER_CODE_PATTERN)),
     (fields.ProcedureCodeText, _code(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}")),
     (fields.StaffCode, _code(r"[A-Za-z0-9._/-]{1,50}")),
     (fields.PublicCode, _Form(_text(100), _unpersonal)),

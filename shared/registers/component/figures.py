@@ -9,14 +9,15 @@ from shared.registers.measures import Check, Counted, FigureSet, Rate, World
 
 def count(world: World, first: date, last: date) -> Iterator[Counted]:
     """The dossiers received from ``first`` to ``last`` (N)."""
-    records = world.records("component")
+    records, synced = world.records("component"), world.synced()
+    documents = {code for code, procedure in world.procedures.items() if procedure.result_is_document}
     for code, dossier in world.dossiers().items():
         row = dossier.row
         if row.received_on is None or not first <= row.received_on <= last:
             continue
         known = records.get(code)
         files = files_of(known.facts if known else {}, row.marks, is_synced=code in synced)
-        document = result_is_document(world, row.procedure, row.received_on)
+        document = row.procedure in documents
         ended = document and row.end_kind == "processed"
         counts = {
             "dossiers": 1,

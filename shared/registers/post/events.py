@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.events.cloudevents.data import Data
-from shared.events.cloudevents.fields import AmountVnd, PublicCode, Text, Truth
+from shared.events.cloudevents.fields import PERSONAL, AmountVnd, PublicCode, Text, Truth
 from shared.registers.envelopes import models_of
 
 
@@ -26,7 +26,7 @@ class PostHandedOverData(_OfItem):
 class PostReturnRequestedData(Data):
     """The applicant asks for the result by post (đăng ký nhận kết quả qua bưu chính)."""
 
-    address: Text | None = Field(None, description="địa chỉ nhận")
+    address: Text | None = Field(None, description="địa chỉ nhận", json_schema_extra=PERSONAL)
 
 
 class PostDispatchedData(_OfItem):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.events.cloudevents.data import Data
-from shared.events.cloudevents.fields import AgencyCodeText, DossierCodeText, Grades, Text
+from shared.events.cloudevents.fields import PERSONAL, AgencyCodeText, DossierCodeText, Grades, Text
 from shared.registers.envelopes import models_of
 
 
@@ -17,7 +17,7 @@ class SurveySubmittedData(Data):
     channel: Literal["paper", "device", "online"] = Field(description="phiếu giấy, thiết bị, trực tuyến")
     overall: Literal["very_satisfied", "satisfied", "not_satisfied"] = Field(description="rất hài lòng, hài lòng, không hài lòng")
     answers: Grades | None = Field(None, description="điểm từng câu hỏi 1-9 (Circular 01/2018)", examples=[{"3": 2, "4": 1}])
-    comment: Text | None = Field(None, description="ý kiến")
+    comment: Text | None = Field(None, description="ý kiến", json_schema_extra=PERSONAL)
 
 
 MODELS = models_of(
