@@ -1,10 +1,14 @@
-"""Dossiers at the edge: built as plain JSON, described by the models here."""
+"""Dossiers at the edge, described by the models here.
+
+What a dossier has many of are dictionaries: an object for each takes as long as the rest of the answer.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
 from shared.vocabulary.events import Status
 
@@ -76,17 +80,17 @@ class DossierList(BaseModel):
     count: int | None = Field(None, description="How many there are in all; only with `count=true`.")
 
 
-class EventReference(BaseModel):
+class EventReference(TypedDict):
     """An event of the log."""
 
     source: str
     id: str
     name: str
     time: datetime
-    position: int = Field(description="Its position in the log.")
+    position: Annotated[int, Field(description="Its position in the log.")]
 
 
-class DueDate(BaseModel):
+class DueDate(TypedDict):
     """A date and the event that set it."""
 
     at: datetime
@@ -96,7 +100,7 @@ class DueDate(BaseModel):
 class DueSettingOut(DueDate):
     """One date that was set."""
 
-    moved: bool = Field(description="Whether it became the date in force; if not, lateness was not erased.")
+    moved: Annotated[bool, Field(description="Whether it became the date in force; if not, lateness was not erased.")]
 
 
 class DueDates(BaseModel):
@@ -129,7 +133,7 @@ class PauseOut(BaseModel):
     until: datetime | None = Field(description="Null: still.")
 
 
-class AnomalyOut(BaseModel):
+class AnomalyOut(TypedDict):
     """Something strange (bất thường), kept and listed for a person."""
 
     code: str
@@ -138,7 +142,7 @@ class AnomalyOut(BaseModel):
     position: int
 
 
-class VoidOut(BaseModel):
+class VoidOut(TypedDict):
     """The void that took an event out (huỷ sự kiện)."""
 
     source: str
@@ -147,7 +151,7 @@ class VoidOut(BaseModel):
     reason: str | None
 
 
-class TimelineOut(BaseModel):
+class TimelineOut(TypedDict):
     """An event in the dossier's history (diễn biến)."""
 
     position: int
@@ -156,15 +160,18 @@ class TimelineOut(BaseModel):
     id: str
     name: str
     time: datetime
-    status: int | None = Field(description="The dossier's status after it.")
-    effective: bool = Field(description="Whether it counts.")
-    voided: bool = Field(description="Whether a void took it out (đã huỷ).")
+    status: Annotated[int | None, Field(description="The dossier's status after it.")]
+    effective: Annotated[bool, Field(description="Whether it counts.")]
+    voided: Annotated[bool, Field(description="Whether a void took it out (đã huỷ).")]
     voided_by: VoidOut | None
     data: dict[str, Any]
-    personal: list[str] = Field(
-        description="Texts of `data` that seem to hold an identity number, a telephone number or an e-mail address (có thể"
-        " có dữ liệu cá nhân): somebody should look at them."
-    )
+    personal: Annotated[
+        list[str],
+        Field(
+            description="Texts of `data` that seem to hold an identity number, a telephone number or an e-mail address (có thể"
+            " có dữ liệu cá nhân): somebody should look at them."
+        ),
+    ]
 
 
 class MaskedApplicant(BaseModel):
