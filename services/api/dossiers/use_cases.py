@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from services.api.dossiers.answers import applicant, detail
+from services.api.dossiers.records import read_records
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, SyncOut
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
@@ -79,12 +80,13 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
             problems = void_problems(events, elsewhere)
         data = await applicant_access.masked(connection, caller.tenant, dossier.applicant_event)
         sync = await read_sync(connection, caller.tenant, dossier.code)
+        records = await read_records(connection, caller.tenant, dossier)
         owed = None
         if may_ask(events):
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
             owed = uncomputed(dossier.code, events, almanac)
     known_there = None if sync is None else SyncOut.model_validate(sync)
-    return detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there)
+    return detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there, records=records)
 
 
 async def read_applicant(context: Context, caller: Caller, code: str, purpose: str, request_id: str) -> ApplicantOut:

@@ -12,7 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Str
 from pydantic_core import PydanticCustomError
 
 from shared.events.rules.personal_text import personal_in_code
-from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN, PROCEDURE_CODE_PATTERN
+from shared.vocabulary.codes import (
+    AGENCY_CODE_PATTERN,
+    DOSSIER_CODE_PATTERN,
+    OLD_AGENCY_CODE_PATTERN,
+    PROCEDURE_CODE_PATTERN,
+)
 
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 9998

@@ -35,10 +35,11 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
             "with_stored": files.stored,
         }
         told = {name: int(amount) for name, amount in counts.items() if amount}
+        told |= dict.fromkeys(known.anomalies if known else (), 1)
         yield Counted(code, row.agency, row.procedure, told, dossier=code, channel=row.channel)
 
 
-FIGURES = FigureSet(
+FIGURE_SET = FigureSet(
     path="digitisation",
     title="Số hóa hồ sơ, kết quả",
     unit="dossier",
@@ -58,6 +59,9 @@ FIGURES = FigureSet(
         "both": "hồ sơ có thành phần có tệp, và tệp kết quả nếu kết quả là văn bản",
         "with_reused": "hồ sơ có thành phần tái sử dụng",
         "with_stored": "hồ sơ có thành phần từ kho quốc gia, hoặc liên kết kết quả đã đồng bộ",
+        "file_without_submission": "hồ sơ có tệp của thành phần chưa nộp",
+        "exempt_and_file": "hồ sơ có thành phần không phải số hóa nhưng có tệp",
+        "unknown_component": "hồ sơ có thành phần không ai nộp được miễn số hóa",
     },
     rates=(
         Rate("dig.components", "components_filed", "components_owed", "owed components with a file / owed components"),

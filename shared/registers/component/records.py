@@ -10,7 +10,7 @@ FIGURES: Final[tuple[str, ...]] = ()
 """None is stored as a sum: `figures.py` counts dossiers."""
 
 
-def fold(code: str, events: Sequence[RecordEvent]) -> Record:  # noqa: ARG001 - every register's fold has the code
+def fold(_code: str, events: Sequence[RecordEvent]) -> Record:
     """Facts are empty without an effective event: then the dossier's flags speak (**choice** of registers.md, section 3)."""
     if not events:
         return Record(None)

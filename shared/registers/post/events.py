@@ -20,7 +20,7 @@ class PostCollectedData(_OfItem):
 
 
 class PostHandedOverData(_OfItem):
-    """Post and desk signed the record of what was handed over (bàn giao): legally the submission (Decision 45/2016 art. 7)."""
+    """Post and desk signed what was handed over (bàn giao): legally the submission (Decision 45/2016 art. 7)."""
 
 
 class PostReturnRequestedData(Data):

@@ -1,11 +1,12 @@
 """The figures of public post (bưu chính công ích): dossiers that came by post, and results that went by it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from shared.dossiers.rules.dossier import Dossier
 from shared.registers.measures import Check, Counted, FigureSet, Known, KnownDossier, Rate, World
+from shared.registers.post.anomalies import dossier_anomalies
 from shared.vocabulary.events import Channel, EventName
 from shared.vocabulary.local_time import local_date, local_date_of
 
@@ -19,7 +20,7 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
         dossier, known = dossiers.get(code), records.get(code)
         counts = _returns(known, first, last)
         if dossier is not None:
-            counts |= _channels(world, dossier, first, last)
+            counts |= _channels(world, dossier, {} if known is None else known.facts, first, last)
         if counts:
             row = None if dossier is None else dossier.row
             agency, procedure, channel = (None, None, None) if row is None else (row.agency, row.procedure, row.channel)
@@ -33,10 +34,12 @@ def _returns(known: Known | None, first: date, last: date) -> dict[str, int]:
         return {}
     steps = [step for step in known.facts.get("way_back", ()) if local_date_of(step["at"]) <= last]
     step: dict[str, Any] = steps[-1] if steps else {}
-    return {"requested": 1, _STATES.get(step.get("step", ""), "not_dispatched"): 1, "lost": int(step.get("reason") == "lost")}
+    state = _STATES.get(step.get("step", ""), "not_dispatched")
+    unsent = int("delivered_not_dispatched" in known.anomalies)
+    return {"requested": 1, state: 1, "lost": int(step.get("reason") == "lost"), "delivered_not_dispatched": unsent}
 
 
-def _channels(world: World, dossier: KnownDossier, first: date, last: date) -> dict[str, int]:
+def _channels(world: World, dossier: KnownDossier, facts: Mapping[str, Any], first: date, last: date) -> dict[str, int]:
     row, history = dossier.row, dossier.folded
     if row.received_on is None or history is None:
         return {}
@@ -45,6 +48,7 @@ def _channels(world: World, dossier: KnownDossier, first: date, last: date) -> d
     counts: dict[str, int] = {}
     if first <= row.received_on <= last:
         counts |= {"new": 1, "in": by_post, "new_allowed": allowed_in, "in_allowed": allowed_in and by_post}
+        counts |= dict.fromkeys(dossier_anomalies(facts, history), 1)
     if history.returned_at is not None and first <= local_date(history.returned_at) <= last:
         back_by_post = _first_return_method(history) == Channel.POSTAL
         counts |= {"returned": 1, "out": back_by_post, "both": by_post and back_by_post}
@@ -58,7 +62,7 @@ def _first_return_method(history: Dossier) -> str:
     return method
 
 
-FIGURES = FigureSet(
+FIGURE_SET = FigureSet(
     path="post",
     title="Bưu chính công ích",
     unit="dossier",
@@ -83,6 +87,9 @@ FIGURES = FigureSet(
         "returned_allowed": "hồ sơ trả kết quả của thủ tục được trả qua bưu chính",
         "out_allowed": "hồ sơ trả kết quả qua bưu chính của thủ tục được trả qua bưu chính",
         "both": "hồ sơ nộp và trả kết quả qua bưu chính",
+        "received_before_handover": "hồ sơ tiếp nhận trước khi bưu chính bàn giao",
+        "postal_without_item": "hồ sơ nộp qua bưu chính, không có bàn giao",
+        "delivered_not_dispatched": "kết quả đã phát, không có gửi đi",
     },
     rates=(
         Rate("post.in", "in", "new", "new dossiers with channel postal / new"),

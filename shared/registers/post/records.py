@@ -12,31 +12,27 @@ FIGURES: Final[tuple[str, ...]] = ()
 _WAY_BACK: Final = ("dispatched", "delivered", "failed")
 
 
-def fold(code: str, events: Sequence[RecordEvent]) -> Record:  # noqa: ARG001 - every register's fold has the code
+def fold(_code: str, events: Sequence[RecordEvent]) -> Record:
     """``way_back``: every step of a result in fold order, of which the last one by a day tells where it is on that day."""
     facts: dict[str, Any] = {}
     fees: dict[str, int] = {}
-    items: dict[str, list[str]] = {}
+    dispatched: set[str] = set()
     way_back: list[dict[str, Any]] = []
     anomalies: set[str] = set()
     for event in events:
         data, name = event.data, event.name.local_name
-        if name not in _WAY_BACK:
-            facts.setdefault(f"{name}_at", event.time)
-        if name == "return_requested":
-            continue
-        item = data["item_no"]
-        if name == "delivered" and "dispatched" not in items.get(item, ()):
-            anomalies.add("delivered_not_dispatched")
-        items.setdefault(item, []).append(name)
-        if "fee_vnd" in data:
-            fees[item] = data["fee_vnd"]
         if name in _WAY_BACK:
             way_back.append({"step": name, "at": event.time, **data})
-    if any(step.get("reason") == "lost" for step in way_back):
-        anomalies.add("lost")
-    if items:
-        facts["items"] = items
+            if name == "delivered" and data["item_no"] not in dispatched:
+                anomalies.add("delivered_not_dispatched")
+            if name == "dispatched":
+                dispatched.add(data["item_no"])
+            if data.get("reason") == "lost":
+                anomalies.add("lost")
+        else:
+            facts.setdefault(f"{name}_at", event.time)
+            if "fee_vnd" in data:
+                fees[data["item_no"]] = data["fee_vnd"]
     if fees:
         facts["fee_vnd"] = sum(fees.values())
     if way_back:

@@ -1,4 +1,4 @@
-"""The figures of reviews (rà soát thủ tục hành chính): what was found, what it costs, what simplification saves, reduced terms."""
+"""The figures of reviews (rà soát thủ tục hành chính): what was found, costs and savings, reduced terms."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ def reduced_levels(decisions: Mapping[str, Known], first: date, last: date) -> d
     return levels
 
 
-FIGURES = FigureSet(
+FIGURE_SET = FigureSet(
     path="reviews",
     title="Rà soát, đơn giản hóa thủ tục hành chính",
     unit="review",

@@ -33,7 +33,7 @@ def _exact(number: float) -> Fraction:
     return Fraction(str(number))
 
 
-def fold(code: str, events: Sequence[RecordEvent]) -> Record:  # noqa: ARG001 - every register's fold has the code
+def fold(_code: str, events: Sequence[RecordEvent]) -> Record:
     """Facts: the last of each step; what was proposed and approved, of the last review only."""
     facts: dict[str, Any] = {}
     anomalies: set[str] = set()

@@ -15,7 +15,9 @@ class SurveySubmittedData(Data):
     dossier_code: DossierCodeText | None = Field(None, description="mã hồ sơ", examples=["H51.12-220512-00003"])
     agency_code: AgencyCodeText = Field(description="mã định danh cơ quan", examples=["H51.12"])
     channel: Literal["paper", "device", "online"] = Field(description="phiếu giấy, thiết bị, trực tuyến")
-    overall: Literal["very_satisfied", "satisfied", "not_satisfied"] = Field(description="rất hài lòng, hài lòng, không hài lòng")
+    overall: Literal["very_satisfied", "satisfied", "not_satisfied"] = Field(
+        description="rất hài lòng, hài lòng, không hài lòng"
+    )
     answers: Grades | None = Field(None, description="điểm từng câu hỏi 1-9 (Circular 01/2018)", examples=[{"3": 2, "4": 1}])
     comment: Text | None = Field(None, description="ý kiến", json_schema_extra=PERSONAL)
 

@@ -53,7 +53,7 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
         yield Counted(sheet.code, sheet.agency, procedure, counts, channel=channel, cuts=cuts)
 
 
-FIGURES = FigureSet(
+FIGURE_SET = FigureSet(
     path="surveys",
     title="Khảo sát hài lòng",
     unit="survey",

@@ -12,7 +12,7 @@ FIGURES: Final[tuple[str, ...]] = ()
 _PERSONAL: Final = "comment"
 
 
-def fold(code: str, events: Sequence[RecordEvent]) -> Record:  # noqa: ARG001 - every register's fold has the code
+def fold(_code: str, events: Sequence[RecordEvent]) -> Record:
     """Facts: the data of the last event, and what orders sheets among each other."""
     if not events:
         return Record(None)

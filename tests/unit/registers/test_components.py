@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.registers.component.figures import FIGURES
+from shared.registers.component.figures import FIGURE_SET
 from shared.vocabulary.events import RecordEvent
 from tests.support.registers.records import DOSSIER, SmallWorld, known, known_dossier, rate, record, sums, told, voided
 
@@ -16,7 +16,9 @@ RECEIVED = ("received", "2025-03-03 09:00")
 LINKED = ("processed", "2025-03-04 09:00", {"outcome": "approved", "results": [{"code": "KQ01", "url": "urn:kq"}]})
 
 
-def tell(name: str, component: str = "TP01", at: str = "2025-03-03 10:00", /, *, of: str = DOSSIER, **data: Any) -> RecordEvent:
+def tell(
+    name: str, component: str = "TP01", at: str = "2025-03-03 10:00", /, *, of: str = DOSSIER, **data: Any
+) -> RecordEvent:
     key = "result_code" if name.startswith("result") else "component_code"
     return told("component", name, at, of=of, **{key: component, **data})
 
@@ -58,9 +60,18 @@ def test_what_is_owed_and_what_has_a_file(
         ([tell("result_issued", "KQ01", file="urn:k")], True),
         ([tell("result_issued", "KQ01")], False),
         ([tell("result_issued", "KQ01", file="urn:k"), tell("result_issued", "KQ01", "2025-03-04 08:00")], True),
-        ([tell("result_issued", "KQ01", file="urn:k"), tell("result_revoked", "KQ01", "2025-03-04 08:00", reason="x")], False),
-        ([tell("result_issued", "KQ01", "2025-03-05 08:00", file="urn:k"), tell("result_revoked", "KQ01", reason="x")], True),
-        ([tell("result_issued", "KQ01", file="urn:k"), tell("result_revoked", "KQ02", "2025-03-04 08:00", reason="x")], True),
+        (
+            [tell("result_issued", "KQ01", file="urn:k"), tell("result_revoked", "KQ01", "2025-03-04 08:00", reason="x")],
+            False,
+        ),
+        (
+            [tell("result_issued", "KQ01", "2025-03-05 08:00", file="urn:k"), tell("result_revoked", "KQ01", reason="x")],
+            True,
+        ),
+        (
+            [tell("result_issued", "KQ01", file="urn:k"), tell("result_revoked", "KQ02", "2025-03-04 08:00", reason="x")],
+            True,
+        ),
     ],
 )
 def test_a_result_has_a_file_until_it_is_revoked(events: list[RecordEvent], has_file: bool) -> None:
@@ -75,11 +86,11 @@ def ask(*events: RecordEvent, steps: Any = (RECEIVED,), synced: bool = False, do
     world = SmallWorld(
         events, {DOSSIER: known_dossier(DOSSIER, *steps)}, DOCUMENT if document else {}, [DOSSIER] if synced else []
     )
-    return sums(FIGURES, world, "2025-03-01", "2025-03-31")
+    return sums(FIGURE_SET, world, "2025-03-01", "2025-03-31")
 
 
 def holds(totals: dict[str, int]) -> set[str]:
-    return {one.id for one in FIGURES.rates if rate(FIGURES, totals, one.id)[0]}
+    return {one.id for one in FIGURE_SET.rates if rate(FIGURE_SET, totals, one.id)[0]}
 
 
 @pytest.mark.parametrize(
@@ -102,28 +113,30 @@ def test_each_rate_has_its_own_dossiers(events: list[RecordEvent], rates: set[st
 
 def test_every_component_of_the_period_counts_in_its_rate() -> None:
     totals = ask(PAPER, FILE, tell("submitted", "TP02", form="paper"), tell("submitted", "TP03", form="electronic"))
-    assert rate(FIGURES, totals, "dig.components") == (2, 3)
-    assert rate(FIGURES, totals, "dig.full") == (0, 1)
+    assert rate(FIGURE_SET, totals, "dig.components") == (2, 3)
+    assert rate(FIGURE_SET, totals, "dig.full") == (0, 1)
 
 
 def test_a_result_is_asked_for_where_it_is_a_document() -> None:
-    assert rate(FIGURES, ask(PAPER, FILE), "dig.both") == (0, 1)
-    assert rate(FIGURES, ask(PAPER, FILE, document=False), "dig.both") == (1, 1)
-    assert rate(FIGURES, ask(PAPER, FILE, document=False), "dig.results") == (0, 0)
+    assert rate(FIGURE_SET, ask(PAPER, FILE), "dig.both") == (0, 1)
+    assert rate(FIGURE_SET, ask(PAPER, FILE, document=False), "dig.both") == (1, 1)
+    assert rate(FIGURE_SET, ask(PAPER, FILE, document=False), "dig.results") == (0, 0)
 
 
 def test_a_link_of_the_last_processed_is_a_result_file() -> None:
     totals = ask(steps=(RECEIVED, LINKED))
-    assert rate(FIGURES, totals, "dig.results") == rate(FIGURES, totals, "dig.results.ended") == (1, 1)
-    assert rate(FIGURES, totals, "dig.store") == (0, 1)
-    assert rate(FIGURES, ask(steps=(RECEIVED, LINKED), synced=True), "dig.store") == (1, 1)
-    assert rate(FIGURES, ask(steps=(RECEIVED,), synced=True), "dig.store") == (0, 1)
+    assert rate(FIGURE_SET, totals, "dig.results") == rate(FIGURE_SET, totals, "dig.results.ended") == (1, 1)
+    assert rate(FIGURE_SET, totals, "dig.store") == (0, 1)
+    assert rate(FIGURE_SET, ask(steps=(RECEIVED, LINKED), synced=True), "dig.store") == (1, 1)
+    assert rate(FIGURE_SET, ask(steps=(RECEIVED,), synced=True), "dig.store") == (0, 1)
 
 
 def test_of_the_ended_ones_those_that_were_processed() -> None:
-    totals = ask(tell("result_issued", "KQ01", file="urn:k"), steps=(RECEIVED, ("stopped", "2025-03-04 08:00", {"reason": "x"})))
-    assert rate(FIGURES, totals, "dig.results") == (1, 1)
-    assert rate(FIGURES, totals, "dig.results.ended") == (0, 0)
+    totals = ask(
+        tell("result_issued", "KQ01", file="urn:k"), steps=(RECEIVED, ("stopped", "2025-03-04 08:00", {"reason": "x"}))
+    )
+    assert rate(FIGURE_SET, totals, "dig.results") == (1, 1)
+    assert rate(FIGURE_SET, totals, "dig.results.ended") == (0, 0)
 
 
 def test_flags_speak_only_where_the_register_says_nothing() -> None:
@@ -142,7 +155,7 @@ def test_the_dossiers_are_those_received_in_the_period() -> None:
              ("received", "2025-04-01 00:00"), ("submitted", "2025-03-03 09:00")]
         )
     }  # fmt: skip
-    assert sums(FIGURES, SmallWorld((), others), "2025-03-01", "2025-03-31")["dossiers"] == 2
+    assert sums(FIGURE_SET, SmallWorld((), others), "2025-03-01", "2025-03-31")["dossiers"] == 2
 
 
 def test_facts_say_what_a_reader_is_shown() -> None:
@@ -151,7 +164,5 @@ def test_facts_say_what_a_reader_is_shown() -> None:
         "components": {
             "TP01": {"form": "paper", "file": "urn:f", "sources": ["national_store"], "has_file": True, "owed": True}
         },
-        "results": {
-            "KQ01": {"has_file": True, "file": "urn:k", "signed": True, "issued_at": "2025-03-03T03:00:00Z"}
-        },
+        "results": {"KQ01": {"has_file": True, "file": "urn:k", "signed": True, "issued_at": "2025-03-03T03:00:00Z"}},
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.registers.post.figures import FIGURES
+from shared.registers.post.figures import FIGURE_SET
 from shared.vocabulary.events import RecordEvent
 from tests.support.registers.records import DOSSIER, SmallWorld, known, known_dossier, rate, record, sums, told, voided
 
@@ -29,17 +29,20 @@ LOST = item("failed", "2025-03-06 10:00", reason="lost")
         ([SENT], "in_transit"),
         ([SENT, BROUGHT], "delivered"),
         ([SENT, item("failed", "2025-03-06 10:00", reason="absent")], "failed"),
-        ([SENT, item("failed", "2025-03-05 10:00", reason="lost"), item("dispatched", "2025-03-06 10:00", "EA2")], "in_transit"),
+        (
+            [SENT, item("failed", "2025-03-05 10:00", reason="lost"), item("dispatched", "2025-03-06 10:00", "EA2")],
+            "in_transit",
+        ),
         ([SENT, BROUGHT, voided(BROUGHT)], "in_transit"),
         ([SENT, item("delivered", "2025-04-01 00:00")], "in_transit"),
     ],
 )
 def test_where_a_result_is_on_the_last_day(events: list[RecordEvent], state: str) -> None:
-    assert sums(FIGURES, SmallWorld([ASKED, *events]), "2025-03-01", "2025-03-31") == {"requested": 1, state: 1}
+    assert sums(FIGURE_SET, SmallWorld([ASKED, *events]), "2025-03-01", "2025-03-31") == {"requested": 1, state: 1}
 
 
 def test_what_is_lost_has_failed_too() -> None:
-    assert sums(FIGURES, SmallWorld([ASKED, SENT, LOST]), "2025-03-01", "2025-03-31") == {
+    assert sums(FIGURE_SET, SmallWorld([ASKED, SENT, LOST]), "2025-03-01", "2025-03-31") == {
         "requested": 1, "failed": 1, "lost": 1,
     }  # fmt: skip
 
@@ -47,13 +50,13 @@ def test_what_is_lost_has_failed_too() -> None:
 def test_the_first_request_gives_the_period() -> None:
     again = told("post", "return_requested", "2025-04-02 10:00")
     world = SmallWorld([ASKED, again])
-    assert sums(FIGURES, world, "2025-03-01", "2025-03-31")["requested"] == 1
-    assert sums(FIGURES, world, "2025-04-01", "2025-04-30") == {}
-    assert sums(FIGURES, SmallWorld([ASKED, again, voided(ASKED)]), "2025-04-01", "2025-04-30")["requested"] == 1
+    assert sums(FIGURE_SET, world, "2025-03-01", "2025-03-31")["requested"] == 1
+    assert sums(FIGURE_SET, world, "2025-04-01", "2025-04-30") == {}
+    assert sums(FIGURE_SET, SmallWorld([ASKED, again, voided(ASKED)]), "2025-04-01", "2025-04-30")["requested"] == 1
 
 
 def test_without_a_dossier_a_request_is_nobodys() -> None:
-    (unit,) = FIGURES.count(SmallWorld([ASKED]), *[__import__("datetime").date(2025, 3, 3)] * 2)  # type: ignore[arg-type]
+    (unit,) = FIGURE_SET.count(SmallWorld([ASKED]), *[__import__("datetime").date(2025, 3, 3)] * 2)  # type: ignore[arg-type]
     assert (unit.dossier, unit.agency) == (DOSSIER, None)
 
 
@@ -78,12 +81,10 @@ BY_POST, BY_HAND = (("returned", "2025-03-05 09:00", {"method": method}) for met
         ([("received", "2025-03-03 09:00", {"return_method": "direct"}), BY_POST], (0, 1), (1, 1), (0, 1)),
     ],
 )
-def test_in_and_out_by_post(
-    steps: list[Any], into: tuple[int, int], out: tuple[int, int], both: tuple[int, int]
-) -> None:
+def test_in_and_out_by_post(steps: list[Any], into: tuple[int, int], out: tuple[int, int], both: tuple[int, int]) -> None:
     world = SmallWorld((), {DOSSIER: known_dossier(DOSSIER, *steps)})
-    totals = sums(FIGURES, world, "2025-03-01", "2025-03-31")
-    assert [rate(FIGURES, totals, f"post.{name}") for name in ("in", "out", "both")] == [into, out, both]
+    totals = sums(FIGURE_SET, world, "2025-03-01", "2025-03-31")
+    assert [rate(FIGURE_SET, totals, f"post.{name}") for name in ("in", "out", "both")] == [into, out, both]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from shared.counting.rules.period_sums import percent
 from shared.registers.measures import Known
-from shared.registers.review.figures import FIGURES, reduced_levels
+from shared.registers.review.figures import FIGURE_SET, reduced_levels
 from shared.registers.review.records import MOST_VND, cost_vnd
 from shared.vocabulary.events import RecordEvent
 from tests.support.registers.records import SmallWorld, counted, known, rate, record, sums, told, voided
@@ -31,7 +31,7 @@ def proposed(after: dict[str, Any], issues: int = 1, at: str = "2025-03-04 09:00
 
 
 def ask(*events: RecordEvent) -> dict[str, int]:
-    return sums(FIGURES, SmallWorld(events), "2025-03-01", "2025-03-31")
+    return sums(FIGURE_SET, SmallWorld(events), "2025-03-01", "2025-03-31")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_saving_is_before_less_after_and_may_be_negative() -> None:
         reviewed(sheet(100)), proposed(sheet(40)), reviewed(sheet(10), of="1.1"), proposed(sheet(90), of="1.1"),
     )  # fmt: skip
     assert (totals["cost_before_vnd"], totals["cost_after_vnd"], totals["saving_vnd"]) == (110, 130, -20)
-    assert rate(FIGURES, totals, "cost.cut") == (-20, 110)
+    assert rate(FIGURE_SET, totals, "cost.cut") == (-20, 110)
 
 
 def test_costs_are_of_procedures_with_both_sheets_issues_of_all_reviewed() -> None:
@@ -66,11 +66,11 @@ def test_costs_are_of_procedures_with_both_sheets_issues_of_all_reviewed() -> No
     assert totals == {
         "reviewed": 2, "issues": 5, "issues_proposed": 4, "cost_before_vnd": 100, "cost_after_vnd": 40, "saving_vnd": 60,
     }  # fmt: skip
-    assert rate(FIGURES, totals, "review.issues") == (4, 5)
+    assert rate(FIGURE_SET, totals, "review.issues") == (4, 5)
 
 
 def test_more_may_be_proposed_than_was_found() -> None:
-    assert rate(FIGURES, ask(reviewed(sheet(), issues=10), proposed(sheet(), issues=12)), "review.issues") == (12, 10)
+    assert rate(FIGURE_SET, ask(reviewed(sheet(), issues=10), proposed(sheet(), issues=12)), "review.issues") == (12, 10)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_one_dossier_of_a_city_and_all_of_its_persons() -> None:
     """Given: 1,024,000 to 231,000 VND is 77.44%; 3,228 persons a year save 2,559,804,000 VND (2025)."""
     totals = ask(reviewed(sheet(1_024_000, persons=3228)), proposed(sheet(231_000, persons=3228)))
     assert totals["saving_vnd"] == 2_559_804_000
-    assert percent(*rate(FIGURES, totals, "cost.cut")) == "77.44"
+    assert percent(*rate(FIGURE_SET, totals, "cost.cut")) == "77.44"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_one_dossier_of_a_city_and_all_of_its_persons() -> None:
 def test_the_unprinted_cost_of_a_province_lies_between(before: int, cut: str) -> None:
     """Given: 198,591,059 VND a year at 24.74% (2022)."""
     totals = ask(reviewed(sheet(before)), proposed(sheet(before - 198_591_059)))
-    assert (totals["saving_vnd"], percent(*rate(FIGURES, totals, "cost.cut"))) == (198_591_059, cut)
+    assert (totals["saving_vnd"], percent(*rate(FIGURE_SET, totals, "cost.cut"))) == (198_591_059, cut)
 
 
 def test_a_cost_beyond_all_measure_is_in_no_figure() -> None:
@@ -144,7 +144,7 @@ def test_a_reduced_term_counts_once_a_level() -> None:
         def records(self, register: str) -> Any:
             return decisions if register == "catalogue" else super().records(register)
 
-    totals = sums(FIGURES, World([reviewed(sheet())]), "2025-03-01", "2025-03-31")
+    totals = sums(FIGURE_SET, World([reviewed(sheet())]), "2025-03-01", "2025-03-31")
     assert {name: totals[name] for name in totals if name.startswith("reduced")} == {
         "reduced_terms": 3, "reduced_province": 2, "reduced_commune": 1,
     }  # fmt: skip
@@ -152,5 +152,5 @@ def test_a_reduced_term_counts_once_a_level() -> None:
 
 def test_reviews_are_cut_by_their_group() -> None:
     planned = told("review", "planned", "2025-01-03 09:00", of=CODE, year=2025, group="Đất đai")
-    units = counted(FIGURES, SmallWorld([planned, reviewed(sheet())]), "2025-03-01", "2025-03-31")
+    units = counted(FIGURE_SET, SmallWorld([planned, reviewed(sheet())]), "2025-03-01", "2025-03-31")
     assert (units[CODE].cuts, units[CODE].procedure, units[CODE].agency) == ({"group": "Đất đai"}, CODE, None)

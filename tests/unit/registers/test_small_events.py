@@ -46,7 +46,28 @@ def places(part: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
 
 
-ODD = [None, True, 0, 1, 2, 1.0, 1.5, -1, 10**9 + 1, 10**15 + 1, 1e400, "", "x", "H51.12", "G09", [], {}, [1], {"1": 2}, {"10": 1}]
+ODD = [
+    None,
+    True,
+    0,
+    1,
+    2,
+    1.0,
+    1.5,
+    -1,
+    10**9 + 1,
+    10**15 + 1,
+    1e400,
+    "",
+    "x",
+    "H51.12",
+    "G09",
+    [],
+    {},
+    [1],
+    {"1": 2},
+    {"10": 1},
+]
 
 
 @given(st.sampled_from(sorted(EXAMPLES)), st.data())
