@@ -136,7 +136,7 @@ class Counted:
 
 
 Count = Callable[[World, date, date], Iterator[Counted]]
-"""Every unit of the whole tenant, each once, with its counts for the local dates from the first to the last, both included."""
+"""Every unit of the whole tenant, each once, with its counts for the local dates of a period, both ends included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +169,8 @@ class FigureSet:
 
     ``path``: its word in ``/v1/stats/{path}``. ``unit``: what is counted and listed: a register, ``dossier`` or `TENANT`.
     ``needs``: the registers whose records are read, and ``dossier`` for dossiers. ``histories``: dossiers come folded.
-    ``figures``: ids in the order of answers, with their words. ``parts``: ids that are counted and listed but are no figure of
-    the answer. ``cuts``: the keys of `Counted.cuts`, with their words.
+    ``figures``: ids in the order of answers, with their words. ``parts``: ids that are counted and listed but are no figure
+    of the answer. ``cuts``: the keys of `Counted.cuts`, with their words.
     """
 
     path: str

@@ -169,8 +169,8 @@ class TimelineOut(TypedDict):
     personal: Annotated[
         list[str],
         Field(
-            description="Texts of `data` that seem to hold an identity number, a telephone number or an e-mail address (có thể"
-            " có dữ liệu cá nhân): somebody should look at them."
+            description="Texts of `data` that seem to hold an identity number, a telephone number or an e-mail address (có"
+            " thể có dữ liệu cá nhân): somebody should look at them."
         ),
     ]
 

@@ -7,7 +7,7 @@ its events by type (`MODELS`), and ``records.py`` with its fold (`fold`) and the
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, PROCEDURE_CODE_PATTERN, tenant_of_dossier
 from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, VOIDED, EventName, RecordEventName, Tenant
@@ -29,7 +29,8 @@ class Register:
 
     ``subject_pattern``: the whole of a record's code. ``tenant_of``: the tenant that a code tells, None where codes tell
     none. ``moving``: the events that may change which agency has the record. ``projection``: the name of its cursor.
-    ``written_here``: events that the product alone writes.
+    ``written_here``: events that the product alone writes. ``stands_with``: the record stands where its dossier does, whose
+    code is its own code or the ``dossier_code`` of its first event. ``agency_in_code``: the agency that a code begins with.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Register:
     moving: frozenset[str]
     tenant_of: Callable[[str], Tenant] | None = None
     written_here: frozenset[str] = frozenset()
+    stands_with: Literal["code", "data"] | None = None
+    agency_in_code: Callable[[str], str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a row that the log could not keep apart from others."""

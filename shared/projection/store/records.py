@@ -64,6 +64,9 @@ WITH fresh AS MATERIALIZED (
     ON CONFLICT (tenant, register, figure, agency, day) DO UPDATE SET amount = s.amount + excluded.amount
 ), erased AS (
     DELETE FROM record WHERE tenant = $1 AND register = $2 AND code = ANY($4::text[])
+), seen AS (
+    INSERT INTO seen_agency (tenant, agency)
+    SELECT DISTINCT $1, agency FROM fresh WHERE agency IS NOT NULL ORDER BY 2 ON CONFLICT DO NOTHING
 ), recovered AS (
     DELETE FROM record_failure WHERE tenant = $1 AND register = $2 AND code = ANY($3::text[])
 )
