@@ -96,6 +96,7 @@ COMPONENT: Final = Register(
     projection="component",
     moving=frozenset(),
     tenant_of=tenant_of_dossier,
+    stands_with="code",
 )
 
 POST: Final = Register(
@@ -105,6 +106,7 @@ POST: Final = Register(
     projection="post",
     moving=frozenset(),
     tenant_of=tenant_of_dossier,
+    stands_with="code",
 )
 
 SURVEY: Final = Register(
@@ -123,9 +125,7 @@ REVIEW: Final = Register(
     moving=frozenset(),
 )
 
-REGISTERS: Final[dict[str, Register]] = {
-    register.name: register for register in (DOSSIER, COMPONENT, POST, SURVEY, REVIEW)
-}
+REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER, COMPONENT, POST, SURVEY, REVIEW)}
 """All of them, by name."""
 
 

@@ -44,6 +44,7 @@ FIGURE_SET = FigureSet(
     title="Số hóa hồ sơ, kết quả",
     unit="dossier",
     needs=frozenset({"component", "dossier"}),
+    portal=True,
     figures={"dossiers": "hồ sơ tiếp nhận trong kỳ"},
     count=count,
     parts={

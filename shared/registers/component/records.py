@@ -17,28 +17,30 @@ def fold(_code: str, events: Sequence[RecordEvent]) -> Record:
     components: dict[str, dict[str, Any]] = {}
     results: dict[str, dict[str, Any]] = {}
     for event in events:
-        data, name = event.data, event.name.local_name
-        if name in ("result_issued", "result_revoked"):
-            result = results.setdefault(data["result_code"], {"has_file": False})
-            _tell_result(result, event)
-            continue
-        component = components.setdefault(data["component_code"], {})
-        match name:
-            case "submitted":
-                if component.get("form") != "electronic":
-                    component["form"] = data["form"]
-            case "exempt":
-                # a component that came as a file: the same thing said twice, and no reason beside another one
-                if component.get("exempt", "electronic") == "electronic":
-                    component["exempt"] = data["reason"]
-            case "digitised":
-                component["file"] = data["file"]
-            case "reused":
-                component["sources"] = sorted({*component.get("sources", ()), data["source"]})
+        if "result_code" in event.data:
+            _tell_result(results.setdefault(event.data["result_code"], {"has_file": False}), event)
+        else:
+            _tell_component(components.setdefault(event.data["component_code"], {}), event)
     for component in components.values():
         component["has_file"] = bool({"file", "sources"} & component.keys()) or component.get("form") == "electronic"
         component["owed"] = "form" in component and component.get("exempt", "electronic") == "electronic"
     return Record(None, {"components": components, "results": results}, anomalies=sorted({*_anomalies(components)}))
+
+
+def _tell_component(component: dict[str, Any], event: RecordEvent) -> None:
+    data = event.data
+    match event.name.local_name:
+        case "submitted":
+            if component.get("form") != "electronic":
+                component["form"] = data["form"]
+        case "exempt":
+            # a component that came as a file: the same thing said twice, and no reason beside another one
+            if component.get("exempt", "electronic") == "electronic":
+                component["exempt"] = data["reason"]
+        case "digitised":
+            component["file"] = data["file"]
+        case _:
+            component["sources"] = sorted({*component.get("sources", ()), data["source"]})
 
 
 def _tell_result(result: dict[str, Any], event: RecordEvent) -> None:

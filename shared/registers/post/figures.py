@@ -39,12 +39,12 @@ def _returns(known: Known | None, first: date, last: date) -> dict[str, int]:
     return {"requested": 1, state: 1, "lost": int(step.get("reason") == "lost"), "delivered_not_dispatched": unsent}
 
 
-def _channels(world: World, dossier: KnownDossier, facts: Mapping[str, Any], first: date, last: date) -> dict[str, int]:
+def _channels(_world: World, dossier: KnownDossier, facts: Mapping[str, Any], first: date, last: date) -> dict[str, int]:
     row, history = dossier.row, dossier.folded
     if row.received_on is None or history is None:
         return {}
     by_post = row.channel == Channel.POSTAL
-    allowed_in, allowed_out = False, False
+    allowed_in = allowed_out = False
     counts: dict[str, int] = {}
     if first <= row.received_on <= last:
         counts |= {"new": 1, "in": by_post, "new_allowed": allowed_in, "in_allowed": allowed_in and by_post}

@@ -26,7 +26,8 @@ def cost_vnd(sheet: Mapping[str, Any]) -> int:
     cost = Fraction(sheet.get("fees_vnd", 0))
     for activity in sheet["activities"]:
         cost += _exact(activity["hours"]) * _exact(activity["wage_vnd_per_hour"]) + activity.get("service_vnd", 0)
-    return floor(cost * _exact(sheet["times_per_year"]) * sheet["persons"] + Fraction(1, 2))
+    persons: int = sheet["persons"]
+    return floor(cost * _exact(sheet["times_per_year"]) * persons + Fraction(1, 2))
 
 
 def _exact(number: float) -> Fraction:

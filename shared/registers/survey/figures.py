@@ -49,7 +49,7 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
         dossier = dossiers.get(facts.get("dossier_code", ""))
         procedure, channel = (None, None) if dossier is None else (dossier.row.procedure, dossier.row.channel)
         counts = {"sheets": 1, facts["overall"]: 1, "content": int(facts["overall"] != "not_satisfied")}
-        cuts = {"sheet_channel": facts["channel"], "officer": facts.get("officer", "")}
+        cuts = {"sheet_channel": facts["channel"]} | ({"officer": facts["officer"]} if "officer" in facts else {})
         yield Counted(sheet.code, sheet.agency, procedure, counts, channel=channel, cuts=cuts)
 
 
