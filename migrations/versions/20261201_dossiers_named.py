@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b7e20a4f6d13"
-down_revision = "f0a46b8c21d7"
+down_revision = ("f0a46b8c21d7", "c3f81a6d25b9")
 branch_labels = None
 depends_on = None
 

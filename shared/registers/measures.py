@@ -126,7 +126,7 @@ class Counted:
 
     ``counts``: by the id of a figure or part; absent: 0; None: not known, because the calendar is not confirmed.
     ``dossier``: where the unit stands with a dossier, whose present agency then says who may see it.
-    ``cuts``: the further keys by which it can be cut.
+    ``cuts``: the further keys by which it can be cut; ``field``: its field, where the catalogue's does not count.
     """
 
     code: str

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from services.api.dossiers.record_schemas import ComponentsOut, PostOut, SurveyOut
+from services.api.dossiers.step_schemas import StepsOut
 from shared.vocabulary.events import Status
 
 STATUS_NAMES: Final[Mapping[Status, str]] = {
@@ -250,6 +251,7 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
     "post": None,
     "surveys": [],
     "sync": None,
+    "steps": None,
 }
 
 
@@ -276,6 +278,7 @@ class DossierDetail(_Dossier):
     post: PostOut | None = Field(description="Null: the post has nothing to do with it.")
     surveys: list[SurveyOut]
     sync: SyncOut | None = Field(description="Null: nothing is known to be sent yet.")
+    steps: StepsOut | None = Field(None, description="Its internal steps (quy trình nội bộ); null: nobody has told one.")
 
 
 class ApplicantOut(BaseModel):

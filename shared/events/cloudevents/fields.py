@@ -5,7 +5,7 @@ a character.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, StringConstraints
@@ -156,6 +156,31 @@ def _without_null(value: Any) -> Any:
 
 Grades = Annotated[dict[Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"], Grade], BeforeValidator(_without_null)]
 """By the number of the question; null is absent."""
+Ordinal = Annotated[int, Strict(), Field(ge=1, le=1000), WHOLE]
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _date_of(value: object) -> date:
+    if type(value) is date:
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("date_type", "a date")
+    if _DATE.fullmatch(value):
+        try:
+            on = date.fromisoformat(value)
+            if FIRST_YEAR <= on.year <= LAST_YEAR:
+                return on
+        except ValueError:
+            pass
+    raise PydanticCustomError("date_parsing", "a date")
+
+
+LocalDate = Annotated[date, BeforeValidator(_date_of)]
+"""A local date, yyyy-mm-dd; pydantic's own would take numbers too, and texts of digits: seconds or days since 1970.
+
+What callers tell is of the years that instants are of: the midnights of others may be no instants. Stored ones are taken.
+"""
 
 Channel = Literal["online", "direct", "postal"]
 """trực tuyến, trực tiếp, bưu chính công ích."""

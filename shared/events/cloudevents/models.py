@@ -1,7 +1,7 @@
 """Every event of a dossier as a CloudEvent 1.0: one model for each type, distinguished by ``type`` (rules, section 2)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 
@@ -53,6 +53,9 @@ class Envelope(BaseModel):
     """The CloudEvents attributes. Extension attributes are checked and accepted, but neither recorded nor compared."""
 
     model_config = ConfigDict(extra="allow")
+
+    is_regular: ClassVar[bool] = True
+    """Whether the fast path decodes it (decision 20): its data has a type of its own for each field."""
 
     specversion: Literal["1.0"]
     id: OwnId = Field(description="Identity of the event within its source (mã sự kiện); told twice, it counts once.")

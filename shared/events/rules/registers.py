@@ -9,7 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, PROCEDURE_CODE_PATTERN, tenant_of_dossier
+from shared.vocabulary.codes import (
+    AGENCY_CODE_PATTERN,
+    DOSSIER_CODE_PATTERN,
+    PROCEDURE_CODE_PATTERN,
+    tenant_of_agency,
+    tenant_of_dossier,
+)
 from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, VOIDED, EventName, RecordEventName, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -99,6 +105,25 @@ COMPONENT: Final = Register(
     stands_with="code",
 )
 
+CATALOGUE: Final = Register(
+    name="catalogue",
+    events=("decided", "posted", "repealed", VOIDED),
+    subject_pattern=rf"{AGENCY_CODE_PATTERN.removesuffix('$')}/[0-9A-Za-z][0-9A-Za-z.-]{{0,29}}/[0-9]{{4}}$",
+    projection="catalogue",
+    moving=frozenset(),
+    tenant_of=lambda decision: tenant_of_agency(decision.partition("/")[0]),
+)
+
+STEP: Final = Register(
+    name="step",
+    events=("handed", "taken", "returned_back", "paused", "resumed", "finished", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="step",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+    stands_with="code",
+)
+
 POST: Final = Register(
     name="post",
     events=("collected", "handed_over", "return_requested", "dispatched", "delivered", "failed", VOIDED),
@@ -125,7 +150,9 @@ REVIEW: Final = Register(
     moving=frozenset(),
 )
 
-REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER, COMPONENT, POST, SURVEY, REVIEW)}
+REGISTERS: Final[dict[str, Register]] = {
+    register.name: register for register in (DOSSIER, COMPONENT, CATALOGUE, STEP, POST, SURVEY, REVIEW)
+}
 """All of them, by name."""
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import date
 
+from shared.registers.catalogue.precedence import truth_of
+from shared.registers.catalogue.publications import published
 from shared.registers.component.files import files_of
 from shared.registers.measures import Check, Counted, FigureSet, Rate, World
 
@@ -10,14 +12,14 @@ from shared.registers.measures import Check, Counted, FigureSet, Rate, World
 def count(world: World, first: date, last: date) -> Iterator[Counted]:
     """The dossiers received from ``first`` to ``last`` (N)."""
     records, synced = world.records("component"), world.synced()
-    documents = {code for code, procedure in world.procedures.items() if procedure.result_is_document}
+    item_of, sheets = published(world), world.procedures
     for code, dossier in world.dossiers().items():
         row = dossier.row
         if row.received_on is None or not first <= row.received_on <= last:
             continue
         known = records.get(code)
         files = files_of(known.facts if known else {}, row.marks, is_synced=code in synced)
-        document = row.procedure in documents
+        document = truth_of("result_document", item_of(row.procedure, row.received_on), sheets.get(row.procedure or ""))
         ended = document and row.end_kind == "processed"
         counts = {
             "dossiers": 1,
@@ -43,7 +45,7 @@ FIGURE_SET = FigureSet(
     path="digitisation",
     title="Số hóa hồ sơ, kết quả",
     unit="dossier",
-    needs=frozenset({"component", "dossier"}),
+    needs=frozenset({"component", "dossier", "catalogue"}),
     portal=True,
     figures={"dossiers": "hồ sơ tiếp nhận trong kỳ"},
     count=count,

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from shared.dossiers.rules.dossier import Dossier
+from shared.registers.catalogue.publications import Published, published
 from shared.registers.measures import Check, Counted, FigureSet, Known, KnownDossier, Rate, World
 from shared.registers.post.anomalies import dossier_anomalies
 from shared.vocabulary.events import Channel, EventName
@@ -15,12 +16,12 @@ _STATES = {"dispatched": "in_transit", "delivered": "delivered", "failed": "fail
 
 def count(world: World, first: date, last: date) -> Iterator[Counted]:
     """Dossiers new in the period, those whose result was returned in it, and those for which a return by post was asked."""
-    records, dossiers = world.records("post"), world.dossiers()
+    records, dossiers, item_of = world.records("post"), world.dossiers(), published(world)
     for code in dossiers.keys() | records.keys():
         dossier, known = dossiers.get(code), records.get(code)
         counts = _returns(known, first, last)
         if dossier is not None:
-            counts |= _channels(world, dossier, {} if known is None else known.facts, first, last)
+            counts |= _channels(item_of, dossier, {} if known is None else known.facts, first, last)
         if counts:
             row = None if dossier is None else dossier.row
             agency, procedure, channel = (None, None, None) if row is None else (row.agency, row.procedure, row.channel)
@@ -39,12 +40,15 @@ def _returns(known: Known | None, first: date, last: date) -> dict[str, int]:
     return {"requested": 1, state: 1, "lost": int(step.get("reason") == "lost"), "delivered_not_dispatched": unsent}
 
 
-def _channels(_world: World, dossier: KnownDossier, facts: Mapping[str, Any], first: date, last: date) -> dict[str, int]:
+def _channels(
+    item_of: Published, dossier: KnownDossier, facts: Mapping[str, Any], first: date, last: date
+) -> dict[str, int]:
     row, history = dossier.row, dossier.folded
     if row.received_on is None or history is None:
         return {}
     by_post = row.channel == Channel.POSTAL
-    allowed_in = allowed_out = False
+    item = item_of(row.procedure, row.received_on) or {}
+    allowed_in, allowed_out = item.get("post_in", False), item.get("post_out", False)
     counts: dict[str, int] = {}
     if first <= row.received_on <= last:
         counts |= {"new": 1, "in": by_post, "new_allowed": allowed_in, "in_allowed": allowed_in and by_post}
@@ -66,7 +70,7 @@ FIGURE_SET = FigureSet(
     path="post",
     title="Bưu chính công ích",
     unit="dossier",
-    needs=frozenset({"post", "dossier"}),
+    needs=frozenset({"post", "dossier", "catalogue"}),
     histories=True,
     figures={
         "requested": "hồ sơ đăng ký nhận kết quả qua bưu chính trong kỳ",

@@ -5,19 +5,15 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from shared.events.rules.registers import REGISTERS
 from shared.registers.measures import Check, Counted, FigureSet, Known, Rate, World
 from shared.vocabulary.local_time import local_date_of
-
-_CATALOGUE = {"catalogue"} & REGISTERS.keys()  # until it is there
 
 LEVELS = {"province": "cấp tỉnh", "district": "cấp huyện", "commune": "cấp xã"}
 
 
 def count(world: World, first: date, last: date) -> Iterator[Counted]:
     """Procedures last reviewed in the period, and those whose term a decision signed in it reduced."""
-    reviews = world.records("review")
-    reduced = reduced_levels(world.records("catalogue") if _CATALOGUE else {}, first, last)
+    reviews, reduced = world.records("review"), reduced_levels(world.records("catalogue"), first, last)
     for code in reviews.keys() | reduced.keys():
         counts = _reviewed(reviews[code].facts, first, last) if code in reviews else {}
         for level in reduced.get(code, ()):
@@ -56,7 +52,7 @@ FIGURE_SET = FigureSet(
     path="reviews",
     title="Rà soát, đơn giản hóa thủ tục hành chính",
     unit="review",
-    needs=frozenset({"review", *_CATALOGUE}),
+    needs=frozenset({"review", "catalogue"}),
     figures={
         "reviewed": "thủ tục được rà soát",
         "cost_before_vnd": "chi phí tuân thủ trước khi đơn giản hóa, đồng/năm",
