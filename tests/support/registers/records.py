@@ -40,6 +40,13 @@ def voided(event: RecordEvent, at: str = "2025-12-01 08:00") -> RecordEvent:
     return told(event.name.register, "voided", at, of=event.subject, **target, reason="nhầm")
 
 
+def published(effective_on: str, procedure: str = "1.005129", **item: Any) -> RecordEvent:
+    """A decision that publishes a procedure from a day on."""
+    core = {"action": "new", "procedure_code": procedure, "name": "Tên", "field": "Đất đai", "levels": ["province"]}
+    data = {"kind": "publication", "signed_on": "2025-01-02", "effective_on": effective_on, "items": [core | item]}
+    return told("catalogue", "decided", "2025-01-02 09:00", of="H51/1/2025", **data)
+
+
 def record(*events: RecordEvent) -> Record:
     """The record that all these events make."""
     return fold_record(PROJECTIONS[events[0].name.register], events[0].subject, events)

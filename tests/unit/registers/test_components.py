@@ -9,7 +9,7 @@ import pytest
 
 from shared.registers.component.figures import FIGURE_SET
 from shared.vocabulary.events import RecordEvent
-from tests.support.registers.records import DOSSIER, SmallWorld, known, known_dossier, rate, record, sums, told, voided
+from tests.support.registers.records import DOSSIER, SmallWorld, known, known_dossier, published, rate, record, sums, told, voided
 
 DOCUMENT = {"1.005129": SimpleNamespace(result_is_document=True)}
 RECEIVED = ("received", "2025-03-03 09:00")
@@ -121,6 +121,17 @@ def test_a_result_is_asked_for_where_it_is_a_document() -> None:
     assert rate(FIGURE_SET, ask(PAPER, FILE), "dig.both") == (0, 1)
     assert rate(FIGURE_SET, ask(PAPER, FILE, document=False), "dig.both") == (1, 1)
     assert rate(FIGURE_SET, ask(PAPER, FILE, document=False), "dig.results") == (0, 0)
+
+
+def test_a_publication_in_force_at_the_reception_says_what_a_result_is() -> None:
+    def asked(effective_on: str, **item: Any) -> tuple[int, int]:
+        decided = published(effective_on, result_document=True, **item)
+        return rate(FIGURE_SET, ask(PAPER, decided, document=False), "dig.results")
+
+    assert asked("2025-03-03") == (0, 1)
+    assert asked("2025-03-04") == (0, 0)  # a later one changes nothing
+    assert rate(FIGURE_SET, ask(PAPER, published("2025-03-03", result_document=False)), "dig.results") == (0, 0)
+    assert rate(FIGURE_SET, ask(PAPER, published("2025-03-03")), "dig.results") == (0, 1)  # it says nothing: the sheet
 
 
 def test_a_link_of_the_last_processed_is_a_result_file() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from shared.registers.post.figures import FIGURE_SET
 from shared.vocabulary.events import RecordEvent
-from tests.support.registers.records import DOSSIER, SmallWorld, known, known_dossier, rate, record, sums, told, voided
+from tests.support.registers.records import DOSSIER, SmallWorld, known, known_dossier, published, rate, record, sums, told, voided
 
 ASKED = told("post", "return_requested", "2025-03-03 10:00", address={"digest": "x"})
 
@@ -85,6 +85,35 @@ def test_in_and_out_by_post(steps: list[Any], into: tuple[int, int], out: tuple[
     world = SmallWorld((), {DOSSIER: known_dossier(DOSSIER, *steps)})
     totals = sums(FIGURE_SET, world, "2025-03-01", "2025-03-31")
     assert [rate(FIGURE_SET, totals, f"post.{name}") for name in ("in", "out", "both")] == [into, out, both]
+
+
+def test_what_the_post_may_carry_the_publication_in_force_at_the_reception_says() -> None:
+    def asked(*steps: Any, **item: Any) -> list[tuple[int, int]]:
+        world = SmallWorld([published("2025-03-01", **item)], {DOSSIER: known_dossier(DOSSIER, *steps)})
+        totals = sums(FIGURE_SET, world, "2025-03-01", "2025-03-31")
+        return [rate(FIGURE_SET, totals, f"post.{name}_allowed") for name in ("in", "out")]
+
+    assert asked(POSTAL, BY_POST, post_in=True) == [(1, 1), (0, 0)]
+    assert asked(POSTAL, BY_POST, post_out=True) == [(0, 0), (1, 1)]
+    assert asked(DIRECT, BY_HAND, post_in=True, post_out=True) == [(0, 1), (0, 1)]
+    assert asked(POSTAL, BY_POST) == [(0, 0), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "events", "strange"),
+    [
+        ([POSTAL], [], {"postal_without_item"}),
+        ([DIRECT], [], set()),
+        ([POSTAL], [item("handed_over", "2025-03-03 08:59")], set()),
+        ([POSTAL], [item("handed_over", "2025-03-03 09:01")], {"received_before_handover"}),
+        ([DIRECT], [item("handed_over", "2025-03-03 09:01")], {"received_before_handover"}),
+        ([POSTAL], [ASKED, BROUGHT], {"postal_without_item", "delivered_not_dispatched"}),
+    ],
+)
+def test_what_is_strange_is_listed_too(steps: list[Any], events: list[RecordEvent], strange: set[str]) -> None:
+    world = SmallWorld(events, {DOSSIER: known_dossier(DOSSIER, *steps)})
+    totals = sums(FIGURE_SET, world, "2025-03-01", "2025-03-31")
+    assert totals.keys() & {"postal_without_item", "received_before_handover", "delivered_not_dispatched"} == strange
 
 
 @pytest.mark.parametrize(
