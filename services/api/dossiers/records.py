@@ -1,19 +1,25 @@
 """What other registers tell of one dossier: folded from the log when asked, as the dossier is."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from services.api.dossiers.record_schemas import ComponentsOut, PostOut, SurveyOut
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import Dossier
+from shared.events.rules.voids import void_problems
 from shared.events.store import record_events
 from shared.projection.rules.records import Record, fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
+from shared.projection.store import cursor as projections
 from shared.registers.component.anomalies import result_anomalies
 from shared.registers.post.anomalies import dossier_anomalies
 from shared.vocabulary.events import Tenant
+from shared.vocabulary.voids import absent_void_targets
 
 _NOTHING: Final = Record(None)
+_ANYWHERE: Final = 2**63 - 1
+"""A position behind all: what a void names may have come later."""
 
 
 async def read_records(connection: DriverConnection, tenant: Tenant, dossier: Dossier) -> dict[str, Any]:
@@ -25,8 +31,13 @@ async def read_records(connection: DriverConnection, tenant: Tenant, dossier: Do
         if register in PROJECTIONS  # else a newer version has written it
     }
 
+    absent = {one for by_code in events.values() for told in by_code.values() for one in absent_void_targets(told)}
+    elsewhere = await projections.present(connection, tenant, absent, _ANYWHERE)
+
     def own(register: str) -> Record:
-        return folded.get(register, {}).get(dossier.code, _NOTHING)
+        record = folded.get(register, {}).get(dossier.code, _NOTHING)
+        problems = void_problems(events.get(register, {}).get(dossier.code, ()), elsewhere)
+        return replace(record, anomalies=[*record.anomalies, *(problem.value for problem in problems)])
 
     return {
         "components": components(own("component"), dossier),
