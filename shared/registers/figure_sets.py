@@ -11,9 +11,9 @@ from shared.registers.measures import FigureSet
 
 def _found() -> Iterator[FigureSet]:
     for name, register in REGISTERS.items():
-        module = f"{FOLDERS}.{name}.figures"
-        if register is not DOSSIER and find_spec(module) is not None:
-            yield import_module(module).FIGURE_SET
+        folder = f"{FOLDERS}.{name}"
+        if register is not DOSSIER and find_spec(folder) is not None and find_spec(f"{folder}.figures") is not None:
+            yield import_module(f"{folder}.figures").FIGURE_SET
 
 
 FIGURE_SETS: Final[dict[str, FigureSet]] = {one.path: one for one in _found()}

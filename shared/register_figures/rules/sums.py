@@ -36,7 +36,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class RateAnswer:
+class RegisterRate:
     """A rate with what it was made of; ``value`` None: one of them is not known, or there is nothing to divide by."""
 
     value: str | None
@@ -44,14 +44,14 @@ class RateAnswer:
     denominator: int | None
 
 
-def rate_of(sums: Sums, rate: Rate) -> RateAnswer:
+def rate_of(sums: Sums, rate: Rate) -> RegisterRate:
     """A rate in percent with 2 decimals, rounded half up; a negative one too, where money can be lost."""
     numerator, denominator = sums.of(rate.numerator), sums.of(rate.denominator)
     if numerator is None or denominator is None:
-        return RateAnswer(None, numerator, denominator)
+        return RegisterRate(None, numerator, denominator)
     value = percent(abs(numerator), abs(denominator))
     sign = "-" if value is not None and numerator * denominator < 0 and value != "0.00" else ""
-    return RateAnswer(None if value is None else f"{sign}{value}", numerator, denominator)
+    return RegisterRate(None if value is None else f"{sign}{value}", numerator, denominator)
 
 
 def checks_of(figures: FigureSet, sums: Sums) -> list[CheckAnswer]:
