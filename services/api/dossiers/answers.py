@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from services.api.dossiers.schemas import (
     STATUS_NAMES,
@@ -102,6 +102,7 @@ def detail(
     applicant_data: ApplicantData,
     owed: Uncomputed | None,
     sync: SyncOut | None,
+    records: Mapping[str, Any],
 ) -> DossierDetail:
     """What the events of one dossier tell, its applicant masked, the clock's side (``owed``) and the portal's."""
     timeline = timeline_of(events)
@@ -140,6 +141,7 @@ def detail(
         applicant=_masked(dossier, applicant_data),
         due_uncomputed=_due_uncomputed(owed),
         sync=sync,
+        **records,
     )
 
 

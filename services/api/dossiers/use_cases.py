@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from services.api.dossiers.answers import applicant, detail
+from services.api.dossiers.records import read_records
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, SyncOut
 from services.api.dossiers.step_schemas import SlipOut, StepsOut
 from services.api.dossiers.steps import read_slip
@@ -81,13 +82,14 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
             problems = void_problems(events, elsewhere)
         data = await applicant_access.masked(connection, caller.tenant, dossier.applicant_event)
         sync = await read_sync(connection, caller.tenant, dossier.code)
+        records = await read_records(connection, caller.tenant, dossier)
         owed = None
         if may_ask(events):
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
             owed = uncomputed(dossier.code, events, almanac)
         slip = await read_slip(context, connection, access, dossier)
     known_there = None if sync is None else SyncOut.model_validate(sync)
-    found = detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there)
+    found = detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there, records=records)
     found.steps = None if slip is None else StepsOut.of(slip)
     return found
 

@@ -101,6 +101,10 @@ _KINDS: Final[tuple[tuple[Any, _Form], ...]] = (
     (fields.Truth, _Form(bool)),
     (fields.AmountVnd, _Form(Annotated[int, Meta(ge=0, le=10**15)])),
     (fields.Score, _Form(Annotated[int, Meta(ge=0, le=100)])),
+    (fields.Number, _Form(Annotated[int, Meta(ge=0, le=10**9)])),
+    (fields.Quantity, _Form(Annotated[float, Meta(ge=0, le=10**9)])),
+    (fields.Year, _Form(Annotated[int, Meta(ge=fields.FIRST_YEAR, le=fields.LAST_YEAR)])),
+    (fields.Grades, _Form(dict[Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"], Annotated[int, Meta(ge=0, le=2)]])),
     (fields.Ordinal, _Form(Annotated[int, Meta(ge=1, le=1000)])),
 )
 """Every kind of field but choices, lists and parts."""
