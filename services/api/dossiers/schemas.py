@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from services.api.dossiers.payment_schemas import PaymentOut
 from services.api.dossiers.record_schemas import ComponentsOut, PostOut, SurveyOut
 from services.api.dossiers.step_schemas import StepsOut
 from shared.vocabulary.events import Status
@@ -252,6 +253,7 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
     "surveys": [],
     "sync": None,
     "steps": None,
+    "payments": [],
 }
 
 
@@ -279,6 +281,7 @@ class DossierDetail(_Dossier):
     surveys: list[SurveyOut]
     sync: SyncOut | None = Field(description="Null: nothing is known to be sent yet.")
     steps: StepsOut | None = Field(None, description="Its internal steps (quy trình nội bộ); null: nobody has told one.")
+    payments: list[PaymentOut] = Field(description="The attempts to pay for it (giao dịch thanh toán), by when they began.")
 
 
 class ApplicantOut(BaseModel):

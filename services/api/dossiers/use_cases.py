@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from services.api.dossiers.answers import applicant, detail
+from services.api.dossiers.payment_schemas import payment_answer
 from services.api.dossiers.records import read_records
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, SyncOut
 from services.api.dossiers.step_schemas import SlipOut, StepsOut
@@ -19,6 +20,7 @@ from shared.dossiers.rules.voids import void_problems
 from shared.dossiers.store import applicant_access
 from shared.dossiers.store.applicant_access import Reading
 from shared.events.store import event_log
+from shared.payments.store import attempts
 from shared.projection.store import cursor as projections
 from shared.search.store import pages
 from shared.search.store.filters import Selection
@@ -103,6 +105,10 @@ async def read_control_slip(context: Context, caller: Caller, code: str) -> Slip
     if slip is None:
         raise NotFound
     return SlipOut.of(slip, dossier, access.catalogue, access.today)
+        paid = await attempts.of_dossier(connection, caller.tenant, dossier.code)
+        company = await attempts.company_of(connection, caller.tenant, paid)
+    payments = [payment_answer(one, dossier.agency_code, company) for one in paid]
+    return detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there, payments=payments)
 
 
 async def read_applicant(context: Context, caller: Caller, code: str, purpose: str, request_id: str) -> ApplicantOut:

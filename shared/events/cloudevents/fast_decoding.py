@@ -100,6 +100,7 @@ _KINDS: Final[tuple[tuple[Any, _Form], ...]] = (
     (fields.Text, _Form(_text(4000))),
     (fields.Truth, _Form(bool)),
     (fields.AmountVnd, _Form(Annotated[int, Meta(ge=0, le=10**15)])),
+    (fields.PaymentVnd, _Form(Annotated[int, Meta(gt=0, le=10**15)])),
     (fields.Score, _Form(Annotated[int, Meta(ge=0, le=100)])),
     (fields.Number, _Form(Annotated[int, Meta(ge=0, le=10**9)])),
     (fields.Quantity, _Form(Annotated[float, Meta(ge=0, le=10**9)])),

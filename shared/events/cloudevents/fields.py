@@ -145,6 +145,7 @@ def whole(value: Any) -> Any:
 
 WHOLE: Final = BeforeValidator(whole)
 AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15), WHOLE]
+PaymentVnd = Annotated[int, Strict(), Field(gt=0, le=10**15), WHOLE]
 Score = Annotated[int, Strict(), Field(ge=0, le=100), WHOLE]
 Number = Annotated[int, Strict(), Field(ge=0, le=10**9), WHOLE]
 Quantity = Annotated[float, Strict(), Field(ge=0, le=10**9, allow_inf_nan=False)]

@@ -13,6 +13,7 @@ from shared.events.rules.personal_text import personal_in_code
 from shared.vocabulary.codes import (
     AGENCY_CODE_PATTERN,
     DOSSIER_CODE_PATTERN,
+    PAYMENT_REFERENCE_PATTERN,
     PROCEDURE_CODE_PATTERN,
     tenant_of_agency,
     tenant_of_dossier,
@@ -178,8 +179,26 @@ REVIEW: Final = Register(
     moving=frozenset(),
 )
 
+PAYMENT: Final = Register(
+    name="payment",
+    events=(
+        "initiated",
+        "confirmed",
+        "queried",
+        "receipt_issued",
+        "receipt_cancelled",
+        "refund_requested",
+        "refunded",
+        VOIDED,
+    ),
+    subject_pattern=PAYMENT_REFERENCE_PATTERN,
+    projection="payments",
+    moving=frozenset(),
+    stands_with="data",
+)
+
 REGISTERS: Final[dict[str, Register]] = {
-    register.name: register for register in (DOSSIER, FEEDBACK, COMPONENT, CATALOGUE, STEP, POST, SURVEY, REVIEW)
+    register.name: register for register in (DOSSIER, FEEDBACK, PAYMENT, COMPONENT, CATALOGUE, STEP, POST, SURVEY, REVIEW)
 }
 """All of them, by name."""
 
