@@ -90,8 +90,21 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
             owed = uncomputed(dossier.code, events, almanac)
         slip = await read_slip(context, connection, access, dossier)
+        paid = await attempts.of_dossier(connection, caller.tenant, dossier.code)
+        company = await attempts.company_of(connection, caller.tenant, paid)
     known_there = None if sync is None else SyncOut.model_validate(sync)
-    found = detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there, records=records)
+    payments = [payment_answer(one, dossier.agency_code, company) for one in paid]
+    found = detail(
+        dossier,
+        events,
+        problems,
+        access,
+        applicant_data=data,
+        owed=owed,
+        sync=known_there,
+        records=records,
+        payments=payments,
+    )
     found.steps = None if slip is None else StepsOut.of(slip)
     return found
 
@@ -105,10 +118,6 @@ async def read_control_slip(context: Context, caller: Caller, code: str) -> Slip
     if slip is None:
         raise NotFound
     return SlipOut.of(slip, dossier, access.catalogue, access.today)
-        paid = await attempts.of_dossier(connection, caller.tenant, dossier.code)
-        company = await attempts.company_of(connection, caller.tenant, paid)
-    payments = [payment_answer(one, dossier.agency_code, company) for one in paid]
-    return detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there, payments=payments)
 
 
 async def read_applicant(context: Context, caller: Caller, code: str, purpose: str, request_id: str) -> ApplicantOut:
