@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from services.api.dossiers.answers import applicant, detail
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, SyncOut
 from services.api.dossiers.step_schemas import SlipOut, StepsOut
-from services.api.dossiers.steps import read_slip
+from services.api.dossiers.steps import events_of, read_slip
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
@@ -85,7 +85,8 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
         if may_ask(events):
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
             owed = uncomputed(dossier.code, events, almanac)
-        slip = await read_slip(context, connection, access, dossier)
+        told = await events_of(connection, access, dossier)
+        slip = await read_slip(context, connection, access, dossier, told) if told else None
     known_there = None if sync is None else SyncOut.model_validate(sync)
     found = detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there)
     found.steps = None if slip is None else StepsOut.of(slip)
@@ -93,13 +94,11 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
 
 
 async def read_control_slip(context: Context, caller: Caller, code: str) -> SlipOut:
-    """The control slip of one dossier; raises as `visible` does, and NotFound where nobody has told a step of it."""
+    """The control slip of one dossier, without a row where nobody has told a step; raises as `visible` does."""
     access = await access_of(context, caller)
     async with driver_session(context.engine) as connection:
         dossier, _ = await visible(connection, access, code)
-        slip = await read_slip(context, connection, access, dossier)
-    if slip is None:
-        raise NotFound
+        slip = await read_slip(context, connection, access, dossier, await events_of(connection, access, dossier))
     return SlipOut.of(slip, dossier, access.catalogue, access.today)
 
 

@@ -111,7 +111,7 @@ async def list_services(context: RequestContext, caller: AnyCaller, asked: Annot
     "/v1/services/{procedure_code}",
     summary="One procedure with its decisions",
     description="A procedure (TTHC) as it is in force on a day, with every decision that names it, its internal processes"
-    " and reduced terms. 404 where no decision names it.",
+    " and reduced terms. 404 where neither a decision nor `PUT /v1/procedures` names it.",
     response_model=ServiceDetail,
     responses=error_answers(404),
 )
@@ -131,7 +131,7 @@ async def get_service(
 
 def _detail(catalogue: DecidedCatalogue, world: KnownWorld, code: str, day: date) -> ServiceDetail:
     naming = [one for one in catalogue.decisions if one.names(code)]
-    if not naming:
+    if not naming and code not in world.procedures:
         raise NotFound
     anomalies: defaultdict[str, list[str]] = defaultdict(list)
     for found in catalogue.anomalies():

@@ -151,6 +151,8 @@ async def test_a_procedure_with_its_decisions(admin: httpx.AsyncClient) -> None:
     assert gone["service"] is None
     assert [each["actions"] for each in gone["decisions"]] == [["new"], ["abolished"]]
     assert (await admin.get("/v1/services/9.999999")).status_code == 404
+    assert (await admin.put("/v1/procedures", json=[{"code": "9.999999", "name": "A"}])).status_code == 200
+    assert (await answer(admin, "/v1/services/9.999999"))["decisions"] == []
 
 
 async def test_figures_of_the_catalogue(api: Served, admin: httpx.AsyncClient) -> None:
@@ -214,6 +216,9 @@ async def test_the_slip_as_json_workbook_and_page(api: Served, admin: httpx.Asyn
         assert "Trước hạn" in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
     assert (await admin.get("/v1/dossiers/H51.12-260202-0009/slip")).status_code == 404
+    await tell(api, [received("H51.12-260202-0010")])
+    assert (await answer(admin, "/v1/dossiers/H51.12-260202-0010/slip"))["rows"] == []
+    assert (await answer(admin, "/v1/dossiers/H51.12-260202-0010"))["steps"] is None
     reader = await api.key(Permission.DOSSIERS_READ, agency="H51.13")
     assert (await reader.get(f"/v1/dossiers/{CODE}/slip")).status_code == 404
     assert (await reader.get(f"/v1/dossiers/{OTHER}/slip")).status_code == 200
