@@ -150,8 +150,8 @@ async def test_a_result_link_that_the_portal_holds_is_from_the_store(api: Served
     assert (await figures(admin, "digitisation"))[1]["dig.store"] == ("50.00", 1, 2)
     async with api.engine.begin() as connection:
         await connection.exec_driver_sql(
-            "INSERT INTO sync_ledger (tenant, dossier_code, state, wanted_position, wanted_at, dossier_position, known_there)"
-            f" VALUES ('H51', '{OTHER}', 'sent', 1, now(), 1, true) ON CONFLICT (tenant, dossier_code)"
+            "INSERT INTO sync_ledger (tenant, dossier_code, state, wanted_position, wanted_at, next_try_at, dossier_position, known_there)"
+            f" VALUES ('H51', '{OTHER}', 'sent', 1, now(), now(), 1, true) ON CONFLICT (tenant, dossier_code)"
             " DO UPDATE SET dossier_position = 1, known_there = true"
         )
     assert (await figures(admin, "digitisation"))[1]["dig.store"] == ("100.00", 2, 2)
