@@ -17,6 +17,8 @@ from services.api.http.keyring import Caller
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from services.api.registers.catalogue_schemas import (
+    GovernmentLevel,
+    OnlineLevel,
     ProcessOut,
     ProcessStepOut,
     ReducedTermOut,
@@ -57,12 +59,8 @@ class ServiceQuestion(DayQuestion):
         OneSpelling,
     ] = None
     level: Annotated[
-        str | None,
-        Field(
-            pattern="^(province|district|commune|vertical|1|2|3|4|full|partial|none)$",
-            description="Only handled at this level (cấp thực hiện), or offered online at this one (mức độ).",
-            examples=["full"],
-        ),
+        GovernmentLevel | OnlineLevel | None,
+        Field(description="Only handled at this level (cấp thực hiện), or offered online at this one (mức độ)."),
     ] = None
 
 
@@ -102,7 +100,7 @@ async def list_services(context: RequestContext, caller: AnyCaller, asked: Annot
                 one
                 for one in items
                 if (asked.field is None or one.field == asked.field)
-                and (asked.level is None or asked.level in {*one.levels, str(one.online_level)})
+                and (asked.level is None or asked.level in {*one.levels, one.online_level})
             ],
         )
 

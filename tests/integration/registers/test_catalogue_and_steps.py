@@ -13,6 +13,7 @@ from services.worker.projection.record_projector import RecordProjector
 from shared.access.store.keys import Permission
 from shared.projection.rules.register_projections import PROJECTIONS
 from tests.support.api import H51, Served
+from tests.support.clock import work
 from tests.support.dossier import tell
 from tests.support.events import api
 from tests.support.projection import project
@@ -244,3 +245,17 @@ async def test_what_an_item_lacks_is_named(admin: httpx.AsyncClient) -> None:
     told = decided(9, "2026-02-20", [{"procedure_code": "1.000001", "steps": [STEPS[0], STEPS[0]]}], kind="process")
     problem = (await admin.post("/v1/events", json=told)).json()
     assert [one["pointer"] for one in problem["errors"]] == ["/data/items/0/steps"]
+
+
+async def test_the_clock_promises_by_the_limit_of_the_decision(api: Served, admin: httpx.AsyncClient) -> None:
+    await work(api.engine)
+    # three working days of the decision, told before the dossier, not five of the sheet
+    assert (await answer(admin, f"/v1/dossiers/{OTHER}"))["due_at"] == "2026-02-05T00:30:00Z"
+    later = decided(7, "2026-01-05", [item("1.000001", "amended", limit={"value": 9, "unit": "working_days"})])
+    await tell(api, [later, event("dossier", "assigned", OTHER, "2026-02-02T09:00:00")])
+    await work(api.engine)
+    assert (await answer(admin, f"/v1/dossiers/{OTHER}"))["due_at"] == "2026-02-05T00:30:00Z"
+    third = "H51.13-260202-0005"
+    await tell(api, [received(third)])
+    await work(api.engine)
+    assert (await answer(admin, f"/v1/dossiers/{third}"))["due_at"] == "2026-02-13T00:30:00Z"
