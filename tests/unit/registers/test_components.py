@@ -9,7 +9,18 @@ import pytest
 
 from shared.registers.component.figures import FIGURE_SET
 from shared.vocabulary.events import RecordEvent
-from tests.support.registers.records import DOSSIER, SmallWorld, known, known_dossier, published, rate, record, sums, told, voided
+from tests.support.registers.records import (
+    DOSSIER,
+    SmallWorld,
+    known,
+    known_dossier,
+    published,
+    rate,
+    record,
+    sums,
+    told,
+    voided,
+)
 
 DOCUMENT = {"1.005129": SimpleNamespace(result_is_document=True)}
 RECEIVED = ("received", "2025-03-03 09:00")

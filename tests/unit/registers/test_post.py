@@ -8,7 +8,18 @@ import pytest
 
 from shared.registers.post.figures import FIGURE_SET
 from shared.vocabulary.events import RecordEvent
-from tests.support.registers.records import DOSSIER, SmallWorld, known, known_dossier, published, rate, record, sums, told, voided
+from tests.support.registers.records import (
+    DOSSIER,
+    SmallWorld,
+    known,
+    known_dossier,
+    published,
+    rate,
+    record,
+    sums,
+    told,
+    voided,
+)
 
 ASKED = told("post", "return_requested", "2025-03-03 10:00", address={"digest": "x"})
 
