@@ -2,14 +2,26 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Annotated
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
 from services.api.http.formats import MEDIA_TYPES, ReportFormat
 from services.api.reports import printed_forms
 from services.api.reports.printed_forms import Chunks, PrintedForm
+
+ReceivingUnit = Annotated[
+    str | None,
+    Field(
+        description="Who gets the report (đơn vị nhận báo cáo): stands in its head.",
+        examples=["Văn phòng Chính phủ"],
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+    ),
+]
 
 
 class _File(StreamingResponse):

@@ -12,7 +12,7 @@ from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.formats import ReportFormat, described_as, format_of
 from services.api.http.openapi import error_answers
-from services.api.reports.form_files import printed
+from services.api.reports.form_files import ReceivingUnit, printed
 from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
 from shared.reports.rules.form_ii06 import COLUMNS, FormBy, period_name
 
@@ -32,15 +32,7 @@ class ReportQuestion(Filters):
     by: Annotated[
         FormBy, Field(description="What column 2 lists: agency (cơ quan), field (lĩnh vực), procedure (thủ tục).")
     ] = "field"
-    receiving_unit: Annotated[
-        str | None,
-        Field(
-            description="Who gets the report (đơn vị nhận báo cáo): stands in its head.",
-            examples=["Văn phòng Chính phủ"],
-            max_length=200,
-            pattern=r"^[^\x00-\x1f\x7f]+$",
-        ),
-    ] = None
+    receiving_unit: ReceivingUnit = None
     format: Annotated[
         ReportFormat | None, Field(description="`json`, `csv` or `xlsx`; without it the header `Accept` decides.")
     ] = None
