@@ -84,7 +84,7 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
             problems = void_problems(events, elsewhere)
         data = await applicant_access.masked(connection, caller.tenant, dossier.applicant_event)
         sync = await read_sync(connection, caller.tenant, dossier.code)
-        records = await read_records(connection, caller.tenant, dossier)
+        records = await read_records(connection, access, dossier)
         owed = None
         if may_ask(events):
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
