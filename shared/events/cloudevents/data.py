@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.events.cloudevents.fields import (
+    PERSONAL,
     AgencyCodeText,
     AmountVnd,
     Channel,
@@ -55,6 +56,14 @@ class Applicant(_Part):
     address: Annotated[Text | None, Field(description="địa chỉ")] = None
 
 
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Person = Annotated[Applicant, BeforeValidator(_named)]
+"""Somebody in another register: as an applicant is told, or by the name alone. A field of it is marked `PERSONAL`."""
+
+
 class Flags(_Part):
     """What the digitisation indices count (số hóa)."""
 
@@ -70,7 +79,7 @@ class SubmittedData(Data):
     procedure_code: ProcedureCodeText = Field(description="mã thủ tục hành chính", examples=["1.005129"])
     agency_code: AgencyCodeText = Field(description="mã định danh cơ quan", examples=["H51.12"])
     channel: Channel = Field(description="kênh tiếp nhận: trực tuyến, trực tiếp, bưu chính công ích")
-    applicant: Applicant | None = None
+    applicant: Applicant | None = Field(None, json_schema_extra=PERSONAL)
 
 
 class ReceivedData(SubmittedData):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Str
 from pydantic_core import PydanticCustomError
 
 from shared.events.rules.personal_text import personal_in_code
+from shared.events.rules.registers import LONGEST_SUBJECT, RECORD_CODE_PATTERN
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
 
 FIRST_YEAR: Final = 1900
@@ -87,6 +88,9 @@ OwnId = Annotated[EventId, AfterValidator(unpersonal)]
 """The id of an event that is told now; one that names another event may be older than the rule."""
 OwnSource = Annotated[Source, AfterValidator(unpersonal)]
 DossierCodeText = Annotated[str, Strict(), StringConstraints(max_length=60, pattern=DOSSIER_CODE_PATTERN)]
+RecordCodeText = Annotated[
+    str, Strict(), StringConstraints(max_length=LONGEST_SUBJECT, pattern=RECORD_CODE_PATTERN), AfterValidator(unpersonal)
+]
 AgencyCodeText = Annotated[
     str, Strict(), StringConstraints(max_length=30, pattern=f"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")
 ]
@@ -123,6 +127,10 @@ PublicName = Annotated[Name, AfterValidator(unpersonal)]
 Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=4000)]
 Link = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=2000, pattern=_NO_BLANKS)]
 Truth = Annotated[bool, Strict()]
+
+PERSONAL: Final[dict[str, Any]] = {"x-personal": True}
+"""Says of a field of data that it is personal, as its ``json_schema_extra``: the log gets a keyed digest instead, the one
+table of personal data the text (decision 46)."""
 
 
 def whole(value: Any) -> Any:

@@ -6,7 +6,7 @@ Sums are linear and are written with the rows, by what a row counts for now less
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -14,7 +14,7 @@ import orjson
 from shared.database.engine import DriverConnection
 from shared.events.store.record_events import OF_REGISTER
 from shared.projection.rules.records import Record
-from shared.vocabulary.events import Tenant
+from shared.vocabulary.events import DossierCode, Tenant
 
 
 class RecordRow(NamedTuple):
@@ -136,6 +136,24 @@ async def statuses(
         list(codes),
     )
     return {row["code"]: RecordStatus(row["agency"], row["is_current"]) for row in rows}
+
+
+async def untouched_since(
+    connection: DriverConnection, tenant: Tenant, since: datetime, after: str, limit: int
+) -> list[DossierCode]:
+    """Codes of records, after a code, under which nothing happened at an instant or later, in whatever register."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT r.code FROM record r WHERE r.tenant = $1 AND r.code > $3 AND NOT EXISTS (
+            SELECT FROM event_log l WHERE l.tenant = $1 AND l.dossier_code = r.code AND l.time >= $2)
+        ORDER BY r.code LIMIT $4
+        """,
+        tenant,
+        since,
+        after,
+        limit,
+    )
+    return [DossierCode(row["code"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
