@@ -19,9 +19,6 @@ ProcedureCode = NewType("ProcedureCode", str)
 SYSTEM_SOURCE: Final = "urn:motcua:system"
 """The CloudEvents ``source`` of every event that the product writes itself."""
 
-PAYMENT_PLATFORM_SOURCE: Final = "urn:motcua:payment-platform:"
-"""Begins the ``source`` of what the payment platform told; the gateway follows."""
-
 PRODUCT_PREFIX: Final = "vn.motcua."
 """Begins the CloudEvents type of every event; the register's name and the event's follow."""
 TYPE_PREFIX: Final = f"{PRODUCT_PREFIX}dossier."
@@ -30,11 +27,6 @@ TYPE_SUFFIX: Final = ".v1"
 
 VOIDED: Final = "voided"
 """Every register has this event: it takes out another one of the same register and subject."""
-
-
-def is_own_source(source: str) -> bool:
-    """Whether the product alone writes events of this ``source``."""
-    return source == SYSTEM_SOURCE or source.startswith(PAYMENT_PLATFORM_SOURCE)
 
 
 class EventName(StrEnum):

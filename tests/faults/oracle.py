@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from shared.counting.store.slots import ANY
-from shared.vocabulary.events import is_own_source
+from shared.vocabulary.sources import is_own_source
 from tests.faults.load import HEADERS, Book
 from tests.faults.proxy import Proxy
 from tests.faults.stack import Stack

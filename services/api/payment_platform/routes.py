@@ -1,6 +1,8 @@
 """What the payment platform tells: results of payments. It has no key; the partner's signature says who it is."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from services.api.http.context import RequestContext
@@ -26,7 +28,10 @@ router = APIRouter(tags=["payments"])
     responses=error_answers(403, 422, 503, public=True),
 )
 async def post_payment_result(
-    request: Request, context: RequestContext, gateway: Gateway, result: PaymentResult
+    request: Request,
+    context: RequestContext,
+    gateway: Annotated[Gateway, Path(description="Who passes it on (cổng thanh toán).")],
+    result: PaymentResult,
 ) -> PaymentResultAnswer | Response:
     """Take a result that its partner has signed."""
     refuse_unknown(request)

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from shared.events.rules.personal_text import personal_in_code
-from shared.vocabulary.events import PAYMENT_PLATFORM_SOURCE
+from shared.vocabulary.sources import PAYMENT_PLATFORM_SOURCE
 
 ASKED_FROM: Final = timedelta(minutes=30)
 """An attempt that is pending is asked about from so long after its initiation [as one province does],"""

@@ -381,7 +381,7 @@ async def test_a_note_told_over_http_is_counted_at_once(engine, database_url, re
         sweep_seconds=600.0,
     )
     worker = Worker(engine, settings, FailPoints())
-    assert [loop.name for loop in worker.registers] == ["testnote", "dossier_note"]
+    assert [loop.name for loop in worker.registers][-2:] == ["testnote", "dossier_note"]
     stopping = asyncio.Event()
     running = asyncio.create_task(worker.run(stopping))
     try:
