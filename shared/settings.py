@@ -137,8 +137,8 @@ class Settings(BaseSettings):
 
     @property
     def effective_payments_access_file(self) -> Path | None:
-        """The setting, else the local run's (``run/payments.json``), if there is one; None: no payment platform."""
-        local = self.run_file("payments.json")
+        """The setting, else the local run's (``payments.json``), if there is one; None: no payment platform."""
+        local = self.data_dir / "payments.json"
         return self.payments_access_file or (local if local.exists() else None)
 
     @property

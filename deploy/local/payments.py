@@ -11,19 +11,18 @@ from deploy.local.servers.port import demanded_port, free_port
 from deploy.local.servers.secret import write_private
 from shared.settings import LOCAL_TENANT, Settings
 
-USUAL_PORT = 8091
 GATEWAYS = ("national", "local")
 
 
 def write_access(folder: DataFolder, settings: Settings) -> int:
-    """Write ``run/payments.json``, with the secrets that it has had before; the port of the mock in it.
+    """Write ``payments.json``, with the secrets that it has had before; the port of the mock in it.
 
     Raises:
         PortError: the port that the setting asks for is taken.
     """
     asked = settings.payments_port
-    port = free_port(USUAL_PORT) if asked is None else demanded_port(asked, "MOTCUA_PAYMENTS_PORT")
-    path = folder.run / "payments.json"
+    port = free_port() if asked is None else demanded_port(asked, "MOTCUA_PAYMENTS_PORT")
+    path = folder.path / "payments.json"
     known: dict[str, dict[str, str]] = {}
     with suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(path.read_text())[LOCAL_TENANT]

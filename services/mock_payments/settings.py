@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8091
     data_dir: Path = Field(default=Path("./var"), validation_alias="MOTCUA_DATA_DIR")
-    access_file: Path | None = Field(default=None, description="partners and secrets; run/payments.json when absent")
+    access_file: Path | None = Field(default=None, description="partners and secrets; payments.json in the data folder when absent")
     result_url: str = Field(
         default="http://127.0.0.1:8000/v1/payments/results/{gateway}", description="where results are told"
     )
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
 
     def partners(self) -> dict[str, Partner]:
         """The partners by name; raises `OSError`, `ValueError` or `LookupError` where the file is not as it should be."""
-        path = self.access_file or self.data_dir / "run" / "payments.json"
+        path = self.access_file or self.data_dir / "payments.json"
         found = json.loads(path.read_text(encoding="utf-8"))
         return {
             entry["partner"]: Partner(entry["partner"], gateway, entry["secret"])
