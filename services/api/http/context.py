@@ -22,6 +22,7 @@ from services.api.metrics import Metrics
 from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
 from shared.doorbell import Doorbell
+from shared.register_figures.store.worlds import Worlds
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Context:
     fairness: IngestFairness = field(default_factory=IngestFairness)
     held: Held = field(default_factory=Held)
     wrong_keys: WrongKeys = field(default_factory=WrongKeys)
+    worlds: Worlds = field(default_factory=Worlds)
     shared: SharedAnswers = field(default_factory=SharedAnswers)
     streams: Seats = field(default_factory=lambda: Seats("streams", in_all=limits.STREAMS, by_key=limits.STREAMS_BY_KEY))
     polls: Seats = field(default_factory=lambda: Seats("waiting questions", in_all=limits.POLLS, by_key=limits.POLLS_BY_KEY))

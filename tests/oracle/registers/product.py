@@ -132,7 +132,9 @@ class Product:
             found = {code: await self.client.get(f"/v1/dossiers/{code}") for code in codes}
             dossiers = {code: one.json() for code, one in found.items() if one.status_code == 200}
             return {
-                code: [record("steps", one) for one in (dossier["steps"] or {"instances": []})["instances"] if one["ended_at"]]
+                code: [
+                    record("steps", one) for one in (dossier["steps"] or {"instances": []})["instances"] if one["ended_at"]
+                ]
                 for code, dossier in dossiers.items()
             }
         key = "code" if register == "feedback" else "reference"
@@ -175,7 +177,12 @@ def indices(said: dict[str, Any]) -> dict[str, Any]:
 
 def statement(said: dict[str, Any]) -> dict[str, Any]:
     classes = {
-        name: (one["count"], one["statement_vnd"], one["ours_vnd"], tuple(sorted(line["reference"] for line in one["lines"])))
+        name: (
+            one["count"],
+            one["statement_vnd"],
+            one["ours_vnd"],
+            tuple(sorted(line["reference"] for line in one["lines"])),
+        )
         for name, one in said["classes"].items()
     }
     return classes | {"totals": said["totals"]}
