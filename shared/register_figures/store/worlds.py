@@ -1,7 +1,7 @@
 """Everything that figures of registers are counted from, read in one snapshot: now, or as it stood at an earlier instant."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 import httpx
 
 from services.worker.projection.record_projector import RecordProjector
 from shared.projection.rules.register_projections import PROJECTIONS
-from shared.registers.figure_sets import FIGURE_SETS
 from tests.oracle.log import instant
 from tests.oracle.registers.events import Event
-from tests.oracle.registers.questions import REGISTERS, TIME_CUTS, Question, Statements
-from tests.oracle.registers.world import Log, Setting
+from tests.oracle.registers.questions import REGISTERS, Question, Statements
+from tests.oracle.registers.world import Setting
 from tests.support.api import H51, Served
 from tests.support.projection import project
 
@@ -119,8 +117,7 @@ class Product:
             return {row["key"]: indices(row["indices"]) for row in (await self.get(path, **scope))["rows"]}
         path = f"/v1/stats/{question.register}"
         if question.figure is not None:
-            figure = of_product(question.register, question.figure)
-            return {one["code"] for one in await self.pages(f"{path}/records", figure=figure, **scope)}
+            return {one["code"] for one in await self.pages(f"{path}/records", figure=question.figure, **scope)}
         if question.cut is not None:
             table = await self.get(f"{path}/by/{question.cut}", **scope)
             return {row["key"]: amounts(question.register, row) for row in table["rows"]}
@@ -154,10 +151,6 @@ def record(register: str, one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def of_product(register: str, figure: str) -> str:
-    return figure if figure in {**FIGURE_SETS[register].figures, **FIGURE_SETS[register].parts} else figure
-
-
 def amounts(register: str, answer: dict[str, Any]) -> dict[str, Any]:
     """The figures flat, and each rate as numerator and denominator."""
     found: dict[str, Any] = {}
@@ -188,14 +181,7 @@ def statement(said: dict[str, Any]) -> dict[str, Any]:
     return classes | {"totals": said["totals"]}
 
 
-def log_of(setting: Setting, events: Sequence[Event]) -> Log:
-    return Log(setting, events)
-
-
 async def load(client: httpx.AsyncClient, statements: Statements) -> None:
     for (gateway, day), lines in statements.items():
         answer = await client.put(f"/v1/payments/statements/{gateway}/{day}", json={"lines": lines})
         assert answer.status_code == 200, answer.text
-
-
-__all__ = ["TIME_CUTS", "Product", "date", "load", "log_of", "told"]
