@@ -154,6 +154,13 @@ def test_services_and_integration_count_what_is_in_force() -> None:
     assert (year["services"], year["integrated"], year["level_4"]) == (1, 1, 1)
 
 
+def test_the_last_item_says_whether_a_procedure_is_integrated() -> None:
+    said = [{"procedure_code": "1.000001", "integrated": one} for one in (True, False)]
+    found = catalogue(FIRST, decided("H51/3/2022", "2022-02-01", *said, kind="integration"))
+    assert found.is_integrated("1.000001", on("2022-02-01")) is False
+    assert found.is_integrated("1.000001", on("2022-01-31")) is None
+
+
 def test_decisions_procedures_items_and_changes() -> None:
     world = FixedWorld(
         [
@@ -316,6 +323,7 @@ def test_posting_is_owed_within_five_working_days_and_two_if_shortened() -> None
     assert posted("2025-02-19", shortened=True) == (1, 1)
     assert posted(None) == (1, 0)
     assert posted(None, signed_on="2025-02-19") == (0, 0), "not yet due"
+    assert posted(None, signed_on="2025-02-18") == (0, 0), "due today"
 
 
 def test_what_needs_a_year_that_nobody_confirmed_is_not_known() -> None:
