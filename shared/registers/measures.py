@@ -4,7 +4,7 @@ A register with figures has ``figures.py`` in its folder; `FigureSet` says what 
 definition, `FigureSet.count`: sums, cuts, rates, identities and the list behind a figure all come from it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
@@ -112,6 +112,9 @@ class World(Protocol):
     def dossiers(self) -> Mapping[str, KnownDossier]:
         """The dossiers by code; only where ``dossier`` is in `FigureSet.needs`."""
 
+    def synced(self) -> Collection[str]:
+        """The dossiers that the national portal holds; only where `FigureSet.portal` is true."""
+
     def working_day(self, after: date, count: int) -> date:
         """``wd(after, count)`` of registers.md, section 0: of the national week; raises `UnconfirmedYear`."""
 
@@ -172,7 +175,8 @@ class FigureSet:
     ``path``: its word in ``/v1/stats/{path}``. ``unit``: what is counted and listed: a register, ``dossier`` or `TENANT`.
     ``needs``: the registers whose records are read, and ``dossier`` for dossiers. ``histories``: dossiers come folded.
     ``figures``: ids in the order of answers, with their words. ``parts``: ids that are counted and listed but are no figure
-    of the answer. ``cuts``: the keys of `Counted.cuts`, with their words.
+    of the answer. ``cuts``: the keys of `Counted.cuts`, with their words. ``portal``: it is asked which dossiers
+    the portal holds.
     """
 
     path: str
@@ -186,6 +190,7 @@ class FigureSet:
     checks: Sequence[Check] = ()
     cuts: Mapping[str, str] = field(default_factory=dict)
     histories: bool = False
+    portal: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what answers could not be made of."""

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from services.api.dossiers.payment_schemas import PaymentOut
+from services.api.dossiers.record_schemas import ComponentsOut, FeedbackAboutOut, PostOut, SurveyOut
 from services.api.dossiers.step_schemas import StepsOut
 from shared.vocabulary.events import Status
 
@@ -246,8 +248,13 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
         "id_number": "***678",
         "phone": "***567",
     },
+    "components": None,
+    "post": None,
+    "surveys": [],
+    "feedback": [],
     "sync": None,
     "steps": None,
+    "payments": [],
 }
 
 
@@ -270,8 +277,13 @@ class DossierDetail(_Dossier):
     anomalies: list[AnomalyOut] = Field(description="What is strange about it (bất thường), each with its event.")
     timeline: list[TimelineOut]
     applicant: MaskedApplicant | None
+    components: ComponentsOut | None = Field(description="Null: no event of the register tells of it.")
+    post: PostOut | None = Field(description="Null: the post has nothing to do with it.")
+    surveys: list[SurveyOut]
+    feedback: list[FeedbackAboutOut] = Field(description="What the caller may see of it (phản ánh, kiến nghị).")
     sync: SyncOut | None = Field(description="Null: nothing is known to be sent yet.")
     steps: StepsOut | None = Field(None, description="Its internal steps (quy trình nội bộ); null: nobody has told one.")
+    payments: list[PaymentOut] = Field(description="The attempts to pay for it (giao dịch thanh toán), by when they began.")
 
 
 class ApplicantOut(BaseModel):

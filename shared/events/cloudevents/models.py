@@ -25,7 +25,7 @@ JsonType = Annotated[
 ]
 
 
-_EXTENSIONS: Final[dict[str, Any]] = {
+EXTENSIONS: Final[dict[str, Any]] = {
     "propertyNames": {"pattern": "^([a-z0-9]{1,64}|data_base64)$"},
     "additionalProperties": {
         # no list of types, which generators of clients do not take
@@ -46,7 +46,7 @@ def _example(name: EventName, data: Mapping[str, Any]) -> ConfigDict:
         "time": "2018-01-02T08:30:00+07:00",
         "data": data,
     }
-    return ConfigDict(json_schema_extra={"examples": [example], **_EXTENSIONS})
+    return ConfigDict(json_schema_extra={"examples": [example], **EXTENSIONS})
 
 
 class Envelope(BaseModel):
