@@ -252,6 +252,22 @@ def test_the_process_given_to_reproduce_has_168_hours_of_21_days() -> None:
     assert not precedence.process_sum_differs(uncounted, {"value": 21, "unit": "working_days"})
 
 
+def test_the_process_of_dossiers_is_the_last_without_a_variant() -> None:
+    def item(**more: Any) -> dict[str, Any]:
+        return PROCESS | {"procedure_code": "1.000001"} | more
+
+    steps = PROCESS["steps"]
+    told = [item(steps=steps[:1]), item(steps=steps[:2]), item(steps=steps[:3], variant="qua bưu chính")]
+    found = catalogue(decided("H51/1/2022", "2022-02-01", *told, kind="process"))
+    process = found.process("1.000001", on("2022-02-01"))
+    assert process is not None
+    assert len(process["steps"]) == 2
+    assert len(found.processes("1.000001", on("2022-02-01"))) == 3
+    only = catalogue(decided("H51/1/2022", "2022-02-01", told[2], kind="process"))
+    assert only.process("1.000001", on("2022-02-01")) == told[2]
+    assert only.process("1.000001", on("2022-01-31")) is None
+
+
 def test_coverage_by_processes_and_their_sum() -> None:
     world = FixedWorld(
         [
