@@ -1,9 +1,10 @@
 """Figures of registers at the edge: built as plain JSON, described by models that are made of each register's figures."""
 
 from collections.abc import Mapping
+from types import new_class
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from services.api.figures.schemas import AsOfOut, CheckOut, PeriodOut, ScopeOut, head_answer, link_answer, stamp_answer
 from shared.calendar.rules.almanac import version_text
@@ -28,6 +29,14 @@ class RegisterRateOut(BaseModel):
     formula: str = Field(description="Id and version of the formula.", examples=["fb.handled/1"])
 
 
+_UNITS_EXAMPLE: Final[dict[str, Any]] = {
+    "items": [{"code": "H51.12-250303-00003", "agency": "H51.12", "procedure": "1.005129", "amount": 1}],
+    "count": 1,
+    "amount": 1,
+    "next_cursor": None,
+}
+
+
 class UnitOut(BaseModel):
     """One of those that a figure counts."""
 
@@ -39,6 +48,8 @@ class UnitOut(BaseModel):
 
 class UnitList(BaseModel):
     """A page of what a figure counts."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_UNITS_EXAMPLE]})
 
     items: list[UnitOut]
     count: int = Field(description="How many there are in all.")
@@ -102,11 +113,32 @@ class RegisterHead(BaseModel):
     records: str = Field(description="Template of the list behind each figure: `{figure}` is its id.")
 
 
+def _example(figures: FigureSet, more: Mapping[str, Any]) -> type[RegisterHead]:
+    """The head of an answer of a register, with an example of the whole."""
+    period = {"from": "2025-01-01", "to": "2025-03-31"}
+    scope = {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2025-03-31"}
+    example: dict[str, Any] = {
+        "period": period,
+        "scope": scope,
+        "as_of": {"position": 1204, "recorded_at": "2025-04-01T02:00:00Z", "lag_seconds": 0.0},
+        "calendar_version": "2025-1",
+        "records": f"/v1/stats/{figures.path}/records?from=2025-01-01&to=2025-03-31&agency=H51&figure={{figure}}",
+    }
+    config = ConfigDict(json_schema_extra={"examples": [example | dict(more)]})
+    return new_class(RegisterHead.__name__, (RegisterHead,), {}, lambda space: space.update(model_config=config))
+
+
+def _counted_example(figures: FigureSet) -> dict[str, Any]:
+    """No unit at all: every figure is 0."""
+    checks = [{"identity": check.identity, "holds": True} for check in figures.checks]
+    return amounts_answer(figures, Sums()) | {"checks": checks}
+
+
 def summary_model(figures: FigureSet) -> type[BaseModel]:
     """The answer of ``stats/{register}``."""
     return create_model(
         f"{_name(figures)}SummaryOut",
-        __base__=RegisterHead,
+        __base__=_example(figures, _counted_example(figures)),
         __module__=__name__,
         __doc__=f"{figures.title}: the figures of a period and a scope.",
         checks=(list[CheckOut], ...),
@@ -129,7 +161,7 @@ def table_model(figures: FigureSet) -> type[BaseModel]:
     total = create_model(f"{name}TotalOut", __module__=__name__, checks=(list[CheckOut], ...), **fields)
     return create_model(
         f"{name}TableOut",
-        __base__=RegisterHead,
+        __base__=_example(figures, {"by": "month", "rows": [], "total": _counted_example(figures), "row_records": ""}),
         __module__=__name__,
         __doc__=f"{figures.title}, cut by something.",
         by=(str, ...),
