@@ -51,9 +51,7 @@ class FeedbackList(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {"items": [_ITEM_EXAMPLE], "next_cursor": None, "calendar_version": "2025-01-01T00:00:00.000000Z"}
-            ]
+            "examples": [{"items": [_ITEM_EXAMPLE], "next_cursor": None, "calendar_version": "2025-01-01T00:00:00.000000Z"}]
         }
     )
 
