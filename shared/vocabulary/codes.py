@@ -14,7 +14,6 @@ AGENCY_CODE_PATTERN: Final = rf"^{_AGENCY}$"
 OLD_AGENCY_CODE_PATTERN: Final = rf"^{_OLD_AGENCY}$"
 PROCEDURE_CODE_PATTERN: Final = r"^[0-9A-Za-z][0-9A-Za-z._-]*$"
 TENANT_PATTERN: Final = r"^[A-Y][0-9]{2}$"
-PAYMENT_REFERENCE_PATTERN: Final = r"^[0-9A-Za-z][0-9A-Za-z._-]{0,59}$"
 
 # fullmatch, because `$` also matches before a final line feed
 _dossier_code: Final = re.compile(DOSSIER_CODE_PATTERN)

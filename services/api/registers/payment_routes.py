@@ -14,9 +14,10 @@ from services.api.http.openapi import error_answers
 from services.api.http.parameters import PageCursor, PageLimit
 from services.api.registers import payment_use_cases, statement_use_cases
 from services.api.registers.statement_schemas import ProvinceReader, StatementList, StatementQuestion
+from shared.events.rules.registers import RECORD_CODE_PATTERN
 from shared.payments.store.attempts import Filter
 from shared.search.store.pages import PageKey
-from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, PAYMENT_REFERENCE_PATTERN
+from shared.vocabulary.codes import DOSSIER_CODE_PATTERN
 
 router = APIRouter(tags=["payments"])
 
@@ -93,7 +94,7 @@ async def get_payment(
     reference: Annotated[
         str,
         Path(
-            pattern=PAYMENT_REFERENCE_PATTERN,
+            pattern=RECORD_CODE_PATTERN,
             description="Its reference (MaThamChieu).",
             examples=["dvcH511218010200123-20180102090000"],
         ),

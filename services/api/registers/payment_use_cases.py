@@ -9,7 +9,7 @@ from services.api.http.visibility import access_of
 from shared.access.store.visibility import any_of
 from shared.database.engine import DriverConnection, driver_session
 from shared.dossiers.rules.dossier import fold
-from shared.events.cloudevents.decoding import cloudevent_of
+from shared.events.cloudevents.decoding import shown_data
 from shared.events.rules.registers import PAYMENT
 from shared.events.rules.voids import effective_events, in_fold_order, void_problems
 from shared.events.store import event_log, record_events
@@ -86,7 +86,7 @@ def _timeline(events: list[RecordEvent]) -> list[dict[str, Any]]:
             "position": event.position,
             "recorded_at": event.recorded_at,
             "voided": not event.is_void and (event.source, event.id) not in effective,
-            "data": cloudevent_of(event)["data"],
+            "data": shown_data(event),
         }
         for event in ordered
     ]

@@ -53,8 +53,8 @@ def _review(known: Known) -> dict[str, Any]:
 @router.get(
     "/v1/reviews",
     summary="Reviews of procedures, page by page",
-    description="""Procedures under review (rà soát thủ tục hành chính) by their code: the last review, its proposal,
-the yearly cost before and after. No agency has them: keys for the whole province read them. Lists are as old as the projection.""",
+    description="""Procedures under review (rà soát thủ tục hành chính) by their code: the last review, its proposal, the yearly
+cost before and after. No agency has them: keys for the whole province read them. Lists are as old as the projection.""",
     response_model=ReviewList,
     responses=error_answers(),
 )

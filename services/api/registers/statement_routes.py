@@ -41,8 +41,8 @@ _PLAIN: Final = "text/plain"
 
 _TELLING: Final = """Takes a gateway's statement of a local day (sao kê giao dịch) whole, and classes each line, and each of
 our payments of that day, by the first class that fits (đối soát): our payments are those initiated with the gateway,
-succeeded and paid on the day, as they are when it is loaded. Loaded again it replaces the one before; a closed difference stays closed
-where it is the same. Refused as a whole if one line is wrong. Needs the scope `admin`, of a key without subtree."""
+succeeded and paid on the day, as they are when it is loaded. Loaded again it replaces the one before; a closed difference
+stays closed where it is the same. Refused as a whole if one line is wrong. Needs the scope `admin`, no subtree."""
 _COLUMNS: Final = f"`{','.join(FIELDS)}`"
 _PIPED: Final = f"`{'|'.join(FIELDS)}`"
 

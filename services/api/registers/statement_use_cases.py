@@ -13,7 +13,7 @@ from services.api.http.answers import as_json
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.projection.use_cases import WAIT_SECONDS
-from services.api.registers.statement_bodies import ClassedLine, written
+from services.api.registers.statement_bodies import ClassedLine, outside, written
 from services.api.registers.statement_schemas import (
     CloseIn,
     ClosingOut,
@@ -108,7 +108,7 @@ def _classed(lines: Sequence[Any], paid: dict[str, int], others: dict[str, bool]
     parts = (b'"%b":%b' % (kind.value.encode(), _of_class(found, kind)) for kind in LineClass)
     statement_vnd, ours_vnd = found.statement_vnd, found.ours_vnd
     totals = {
-        "outside_day": sum(local_date(line.time) != day for line in lines),
+        "outside_day": outside(lines, day),
         "totals": {"statement_vnd": statement_vnd, "ours_vnd": ours_vnd, "difference_vnd": statement_vnd - ours_vnd},
         "checks": [{"identity": identity, "holds": holds} for identity, holds in found.identities().items()],
     }

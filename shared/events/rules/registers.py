@@ -13,7 +13,6 @@ from shared.events.rules.personal_text import personal_in_code
 from shared.vocabulary.codes import (
     AGENCY_CODE_PATTERN,
     DOSSIER_CODE_PATTERN,
-    PAYMENT_REFERENCE_PATTERN,
     PROCEDURE_CODE_PATTERN,
     tenant_of_agency,
     tenant_of_dossier,
@@ -191,11 +190,12 @@ PAYMENT: Final = Register(
         "refunded",
         VOIDED,
     ),
-    subject_pattern=PAYMENT_REFERENCE_PATTERN,
+    subject_pattern=RECORD_CODE_PATTERN,
     projection="payments",
     moving=frozenset(),
     stands_with="data",
 )
+
 
 REGISTERS: Final[dict[str, Register]] = {
     register.name: register for register in (DOSSIER, FEEDBACK, PAYMENT, COMPONENT, CATALOGUE, STEP, POST, SURVEY, REVIEW)

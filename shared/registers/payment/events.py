@@ -3,26 +3,23 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from shared.events.cloudevents import data as of
 from shared.events.cloudevents.fields import (
+    PERSONAL,
     AmountVnd,
     DossierCodeText,
     Link,
     PaymentVnd,
     PublicCode,
+    RecordCodeText,
     Text,
     whole,
 )
 from shared.events.cloudevents.models import Envelope
-from shared.events.rules.registers import LONGEST_SUBJECT, PAYMENT
-from shared.vocabulary.codes import PAYMENT_REFERENCE_PATTERN
-
-PaymentReferenceText = Annotated[
-    str, Strict(), StringConstraints(max_length=LONGEST_SUBJECT, pattern=PAYMENT_REFERENCE_PATTERN)
-]
+from shared.events.rules.registers import PAYMENT
 
 
 def _number(value: Any) -> Any:
@@ -45,6 +42,7 @@ class PaymentInitiatedData(of.Data):
     )
     owed_vnd: AmountVnd | None = Field(None, description="số tiền phải nộp của khoản đó; mặc định là số tiền giao dịch")
     items: list[of.Fee] | None = Field(None, max_length=200, description="các khoản phí, lệ phí")
+    payer: of.Person | None = Field(None, description="người nộp tiền", json_schema_extra=PERSONAL)
 
 
 class PaymentConfirmedData(of.Data):
@@ -113,7 +111,7 @@ def _example(event: str, data: Mapping[str, Any]) -> ConfigDict:
 
 
 class _Payment(Envelope):
-    subject: PaymentReferenceText = Field(
+    subject: RecordCodeText = Field(
         description="Reference of the attempt (MaThamChieu).", examples=["dvcH511218010200123-20180102090000"]
     )
 
@@ -129,6 +127,7 @@ class PaymentInitiated(_Payment):
             "purpose": "fee",
             "gateway": "national",
             "items": [{"code": "LP01", "name": "Lệ phí cấp bản sao", "amount_vnd": 50000}],
+            "payer": {"kind": "citizen", "name": "Nguyễn Văn A"},
         },
     )
 

@@ -61,6 +61,7 @@ async def test_a_double_payment_is_listed_with_its_excess(api: Served, admin: ht
         ("confirmed", False),
         ("queried", False),
     ]
+    assert one["timeline"][0]["data"]["payer"] == {"kind": "citizen"}
     assert (await admin.get("/v1/payments/B")).json()["kept"] is True
     dossier = (await admin.get(f"/v1/dossiers/{DOSSIER}")).json()
     assert [(paid["reference"], paid["kept"]) for paid in dossier["payments"]] == [("A", False), ("B", True), ("C", True)]
