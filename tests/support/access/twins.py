@@ -148,6 +148,29 @@ def of_registers(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any
     return found
 
 
+def feedback(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any]]:
+    """One about each dossier, sent to the agency that had it first and handed on as it was."""
+    found = []
+    for one in dossiers:
+        about = {
+            "agency_code": f"{tenant}.{one.first}",
+            "route": "portal",
+            "about_dossier": one.code(tenant),
+            "content": "Trễ",
+        }
+        steps: list[tuple[str, dict[str, Any]]] = [("submitted", about)]
+        if one.number % 3:
+            steps.append(("received", {"kind": "behaviour", "agency_code": f"{tenant}.{one.first}"}))
+        if one.now != one.first:
+            steps.append(("transferred", {"agency_code": f"{tenant}.{one.now}"}))
+        if one.number % 2:
+            steps.append(("answered", {}))
+        for days, (name, data) in enumerate(steps):
+            event = _event(tenant, one, name, one.number + days, data) | {"id": f"{one.number}-feedback-{name}"}
+            found.append(event | {"type": f"vn.motcua.feedback.{name}.v1", "subject": f"PA-{one.code(tenant)}"})
+    return found
+
+
 @dataclass
 class Land:
     """One tenant: the instant between its two halves, its whole key, and what is asked for by name."""
@@ -223,6 +246,7 @@ async def _land(api: Served, tenant: str, subtree: str | None) -> Land:
     land.then = (await clock(api)).isoformat().replace("+00:00", "Z")
     land.job = (await whole.post("/v1/sync/reconcile")).json()["id"]
     await _told(api, land, later(tenant, (one for one in visible(subtree) if one in BEFORE)))
+    await _told(api, land, feedback(tenant, (one for one in visible(subtree) if one in BEFORE)))
     await _frozen(land)
     await _told(api, land, receptions(tenant, (one for one in visible(subtree) if one not in BEFORE)))
     await _told(api, land, of_registers(tenant, visible(subtree)))
