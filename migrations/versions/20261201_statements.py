@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f4d82b6c1a97"
-down_revision = "c3f71e9a40d8"
+down_revision = "b7e20a4f6d13"
 branch_labels = None
 depends_on = None
 

@@ -4,7 +4,7 @@ A register with figures has ``figures.py`` in its folder; `FigureSet` says what 
 definition, `FigureSet.count`: sums, cuts, rates, identities and the list behind a figure all come from it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
@@ -110,6 +110,9 @@ class World(Protocol):
     def dossiers(self) -> Mapping[str, KnownDossier]:
         """The dossiers by code; only where ``dossier`` is in `FigureSet.needs`."""
 
+    def synced(self) -> Collection[str]:
+        """The dossiers that the national portal holds; only where `FigureSet.portal` is true."""
+
     def working_day(self, after: date, count: int) -> date:
         """``wd(after, count)`` of registers.md, section 0: of the national week; raises `UnconfirmedYear`."""
 
@@ -123,7 +126,7 @@ class Counted:
 
     ``counts``: by the id of a figure or part; absent: 0; None: not known, because the calendar is not confirmed.
     ``dossier``: where the unit stands with a dossier, whose present agency then says who may see it.
-    ``cuts``: the further keys by which it can be cut.
+    ``cuts``: the further keys by which it can be cut; ``field``: its field, where the catalogue's does not count.
     """
 
     code: str
@@ -170,7 +173,8 @@ class FigureSet:
     ``path``: its word in ``/v1/stats/{path}``. ``unit``: what is counted and listed: a register, ``dossier`` or `TENANT`.
     ``needs``: the registers whose records are read, and ``dossier`` for dossiers. ``histories``: dossiers come folded.
     ``figures``: ids in the order of answers, with their words. ``parts``: ids that are counted and listed but are no figure
-    of the answer. ``cuts``: the keys of `Counted.cuts`, with their words.
+    of the answer. ``cuts``: the keys of `Counted.cuts`, with their words. ``portal``: it is asked which dossiers
+    the portal holds.
     """
 
     path: str
@@ -184,6 +188,7 @@ class FigureSet:
     checks: Sequence[Check] = ()
     cuts: Mapping[str, str] = field(default_factory=dict)
     histories: bool = False
+    portal: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what answers could not be made of."""

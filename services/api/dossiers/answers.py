@@ -103,6 +103,7 @@ def detail(
     applicant_data: ApplicantData,
     owed: Uncomputed | None,
     sync: SyncOut | None,
+    records: Mapping[str, Any],
     payments: Sequence[Mapping[str, Any]],
 ) -> DossierDetail:
     """What the events of one dossier tell, its applicant masked, the clock's side (``owed``) and the portal's."""
@@ -142,6 +143,7 @@ def detail(
         applicant=_masked(dossier, applicant_data),
         due_uncomputed=_due_uncomputed(owed),
         sync=sync,
+        **records,
         payments=[PaymentOut(**one) for one in payments],
     )
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from services.api.dossiers.payment_schemas import PaymentOut
+from services.api.dossiers.record_schemas import ComponentsOut, PostOut, SurveyOut
+from services.api.dossiers.step_schemas import StepsOut
 from shared.vocabulary.events import Status
 
 STATUS_NAMES: Final[Mapping[Status, str]] = {
@@ -246,7 +248,11 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
         "id_number": "***678",
         "phone": "***567",
     },
+    "components": None,
+    "post": None,
+    "surveys": [],
     "sync": None,
+    "steps": None,
     "payments": [],
 }
 
@@ -270,7 +276,11 @@ class DossierDetail(_Dossier):
     anomalies: list[AnomalyOut] = Field(description="What is strange about it (bất thường), each with its event.")
     timeline: list[TimelineOut]
     applicant: MaskedApplicant | None
+    components: ComponentsOut | None = Field(description="Null: no event of the register tells of it.")
+    post: PostOut | None = Field(description="Null: the post has nothing to do with it.")
+    surveys: list[SurveyOut]
     sync: SyncOut | None = Field(description="Null: nothing is known to be sent yet.")
+    steps: StepsOut | None = Field(None, description="Its internal steps (quy trình nội bộ); null: nobody has told one.")
     payments: list[PaymentOut] = Field(description="The attempts to pay for it (giao dịch thanh toán), by when they began.")
 
 

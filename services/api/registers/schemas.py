@@ -1,13 +1,24 @@
 """Figures of registers at the edge: built as plain JSON, described by models that are made of each register's figures."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from services.api.figures.schemas import AsOfOut, CheckOut, PeriodOut, ScopeOut, head_answer, link_answer, stamp_answer
+from services.api.figures.schemas import (
+    AsOfOut,
+    CheckOut,
+    PeriodOut,
+    ScopeOut,
+    head_answer,
+    link_answer,
+    scope_answer,
+    stamp_answer,
+)
 from shared.calendar.rules.almanac import version_text
 from shared.counting.rules.period_sums import Check
+from shared.figures.rules.filters import DossierFilters
 from shared.register_figures.rules.sums import Sums, rate_of, reasons_of
 from shared.register_figures.store.tables import Question, Row, Table, Unit
 from shared.registers.measures import FigureSet
@@ -28,7 +39,7 @@ class RegisterRateOut(BaseModel):
     formula: str = Field(description="Id and version of the formula.", examples=["fb.handled/1"])
 
 
-class UnitOut(BaseModel):
+class CountedOut(BaseModel):
     """One of those that a figure counts."""
 
     code: str = Field(description="Its code (mã).")
@@ -37,16 +48,29 @@ class UnitOut(BaseModel):
     amount: int | None = Field(description="What it adds to the figure; null: not known.")
 
 
-class UnitList(BaseModel):
+class CountedList(BaseModel):
     """A page of what a figure counts."""
 
-    items: list[UnitOut]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [{"code": "PAKN-2026-00017", "agency": "H51.12", "procedure": None, "amount": 1}],
+                    "count": 1,
+                    "amount": 1,
+                    "next_cursor": None,
+                }
+            ]
+        }
+    )
+
+    items: list[CountedOut]
     count: int = Field(description="How many there are in all.")
     amount: int | None = Field(description="What they add up to: the figure; null: not known.")
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null: there is none.")
 
 
-UNIT_FIELDS: Final = tuple(UnitOut.model_fields)
+UNIT_FIELDS: Final = tuple(CountedOut.model_fields)
 """The columns of a list as CSV."""
 
 
@@ -102,6 +126,22 @@ class RegisterHead(BaseModel):
     records: str = Field(description="Template of the list behind each figure: `{figure}` is its id.")
 
 
+def _head_example(figures: FigureSet) -> dict[str, Any]:
+    scope = scope_answer("H51", DossierFilters(), date(2018, 12, 31))
+    query = "from=2018-01-01&to=2018-12-31&tree_on=2018-12-31&agency=H51&figure={figure}"
+    return {
+        "period": {"from": "2018-01-01", "to": "2018-12-31"},
+        "scope": scope | {"tree_on": "2018-12-31"},
+        "as_of": {"position": 412, "recorded_at": "2018-12-31T09:00:00Z", "lag_seconds": 0.0},
+        "calendar_version": None,
+        "records": f"/v1/stats/{figures.path}/records?{query}",
+    }
+
+
+def _with_example(example: dict[str, Any]) -> dict[str, Any]:
+    return {"json_schema_extra": {"examples": [example]}}
+
+
 def summary_model(figures: FigureSet) -> type[BaseModel]:
     """The answer of ``stats/{register}``."""
     return create_model(
@@ -109,6 +149,7 @@ def summary_model(figures: FigureSet) -> type[BaseModel]:
         __base__=RegisterHead,
         __module__=__name__,
         __doc__=f"{figures.title}: the figures of a period and a scope.",
+        __cls_kwargs__=_with_example(_head_example(figures) | amounts_answer(figures, Sums()) | {"checks": []}),
         checks=(list[CheckOut], ...),
         **figure_fields(figures),
     )
@@ -127,10 +168,19 @@ def table_model(figures: FigureSet) -> type[BaseModel]:
         **fields,
     )
     total = create_model(f"{name}TotalOut", __module__=__name__, checks=(list[CheckOut], ...), **fields)
+    head, amounts = _head_example(figures), amounts_answer(figures, Sums())
+    example = {
+        "by": "month",
+        **head,
+        "rows": [{"key": "2018-01", "name": "2018-01", "period": {"from": "2018-01-01", "to": "2018-01-31"}, **amounts}],
+        "total": amounts | {"checks": []},
+        "row_records": f"{head['records']}&by=month&row={{row}}",
+    }
     return create_model(
         f"{name}TableOut",
         __base__=RegisterHead,
         __module__=__name__,
+        __cls_kwargs__=_with_example(example),
         __doc__=f"{figures.title}, cut by something.",
         by=(str, ...),
         rows=(list[row], ...),

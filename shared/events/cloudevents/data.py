@@ -32,17 +32,19 @@ def _required_stays_required(schema: dict[str, Any]) -> None:
             del field["default"]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """Any object in the data of an event."""
+
     model_config = ConfigDict(extra="forbid", json_schema_extra=_required_stays_required)
 
 
-class Data(_Part):
+class Data(Part):
     """What every event's data may carry."""
 
     officer: StaffCode | None = Field(None, description="Staff code (mã cán bộ), not a name.", examples=["CB-0042"])
 
 
-class Applicant(_Part):
+class Applicant(Part):
     """The applicant (người nộp hồ sơ). Everything but `kind` is personal: it never enters the log."""
 
     kind: Literal["citizen", "business", "agency", "organisation"] | None = Field(
@@ -64,7 +66,7 @@ Person = Annotated[Applicant, BeforeValidator(_named)]
 """Somebody in another register: as an applicant is told, or by the name alone. A field of it is marked `PERSONAL`."""
 
 
-class Flags(_Part):
+class Flags(Part):
     """What the digitisation indices count (số hóa)."""
 
     vneid_verified: Truth | None = Field(None, description="tài khoản định danh VNeID đã xác thực")
@@ -90,7 +92,7 @@ class ReceivedData(SubmittedData):
     flags: Flags | None = None
 
 
-class EventIdentity(_Part):
+class EventIdentity(Part):
     """The identity of another event."""
 
     source: Source
@@ -106,7 +108,7 @@ class DueSetData(Data):
     calendar_version: Code = Field(description="phiên bản lịch làm việc")
 
 
-class Fee(_Part):
+class Fee(Part):
     """One fee (phí, lệ phí)."""
 
     code: PublicCode = Field(examples=["LP01"])
@@ -181,7 +183,7 @@ class RefusedData(Data):
     reason: Text = Field(description="lý do")
 
 
-class ResultPaper(_Part):
+class ResultPaper(Part):
     """One result (kết quả giải quyết)."""
 
     code: PublicCode = Field(description="mã kết quả")

@@ -102,6 +102,11 @@ _KINDS: Final[tuple[tuple[Any, _Form], ...]] = (
     (fields.AmountVnd, _Form(Annotated[int, Meta(ge=0, le=10**15)])),
     (fields.PaymentVnd, _Form(Annotated[int, Meta(gt=0, le=10**15)])),
     (fields.Score, _Form(Annotated[int, Meta(ge=0, le=100)])),
+    (fields.Number, _Form(Annotated[int, Meta(ge=0, le=10**9)])),
+    (fields.Quantity, _Form(Annotated[float, Meta(ge=0, le=10**9)])),
+    (fields.Year, _Form(Annotated[int, Meta(ge=fields.FIRST_YEAR, le=fields.LAST_YEAR)])),
+    (fields.Grades, _Form(dict[Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"], Annotated[int, Meta(ge=0, le=2)]])),
+    (fields.Ordinal, _Form(Annotated[int, Meta(ge=1, le=1000)])),
 )
 """Every kind of field but choices, lists and parts."""
 
@@ -222,7 +227,12 @@ class _Decoder:
 
     def learn(self) -> None:
         """Take in every register that there is."""
-        kinds = [_event(register, name) for register in REGISTERS.values() for name in register.told]
+        kinds = [
+            _event(register, name)
+            for register in REGISTERS.values()
+            for name in register.told
+            if models_by_type()[register.type_of(name)].is_regular
+        ]
         self.kind_of = {decoded: tuple(kind) for decoded, kind in kinds}
         self.decode = msgspec.json.Decoder(functools.reduce(operator.or_, self.kind_of)).decode
 

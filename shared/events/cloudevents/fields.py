@@ -5,7 +5,7 @@ a character.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, StringConstraints
@@ -13,7 +13,12 @@ from pydantic_core import PydanticCustomError
 
 from shared.events.rules.personal_text import personal_in_code
 from shared.events.rules.registers import LONGEST_SUBJECT, RECORD_CODE_PATTERN
-from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
+from shared.vocabulary.codes import (
+    AGENCY_CODE_PATTERN,
+    DOSSIER_CODE_PATTERN,
+    OLD_AGENCY_CODE_PATTERN,
+    PROCEDURE_CODE_PATTERN,
+)
 
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 9998
@@ -97,7 +102,7 @@ AgencyCodeText = Annotated[
 ProcedureCodeText = Annotated[
     str,
     Strict(),
-    StringConstraints(min_length=1, max_length=50, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$"),
+    StringConstraints(min_length=1, max_length=50, pattern=PROCEDURE_CODE_PATTERN),
     AfterValidator(unpersonal),
 ]
 
@@ -142,6 +147,45 @@ WHOLE: Final = BeforeValidator(whole)
 AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15), WHOLE]
 PaymentVnd = Annotated[int, Strict(), Field(gt=0, le=10**15), WHOLE]
 Score = Annotated[int, Strict(), Field(ge=0, le=100), WHOLE]
+Number = Annotated[int, Strict(), Field(ge=0, le=10**9), WHOLE]
+Quantity = Annotated[float, Strict(), Field(ge=0, le=10**9, allow_inf_nan=False)]
+"""Hours, times a year: a decimal fraction of at most 15 digits is kept as it was told."""
+Year = Annotated[int, Strict(), Field(ge=FIRST_YEAR, le=LAST_YEAR), WHOLE]
+Grade = Annotated[int, Strict(), Field(ge=0, le=2), WHOLE]
+"""The points of one answer of a sheet."""
+
+
+def _without_null(value: Any) -> Any:
+    return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+
+Grades = Annotated[dict[Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"], Grade], BeforeValidator(_without_null)]
+"""By the number of the question; null is absent."""
+Ordinal = Annotated[int, Strict(), Field(ge=1, le=1000), WHOLE]
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _date_of(value: object) -> date:
+    if type(value) is date:
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("date_type", "a date")
+    if _DATE.fullmatch(value):
+        try:
+            on = date.fromisoformat(value)
+            if FIRST_YEAR <= on.year <= LAST_YEAR:
+                return on
+        except ValueError:
+            pass
+    raise PydanticCustomError("date_parsing", "a date")
+
+
+LocalDate = Annotated[date, BeforeValidator(_date_of)]
+"""A local date, yyyy-mm-dd; pydantic's own would take numbers too, and texts of digits: seconds or days since 1970.
+
+What callers tell is of the years that instants are of: the midnights of others may be no instants. Stored ones are taken.
+"""
 
 Channel = Literal["online", "direct", "postal"]
 """trực tuyến, trực tiếp, bưu chính công ích."""

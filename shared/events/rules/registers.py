@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from shared.events.rules.personal_text import personal_in_code
-from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, tenant_of_dossier
+from shared.vocabulary.codes import (
+    AGENCY_CODE_PATTERN,
+    DOSSIER_CODE_PATTERN,
+    PROCEDURE_CODE_PATTERN,
+    tenant_of_agency,
+    tenant_of_dossier,
+)
 from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, VOIDED, EventName, RecordEventName, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -94,6 +100,35 @@ DOSSIER: Final = Register(
     written_here=frozenset({EventName.DUE_SET}),
 )
 
+COMPONENT: Final = Register(
+    name="component",
+    events=("submitted", "exempt", "digitised", "reused", "result_issued", "result_revoked", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="component",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+    stands_with="code",
+)
+
+CATALOGUE: Final = Register(
+    name="catalogue",
+    events=("decided", "posted", "repealed", VOIDED),
+    subject_pattern=rf"{AGENCY_CODE_PATTERN.removesuffix('$')}/[0-9A-Za-z][0-9A-Za-z.-]{{0,29}}/[0-9]{{4}}$",
+    projection="catalogue",
+    moving=frozenset(),
+    tenant_of=lambda decision: tenant_of_agency(decision.partition("/")[0]),
+)
+
+STEP: Final = Register(
+    name="step",
+    events=("handed", "taken", "returned_back", "paused", "resumed", "finished", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="step",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+    stands_with="code",
+)
+
 FEEDBACK: Final = Register(
     name="feedback",
     events=(
@@ -117,6 +152,32 @@ FEEDBACK: Final = Register(
     moving=frozenset({"submitted", "received", "transferred", VOIDED}),
 )
 
+POST: Final = Register(
+    name="post",
+    events=("collected", "handed_over", "return_requested", "dispatched", "delivered", "failed", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="post",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+    stands_with="code",
+)
+
+SURVEY: Final = Register(
+    name="survey",
+    events=("submitted", VOIDED),
+    subject_pattern=r"^[0-9A-Za-z][0-9A-Za-z._/-]*$",
+    projection="survey",
+    moving=frozenset({"submitted", VOIDED}),
+)
+
+REVIEW: Final = Register(
+    name="review",
+    events=("planned", "reviewed", "proposed", "approved", VOIDED),
+    subject_pattern=PROCEDURE_CODE_PATTERN,
+    projection="review",
+    moving=frozenset(),
+)
+
 PAYMENT: Final = Register(
     name="payment",
     events=(
@@ -135,7 +196,9 @@ PAYMENT: Final = Register(
     stands_with="data",
 )
 
-REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER, FEEDBACK, PAYMENT)}
+REGISTERS: Final[dict[str, Register]] = {
+    register.name: register for register in (DOSSIER, FEEDBACK, PAYMENT, COMPONENT, CATALOGUE, STEP, POST, SURVEY, REVIEW)
+}
 """All of them, by name."""
 
 

@@ -133,8 +133,11 @@ class Question:
                 by_key.setdefault(key_of(unit), Sums()).add(unit)
         return total, by_key
 
-    def field_of(self, procedure: str | None) -> str | None:
-        """The field (lĩnh vực) of a procedure, by the catalogue."""
+    def field_of(self, unit: Counted) -> str | None:
+        """The field (lĩnh vực) that a unit names, else that of its procedure by the catalogue."""
+        procedure = unit.procedure
+        if "field" in unit.cuts:
+            return unit.cuts["field"]
         known = None if procedure is None else self.scope.access.catalogue.procedures.get(procedure)  # type: ignore[call-overload]
         return None if known is None else known.field
 
@@ -152,7 +155,7 @@ class Question:
             return (
                 (codes is None or unit.agency in codes)
                 and (scope.procedure is None or unit.procedure == scope.procedure)
-                and (scope.field is None or (self.field_of(unit.procedure) or UNKNOWN) == scope.field)
+                and (scope.field is None or (self.field_of(unit) or UNKNOWN) == scope.field)
                 and (scope.channel is None or unit.channel == scope.channel.value)
                 and is_visible(unit)
             )
@@ -173,7 +176,7 @@ class Question:
                 return (lambda unit: unit.procedure or UNKNOWN), procedures, frozenset()
             case "field":
                 fields = {one.field: one.field_name or one.field for one in catalogue.procedures.values() if one.field}
-                return (lambda unit: self.field_of(unit.procedure) or UNKNOWN), dict(sorted(fields.items())), frozenset()
+                return (lambda unit: self.field_of(unit) or UNKNOWN), dict(sorted(fields.items())), frozenset()
             case "channel":
                 return (lambda unit: unit.channel or UNKNOWN), {}, frozenset()
             case _:

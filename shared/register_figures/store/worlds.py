@@ -1,6 +1,6 @@
 """Everything that figures of registers are counted from, read in one snapshot: now, or as it stood at an earlier instant."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -19,6 +19,7 @@ from shared.events.store import event_log
 from shared.figures.store.tables import FigureScope
 from shared.projection.store.dossier_rows import DossierRow, given_column_sql
 from shared.registers.measures import Counted, FigureSet, Known, KnownDossier, ProcedureFacts
+from shared.sync.store.held import held_dossiers
 from shared.vocabulary.events import DossierCode
 
 _PAGE: Final = 300
@@ -53,6 +54,7 @@ class KnownWorld:
     known: Mapping[str, Mapping[str, Known]]
     known_dossiers: Mapping[str, KnownDossier]
     present: Present | None = None
+    held: Collection[str] = ()
     _week: list[WorkingTime] = field(default_factory=list)
 
     @property
@@ -67,6 +69,9 @@ class KnownWorld:
 
     def dossiers(self) -> Mapping[str, KnownDossier]:
         return self.known_dossiers
+
+    def synced(self) -> Collection[str]:
+        return self.held
 
     def working_day(self, after: date, count: int) -> date:
         if not self._week:
@@ -93,6 +98,7 @@ async def read_world(connection: DriverConnection, scope: FigureScope, almanac: 
         known=known,
         known_dossiers=dossiers,
         present=await _present(connection, scope, figures),
+        held=await held_dossiers(connection, tenant, moment.as_of) if figures.portal else (),
     )
 
 

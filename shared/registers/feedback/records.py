@@ -61,6 +61,7 @@ def fold(code: str, events: Sequence[RecordEvent]) -> Record:
         "published_at": time_of(standing.published),
         "founded": by_name["answered"][-1].data.get("founded") if "answered" in by_name else None,
         **{name: told.get(name) for name in ("route", "about_dossier", "about_officer", "repeats")},
+        "owes": next(([deed.deed, deed.clock] for deed in standing.deeds if deed.on is None and deed.clock), None),
         "steps": [list(step) if step.told is not None else [step.name, step.on] for step in steps],
         "standing": [*standing[:4], [list(deed) for deed in standing.deeds], *standing[5:]],
     }
@@ -105,6 +106,6 @@ def standing_at(facts: Mapping[str, Any], last: str) -> Standing:
     """Where the record stands at the end of a local date (ISO)."""
     steps = facts["steps"]
     if not steps or steps[-1][1] <= last:
-        whole = facts["standing"]
-        return Standing(*whole[:4], [Deed(*deed) for deed in whole[4]], *whole[5:])
+        whole = Standing(*facts["standing"])
+        return whole._replace(deeds=[Deed(*deed) for deed in whole.deeds])
     return reckon([step for step in steps_of(facts) if step.on <= last])

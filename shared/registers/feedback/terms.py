@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from shared.calendar.rules.calendar import UnconfirmedYear
@@ -10,6 +10,8 @@ from shared.catalogue.rules.agency_tree import AgencyTree
 from shared.registers.feedback.standing import TERMS, WAITING, Standing
 
 WorkingDay = Callable[[date, int], date]
+_LONGEST_TERM_DAYS: Final = 400
+"""No answer term lasts so long, also where a year that is not confirmed lies in it."""
 
 SHORTENED: Final = "feedback_answer_days"
 """The fact of an agency that shortens its answer term; `_basis`, `_from` and `_to` in place of `_days` go with it."""
@@ -36,6 +38,15 @@ class Terms:
         """Whether every deed at the end of ``last`` was or still is in time; None: the calendar does not say."""
         terms = terms_of(standing, last, self)
         return None if any(term.in_time is None for term in terms) else all(term.in_time for term in terms)
+
+    def last_overdue_clock(self, today: date) -> str | None:
+        """The last day on which a clock can have begun whose answer term has passed; None: not known."""
+        for days in range(_LONGEST_TERM_DAYS):
+            clock = (today - timedelta(days=days)).isoformat()
+            due_on = self.due_on(clock, TERMS["answer"])
+            if due_on is not None and due_on < today.isoformat():
+                return clock
+        return None
 
     def is_overdue(self, standing: Standing, last: str) -> bool | None:
         """Of one that is open then: not waiting, and the answer term has passed; None: the calendar does not say."""
