@@ -6,12 +6,12 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter
 
-from services.api.catalogue.bodies import body_described, csv_body_described
+from services.api.catalogue.bodies import body_described, csv_answer, csv_body_described
 from services.api.http.answers import MEDIA_TYPE
 from services.api.http.callers import ProvinceAdmin
 from services.api.http.context import RequestContext
 from services.api.http.errors.problems import unsupported_type
-from services.api.http.formats import MEDIA_TYPES
+from services.api.http.formats import MEDIA_TYPES, Format, described_as
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import LocalDate
 from services.api.registers import statement_use_cases as use_cases
@@ -20,6 +20,7 @@ from services.api.registers.statement_schemas import (
     CSV_EXAMPLE,
     FIELDS,
     JSON_EXAMPLE,
+    SHEET_FIELDS,
     TEXT_EXAMPLE,
     CloseIn,
     ClosingOut,
@@ -102,6 +103,21 @@ async def put_payment_statement(
     request: Request, context: RequestContext, caller: ProvinceAdmin, gateway: GatewayInPath, date: DateInPath
 ) -> Response:
     return await _load(request, context, caller, gateway, date)
+
+
+@router.get(
+    f"{_PATH}.csv",
+    summary="A gateway's statement, classed, as CSV",
+    description="The lines of a statement (kết quả đối soát) with their class, and our payments that it lacks."
+    f" {_COLUMNS} are what `PUT` takes; the other columns it passes over.",
+    **described_as(Format.CSV, error_answers(404), f"{','.join(SHEET_FIELDS)}\r\n"),
+)
+async def get_payment_statement_csv(
+    context: RequestContext, caller: ProvinceReader, gateway: GatewayInPath, date: DateInPath
+) -> Response:
+    rows = await use_cases.read_sheet(context, caller, gateway, date)
+    name = f"statement_{caller.tenant}_{gateway}_{date}.csv"
+    return await asyncio.to_thread(csv_answer, SHEET_FIELDS, rows, name)
 
 
 @router.get(

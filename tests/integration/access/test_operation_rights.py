@@ -36,6 +36,13 @@ WHOLE: dict[str, Call] = {
     "POST /v1/audits": ("/v1/audits", {}),
     "POST /v1/alarms/{alarm_id}/acknowledge": ("/v1/alarms/x1p0/acknowledge", {"note": "seen"}),
     "POST /v1/projection/retry": ("/v1/projection/retry", {}),
+    "PUT /v1/payments/statements/{gateway}/{date}": ("/v1/payments/statements/local/2025-03-03", {"lines": []}),
+    "PUT /v1/payments/statements/{gateway}/{date}.csv": ("/v1/payments/statements/local/2025-03-03.csv", "reference\r\n"),
+    "PUT /v1/payments/statements/{gateway}/{date}.txt": ("/v1/payments/statements/local/2025-03-03.txt", "A|||failed|\r\n"),
+    "POST /v1/payments/statements/{gateway}/{date}/close": (
+        "/v1/payments/statements/local/2025-03-03/close",
+        {"class": "other_day", "reference": "A", "note": "seen"},
+    ),
 }
 """Of the whole province: refused to a key with a subtree, whatever it asks."""
 
