@@ -67,6 +67,24 @@ class PostOut(TypedDict):
     ]
 
 
+class FeedbackAboutOut(TypedDict):
+    """A feedback about the dossier (phản ánh, kiến nghị)."""
+
+    code: str
+    state: Annotated[str | None, Field(description="sent, open, waiting, handled, refused.")]
+    kind: Annotated[str | None, Field(description="rule, behaviour; null: not received yet.")]
+    agency: str | None
+    route: str | None
+    sent_at: datetime | None
+    received_at: datetime | None
+    handled_at: datetime | None
+    published_at: datetime | None
+    complained: Annotated[
+        bool,
+        Field(description="Whether the dossier counts as complained about: of a behaviour, not found untrue (766, 5.4)."),
+    ]
+
+
 class SurveyOut(TypedDict):
     """A sheet about the dossier (phiếu khảo sát)."""
 

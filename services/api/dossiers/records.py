@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from services.api.dossiers.record_schemas import ComponentsOut, PostOut, SurveyOut
+from services.api.dossiers.record_schemas import ComponentsOut, FeedbackAboutOut, PostOut, SurveyOut
+from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import Dossier
 from shared.events.rules.voids import void_problems
@@ -13,8 +14,8 @@ from shared.projection.rules.records import Record, fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import cursor as projections
 from shared.registers.component.anomalies import result_anomalies
+from shared.registers.feedback.complaints import dossier_complained_about
 from shared.registers.post.anomalies import dossier_anomalies
-from shared.vocabulary.events import Tenant
 from shared.vocabulary.voids import absent_void_targets
 
 _NOTHING: Final = Record(None)
@@ -22,8 +23,9 @@ _ANYWHERE: Final = 2**63 - 1
 """A position behind all: what a void names may have come later."""
 
 
-async def read_records(connection: DriverConnection, tenant: Tenant, dossier: Dossier) -> dict[str, Any]:
+async def read_records(connection: DriverConnection, access: Access, dossier: Dossier) -> dict[str, Any]:
     """The fields of a dossier's answer that other registers give."""
+    tenant = access.tenant
     events = await record_events.concerning(connection, tenant, dossier.code)
     folded = {
         register: {code: fold_record(PROJECTIONS[register], code, told) for code, told in by_code.items()}
@@ -43,6 +45,7 @@ async def read_records(connection: DriverConnection, tenant: Tenant, dossier: Do
         "components": components(own("component"), dossier),
         "post": post(own("post"), dossier),
         "surveys": surveys(dossier, folded.get("survey", {})),
+        "feedback": feedback(dossier, folded.get("feedback", {}), access),
     }
 
 
@@ -101,6 +104,26 @@ def post(record: Record, dossier: Dossier) -> PostOut | None:
         ],
         "anomalies": anomalies,
     }
+
+
+def feedback(dossier: Dossier, records: Mapping[str, Record], access: Access) -> list[FeedbackAboutOut]:
+    """The feedback about the dossier that the caller may see, by code."""
+    return [
+        {
+            "code": code,
+            "state": record.facts["state"],
+            "kind": record.facts["kind"],
+            "agency": record.agency,
+            "route": record.facts["route"],
+            "sent_at": record.facts["sent_at"],
+            "received_at": record.facts["received_at"],
+            "handled_at": record.facts["handled_at"],
+            "published_at": record.facts["published_at"],
+            "complained": dossier_complained_about(record.facts) is not None,
+        }
+        for code, record in sorted(records.items())
+        if record.facts["about_dossier"] == dossier.code and access.sees(record.agency)
+    ]
 
 
 def surveys(dossier: Dossier, records: Mapping[str, Record]) -> list[SurveyOut]:

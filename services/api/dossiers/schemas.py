@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from services.api.dossiers.payment_schemas import PaymentOut
-from services.api.dossiers.record_schemas import ComponentsOut, PostOut, SurveyOut
+from services.api.dossiers.record_schemas import ComponentsOut, FeedbackAboutOut, PostOut, SurveyOut
 from services.api.dossiers.step_schemas import StepsOut
 from shared.vocabulary.events import Status
 
@@ -251,6 +251,7 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
     "components": None,
     "post": None,
     "surveys": [],
+    "feedback": [],
     "sync": None,
     "steps": None,
     "payments": [],
@@ -279,6 +280,7 @@ class DossierDetail(_Dossier):
     components: ComponentsOut | None = Field(description="Null: no event of the register tells of it.")
     post: PostOut | None = Field(description="Null: the post has nothing to do with it.")
     surveys: list[SurveyOut]
+    feedback: list[FeedbackAboutOut] = Field(description="What the caller may see of it (phản ánh, kiến nghị).")
     sync: SyncOut | None = Field(description="Null: nothing is known to be sent yet.")
     steps: StepsOut | None = Field(None, description="Its internal steps (quy trình nội bộ); null: nobody has told one.")
     payments: list[PaymentOut] = Field(description="The attempts to pay for it (giao dịch thanh toán), by when they began.")

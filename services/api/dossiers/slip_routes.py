@@ -20,8 +20,7 @@ router = APIRouter(tags=["dossiers"])
 
 _PATH: Final = "/v1/dossiers/{code}/slip"
 _DESCRIPTION: Final = """The control slip (phiếu kiểm soát quá trình giải quyết hồ sơ), a row for each handing: when, who
-gave, who took, early, on time or late against the working time that the internal process gives the step. 404 where no step
-was told."""
+gave, who took, early, on time or late against the working time that the internal process gives the step."""
 # the page is made of codes and texts of events: it loads and runs nothing
 _INERT: Final = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 

@@ -1,5 +1,6 @@
 """The internal steps of one dossier, folded from the log when asked, as the dossier is."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -20,6 +21,7 @@ from shared.projection.store import cursor as projections
 from shared.projection.store.records import row_of
 from shared.registers.catalogue.decisions import DecidedCatalogue
 from shared.registers.step.slip import Slip, Surroundings, slip_of
+from shared.vocabulary.events import RecordEvent
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.voids import absent_void_targets
 
@@ -27,16 +29,20 @@ _ANYWHERE: Final = 2**63 - 1
 """A position behind all: what a void names may have come later."""
 
 
-async def read_slip(context: Context, connection: DriverConnection, access: Access, dossier: Dossier) -> Slip | None:
-    """The control slip of a dossier that the caller sees; None: nobody has told a step of it."""
+async def events_of(connection: DriverConnection, access: Access, dossier: Dossier) -> list[RecordEvent]:
+    """What was told of the steps of a dossier."""
+    told = await record_events.histories(connection, access.tenant, STEP.name, [dossier.code])
+    return told.get(dossier.code, [])
+
+
+async def read_slip(
+    context: Context, connection: DriverConnection, access: Access, dossier: Dossier, events: Sequence[RecordEvent]
+) -> Slip:
+    """The control slip of a dossier that the caller sees."""
     tenant = access.tenant
-    told = await record_events.histories(connection, tenant, STEP.name, [dossier.code])
-    events = told.get(dossier.code)
-    if events is None:
-        return None
     elsewhere = await projections.present(connection, tenant, absent_void_targets(events), _ANYWHERE)
     record = fold_record(PROJECTIONS[STEP.name], dossier.code, events)
-    facts = orjson.loads(row_of(dossier.code, events[-1].position, record).facts)
+    facts = orjson.loads(row_of(dossier.code, 0, record).facts)  # as JSON, as stored ones are
     process = None
     if dossier.procedure_code is not None and dossier.received_at is not None:
         decisions = await records_at(connection, tenant, CATALOGUE.name, None, context.heavy.pace)

@@ -17,6 +17,8 @@ from services.api.http.keyring import Caller
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from services.api.registers.catalogue_schemas import (
+    GovernmentLevel,
+    OnlineLevel,
     ProcessOut,
     ProcessStepOut,
     ReducedTermOut,
@@ -57,12 +59,8 @@ class ServiceQuestion(DayQuestion):
         OneSpelling,
     ] = None
     level: Annotated[
-        str | None,
-        Field(
-            pattern="^(province|district|commune|vertical|1|2|3|4|full|partial|none)$",
-            description="Only handled at this level (cấp thực hiện), or offered online at this one (mức độ).",
-            examples=["full"],
-        ),
+        GovernmentLevel | OnlineLevel | None,
+        Field(description="Only handled at this level (cấp thực hiện), or offered online at this one (mức độ)."),
     ] = None
 
 
@@ -102,7 +100,7 @@ async def list_services(context: RequestContext, caller: AnyCaller, asked: Annot
                 one
                 for one in items
                 if (asked.field is None or one.field == asked.field)
-                and (asked.level is None or asked.level in {*one.levels, str(one.online_level)})
+                and (asked.level is None or asked.level in {*one.levels, one.online_level})
             ],
         )
 
@@ -113,7 +111,7 @@ async def list_services(context: RequestContext, caller: AnyCaller, asked: Annot
     "/v1/services/{procedure_code}",
     summary="One procedure with its decisions",
     description="A procedure (TTHC) as it is in force on a day, with every decision that names it, its internal processes"
-    " and reduced terms. 404 where no decision names it.",
+    " and reduced terms. 404 where neither a decision nor `PUT /v1/procedures` names it.",
     response_model=ServiceDetail,
     responses=error_answers(404),
 )
@@ -133,7 +131,7 @@ async def get_service(
 
 def _detail(catalogue: DecidedCatalogue, world: KnownWorld, code: str, day: date) -> ServiceDetail:
     naming = [one for one in catalogue.decisions if one.names(code)]
-    if not naming:
+    if not naming and code not in world.procedures:
         raise NotFound
     anomalies: defaultdict[str, list[str]] = defaultdict(list)
     for found in catalogue.anomalies():

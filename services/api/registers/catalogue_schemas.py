@@ -12,7 +12,7 @@ from shared.registers.catalogue.decisions import Act, DecidedCatalogue, Decision
 from shared.registers.measures import ProcedureFacts
 
 GovernmentLevel = Literal["province", "district", "commune", "vertical"]
-OnlineLevel = Literal[1, 2, 3, 4, "full", "partial", "none"]
+OnlineLevel = Literal["1", "2", "3", "4", "full", "partial", "none"]
 
 _TOLD: Final = ("agencies", "origin", "persons", "post_in", "post_out", "eligible_full", "territory")
 
@@ -81,7 +81,7 @@ class ServiceOut(BaseModel):
             limit=Limit.model_validate(limit) if (limit := precedence.limit_of(item, known)) is not None else None,
             fee=precedence.truth_of("fee", item, known),
             result_document=precedence.truth_of("result_document", item, known),
-            online_level=None if service is None else service["level"],
+            online_level=None if service is None else str(service["level"]),
             integrated=catalogue.is_integrated(code, on),
             decision=act.decision.code,
             process_decision=processes[0][0].code if processes else None,

@@ -18,7 +18,7 @@ from services.api.http.reads.exports import Export, written
 from services.api.http.reads.heavy import HeavyReads
 from services.api.registers.schemas import (
     UNIT_FIELDS,
-    CountedList,
+    UnitList,
     summary_answer,
     summary_model,
     table_answer,
@@ -151,7 +151,7 @@ stands in the row `unknown`: rows add up. Cuts: {", ".join(cuts_of(figures))}.""
         name=f"{name}_records",
         summary=counted,
         description=f"{told} Whole as CSV: `{path}/records.csv`.",
-        response_model=CountedList,
+        response_model=UnitList,
         responses=errors,
     )(records)
     router.get(

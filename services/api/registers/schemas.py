@@ -1,24 +1,14 @@
 """Figures of registers at the edge: built as plain JSON, described by models that are made of each register's figures."""
 
 from collections.abc import Mapping
-from datetime import date
+from types import new_class
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from services.api.figures.schemas import (
-    AsOfOut,
-    CheckOut,
-    PeriodOut,
-    ScopeOut,
-    head_answer,
-    link_answer,
-    scope_answer,
-    stamp_answer,
-)
+from services.api.figures.schemas import AsOfOut, CheckOut, PeriodOut, ScopeOut, head_answer, link_answer, stamp_answer
 from shared.calendar.rules.almanac import version_text
 from shared.counting.rules.period_sums import Check
-from shared.figures.rules.filters import DossierFilters
 from shared.register_figures.rules.sums import Sums, rate_of, reasons_of
 from shared.register_figures.store.tables import Question, Row, Table, Unit
 from shared.registers.measures import FigureSet
@@ -39,7 +29,15 @@ class RegisterRateOut(BaseModel):
     formula: str = Field(description="Id and version of the formula.", examples=["fb.handled/1"])
 
 
-class CountedOut(BaseModel):
+_UNITS_EXAMPLE: Final[dict[str, Any]] = {
+    "items": [{"code": "H51.12-250303-00003", "agency": "H51.12", "procedure": "1.005129", "amount": 1}],
+    "count": 1,
+    "amount": 1,
+    "next_cursor": None,
+}
+
+
+class UnitOut(BaseModel):
     """One of those that a figure counts."""
 
     code: str = Field(description="Its code (mã).")
@@ -48,29 +46,18 @@ class CountedOut(BaseModel):
     amount: int | None = Field(description="What it adds to the figure; null: not known.")
 
 
-class CountedList(BaseModel):
+class UnitList(BaseModel):
     """A page of what a figure counts."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "items": [{"code": "PAKN-2026-00017", "agency": "H51.12", "procedure": None, "amount": 1}],
-                    "count": 1,
-                    "amount": 1,
-                    "next_cursor": None,
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_UNITS_EXAMPLE]})
 
-    items: list[CountedOut]
+    items: list[UnitOut]
     count: int = Field(description="How many there are in all.")
     amount: int | None = Field(description="What they add up to: the figure; null: not known.")
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null: there is none.")
 
 
-UNIT_FIELDS: Final = tuple(CountedOut.model_fields)
+UNIT_FIELDS: Final = tuple(UnitOut.model_fields)
 """The columns of a list as CSV."""
 
 
@@ -126,30 +113,34 @@ class RegisterHead(BaseModel):
     records: str = Field(description="Template of the list behind each figure: `{figure}` is its id.")
 
 
-def _head_example(figures: FigureSet) -> dict[str, Any]:
-    scope = scope_answer("H51", DossierFilters(), date(2018, 12, 31))
-    query = "from=2018-01-01&to=2018-12-31&tree_on=2018-12-31&agency=H51&figure={figure}"
-    return {
-        "period": {"from": "2018-01-01", "to": "2018-12-31"},
-        "scope": scope | {"tree_on": "2018-12-31"},
-        "as_of": {"position": 412, "recorded_at": "2018-12-31T09:00:00Z", "lag_seconds": 0.0},
-        "calendar_version": None,
-        "records": f"/v1/stats/{figures.path}/records?{query}",
+def _example(figures: FigureSet, more: Mapping[str, Any]) -> type[RegisterHead]:
+    """The head of an answer of a register, with an example of the whole."""
+    period = {"from": "2025-01-01", "to": "2025-03-31"}
+    scope = {"agency": "H51", "field": None, "procedure": None, "channel": None, "tree_on": "2025-03-31"}
+    example: dict[str, Any] = {
+        "period": period,
+        "scope": scope,
+        "as_of": {"position": 1204, "recorded_at": "2025-04-01T02:00:00Z", "lag_seconds": 0.0},
+        "calendar_version": "2025-1",
+        "records": f"/v1/stats/{figures.path}/records?from=2025-01-01&to=2025-03-31&agency=H51&figure={{figure}}",
     }
+    config = ConfigDict(json_schema_extra={"examples": [example | dict(more)]})
+    return new_class(RegisterHead.__name__, (RegisterHead,), {}, lambda space: space.update(model_config=config))
 
 
-def _with_example(example: dict[str, Any]) -> dict[str, Any]:
-    return {"json_schema_extra": {"examples": [example]}}
+def _counted_example(figures: FigureSet) -> dict[str, Any]:
+    """No unit at all: every figure is 0."""
+    checks = [{"identity": check.identity, "holds": True} for check in figures.checks]
+    return amounts_answer(figures, Sums()) | {"checks": checks}
 
 
 def summary_model(figures: FigureSet) -> type[BaseModel]:
     """The answer of ``stats/{register}``."""
     return create_model(
         f"{_name(figures)}SummaryOut",
-        __base__=RegisterHead,
+        __base__=_example(figures, _counted_example(figures)),
         __module__=__name__,
         __doc__=f"{figures.title}: the figures of a period and a scope.",
-        __cls_kwargs__=_with_example(_head_example(figures) | amounts_answer(figures, Sums()) | {"checks": []}),
         checks=(list[CheckOut], ...),
         **figure_fields(figures),
     )
@@ -168,19 +159,10 @@ def table_model(figures: FigureSet) -> type[BaseModel]:
         **fields,
     )
     total = create_model(f"{name}TotalOut", __module__=__name__, checks=(list[CheckOut], ...), **fields)
-    head, amounts = _head_example(figures), amounts_answer(figures, Sums())
-    example = {
-        "by": "month",
-        **head,
-        "rows": [{"key": "2018-01", "name": "2018-01", "period": {"from": "2018-01-01", "to": "2018-01-31"}, **amounts}],
-        "total": amounts | {"checks": []},
-        "row_records": f"{head['records']}&by=month&row={{row}}",
-    }
     return create_model(
         f"{name}TableOut",
-        __base__=RegisterHead,
+        __base__=_example(figures, {"by": "month", "rows": [], "total": _counted_example(figures), "row_records": ""}),
         __module__=__name__,
-        __cls_kwargs__=_with_example(example),
         __doc__=f"{figures.title}, cut by something.",
         by=(str, ...),
         rows=(list[row], ...),

@@ -196,6 +196,7 @@ PAYMENT: Final = Register(
     stands_with="data",
 )
 
+
 REGISTERS: Final[dict[str, Register]] = {
     register.name: register for register in (DOSSIER, FEEDBACK, PAYMENT, COMPONENT, CATALOGUE, STEP, POST, SURVEY, REVIEW)
 }

@@ -4,7 +4,7 @@ Sums are linear and are written with the rows, by what a row counts for now less
 - sum of what the stored rows count for* stays as it is whatever is projected.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
@@ -233,3 +233,31 @@ async def settle_sums(connection: DriverConnection, tenant: Tenant, register: st
     )
     await connection.execute("DELETE FROM record_sum WHERE tenant = $1 AND register = $2 AND amount = 0", tenant, register)
     return len(changed)
+
+
+async def page(
+    connection: DriverConnection,
+    tenant: Tenant,
+    register: str,
+    told: Mapping[str, Any],
+    *,
+    agencies: Collection[str] | None,
+    after: str,
+    limit: int,
+) -> list[RecordRow]:
+    """Records after a code whose facts are as ``told``, of ``agencies`` (None: all); none of which all events are voided."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM record
+        WHERE tenant = $1 AND register = $2 AND code > $3 AND ($4::text[] IS NULL OR agency = ANY($4))
+          AND facts @> $5::jsonb AND facts <> '{{}}'
+        ORDER BY code LIMIT $6
+        """,
+        tenant,
+        register,
+        after,
+        None if agencies is None else sorted(agencies),
+        orjson.dumps(told).decode(),
+        limit,
+    )
+    return [_canonical(row) for row in rows]

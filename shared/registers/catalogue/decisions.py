@@ -137,6 +137,15 @@ class DecidedCatalogue:
         told = self._last("services", procedure, on)
         return max((item for _, item in told), key=lambda item: _ORDER[item["level"]], default=None)
 
+    def services(self, on: date) -> Mapping[str, tuple[Act, Item]]:
+        """The online services of a day: the procedures in force at such a level, each with that item."""
+        entries = ((code, self.entry(code, on), self.service(code, on)) for code in self.procedures)
+        return {
+            code: (act, item)
+            for code, act, item in entries
+            if act is not None and item is not None and item["level"] in SERVICE_FIGURES
+        }
+
     def is_integrated(self, procedure: str, on: date) -> bool | None:
         """What its last integration item says; None: nothing."""
         told = self._last("integration", procedure, on)

@@ -6,7 +6,17 @@ A decision's ``kind`` says what its items are; each is checked by the model of i
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, Strict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    StringConstraints,
+    create_model,
+)
 from pydantic import ValidationInfo as Info
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
@@ -182,18 +192,26 @@ def _of_kind(item: Any, info: Info) -> Any:
     return item if kind is None else _ITEMS[kind].model_validate(item)
 
 
-DecidedItem = Annotated[
-    Any,
-    PlainValidator(
-        _of_kind,
-        json_schema_input_type=PublicationItem
-        | ServiceItem
-        | ProcessItem
-        | ReducedTermItem
-        | SimplificationItem
-        | IntegrationItem,
-    ),
-]
+def _described() -> type[BaseModel]:
+    """An object that may have every field of every kind: generators of clients take no union here (decision 36)."""
+    fields: dict[str, Any] = {}
+    for kind, model in _ITEMS.items():
+        for name, field in model.model_fields.items():
+            fields.setdefault(name, (field.annotation, []))[1].append(f"{kind}: {field.description}")
+    fields["level"] = (Any, fields["level"][1])  # two kinds have one, of words and of numbers
+    told = {
+        name: (annotation if name == "procedure_code" else annotation | None, Field(None, description="; ".join(words)))
+        for name, (annotation, words) in fields.items()
+    }
+    told["procedure_code"] = (ProcedureCodeText, Field(description="mã thủ tục hành chính"))
+    made: type[BaseModel] = create_model("DecidedItem", __module__=__name__, __doc__=_ITEM_WORDS, **told)  # type: ignore[call-overload]
+    return made
+
+
+_ITEM_WORDS: Final = (
+    "What a decision says of one procedure; which fields it must and may have depends on the decision's `kind`."
+)
+DecidedItem = Annotated[Any, PlainValidator(_of_kind, json_schema_input_type=_described())]
 
 
 class DecidedData(Data):
@@ -223,15 +241,13 @@ class RepealedData(Data):
     effective_on: LocalDate = Field(description="ngày có hiệu lực")
 
 
-def _example(event: str, data: Mapping[str, Any]) -> ConfigDict:
-    one: dict[str, Any] = {
-        "specversion": "1.0",
-        "type": _REGISTER.type_of(event),
-        "source": "urn:h51:tthc",
-        "id": f"85-2022-{event}",
-    }
-    one |= {"subject": "H51/85/2022", "time": "2022-01-18T09:00:00+07:00", "data": data}
-    return ConfigDict(json_schema_extra={"examples": [one]})
+def _example(event: str, *told: Mapping[str, Any]) -> ConfigDict:
+    one: dict[str, Any] = {"specversion": "1.0", "type": _REGISTER.type_of(event), "source": "urn:h51:tthc"}
+    one |= {"subject": "H51/85/2022", "time": "2022-01-18T09:00:00+07:00"}
+    examples: list[Any] = [
+        one | {"id": f"85-2022-{event}-{number}", "data": data} for number, data in enumerate(told, start=1)
+    ]
+    return ConfigDict(json_schema_extra={"examples": examples})
 
 
 class _Decision(Envelope):
@@ -266,6 +282,17 @@ class CatalogueDecided(_Decision):
                 }
             ],
         },
+        {
+            "kind": "process",
+            "signed_on": "2022-01-18",
+            "effective_on": "2022-02-01",
+            "items": [
+                {
+                    "procedure_code": "1.005129",
+                    "steps": [{"no": 1, "name": "Tiếp nhận", "department": "Một cửa", "role": "Tiếp nhận", "hours": 4}],
+                }
+            ],
+        },
     )
     type: Literal["vn.motcua.catalogue.decided.v1"]
     data: DecidedData
@@ -290,7 +317,7 @@ class CatalogueRepealed(_Decision):
 class CatalogueVoided(_Decision):
     """Takes one event of the same decision out of the computation (hủy một sự kiện)."""
 
-    model_config = _example("voided", {"event_id": "85-2022-posted", "event_source": "urn:h51:tthc", "reason": "Ghi nhầm"})
+    model_config = _example("voided", {"event_id": "85-2022-posted-1", "event_source": "urn:h51:tthc", "reason": "Ghi nhầm"})
     type: Literal["vn.motcua.catalogue.voided.v1"]
     data: VoidedData
 

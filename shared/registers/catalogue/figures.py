@@ -68,7 +68,8 @@ class _Period:
         self.world = world
         self.sheet: Final = world.procedures
         self.first, self.last = first, last
-        self.catalogue: Final = DecidedCatalogue.of({code: one.facts for code, one in world.records("catalogue").items()})
+        self.known: Final = world.records("catalogue")
+        self.catalogue: Final = DecidedCatalogue.of({code: one.facts for code, one in self.known.items()})
         self.signed: Final = [one for one in self.catalogue.decisions if first <= one.signed_on <= last]
         self.mentions: Final = {kind: self._mentions(kind) for kind in ("publication", "process")}
         anomalies: dict[str, Counter[str]] = {}
@@ -86,7 +87,10 @@ class _Period:
         """It stands in a field if all its items do (choice)."""
         fields = {item.get("field") for item in decision.items}
         one = fields.pop() if len(fields) == 1 else None
-        return Counted(decision.code, None, None, {_DECISIONS[decision.kind]: 1}, cuts={} if one is None else {"field": one})
+        counts: dict[str, int | None] = dict.fromkeys(self.known[decision.code].anomalies, 1)
+        if decision.kind in _DECISIONS:
+            counts[_DECISIONS[decision.kind]] = 1
+        return Counted(decision.code, None, None, counts, cuts={} if one is None else {"field": one})
 
     def procedure(self, code: str) -> Counted:
         now, before = (self.catalogue.entry(code, on) for on in (self.last, self.first - ONE_DAY))
@@ -152,13 +156,11 @@ class _Period:
         levels = tree.levels()
         offering: set[str] = set()
         offered_levels: set[str] = set()
-        for code in self.catalogue.procedures:
-            act, service = self.catalogue.entry(code, self.last), self.catalogue.service(code, self.last)
-            if act is not None and service is not None and service["level"] in SERVICE_FIGURES:
-                if "agencies" in act.item:
-                    offering.update(map(tree.resolve, act.item["agencies"]))
-                else:
-                    offered_levels.update(act.item["levels"])
+        for act, _ in self.catalogue.services(self.last).values():
+            if "agencies" in act.item:
+                offering.update(map(tree.resolve, act.item["agencies"]))
+            else:
+                offered_levels.update(act.item["levels"])
         for code, level in sorted(levels.items()):
             offers = int(code in offering or level in offered_levels)
             counts = {"units": 1, f"units_{level}": 1, "units_not_offering": 1 - offers}
@@ -169,7 +171,7 @@ class _Period:
 def count(world: World, first: date, last: date) -> Iterator[Counted]:
     """Decisions, procedures and agencies."""
     period = _Period(world, first, last)
-    yield from (period.decision(one) for one in period.signed if one.kind in _DECISIONS)
+    yield from map(period.decision, period.signed)
     yield from map(period.procedure, period.procedures())
     yield from period.agencies()
 
@@ -225,6 +227,8 @@ _PARTS: Final = {
     "abolished_not_in_force": "bãi bỏ TTHC không có hiệu lực",
     "new_already_in_force": "ban hành mới TTHC đang có hiệu lực",
     "replaces_unknown": "thay thế TTHC không có hiệu lực",
+    "code_malformed": "mã TTHC không đúng mẫu",
+    "decision_repealed_twice": "quyết định bị bãi bỏ hai lần",
     "sheet_differs": "khác với danh mục",
     "process_sum": "tổng giờ các bước khác thời hạn",
 }

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from shared.registers.measures import Check, Counted, FigureSet, Known, Rate, World
+from shared.registers.review.wages import wage_anomalies, wage_of
 from shared.vocabulary.local_time import local_date_of
 
 LEVELS = {"province": "cấp tỉnh", "district": "cấp huyện", "commune": "cấp xã"}
@@ -14,8 +15,12 @@ LEVELS = {"province": "cấp tỉnh", "district": "cấp huyện", "commune": "c
 def count(world: World, first: date, last: date) -> Iterator[Counted]:
     """Procedures last reviewed in the period, and those whose term a decision signed in it reduced."""
     reviews, reduced = world.records("review"), reduced_levels(world.records("catalogue"), first, last)
+    tree = world.tree_on(last)
+    wage = wage_of(tree.facts(tree.root))
     for code in reviews.keys() | reduced.keys():
         counts = _reviewed(reviews[code].facts, first, last) if code in reviews else {}
+        if counts:
+            counts |= dict.fromkeys(wage_anomalies(reviews[code].facts, wage), 1)
         for level in reduced.get(code, ()):
             counts |= {f"reduced_{level}": 1, "reduced_terms": len(reduced[code])}
         if counts:
@@ -64,7 +69,10 @@ FIGURE_SET = FigureSet(
         **{f"reduced_{level}": f"thời hạn được cắt giảm, {name}" for level, name in LEVELS.items()},
     },
     count=count,
-    parts={"reduced_vertical": "thời hạn được cắt giảm, ngành dọc"},
+    parts={
+        "reduced_vertical": "thời hạn được cắt giảm, ngành dọc",
+        "wage_differs": "thủ tục tính theo thu nhập bình quân khác mức quy định",
+    },
     rates=(
         Rate("cost.cut", "saving_vnd", "cost_before_vnd", "sum of savings / sum of costs before, with both sheets"),
         Rate("review.issues", "issues_proposed", "issues", "issues_proposed / issues"),

@@ -47,7 +47,9 @@ def fold(_code: str, events: Sequence[RecordEvent]) -> Record:
             anomalies.add(f"{name}_un{_AFTER[name]}")
         for field in ("sheet_before", "sheet_after"):
             if field in told:
-                cost = cost_vnd(told.pop(field))
+                sheet = told.pop(field)
+                told["wages_vnd"] = sorted({activity["wage_vnd_per_hour"] for activity in sheet["activities"]})
+                cost = cost_vnd(sheet)
                 if cost <= MOST_VND:
                     told["cost_vnd"] = cost
                 else:

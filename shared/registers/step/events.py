@@ -54,7 +54,14 @@ class StepHanded(_Step):
     """The dossier was handed on (giao hồ sơ)."""
 
     model_config = _example(
-        "handed", {"step_no": 3, "department": "Phòng Quản lý xây dựng", "officer": "CB-0042", "from_officer": "CB-0007"}
+        "handed",
+        {
+            "step_no": 3,
+            "department": "Phòng Quản lý xây dựng",
+            "officer": "CB-0042",
+            "from_officer": "CB-0007",
+            "sheets": 12,
+        },
     )
     type: Literal["vn.motcua.step.handed.v1"]
     data: HandedData

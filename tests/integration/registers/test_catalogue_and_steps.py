@@ -151,6 +151,8 @@ async def test_a_procedure_with_its_decisions(admin: httpx.AsyncClient) -> None:
     assert gone["service"] is None
     assert [each["actions"] for each in gone["decisions"]] == [["new"], ["abolished"]]
     assert (await admin.get("/v1/services/9.999999")).status_code == 404
+    assert (await admin.put("/v1/procedures", json=[{"code": "9.999999", "name": "A"}])).status_code == 200
+    assert (await answer(admin, "/v1/services/9.999999"))["decisions"] == []
 
 
 async def test_figures_of_the_catalogue(api: Served, admin: httpx.AsyncClient) -> None:
@@ -214,6 +216,9 @@ async def test_the_slip_as_json_workbook_and_page(api: Served, admin: httpx.Asyn
         assert "Trước hạn" in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
     assert (await admin.get("/v1/dossiers/H51.12-260202-0009/slip")).status_code == 404
+    await tell(api, [received("H51.12-260202-0010")])
+    assert (await answer(admin, "/v1/dossiers/H51.12-260202-0010/slip"))["rows"] == []
+    assert (await answer(admin, "/v1/dossiers/H51.12-260202-0010"))["steps"] is None
     reader = await api.key(Permission.DOSSIERS_READ, agency="H51.13")
     assert (await reader.get(f"/v1/dossiers/{CODE}/slip")).status_code == 404
     assert (await reader.get(f"/v1/dossiers/{OTHER}/slip")).status_code == 200
@@ -259,3 +264,52 @@ async def test_the_clock_promises_by_the_limit_of_the_decision(api: Served, admi
     await tell(api, [received(third)])
     await work(api.engine)
     assert (await answer(admin, f"/v1/dossiers/{third}"))["due_at"] == "2026-02-13T00:30:00Z"
+
+
+async def test_a_dossier_that_waits_pauses_its_step(api: Served, admin: httpx.AsyncClient) -> None:
+    code = "H51.12-260202-0011"
+    asked_for = event("dossier", "supplement_requested", code, "2026-02-03T09:00:00", content="Bản sao")
+    await tell(api, [received(code), handed(code, 1, "2026-02-02T07:40:00", "CB-1"), asked_for])
+    await counted(api)
+    whole = await answer(admin, "/v1/stats/steps", **{"from": "2026-02-01", "to": "2026-02-28"})
+    assert (whole["figures"]["open"], whole["figures"]["paused"], whole["figures"]["overdue"]) == (2, 1, 1)
+    assert all(check["holds"] for check in whole["checks"])
+
+
+async def test_as_of_an_instant_before_a_decision_was_told(api: Served, admin: httpx.AsyncClient) -> None:
+    then = (await answer(admin, "/v1/stats/catalogue", period="2026-02"))["as_of"]["recorded_at"]
+    late = decided(6, "2026-01-20", [item("1.000003")])
+    void = event(
+        "catalogue",
+        "voided",
+        "H51/2/2026",
+        "2026-01-21T08:00:00",
+        event_id=DECISIONS[1]["id"],
+        event_source="urn:test",
+        reason="Nhầm",
+    )
+    await tell(api, [void, late])
+    await counted(api)
+    asked = {"period": "2026-01"}
+    now = await answer(admin, "/v1/stats/catalogue", **asked)
+    before = await answer(admin, "/v1/stats/catalogue", as_of=then, **asked)
+    assert [(one["figures"]["in_force"], one["figures"]["services"]) for one in (before, now)] == [(2, 1), (3, 0)]
+    services = await answer(admin, "/v1/services", on="2026-01-31", as_of=then)
+    assert [(one["code"], one["online_level"]) for one in services["items"]] == [("1.000001", "full"), ("1.000002", None)]
+
+
+async def test_a_void_that_comes_first_takes_out_what_comes_later(api: Served, admin: httpx.AsyncClient) -> None:
+    late = decided(6, "2026-01-20", [item("1.000003")])
+    void = event(
+        "catalogue",
+        "voided",
+        "H51/6/2026",
+        "2026-01-21T08:00:00",
+        event_id=late["id"],
+        event_source="urn:test",
+        reason="Nhầm",
+    )
+    for one in (void, late):
+        await tell(api, [one])
+        await counted(api)
+        assert (await answer(admin, "/v1/stats/catalogue", period="2026-01"))["figures"]["in_force"] == 2

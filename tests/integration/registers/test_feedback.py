@@ -125,7 +125,7 @@ async def test_figures_and_what_is_behind_them(api: Served) -> None:
     by_kind = await asked(client, "/v1/stats/feedback/by/kind", **march)
     assert {row["key"]: row["figures"]["f1"] for row in by_kind["rows"]} == {"behaviour": 1, "rule": 3, "unknown": 0}
     by_agency = await asked(client, "/v1/stats/feedback/by/agency", **march)
-    assert {row["key"]: row["figures"]["f1"] for row in by_agency["rows"]} == {"H51": 0, "H51.12": 3, "H51.13": 1}
+    assert {row["key"]: row["figures"]["f1"] for row in by_agency["rows"]} == {"H51.12": 3, "H51.13": 1}
     assert all(check["holds"] for check in by_agency["total"]["checks"])
 
 
@@ -291,6 +291,36 @@ async def test_a_key_sees_what_its_subtree_has(api: Served) -> None:
         assert (await theirs.post("/v1/events", json=foreign)).status_code == 403
     await told(admin, step("transferred", "2025-03-22", "P-1"))
     assert (await asked(theirs, "/v1/feedback/P-1"))["agency"] == "H51.13"
+
+
+async def test_a_dossier_shows_what_is_said_of_it(api: Served) -> None:
+    client = await api.key()
+    dossier = "H51.12-250102-00123"
+    about = step("submitted", "2025-03-03", "P-1", about_dossier=dossier, **WORDS)
+    other = step("submitted", "2025-03-03", "P-2", about_dossier=dossier, agency_code="H51.13")
+    gone = step("submitted", "2025-03-03", "P-3", about_dossier=dossier)
+    received = step("received", "2025-03-04", "P-1", kind="behaviour")
+    await told(
+        client,
+        event("received", subject=dossier),
+        about,
+        received,
+        other,
+        gone,
+        voided(gone),
+        step("received", "2025-03-04", "P-4"),
+    )
+    answer = await client.get(f"/v1/dossiers/{dossier}")
+    found = answer.json()["feedback"]
+    assert [(one["code"], one["state"], one["kind"], one["complained"]) for one in found] == [
+        ("P-1", "open", "behaviour", True),
+        ("P-2", "sent", None, False),
+    ]
+    assert "trễ hẹn" not in answer.text
+    theirs = await api.key(Permission.DOSSIERS_READ, agency="H51.12")
+    assert [one["code"] for one in (await asked(theirs, f"/v1/dossiers/{dossier}"))["feedback"]] == ["P-1"]
+    await told(client, step("answered", "2025-03-05", "P-1", founded=False))
+    assert (await asked(client, f"/v1/dossiers/{dossier}"))["feedback"][0]["complained"] is False
 
 
 async def test_what_depends_on_other_records_is_told_of_one(api: Served) -> None:

@@ -150,8 +150,8 @@ async def test_a_result_link_that_the_portal_holds_is_from_the_store(api: Served
     assert (await figures(admin, "digitisation"))[1]["dig.store"] == ("50.00", 1, 2)
     async with api.engine.begin() as connection:
         await connection.exec_driver_sql(
-            "INSERT INTO sync_ledger (tenant, dossier_code, state, wanted_position, wanted_at, dossier_position, known_there)"
-            f" VALUES ('H51', '{OTHER}', 'sent', 1, now(), 1, true) ON CONFLICT (tenant, dossier_code)"
+            "INSERT INTO sync_ledger (tenant, dossier_code, state, wanted_position, wanted_at, next_try_at, dossier_position, known_there)"
+            f" VALUES ('H51', '{OTHER}', 'sent', 1, now(), now(), 1, true) ON CONFLICT (tenant, dossier_code)"
             " DO UPDATE SET dossier_position = 1, known_there = true"
         )
     assert (await figures(admin, "digitisation"))[1]["dig.store"] == ("100.00", 2, 2)
@@ -280,3 +280,46 @@ async def test_nothing_of_it_is_counted_twice(api: Served, admin: httpx.AsyncCli
     assert {receipt["status"] for receipt in again.json()["results"]} == {"duplicate"}
     await counted(api)
     assert (await figures(admin, "surveys"), await head(api)) == (before, at)
+
+
+async def test_sheets_page_by_page_and_one(api: Served, admin: httpx.AsyncClient) -> None:
+    first = await answer(admin, "/v1/surveys", limit=2)
+    rest = await answer(admin, "/v1/surveys", limit=2, cursor=first["next_cursor"])
+    assert [one["code"] for one in first["items"] + rest["items"]] == ["PKS-1", "PKS-3", "PKS/2/2025"]
+    assert rest["next_cursor"] is None
+    for asked, codes in (
+        ({"agency": "H51.13"}, ["PKS-3"]),
+        ({"dossier": CODE}, ["PKS-1"]),
+        ({"overall": "not_satisfied"}, ["PKS/2/2025"]),
+        ({"channel": "paper"}, []),
+    ):
+        assert [one["code"] for one in (await answer(admin, "/v1/surveys", **asked))["items"]] == codes
+    # of a dossier of nobody: taken, counted, and told
+    one = await answer(admin, "/v1/surveys/PKS/2/2025")
+    assert (one["sheet"]["dossier_code"], one["anomalies"]) == (NOBODYS, ["dossier_unknown"])
+    one = await answer(admin, "/v1/surveys/PKS-1")
+    assert (one["comment"], one["anomalies"], one["timeline"][0]["data"].get("comment")) == (None, [], None)
+    assert (await answer(admin, "/v1/surveys/PKS-1", purpose="Xem xét"))["comment"] == "Gọi 0912345678"
+    reader = await api.key(Permission.DOSSIERS_READ)
+    assert (await answer(reader, "/v1/surveys/PKS-1", purpose="Xem xét"))["comment"] is None
+    async with api.engine.begin() as connection:
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM applicant_reading")).scalar_one() == 1
+    other = await api.key(Permission.DOSSIERS_READ, agency="H51.13")
+    assert (await other.get("/v1/surveys/PKS-1")).status_code == 404
+    assert [one["code"] for one in (await answer(other, "/v1/surveys"))["items"]] == ["PKS-3"]
+    assert (await admin.get("/v1/surveys/none")).status_code == 404
+
+
+async def test_reviews_page_by_page_and_one(api: Served, admin: httpx.AsyncClient) -> None:
+    (one,) = (await answer(admin, "/v1/reviews"))["items"]
+    assert (one["code"], one["year"], one["group"], one["saving_vnd"]) == ("1.000001", 2025, "Đất đai", 2_000_000)
+    facts = {"review_wage_vnd_per_hour": "47000", "review_wage_source": "NĐ 74/2024", "review_wage_from": "2025-01-01"}
+    told = await admin.put("/v1/agencies", json=[{"code": "H51", "name": "Tỉnh", "facts": facts}])
+    assert told.status_code == 200, told.text
+    one = await answer(admin, "/v1/reviews/1.000001")
+    assert one["wage"] == {"vnd_per_hour": 47_000, "source": "NĐ 74/2024", "begins_on": "2025-01-01"}
+    assert one["anomalies"] == ["wage_differs"]
+    assert [step["name"] for step in one["timeline"]] == ["planned", "reviewed", "proposed"]
+    other = await api.key(Permission.DOSSIERS_READ, agency="H51.13")
+    assert (await other.get("/v1/reviews/1.000001")).status_code == 404
+    assert (await answer(other, "/v1/reviews"))["items"] == []

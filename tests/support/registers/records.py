@@ -11,13 +11,14 @@ from typing import Any
 
 import orjson
 
+from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyTree, AgencyVersion
 from shared.dossiers.rules.dossier import fold
 from shared.dossiers.rules.instant_facts import index_facts
 from shared.events.rules.registers import REGISTERS
 from shared.projection.rules.records import Record, fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.registers.measures import Counted, FigureSet, Known, KnownDossier
-from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName
+from shared.vocabulary.events import AgencyCode, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 from shared.vocabulary.local_time import LOCAL_ZONE, local_date
 
 SERIAL = itertools.count(1)
@@ -94,6 +95,7 @@ class SmallWorld:
     procedures: Mapping[str, Any] = field(default_factory=dict)
     is_synced: Collection[str] = ()
     today: date = date(2025, 12, 31)
+    of_province: Mapping[str, str] = field(default_factory=dict)
 
     def records(self, register: str) -> Mapping[str, Known]:
         by_code: dict[str, list[RecordEvent]] = {}
@@ -104,6 +106,10 @@ class SmallWorld:
 
     def dossiers(self) -> Mapping[str, KnownDossier]:
         return self.known
+
+    def tree_on(self, on: date) -> AgencyTree:
+        root = AgencyVersion(code=AgencyCode("H51"), name="Tỉnh", facts=self.of_province)
+        return AgencyCatalogue(Tenant("H51"), [root]).tree_on(on)
 
     def synced(self) -> Collection[str]:
         return self.is_synced

@@ -395,6 +395,9 @@ def test_codes_and_repeals_that_look_wrong_are_anomalies_of_the_decision() -> No
     records = known([decided("H51/1/2022", "2022-01-10", published("new", "T-DKD-01")), *repealed])["catalogue"]
     assert records["H51/1/2022"].anomalies == ["code_malformed", "decision_repealed_twice"]
     assert records["H51/1/2022"].facts["repealed"]["on"] == "2022-05-01"
+    world = FixedWorld([decided("H51/1/2022", "2022-01-10", published("new", "T-DKD-01")), *repealed])
+    assert [unit.code for unit in units(FIGURE_SET, world, "2022-01-01", "2022-12-31", "code_malformed")] == ["H51/1/2022"]
+    assert figures(FIGURE_SET, world, "2022-01-01", "2022-12-31")["decision_repealed_twice"] == 1
 
 
 def test_the_decision_wins_over_the_sheet_and_a_difference_is_marked() -> None:

@@ -154,3 +154,26 @@ def test_reviews_are_cut_by_their_group() -> None:
     planned = told("review", "planned", "2025-01-03 09:00", of=CODE, year=2025, group="Đất đai")
     units = counted(FIGURE_SET, SmallWorld([planned, reviewed(sheet())]), "2025-03-01", "2025-03-31")
     assert (units[CODE].cuts, units[CODE].procedure, units[CODE].agency) == ({"group": "Đất đai"}, CODE, None)
+
+
+WAGE = {"review_wage_vnd_per_hour": "47000", "review_wage_source": "NĐ 74/2024", "review_wage_from": "2025-03-03"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "wages", "differs"),
+    [
+        (WAGE, (47_000, 47_000), False),
+        (WAGE, (40_000, 47_000), True),
+        (WAGE, (47_000, 40_000), True),
+        (WAGE | {"review_wage_from": "2025-03-05"}, (40_000, 40_000), False),
+        (WAGE | {"review_wage_from": "2025-03-04"}, (40_000, 47_000), False),
+        (WAGE | {"review_wage_from": "tháng 3"}, (40_000, 40_000), False),
+        (WAGE | {"review_wage_source": ""}, (40_000, 40_000), False),
+        (WAGE | {"review_wage_vnd_per_hour": "47.000"}, (40_000, 40_000), False),
+        ({}, (40_000, 40_000), False),
+    ],
+)
+def test_a_wage_is_a_dated_setting_with_a_source(facts: dict[str, str], wages: tuple[int, int], differs: bool) -> None:
+    before, after = (sheet(hours=1, wage_vnd_per_hour=wage) for wage in wages)
+    totals = sums(FIGURE_SET, SmallWorld([reviewed(before), proposed(after)], of_province=facts), "2025-03-01", "2025-03-31")
+    assert (totals.get("wage_differs", 0) > 0, totals["cost_before_vnd"]) == (differs, wages[0])

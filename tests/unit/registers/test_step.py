@@ -266,6 +266,22 @@ def test_who_waits_for_the_applicant_or_rests_is_paused() -> None:
     assert figures(FIGURE_SET, resting, "2026-11-01", "2026-11-04").get("paused", 0) == 0
 
 
+def test_what_is_strange_is_counted_by_dossier() -> None:
+    events = [
+        *EVENTS,
+        handed(9, "2026-11-06 08:00", "CB-4", from_officer="CB-9"),
+        step("taken", "2026-11-06 09:00", officer="CB-5"),
+    ]
+    sums = figures(FIGURE_SET, FixedWorld(events, dossier()), "2026-11-01", "2026-11-20")
+    assert {one: sums.get(one, 0) for one in ("two_holders", "taken_by_other", "step_unknown", "handed_late")} == {
+        "two_holders": 1, "taken_by_other": 1, "step_unknown": 1, "handed_late": 0,
+    }  # fmt: skip
+    assert [
+        unit.code for unit in units(FIGURE_SET, FixedWorld(events, dossier()), "2026-11-01", "2026-11-20", "two_holders")
+    ] == [CODE]
+    assert "two_holders" not in figures(FIGURE_SET, FixedWorld(events, dossier()), "2026-11-10", "2026-11-20")
+
+
 def test_an_ended_dossier_ends_its_step_and_nobody_holds_it() -> None:
     ended = told_of_dossier("processed", CODE, "2026-11-04 08:30", outcome="approved")
     sums = figures(FIGURE_SET, FixedWorld(EVENTS, dossier(ended)), "2026-11-01", "2026-11-20")
