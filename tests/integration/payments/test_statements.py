@@ -216,6 +216,7 @@ async def test_what_is_given_as_a_sheet_is_taken_back(api: Served, admin: httpx.
     before = await load(admin, LINES)
     sheet = await admin.get(f"{PATH}.csv")
     assert sheet.text.splitlines()[0] == "\ufeff" + ",".join((*FIELDS, "class", "ours_vnd"))
+    assert (await admin.get(PATH, params={"format": "csv"})).text == sheet.text
     assert len(sheet.text.splitlines()) == 1 + len(LINES) + 1
     assert f"less,GDless,49000,succeeded,{DAY}T09:00:00+07:00,amount_differs,50000" in sheet.text
     again = await admin.put(f"{PATH}.csv", content=sheet.content, headers={"content-type": "text/csv"})
