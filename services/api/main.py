@@ -34,6 +34,7 @@ from shared.database.kill_points import kill_point
 from shared.deadlines.store.decided_limits import StoredLimits
 from shared.doorbell import Doorbell
 from shared.observability import new_registry
+from shared.payment_platform.protocol.accounts import PaymentAccounts
 from shared.settings import Settings
 
 _WRITE_TIMEOUT_SECONDS: Final = 15
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
             almanacs=Almanacs(StoredLimits().of),
             as_of_views=AsOfViews(heavy, catalogues, settings.as_of_dossiers),
             intake=intake,
+            payments=PaymentAccounts.of(settings),
             stopping=stopping,
         )
         app.state.context = context

@@ -22,6 +22,7 @@ from services.api.metrics import Metrics
 from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
 from shared.doorbell import Doorbell
+from shared.payment_platform.protocol.accounts import PaymentAccounts
 from shared.register_figures.store.worlds import Worlds
 from shared.settings import Settings
 
@@ -54,6 +55,7 @@ class Context:
     almanacs: Almanacs
     as_of_views: AsOfViews
     intake: "Intake"
+    payments: PaymentAccounts
     stopping: asyncio.Event
     fairness: IngestFairness = field(default_factory=IngestFairness)
     held: Held = field(default_factory=Held)

@@ -97,6 +97,23 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
         Words("a content type of JSON, such as {example}", "phải là kiểu nội dung JSON, ví dụ {example}"),
         "application/json",
     ),
+    r"^[^|\x00-\x1f\x7f]*$": (
+        Words(
+            "a text in one line without `|`, such as {example}", "phải là chuỗi trên một dòng, không có `|`, ví dụ {example}"
+        ),
+        "H51-national",
+    ),
+    r"^[0-9]{0,15}$": (
+        Words("an amount in digits, such as {example}", "phải là số tiền bằng chữ số, ví dụ {example}"),
+        "50000",
+    ),
+    r"^[0-9]{14}$": (
+        Words(
+            "a time as yyyyMMddHHmmss, 24 hours, such as {example}",
+            "phải là thời gian dạng yyyyMMddHHmmss, 24 giờ, ví dụ {example}",
+        ),
+        "20261201093000",
+    ),
     r"^([0-9]{4}(,[0-9]{4})*)?$": (
         Words(
             "years, with commas between them, such as {example}", "phải là các năm, cách nhau bằng dấu phẩy, ví dụ {example}"
