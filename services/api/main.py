@@ -34,6 +34,7 @@ from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
 from shared.database.engine import create_engine
 from shared.database.kill_points import kill_point
+from shared.deadlines.store.decided_limits import StoredLimits
 from shared.doorbell import Doorbell
 from shared.observability import new_registry
 from shared.settings import Settings
@@ -90,7 +91,7 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
             metrics=metrics,
             keys=KeyRing(door_engine, settings),
             catalogues=catalogues,
-            almanacs=Almanacs(),
+            almanacs=Almanacs(StoredLimits().of),
             as_of_views=AsOfViews(heavy, catalogues, settings.as_of_dossiers),
             intake=intake,
             stopping=stopping,

@@ -14,6 +14,8 @@ from services.worker.audit.audit import Audits
 from services.worker.audit.rebuild import Rebuild
 from services.worker.deadlines.due_date_clock import Clock, Examiner
 from services.worker.deadlines.overdue_events import OverdueEvents
+from services.worker.payments.watch import LOOK_SECONDS as STATEMENT_LOOK_SECONDS
+from services.worker.payments.watch import StatementWatch
 from services.worker.projection.projector import Projector
 from services.worker.projection.record_projector import RecordProjector
 from services.worker.projection.turns import ProjectionTurns
@@ -122,6 +124,15 @@ class Worker:
         watch = Watch(engine, limits_of(settings))
         look = max(sweep, LOOK_SECONDS / settings.time_scale)
         self.watch = TenantLoop("sync_watch", find=watch.tenants, work=watch.work, sweep_seconds=look, failed=failed)
+        statements = StatementWatch(engine)
+        self.statements = TenantLoop(
+            "statement_watch",
+            find=statements.tenants,
+            work=statements.work,
+            sweep_seconds=max(sweep, STATEMENT_LOOK_SECONDS / settings.time_scale),
+            lanes=1,
+            failed=failed,
+        )
         tidy = Tidy(engine, timedelta(days=settings.sync_kept_days))
         self.tidy = TenantLoop(
             "sync_tidy", find=tidy.tenants, work=tidy.work, sweep_seconds=TIDY_SECONDS, lanes=1, failed=failed
@@ -142,6 +153,7 @@ class Worker:
             self.selections: 0.0,
             self.watch: 0.0,
             self.tidy: 0.0,
+            self.statements: 0.0,
             self.portal: PATIENCE_SECONDS,
         }
 

@@ -40,6 +40,9 @@ PRIVILEGES: Final[Mapping[str, str]] = {
     "record": DERIVED,
     "record_sum": DERIVED,
     "record_failure": DERIVED,
+    # a statement that is loaded again replaces the one before
+    "payment_statement": "SELECT, INSERT, UPDATE",
+    "payment_closing": DERIVED,
     "sync_ledger": "SELECT, INSERT, UPDATE",
     "sync_step": "SELECT, INSERT, UPDATE",
     "sync_attempt": DERIVED,

@@ -35,6 +35,8 @@ agency = Table(
     Column("legal_basis", Text),
     required("successors", ARRAY(Text), server_default="{}"),
     required("aliases", ARRAY(Text), server_default="{}"),
+    # province, district or commune
+    Column("level", Text),
     # what else is known of it, text by name
     required("facts", JSONB, server_default="{}"),
     required("removed", Boolean, server_default=text("false")),

@@ -1,6 +1,6 @@
 """Records and figures of every register but the dossiers': derived from the log, can be recomputed at any time."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Date, Index, Integer, PrimaryKeyConstraint, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
@@ -19,6 +19,27 @@ record = Table(
     required("counts", JSONB, server_default="[]"),
     required("anomalies", ARRAY(Text), server_default="{}"),
     PrimaryKeyConstraint("tenant", "register", "code"),
+    # of payments: what a gateway's statement of a day asks for, the attempts of one obligation and of one dossier, and the
+    # payments that have a receipt's number
+    *(
+        Index(
+            f"ix_record_payment_{name}",
+            "tenant",
+            *(text(f"(facts ->> '{fact}')") for fact in facts),
+            postgresql_where=text("register = 'payment'"),
+        )
+        for name, facts in {
+            "paid": ("gateway", "paid_on"),
+            "obligation": ("obligation",),
+            "dossier": ("dossier_code",),
+        }.items()
+    ),
+    Index(
+        "ix_record_payment_receipts",
+        text("(facts -> 'receipts') jsonb_path_ops"),
+        postgresql_using="gin",
+        postgresql_where=text("register = 'payment'"),
+    ),
 )
 
 record_sum = Table(

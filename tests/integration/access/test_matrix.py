@@ -99,6 +99,9 @@ READS: dict[str, Row] = {
         of_agency("/v1/dossiers", "?limit=5"),
     ),
     "GET /v1/dossiers/{code}": Row(D, ("/v1/dossiers/{code}",), (("dossier", "/v1/dossiers/{x}"),)),
+    "GET /v1/dossiers/{code}/slip": Row(D, ("/v1/dossiers/{code}/slip",), (("dossier", "/v1/dossiers/{x}/slip"),)),
+    "GET /v1/services": Row(None, ("/v1/services", "/v1/services?on=2022-06-30&level=full")),
+    "GET /v1/services/{procedure_code}": Row(None, ("/v1/services/1.000001",)),
     "GET /v1/dossiers/{code}/applicant": Row(
         P, ("/v1/dossiers/{code}/applicant?purpose=test",), (("dossier", "/v1/dossiers/{x}/applicant?purpose=test"),)
     ),
@@ -137,6 +140,28 @@ READS: dict[str, Row] = {
     "GET /v1/stats/averages": Row(S, *asked("/v1/stats/averages")),
     "GET /v1/stats/working-time": Row(S, *asked("/v1/stats/working-time", "&by=agency")),
     "GET /v1/stats/working-time/dossiers": Row(D, *asked("/v1/stats/working-time/dossiers")),
+    "GET /v1/stats/catalogue": Row(S, *asked("/v1/stats/catalogue")),
+    "GET /v1/stats/catalogue/by/{by}": Row(S, *asked("/v1/stats/catalogue/by/field")),
+    "GET /v1/stats/catalogue/records": Row(D, *asked("/v1/stats/catalogue/records", "&figure=in_force")),
+    "GET /v1/stats/steps": Row(S, *asked("/v1/stats/steps")),
+    "GET /v1/stats/steps/by/{by}": Row(S, *asked("/v1/stats/steps/by/agency")),
+    "GET /v1/stats/steps/records": Row(D, *asked("/v1/stats/steps/records", "&figure=finished")),
+    "GET /v1/stats/digitisation": Row(S, *asked("/v1/stats/digitisation")),
+    "GET /v1/stats/digitisation/by/{by}": Row(S, *asked("/v1/stats/digitisation/by/agency")),
+    "GET /v1/stats/digitisation/records": Row(D, *asked("/v1/stats/digitisation/records", "&figure=dossiers")),
+    "GET /v1/stats/post": Row(S, *asked("/v1/stats/post")),
+    "GET /v1/stats/post/by/{by}": Row(S, *asked("/v1/stats/post/by/agency")),
+    "GET /v1/stats/post/records": Row(D, *asked("/v1/stats/post/records", "&figure=requested")),
+    "GET /v1/stats/surveys": Row(S, *asked("/v1/stats/surveys")),
+    "GET /v1/stats/surveys/by/{by}": Row(S, *asked("/v1/stats/surveys/by/agency")),
+    "GET /v1/stats/surveys/records": Row(D, *asked("/v1/stats/surveys/records", "&figure=sheets")),
+    "GET /v1/stats/reviews": Row(S, *asked("/v1/stats/reviews")),
+    "GET /v1/stats/reviews/by/{by}": Row(S, *asked("/v1/stats/reviews/by/agency")),
+    "GET /v1/stats/reviews/records": Row(D, *asked("/v1/stats/reviews/records", "&figure=reviewed")),
+    "GET /v1/surveys": Row(D, ("/v1/surveys", "/v1/surveys?agency={t}.{s}"), of_agency("/v1/surveys", "?")),
+    "GET /v1/surveys/{code}": Row(D, ("/v1/surveys/PKS-1",)),
+    "GET /v1/reviews": Row(D, ("/v1/reviews",)),
+    "GET /v1/reviews/{code}": Row(D, ("/v1/reviews/1.000001",)),
     "GET /v1/indices/766": Row(S, *asked("/v1/indices/766")),
     "GET /v1/indices/766/dossiers": Row(D, *asked("/v1/indices/766/dossiers", "&indicator=2.1&part=denominator")),
     "GET /v1/indices/766/procedures": Row(S, *asked("/v1/indices/766/procedures", "&indicator=3.5&part=denominator")),
@@ -209,9 +234,16 @@ for _operation in (
     "GET /v1/overdue/dossiers",
     "GET /v1/overdue/reasons/dossiers",
     "GET /v1/reports/II.06",
+    "GET /v1/stats/catalogue/records",
+    "GET /v1/stats/steps/records",
+    "GET /v1/stats/digitisation/records",
+    "GET /v1/stats/post/records",
+    "GET /v1/stats/surveys/records",
+    "GET /v1/stats/reviews/records",
 ):
     READS |= as_file(_operation)
 READS |= as_file("GET /v1/reports/II.06", "xlsx")
+READS |= as_file("GET /v1/dossiers/{code}/slip", "xlsx") | as_file("GET /v1/dossiers/{code}/slip", "html")
 PUBLIC = {"GET /healthz", "GET /readyz", "GET /metrics"}
 """Without a key; whose figures they tell is in tests/integration/health/test_audience.py."""
 

@@ -48,6 +48,9 @@ ARRAY: Final = Limit(EVENTS.most_bytes)
 CATALOGUE: Final = Limit(32 * _MIB)
 """20,000 items at more than a kilobyte each."""
 
+_STATEMENT: Final = Limit(64 * _MIB)
+"""200,000 lines at three hundred bytes each, a third more in Base64."""
+
 _CODES: Final = Limit(_MIB, most_members=1_000)
 """10,000 dossier codes at a hundred bytes each."""
 
@@ -66,6 +69,9 @@ LIMITS: Final[Mapping[tuple[str, str], Limit]] = {
     ("PUT", "/v1/calendar.csv"): CATALOGUE,
     ("PUT", "/v1/office-hours"): CATALOGUE,
     ("PUT", "/v1/office-hours.csv"): CATALOGUE,
+    ("PUT", "/v1/payments/statements/{gateway}/{date}"): _STATEMENT,
+    ("PUT", "/v1/payments/statements/{gateway}/{date}.csv"): _STATEMENT,
+    ("PUT", "/v1/payments/statements/{gateway}/{date}.txt"): _STATEMENT,
     ("PUT", "/v1/indices/766/inputs"): _FIGURES,
     ("POST", "/v1/sync/replay"): _CODES,
     ("POST", "/v1/sync/reconcile"): _CODES,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.api.http.errors.messages import Words
+from shared.events.rules.registers import CATALOGUE
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
 
 _LINE: Final = Words("a text in one line, such as {example}", "phải là chuỗi ký tự trên một dòng, ví dụ {example}")
@@ -44,6 +45,13 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     DOSSIER_CODE_PATTERN: (
         Words("a dossier code such as {example}", "phải là mã hồ sơ, ví dụ {example}"),
         "H51.12-220512-0003",
+    ),
+    CATALOGUE.subject_pattern: (
+        Words(
+            "a decision by its agency, number and year, such as {example}",
+            "phải là cơ quan, số và năm của quyết định, ví dụ {example}",
+        ),
+        "H51/85/2022",
     ),
     r"^[0-9A-Za-z][0-9A-Za-z._-]*$": (_PROCEDURE, "1.005129"),
     r"^[0-9A-Za-z][0-9A-Za-z._-]{0,49}$": (_PROCEDURE, "1.005129"),
