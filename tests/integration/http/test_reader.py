@@ -18,6 +18,7 @@ import pytest
 
 from services.api.http.reads import reader as supervision
 from services.api.http.reads.limits import RETRY_AFTER_SECONDS
+from services.api.http.reads.places import Places
 from services.api.http.reads.reader import Reader
 from shared.access.store import keys
 from shared.access.store.keys import Permission
@@ -27,7 +28,7 @@ from tests.support.api import H51, Served, random_row, served
 from tests.support.events import event
 from tests.support.http.api_process import KEY, api_process
 from tests.support.http.listening import listening
-from tests.support.http.questions import EXPORTS, HEAVY
+from tests.support.http.questions import EXPORTS, HEAVY, narrowed
 
 PATIENCE = 60.0
 LOCK_SECONDS = 4.0
@@ -112,6 +113,19 @@ async def test_all_that_is_heavy_is_handed_over(api: Served) -> None:
     assert api.app.state.context.heavy.engine.pool.checkedin() == 0  # none of them was read here
 
 
+async def test_no_operation_takes_a_place_among_the_heavy_reads_here(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Any] = []
+    monkeypatch.setattr(Places, "place", lambda *_, **__: taken.append(1))
+    client, asked = await api.key(), 0
+    for name in ("period", "as_of", "cursor"):
+        for path, given in narrowed(api.app.openapi(), name):
+            await client.get(path, params=given)
+            asked += 1
+            assert not taken, path
+    assert asked > 60
+    assert handed_over(api) > 20
+
+
 async def test_what_is_light_and_what_is_refused_is_not(api: Served) -> None:
     reader = await api.key(Permission.STATS_READ)
     csv = {"accept": "text/csv"}
@@ -188,6 +202,7 @@ async def test_who_leaves_ends_the_work(api: Served, database: Any) -> None:
     async with driver_session(api.engine) as connection:
         token = (await keys.create(connection, H51, (Permission.DOSSIERS_READ,))).encode()
     await process(api)
+
     async def at_work() -> int:
         async with driver_session(api.engine) as connection:
             return int(
