@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -14,7 +15,7 @@ from services.api.http.presence import gone
 from services.api.http.reads.exports import CutShortError
 from services.api.http.reads.handover import END, receive_message, send_message
 from services.api.http.reads.limits import RETRY_AFTER_SECONDS
-from services.api.http.reads.reader import Reader
+from services.api.http.reads.reader import Link, Reader
 from shared.observability import note
 from shared.vocabulary.errors import Overloaded
 
@@ -51,34 +52,44 @@ class _Relayed(Response):
         Raises:
             Overloaded: the reader ended before it began to answer.
             CutShortError: it ended, or the answer failed, in the middle.
+            ClientDisconnect: nobody listens any more.
         """
-        begun = False
         async with self._reader.link() as link:
             leaving = asyncio.ensure_future(gone(receive))
-            leaving.add_done_callback(lambda done: done.cancelled() or link[1].transport.abort())
-
-            async def following() -> Message:
-                try:
-                    return await receive_message(link[0])
-                except (EOFError, ConnectionError) as error:
-                    if leaving.done() and not leaving.cancelled():
-                        raise ClientDisconnect from error
-                    if begun:
-                        raise CutShortError("the reader has ended") from error
-                    raise Overloaded("the process for heavy reads has ended", RETRY_AFTER_SECONDS) from error
-
+            leaving.add_done_callback(partial(_end_work, link))
             try:
                 with suppress(ConnectionError):  # then nothing follows
                     await send_message(link[1], self._asked)
-                while (message := await following())["type"] != END:
-                    if not begun:
-                        unknown_codes.set(message.pop("unknown_codes"))
-                        begun = True
-                    elif not message.get("more_body", False):
-                        leaving.cancel()  # behind it a server tells everybody that the client has gone
-                    await send(message)
+                end = await _passed_on(link, leaving, send)
             finally:
                 leaving.cancel()
-        note(**message["notes"])
-        if message["cut"]:
+        note(**end["notes"])
+        if end["cut"]:
             raise CutShortError("the answer failed in the reader")
+
+
+def _end_work(link: Link, leaving: "asyncio.Future[None]") -> None:
+    if not leaving.cancelled():
+        link[1].transport.abort()
+
+
+async def _passed_on(link: Link, leaving: "asyncio.Future[None]", send: Send) -> Message:
+    """Pass the answer on; what the reader says behind it."""
+    begun = False
+    while True:
+        try:
+            message = await receive_message(link[0])
+        except (EOFError, ConnectionError) as error:
+            if leaving.done() and not leaving.cancelled():
+                raise ClientDisconnect from error
+            if begun:
+                raise CutShortError("the reader has ended") from error
+            raise Overloaded("the process for heavy reads has ended", RETRY_AFTER_SECONDS) from error
+        if message["type"] == END:
+            return message
+        if not begun:
+            unknown_codes.set(message.pop("unknown_codes"))
+        elif not message.get("more_body", False):
+            leaving.cancel()  # behind its end a server tells everybody that the client has gone
+        begun = True
+        await send(message)
