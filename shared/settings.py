@@ -116,6 +116,8 @@ class Settings(BaseSettings):
         500_000, ge=1, description="So many dossiers an as-of question computes anew at most, and the API remembers."
     )
 
+    reader: bool = Field(True, description="Each API process has a child process for heavy reads; else it does them itself.")
+
     # the sources do not say how they are shared: by default all are on 3.3, which is measured here (a choice)
     index_online_points: Annotated[str, Field(pattern=r"^\d{1,2},\d{1,2},\d{1,2}$")] = Field(
         "0,0,12", description="How the indicators 3.1, 3.2 and 3.3 of Decision 766 share their 12 points."

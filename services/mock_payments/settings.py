@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8091
     data_dir: Path = Field(default=Path("./var"), validation_alias="MOTCUA_DATA_DIR")
-    access_file: Path | None = Field(default=None, description="partners and secrets; payments.json in the data folder when absent")
+    access_file: Path | None = Field(
+        default=None, description="partners and secrets; payments.json in the data folder when absent"
+    )
     result_url: str = Field(
         default="http://127.0.0.1:8000/v1/payments/results/{gateway}", description="where results are told"
     )

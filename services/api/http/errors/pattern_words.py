@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.api.http.errors.messages import Words
-from shared.events.rules.registers import CATALOGUE
+from shared.events.rules.registers import CATALOGUE, SURVEY
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
 
 _LINE: Final = Words("a text in one line, such as {example}", "phải là chuỗi ký tự trên một dòng, ví dụ {example}")
@@ -52,6 +52,10 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
             "phải là cơ quan, số và năm của quyết định, ví dụ {example}",
         ),
         "H51/85/2022",
+    ),
+    SURVEY.subject_pattern: (
+        Words("a sheet number such as {example}", "phải là số phiếu, ví dụ {example}"),
+        "PKS-2022-000017",
     ),
     r"^[0-9A-Za-z][0-9A-Za-z._-]*$": (_PROCEDURE, "1.005129"),
     r"^[0-9A-Za-z][0-9A-Za-z._-]{0,49}$": (_PROCEDURE, "1.005129"),
