@@ -56,6 +56,7 @@ class Standing(NamedTuple):
     sent_on: str | None
     clock: str | None
     deeds: Sequence[Deed]
+    """Plain lists where it comes from the facts of a record."""
     finished_on: str | None
     withdrawn: bool
     disliked: bool
