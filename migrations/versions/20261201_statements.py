@@ -58,8 +58,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_record_payment_receipts",
         "record",
-        [sa.text("(facts -> 'receipts') jsonb_path_ops")],
+        [sa.literal_column("(facts -> 'receipts')").label("receipts")],
         postgresql_using="gin",
+        postgresql_ops={"receipts": "jsonb_path_ops"},
         postgresql_where=of_payments,
     )
 

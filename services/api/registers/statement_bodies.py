@@ -21,8 +21,9 @@ from services.api.http import sheets
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import faults_of
 from services.api.http.errors.problems import MOST_FAULTS, NOT_UTF8, InvalidFields, Refused, malformed
-from services.api.registers.statement_schemas import FIELDS, LineIn, StatementIn
+from services.api.registers.statement_schemas import FIELDS, SHEET_FIELDS, LineIn, StatementIn
 from shared.events.cloudevents.fields import FIRST_YEAR, LAST_YEAR, instant_of
+from shared.payments.rules.classification import LineClass
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.local_time import LOCAL_ZONE, local_date
 
@@ -164,8 +165,9 @@ def _headings(row: list[str]) -> list[str]:
     for name in FIELDS:
         if headings.count(name) != 1:
             raise InvalidInput.of(f"/1/{name}", "missing", f"expected the heading {name}, once")
-    if len(headings) > len(FIELDS):
-        raise InvalidInput.of("/1", "unknown_field", f"expected the headings {', '.join(FIELDS)}")
+    for heading in headings:
+        if heading not in SHEET_FIELDS:
+            raise InvalidInput.of("/1", "unknown_field", f"expected the headings {', '.join(FIELDS)}")
     return headings
 
 
@@ -174,12 +176,14 @@ def _read_rows(rows: Sequence[tuple[int, list[str]]], headings: Sequence[str]) -
         if len(row) != len(headings):
             # a file that was cut off ends so: nothing of it is taken
             raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells: {', '.join(headings)}")
-    told: list[dict[str, Any]] = [
-        {name: cell for name, cell in zip(headings, row, strict=True) if cell != ""} for _, row in rows
-    ]
-    for one in told:
+    told: list[dict[str, Any]] = []
+    for _, row in rows:
+        one: dict[str, Any] = {name: cell for name, cell in zip(headings, row, strict=True) if cell != ""}
         if "amount_vnd" in one:
             one["amount_vnd"] = sheets.read_int(one["amount_vnd"])
+        one.pop("ours_vnd", None)
+        if one.pop("class", None) != LineClass.MISSING_THERE:
+            told.append(one)
     try:
         return [_line(one) for one in _LINES.validate_python(told)]
     except ValidationError as error:

@@ -156,6 +156,21 @@ async def read(context: Context, caller: Caller, gateway: str, day: date) -> byt
         return await _answer(connection, caller, statement)
 
 
+async def read_sheet(context: Context, caller: Caller, gateway: str, day: date) -> list[dict[str, Any]]:
+    """The lines of a statement with their class, and ours that it lacks; repeated lines stand behind those they repeat.
+
+    Raises:
+        NotFound: none was loaded.
+    """
+    async with driver_session(context.engine) as connection:
+        statement = await statements.read(connection, caller.tenant, gateway, day)
+    if statement is None:
+        raise NotFound
+    classes = orjson.loads(statement.classes)
+    kinds = sorted(LineClass, key=lambda kind: kind is LineClass.DUPLICATE_LINE)
+    return [line | {"class": kind.value} for kind in kinds for line in classes[kind.value]["lines"]]
+
+
 async def close(context: Context, caller: Caller, gateway: str, day: date, told: CloseIn) -> Closing:
     """Keep who has looked into a difference, when, and what it was; the first closing stays.
 

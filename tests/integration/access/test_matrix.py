@@ -159,9 +159,7 @@ READS: dict[str, Row] = {
     "GET /v1/stats/reviews/by/{by}": Row(S, *asked("/v1/stats/reviews/by/agency")),
     "GET /v1/stats/reviews/records": Row(D, *asked("/v1/stats/reviews/records", "&figure=reviewed")),
     "GET /v1/surveys": Row(D, ("/v1/surveys", "/v1/surveys?agency={t}.{s}"), of_agency("/v1/surveys", "?")),
-    "GET /v1/surveys/{code}": Row(D, ("/v1/surveys/PKS-1",)),
-    "GET /v1/reviews": Row(D, ("/v1/reviews",)),
-    "GET /v1/reviews/{code}": Row(D, ("/v1/reviews/1.000001",)),
+    "GET /v1/surveys/{code}": Row(D, ("/v1/surveys/PKS-{number}", "/v1/surveys/PKS-{number}?purpose=thử")),
     "GET /v1/feedback": Row(
         D,
         ("/v1/feedback?limit=500", "/v1/feedback?agency={t}.{s}&sort=due_on", "/v1/feedback?overdue=true&limit=2"),
@@ -284,8 +282,9 @@ def test_every_operation_that_reads_stands_in_the_matrix() -> None:
 
 async def filled(world: World, land: Land, subtree: str, ask: str) -> str:
     job = await world.own_job(land.tenant, subtree) if "{job}" in ask else ""
-    code = visible(subtree)[0].code(land.tenant)
-    return ask.format(t=land.tenant, s=subtree, code=code, then=land.then, freeze=land.freezes[subtree], job=job, x="{x}")
+    first = visible(subtree)[0]
+    named = {"code": first.code(land.tenant), "number": first.number}
+    return ask.format(t=land.tenant, s=subtree, **named, then=land.then, freeze=land.freezes[subtree], job=job, x="{x}")
 
 
 @pytest.mark.parametrize("operation", READS)

@@ -211,6 +211,19 @@ async def test_a_statement_is_classed_by_what_was_told_before_it(api: Served, ad
     assert counts(await load(admin, [line("A")]))["not_succeeded_here"] == 1
 
 
+async def test_what_is_given_as_a_sheet_is_taken_back(api: Served, admin: httpx.AsyncClient) -> None:
+    await told(api, admin, *OURS)
+    before = await load(admin, LINES)
+    sheet = await admin.get(f"{PATH}.csv")
+    assert sheet.text.splitlines()[0] == "\ufeff" + ",".join((*FIELDS, "class", "ours_vnd"))
+    assert (await admin.get(PATH, params={"format": "csv"})).text == sheet.text
+    assert len(sheet.text.splitlines()) == 1 + len(LINES) + 1
+    assert f"less,GDless,49000,succeeded,{DAY}T09:00:00+07:00,amount_differs,50000" in sheet.text
+    again = await admin.put(f"{PATH}.csv", content=sheet.content, headers={"content-type": "text/csv"})
+    assert counts(again.json()) == counts(before)
+    assert (await admin.get("/v1/payments/statements/local/2025-03-03.csv")).status_code == 404
+
+
 async def close(client: httpx.AsyncClient, kind: str, reference: str, note: str = "đã đối chiếu") -> httpx.Response:
     return await client.post(f"{PATH}/close", json={"class": kind, "reference": reference, "note": note})
 

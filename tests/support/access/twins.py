@@ -21,7 +21,6 @@ from openpyxl import load_workbook
 
 from services.worker.projection.projector import Projector
 from services.worker.projection.record_projector import RecordProjector
-from services.worker.runtime.fail_points import FailPoints
 from shared.access.store import tenants
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
@@ -127,6 +126,28 @@ def later(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any]]:
     return found
 
 
+def of_registers(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any]]:
+    """What further registers tell of each dossier, and a sheet of its agency."""
+    found = []
+    for one in dossiers:
+        told: list[tuple[str, str, str, dict[str, Any]]] = [
+            ("component", "submitted", one.code(tenant), {"component_code": "TP01", "form": "electronic"}),
+            ("post", "return_requested", one.code(tenant), {"address": "12 Lê Lợi"}),
+            ("post", "dispatched", one.code(tenant), {"item_no": "EA1"}),
+            (
+                "survey",
+                "submitted",
+                f"PKS-{one.number}",
+                {"agency_code": f"{tenant}.{one.now}", "channel": "paper", "overall": "satisfied", "comment": "Tốt",
+                 "dossier_code": one.code(tenant)},
+            ),
+        ]  # fmt: skip
+        for register, name, subject, data in told:
+            event = _event(tenant, one, f"{register}-{name}", one.number + 1, data)
+            found.append(event | {"type": f"vn.motcua.{register}.{name}.v1", "subject": subject})
+    return found
+
+
 def feedback(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any]]:
     """One about each dossier, sent to the agency that had it first and handed on as it was."""
     found = []
@@ -228,6 +249,7 @@ async def _land(api: Served, tenant: str, subtree: str | None) -> Land:
     await _told(api, land, feedback(tenant, (one for one in visible(subtree) if one in BEFORE)))
     await _frozen(land)
     await _told(api, land, receptions(tenant, (one for one in visible(subtree) if one not in BEFORE)))
+    await _told(api, land, of_registers(tenant, visible(subtree)))
     await _parked(api, land)
     return land
 
@@ -259,9 +281,9 @@ async def _told(api: Served, land: Land, events: list[dict[str, Any]]) -> None:
     while await projector.work(Tenant(land.tenant)):
         pass
     await projector.aclose()
-    of_feedback = RecordProjector(api.engine, PROJECTIONS["feedback"], faults=FailPoints())
-    while await of_feedback.work(Tenant(land.tenant)):
-        pass
+    for projection in PROJECTIONS.values():
+        while await RecordProjector(api.engine, projection).work(Tenant(land.tenant)):
+            pass
 
 
 def of(code: Any, tenant: str) -> Any:
