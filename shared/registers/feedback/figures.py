@@ -22,7 +22,7 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
     repeated = {
         known.facts["repeats"]
         for code, known in records.items()
-        if known.facts["repeats"] not in {None, code} and standing_at(known.facts, until).sent_on is not None
+        if known.facts["repeats"] not in {None, code} and _sent_on(known.facts["steps"]) <= until
     }
     for code, known in records.items():
         standing = standing_at(known.facts, until)
@@ -32,6 +32,11 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
         counts |= _of_index(standing, since, until, terms, is_new="f2" in counts, is_repeated=code in repeated)
         if counts:
             yield _counted(known, counts)
+
+
+def _sent_on(steps: Sequence[Sequence[Any]]) -> str:
+    """The date of the first submitted, which says what it repeats."""
+    return str(next(step[1] for step in steps if step[0] == "submitted"))
 
 
 def _is_over(steps: Sequence[Sequence[Any]], standing: Standing, since: str) -> bool:
@@ -64,7 +69,7 @@ def _of_form(facts: Mapping[str, Any], standing: Standing, since: str, until: st
             found["f8"] = 1
         return found
     found["f7"] = 1
-    if standing.state == "waiting":
+    if standing.waits:
         found["waiting"] = 1
     else:
         overdue = terms.is_overdue(standing, until)

@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.catalogue.rules.agency_tree import AgencyTree
-from shared.registers.feedback.standing import TERMS, WAITING, Standing
+from shared.registers.feedback.standing import TERMS, Standing
 
 WorkingDay = Callable[[date, int], date]
 _LONGEST_TERM_DAYS: Final = 400
@@ -54,7 +54,7 @@ class Terms:
 
     def is_overdue(self, standing: Standing, last: str) -> bool | None:
         """Of one that is open then: not waiting, and the answer term has passed; None: the calendar does not say."""
-        if standing.state == WAITING or standing.clock is None:
+        if standing.waits or standing.clock is None:
             return False
         due_on = self.due_on(standing.clock, TERMS["answer"])
         return None if due_on is None else last > due_on
