@@ -14,7 +14,6 @@ from shared.database.engine import DriverConnection, driver_session
 from shared.events.rules.registers import REGISTERS
 from shared.projection.store.progress import progress
 from shared.register_figures.store.tables import Question
-from shared.register_figures.store.worlds import read_world
 from shared.registers.measures import FigureSet
 from shared.vocabulary.errors import NotYet
 
@@ -50,7 +49,7 @@ async def asked_of(
         await wait_until_counted(context, caller, figures, asked.min_position)
 
     async def read(connection: DriverConnection, seen: Seen) -> _T:
-        world = await read_world(connection, seen.scope, await seen.almanac(), figures)
+        world = await context.worlds.read(connection, seen.scope, await seen.almanac(), figures)
         return await answer(Question(figures, seen.scope, world))
 
     return await view.read(read, Place.HEAVY_SNAPSHOT)

@@ -31,6 +31,13 @@ record = Table(
     required("counts", JSONB, server_default="[]"),
     required("anomalies", ARRAY(Text), server_default="{}"),
     PrimaryKeyConstraint("tenant", "register", "code"),
+    # payments that are asked about (`shared.payment_platform.store.inquiries`)
+    Index(
+        "ix_record_pending_payment",
+        "tenant",
+        text("(facts ->> 'initiated_at')"),
+        postgresql_where=text("register = 'payment' AND facts ->> 'state' = 'pending'"),
+    ),
     # of payments: what a gateway's statement of a day asks for, the attempts of one obligation and of one dossier, and the
     # payments that have a receipt's number
     *(

@@ -24,7 +24,8 @@ from shared.events.cloudevents.registered import models_by_type, personal_fields
 from shared.events.rules.personal_text import personal_in_code
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, RECORD_CODE_PATTERN, REGISTERS, Register
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN
-from shared.vocabulary.events import SYSTEM_SOURCE, EventName, RecordEventName, Tenant
+from shared.vocabulary.events import EventName, RecordEventName, Tenant
+from shared.vocabulary.sources import is_own_source
 
 _CODES_REMEMBERED: Final = 4096
 
@@ -272,7 +273,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         subject = event.subject
         if (names_tenant and not subject.startswith(tenant)) or not is_subject(subject):
             raise NotRegular
-        if _own_source(event.source) == SYSTEM_SOURCE:
+        if is_own_source(_own_source(event.source)):
             raise NotRegular
         data = event.data
         agency_code = None

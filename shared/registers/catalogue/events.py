@@ -253,9 +253,12 @@ def _example(event: str, *told: Mapping[str, Any]) -> ConfigDict:
 class _Decision(Envelope):
     is_regular: ClassVar[bool] = False
 
-    subject: Annotated[str, Strict(), StringConstraints(max_length=LONGEST_SUBJECT, pattern=_REGISTER.subject_pattern)] = (
-        Field(description="The decision (số quyết định): agency, number, year.", examples=["H51/85/2022"])
-    )
+    subject: Annotated[
+        str,
+        Strict(),
+        StringConstraints(max_length=LONGEST_SUBJECT, pattern=_REGISTER.subject_pattern),
+        AfterValidator(unpersonal),
+    ] = Field(description="The decision (số quyết định): agency, number, year.", examples=["H51/85/2022"])
 
 
 class CatalogueDecided(_Decision):

@@ -23,6 +23,7 @@ from tests.support.api import H51, Served, random_row
 from tests.support.database.statements import written_down
 from tests.support.events import api, event, feed
 from tests.support.http.listening import listening
+from tests.support.http.questions import EXPORTS, HEAVY
 
 __all__ = ["api"]  # fixtures
 
@@ -117,21 +118,6 @@ async def test_who_asks_too_much_at_once_is_told_so_and_others_are_answered(
     assert (await other.get(asked)).status_code == 200
 
 
-HEAVY = [
-    "/v1/stats/summary?period=2018&as_of=2020-01-01",
-    "/v1/stats/summary/dossiers?period=2018&as_of=2020-01-01&figure=received.total&format=csv",
-    "/v1/indices/766?period=2018",
-    "/v1/stats/anomalies",
-    "/v1/stats/working-time?period=2018",
-    "/v1/overdue/apologies?period=2018",
-    "/v1/overdue/apologies/dossiers?period=2018",
-    "/v1/overdue/reasons?period=2018",
-    "/v1/overdue/reasons/dossiers?period=2018&figure=dossiers",
-    "/v1/sync/lag?period=2018",
-    "/v1/dossiers?count=true",
-]
-
-
 @pytest.mark.parametrize("path", HEAVY)
 async def test_every_heavy_question_needs_a_place(api: Served, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     heavy = api.app.state.context.heavy
@@ -146,16 +132,6 @@ async def test_every_heavy_question_needs_a_place(api: Served, path: str, monkey
         assert (await reader.get(path)).status_code == 503
     assert heavy.places.taken == heavy.places.waiting == 0
     assert (await reader.get(path)).status_code == 200
-
-
-EXPORTS = [
-    "/v1/dossiers?format=csv",
-    "/v1/stats/summary/dossiers?period=2018&figure=received.total&format=csv",
-    "/v1/stats/summary/dossiers?period=2018&figure=received.total&format=csv&as_of=2020-01-01",
-    "/v1/stats/anomalies/dossiers?anomaly=extended_twice&format=csv",
-    "/v1/overdue/dossiers?bucket=overdue_1_3&format=csv",
-    "/v1/overdue/reasons/dossiers?period=2018&figure=dossiers&format=csv",
-]
 
 
 @pytest.mark.parametrize("path", EXPORTS)
