@@ -162,6 +162,8 @@ READS: dict[str, Row] = {
     "GET /v1/surveys/{code}": Row(D, ("/v1/surveys/PKS-1",)),
     "GET /v1/reviews": Row(D, ("/v1/reviews",)),
     "GET /v1/reviews/{code}": Row(D, ("/v1/reviews/1.000001",)),
+    "GET /v1/given": Row(S, ("/v1/given", "/v1/given?id=feedback_2022")),
+    "GET /v1/given/{id}": Row(S, ("/v1/given/feedback_2022",)),
     "GET /v1/indices/766": Row(S, *asked("/v1/indices/766")),
     "GET /v1/indices/766/dossiers": Row(D, *asked("/v1/indices/766/dossiers", "&indicator=2.1&part=denominator")),
     "GET /v1/indices/766/procedures": Row(S, *asked("/v1/indices/766/procedures", "&indicator=3.5&part=denominator")),
