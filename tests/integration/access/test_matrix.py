@@ -162,6 +162,8 @@ READS: dict[str, Row] = {
     "GET /v1/surveys/{code}": Row(D, ("/v1/surveys/PKS-1",)),
     "GET /v1/reviews": Row(D, ("/v1/reviews",)),
     "GET /v1/reviews/{code}": Row(D, ("/v1/reviews/1.000001",)),
+    "GET /v1/scores/tt01_2018": Row(S, *asked("/v1/scores/tt01_2018")),
+    "GET /v1/scores/tt01_2018/officers": Row(S, *asked("/v1/scores/tt01_2018/officers")),
     "GET /v1/given": Row(S, ("/v1/given", "/v1/given?id=feedback_2022")),
     "GET /v1/given/{id}": Row(S, ("/v1/given/feedback_2022",)),
     "GET /v1/indices/766": Row(S, *asked("/v1/indices/766")),
