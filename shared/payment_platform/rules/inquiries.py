@@ -11,8 +11,13 @@ from enum import IntEnum
 from typing import Any, Final
 
 from shared.events.rules.personal_text import personal_in_code
-from shared.registers.payment.obligations import ASKED_AFTER
 from shared.vocabulary.sources import PAYMENT_PLATFORM_SOURCE
+
+ASKED_FROM: Final = timedelta(minutes=30)
+"""An attempt that is pending is asked about from so long after its initiation [as one province does],"""
+
+ASKED_UNTIL: Final = timedelta(days=3)
+"""and until so long after it; then it is left pending, and listed."""
 
 LONGEST_PAUSE: Final = timedelta(hours=6)
 """Between two questions answered *pending*: half an hour after the first one, then twice as long each time (a choice)."""
@@ -69,7 +74,7 @@ def event_id(kind: str, values: Iterable[str]) -> str:
 
 def pause_after(answers: int) -> timedelta:
     """How long to wait after the nth answer *pending* (1, 2 …)."""
-    return min(ASKED_AFTER * float(2 ** min(answers - 1, 10)), LONGEST_PAUSE)
+    return min(ASKED_FROM * float(2 ** min(answers - 1, 10)), LONGEST_PAUSE)
 
 
 def paid_at(told: datetime, initiated: datetime | None, now: datetime) -> datetime:

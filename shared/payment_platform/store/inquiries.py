@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.database.engine import DriverConnection
-from shared.payment_platform.rules.inquiries import PaymentState
-from shared.registers.payment.obligations import ASKED_AFTER, ASKED_UNTIL
+from shared.payment_platform.rules.inquiries import ASKED_FROM, ASKED_UNTIL, PaymentState
 from shared.sync.store.stored_circuit import StoredCircuit
 from shared.vocabulary.events import Tenant
 
@@ -35,7 +34,7 @@ class Window:
     @classmethod
     def at(cls, now: datetime, time_scale: float = 1.0) -> "Window":
         """Of this moment; ``time_scale`` divides the first wait (``MOTCUA_TIME_SCALE``)."""
-        return cls(now - ASKED_UNTIL, now - ASKED_AFTER / time_scale)
+        return cls(now - ASKED_UNTIL, now - ASKED_FROM / time_scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ _ENLIST: Final = f"""
 INSERT INTO payment_inquiry (tenant, reference, gateway, initiated_at, until, due_at)
 SELECT $1, code, facts ->> 'gateway', ({INITIATED_AT})::timestamptz, ({INITIATED_AT})::timestamptz + $4::interval, $5
 FROM record r
-WHERE tenant = $1 AND {PENDING} AND {INITIATED_AT} >= $2 AND {INITIATED_AT} <= $3 AND facts ->> 'gateway' = ANY($6::text[])
+WHERE tenant = $1 AND {PENDING} AND {INITIATED_AT} > $2 AND {INITIATED_AT} <= $3 AND facts ->> 'gateway' = ANY($6::text[])
   AND NOT EXISTS (SELECT FROM payment_inquiry q WHERE q.tenant = $1 AND q.reference = r.code)
 ON CONFLICT (tenant, reference) DO NOTHING
 """
