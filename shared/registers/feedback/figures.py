@@ -92,6 +92,9 @@ def _of_index(
     found: dict[str, int | None] = {}
     if in_population:
         found |= {"on_time_population": 1, "on_time": None if is_in_time is None else int(is_in_time)}
+        overdue = standing.finished_on is None and terms.is_overdue(standing, until)
+        dragging = True if standing.reopened or is_repeated else overdue
+        found["dragging"] = None if dragging is None else int(dragging)
     if is_new:
         late = None if is_in_time is None else int(not is_in_time)
         parts = {"disliked": int(standing.disliked), "late": late, "repeated": int(standing.reopened or is_repeated)}
@@ -125,6 +128,7 @@ FIGURE_SET: Final = FigureSet(
     parts={
         "on_time": "of on_time_population, every deed in time (đúng hạn)",
         "on_time_population": "sent by the end and not finished before the period (thuộc diện tính 5.2)",
+        "dragging": "of on_time_population, open and overdue, or reopened or repeated (kéo dài)",
         "satisfied": "of f2, less disliked, late and repeated, each once (hài lòng)",
         "disliked": "of f2, more often not satisfied than satisfied (không hài lòng)",
         "late": "of f2, not in time (trễ hạn)",

@@ -153,6 +153,13 @@ async def test_every_form_of_a_statement_says_the_same(
             "/lines/0/reference",
             "pattern",
         ),
+        (
+            "application/json",
+            b'{"lines": [{"reference": "A", "amount_vnd": 1, "state": "failed", "time": "2025-03-03T09:00:00Z", "ours_vnd": 1}]}',
+            422,
+            "/lines/0/ours_vnd",
+            "unknown_field",
+        ),
         ("text/plain", b"A|G|1|succeeded|2025-03-03T09:00:00+07:00\nB|G|2|succ", 422, "/2", "cells"),
         ("text/plain", b"A|G|1.5|succeeded|2025-03-03T09:00:00+07:00", 422, "/1/amount_vnd", "integer"),
         ("text/plain", b"A|G|50.000|succeeded|2025-03-03T09:00:00+07:00", 422, "/1/amount_vnd", "integer"),
