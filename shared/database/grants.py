@@ -28,6 +28,7 @@ PRIVILEGES: Final[Mapping[str, str]] = {
     "calendar_year": APPEND_ONLY,
     "office_hours": APPEND_ONLY,
     "index_input": APPEND_ONLY,
+    "given_table": APPEND_ONLY,
     "frozen_report": APPEND_ONLY,
     "projection_cursor": DERIVED,
     "projection_failure": DERIVED,

@@ -17,6 +17,7 @@ from services.api.http.parameters import MOST_A_PAGE, OneSpelling, PageCursor
 from services.api.http.reads.exports import Export, written
 from services.api.http.reads.handover import heavy
 from services.api.http.reads.heavy import HeavyReads
+from services.api.registers.given_schemas import GivenBesideOut, beside_answer
 from services.api.registers.schemas import (
     UNIT_FIELDS,
     UnitList,
@@ -26,7 +27,7 @@ from services.api.registers.schemas import (
     table_model,
     unit_answer,
 )
-from services.api.registers.use_cases import asked_of
+from services.api.registers.use_cases import asked_of, given_beside
 from shared.register_figures.store.tables import Question, Unit, cuts_of
 from shared.registers.figure_sets import FIGURE_SETS
 from shared.registers.measures import FigureSet
@@ -86,13 +87,16 @@ def serve_figures(router: APIRouter, figures: FigureSet) -> None:
         description=f"""{figures.title} for a period and a scope, by the rules of `docs/registers.md`: figures, named rates
 with what they were made of, and the identities that hold between them. What needs a day of a year that nobody has confirmed
 is null.""",
-        response_model=summary_model(figures),
+        response_model=summary_model(figures, GivenBesideOut),
         responses=errors,
     )
     @heavy
     async def summary(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
         async def answer(question: Question) -> dict[str, Any]:
-            return summary_answer(question, await question.table(None))
+            table = await question.table(None)
+            given = await given_beside(context, question, asked)
+            beside = [beside_answer(figures, one, table.total) for one in given]
+            return summary_answer(question, table) | {"given": beside}
 
         return json_answer(await asked_of(context, caller, figures, asked, answer))
 

@@ -134,14 +134,15 @@ def _counted_example(figures: FigureSet) -> dict[str, Any]:
     return amounts_answer(figures, Sums()) | {"checks": checks}
 
 
-def summary_model(figures: FigureSet) -> type[BaseModel]:
+def summary_model(figures: FigureSet, given: type[BaseModel]) -> type[BaseModel]:
     """The answer of ``stats/{register}``."""
     return create_model(
         f"{_name(figures)}SummaryOut",
-        __base__=_example(figures, _counted_example(figures)),
+        __base__=_example(figures, _counted_example(figures) | {"given": []}),
         __module__=__name__,
         __doc__=f"{figures.title}: the figures of a period and a scope.",
         checks=(list[CheckOut], ...),
+        given=(list[given], Field(description="Published tables (số liệu công bố) of this period, beside ours.")),  # type: ignore[valid-type]
         **figure_fields(figures),
     )
 

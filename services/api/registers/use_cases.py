@@ -1,7 +1,7 @@
 """What is done when figures and records of registers are asked for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from services.api.figures.parameters import Filters
@@ -13,9 +13,12 @@ from services.api.projection.use_cases import WAIT_SECONDS
 from shared.database.engine import DriverConnection, driver_session
 from shared.events.rules.registers import REGISTERS
 from shared.projection.store.progress import progress
+from shared.register_figures.rules.given_tables import GivenTable
+from shared.register_figures.store.given_tables import read_tables
 from shared.register_figures.store.tables import Question
 from shared.registers.measures import FigureSet
 from shared.vocabulary.errors import NotYet
+from shared.vocabulary.periods import read_period
 
 _LOOK_SECONDS: Final = 0.05
 
@@ -53,3 +56,15 @@ async def asked_of(
         return await answer(Question(figures, seen.scope, world))
 
     return await view.read(read, Place.HEAVY_SNAPSHOT)
+
+
+async def given_beside(context: Context, question: Question, asked: Filters) -> Sequence[GivenTable]:
+    """The given tables of the same register and period, where the whole province is asked about."""
+    scope = question.scope
+    if scope.is_narrowed or str(scope.top) != str(scope.access.tenant):
+        return []
+    covered = read_period(asked.period, asked.from_, asked.to)
+    async with driver_session(context.engine) as connection:
+        return await read_tables(
+            connection, scope.access.tenant, scope.moment.as_of, register=question.figures.path, period=covered
+        )

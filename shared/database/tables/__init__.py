@@ -1,7 +1,15 @@
 """Every table of motcua, by subject. The tenant (a province or ministry, ``H51``) stands first in every key."""
 
 from shared.database.tables.audit import audit, audit_alarm, audit_finding
-from shared.database.tables.catalogue import agency, calendar_day, calendar_year, index_input, office_hours, procedure
+from shared.database.tables.catalogue import (
+    agency,
+    calendar_day,
+    calendar_year,
+    given_table,
+    index_input,
+    office_hours,
+    procedure,
+)
 from shared.database.tables.columns import metadata
 from shared.database.tables.log import event_log, event_redaction, log_counter
 from shared.database.tables.payment_platform import payment_circuit, payment_inquiry
@@ -49,6 +57,7 @@ __all__ = [
     "figure_code",
     "figure_sum",
     "frozen_report",
+    "given_table",
     "index_input",
     "job",
     "log_counter",

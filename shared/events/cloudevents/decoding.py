@@ -91,9 +91,10 @@ def learn_registers() -> None:
     _PERSONAL.clear()
     for type_, (register, name) in registered.registers_by_type().items():
         _TYPES[register.logged(name)] = type_.encode()
-        if TEXT_FIELDS & registered.data_fields(type_).keys():
+        personal = registered.personal_fields(type_)
+        if TEXT_FIELDS & registered.data_fields(type_).keys() - set(personal):
             _WRITTEN.add(register.logged(name))
-        if personal := registered.personal_fields(type_):
+        if personal:
             _PERSONAL[register.logged(name)] = personal
 
 

@@ -325,9 +325,8 @@ class CatalogueVoided(_Decision):
     data: VoidedData
 
 
+_IN_ORDER: Final[tuple[type[Envelope], ...]] = (CatalogueDecided, CataloguePosted, CatalogueRepealed, CatalogueVoided)
+
 MODELS: Final[Mapping[str, type[Envelope]]] = {
-    _REGISTER.type_of(event): model
-    for event, model in zip(
-        _REGISTER.events, (CatalogueDecided, CataloguePosted, CatalogueRepealed, CatalogueVoided), strict=True
-    )
+    _REGISTER.type_of(event): model for event, model in zip(_REGISTER.events, _IN_ORDER, strict=True)
 }

@@ -1,6 +1,6 @@
 """The figures of feedback: form II.05 and the rates of indices 5.1 to 5.3 (docs/registers.md, section 1)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -19,18 +19,30 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
     since, until = first.isoformat(), last.isoformat()
     terms = Terms(world.working_day)
     records = world.records("feedback")
-    standings = {code: standing_at(known.facts, until) for code, known in records.items()}
     repeated = {
         known.facts["repeats"]
         for code, known in records.items()
-        if standings[code].sent_on is not None and known.facts["repeats"] not in {None, code}
+        if known.facts["repeats"] not in {None, code} and _sent_on(known.facts["steps"]) <= until
     }
     for code, known in records.items():
-        standing = standings[code]
+        standing = standing_at(known.facts, until)
+        if _is_over(known.facts["steps"], standing, since):
+            continue
         counts = _of_form(known.facts, standing, since, until, terms)
         counts |= _of_index(standing, since, until, terms, is_new="f2" in counts, is_repeated=code in repeated)
         if counts:
             yield _counted(known, counts)
+
+
+def _sent_on(steps: Sequence[Sequence[Any]]) -> str:
+    """The date of the first submitted, which says what it repeats."""
+    return str(next(step[1] for step in steps if step[0] == "submitted"))
+
+
+def _is_over(steps: Sequence[Sequence[Any]], standing: Standing, since: str) -> bool:
+    """Whether it counts nowhere, because all was done before the period; of a register of years nearly all are so."""
+    is_closed = standing.finished_on is not None and (standing.received is None or standing.handled is not None)
+    return is_closed and steps[-1][1] < since
 
 
 def _counted(known: Known, counts: Mapping[str, int | None]) -> Counted:
@@ -57,7 +69,7 @@ def _of_form(facts: Mapping[str, Any], standing: Standing, since: str, until: st
             found["f8"] = 1
         return found
     found["f7"] = 1
-    if standing.state == "waiting":
+    if standing.waits:
         found["waiting"] = 1
     else:
         overdue = terms.is_overdue(standing, until)
@@ -80,6 +92,9 @@ def _of_index(
     found: dict[str, int | None] = {}
     if in_population:
         found |= {"on_time_population": 1, "on_time": None if is_in_time is None else int(is_in_time)}
+        overdue = standing.finished_on is None and terms.is_overdue(standing, until)
+        dragging = True if standing.reopened or is_repeated else overdue
+        found["dragging"] = None if dragging is None else int(dragging)
     if is_new:
         late = None if is_in_time is None else int(not is_in_time)
         parts = {"disliked": int(standing.disliked), "late": late, "repeated": int(standing.reopened or is_repeated)}
@@ -113,6 +128,7 @@ FIGURE_SET: Final = FigureSet(
     parts={
         "on_time": "of on_time_population, every deed in time (đúng hạn)",
         "on_time_population": "sent by the end and not finished before the period (thuộc diện tính 5.2)",
+        "dragging": "of on_time_population, open and overdue, or reopened or repeated (kéo dài)",
         "satisfied": "of f2, less disliked, late and repeated, each once (hài lòng)",
         "disliked": "of f2, more often not satisfied than satisfied (không hài lòng)",
         "late": "of f2, not in time (trễ hạn)",

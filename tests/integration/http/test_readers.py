@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
+from services.api.http.rates import Rate
 from services.api.http.reads import limits
 from services.api.http.reads.watcher import Watchers
 from shared.access.store import keys
@@ -259,6 +260,23 @@ async def test_feeds_ask_when_there_is_something_for_them(api: Served) -> None:
     # a page is the same for all who wait for it (it is asked for again in another second)
     assert len([query for query, _ in said.take() if "event_log" in query]) <= 3
     await until(lambda: context.watchers.tenants == set())
+
+
+async def test_answers_of_polls_have_a_rate_for_all_of_them_together(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[Rate] = []
+
+    async def pass_by(rate: Rate, _: float = 1.0) -> None:
+        passed.append(rate)
+
+    monkeypatch.setattr(Rate, "pass_by", pass_by)
+    writer = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
+    waiting = [asyncio.create_task(feed(writer, after=0, wait=25)) for _ in range(5)]
+    await until(lambda: api.app.state.context.polls.taken == 5)
+    await writer.post("/v1/events", json=event())
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*waiting)
+    await feed(writer, after=0, wait=25)  # what is there already, too
+    assert passed == [api.app.state.context.poll_answers] * 6
 
 
 @pytest.mark.parametrize(

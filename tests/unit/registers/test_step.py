@@ -184,6 +184,16 @@ def test_the_due_instant_is_when_used_reaches_allowed() -> None:
 def test_minutes_of_a_year_that_nobody_confirmed_are_not_known() -> None:
     found = timed_of(handed(1, "2035-11-02 07:30"), step("finished", "2035-11-02 08:30"), now=at("2035-11-20 08:00"))
     assert minutes(found) == [(1, None, 480, None)]
+    resting = [("2035-11-01 07:30", None)]
+    assert minutes(timed_of(handed(1, "2035-11-02 07:30"), pauses=resting, now=at("2035-11-20 08:00"))) == [
+        (1, None, 480, None)
+    ]
+
+
+def test_the_midnight_that_ends_a_confirmed_year_asks_nothing_of_the_next() -> None:
+    assert max(CALENDAR.confirmed_years) == 2026
+    found = timed_of(handed(1, "2026-12-31 07:30"), now=at("2027-01-01 00:00"))
+    assert minutes(found) == [(1, 480, 480, "on_time")]
 
 
 def test_the_holder_is_who_got_it_last_or_gave_what_went_back() -> None:
