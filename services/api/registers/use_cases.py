@@ -62,7 +62,7 @@ async def asked_of(
 async def given_beside(context: Context, question: Question, asked: Filters) -> Sequence[GivenTable]:
     """The given tables of the same register and period, where the whole province is asked about."""
     scope = question.scope
-    if scope.is_narrowed or scope.top != scope.access.tenant:
+    if scope.is_narrowed or str(scope.top) != str(scope.access.tenant):
         return []
     covered = read_period(asked.period, asked.from_, asked.to)
     async with driver_session(context.engine) as connection:
