@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "8d5e1f7a30c2"
-down_revision = "f4d82b6c1a97"
+down_revision = "f0a4c81d9b27"
 branch_labels = None
 depends_on = None
 

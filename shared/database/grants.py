@@ -51,6 +51,8 @@ PRIVILEGES: Final[Mapping[str, str]] = {
     "sync_alarm": DERIVED,
     "portal_session": "SELECT, INSERT, UPDATE",
     "portal_circuit": "SELECT, INSERT, UPDATE",
+    "payment_inquiry": DERIVED,
+    "payment_circuit": "SELECT, INSERT, UPDATE",
     "job": "SELECT, INSERT, UPDATE",
     "audit": "SELECT, INSERT, UPDATE",
     "audit_alarm": "SELECT, INSERT, UPDATE",

@@ -101,9 +101,12 @@ class PaymentEventOut(BaseModel):
 class PaymentDetail(PaymentOut):
     """A payment with everything that its events tell."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [PAYMENT_EXAMPLE | {"items": [], "timeline": []}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [PAYMENT_EXAMPLE | {"items": [], "payer": None, "timeline": []}]}
+    )
 
     items: list[dict[str, Any]] = Field(description="What is paid: code, name, amount_vnd each.")
+    payer: Any = Field(None, description="Who pays (người nộp tiền), as it was told; only where it is asked for.")
     timeline: list[PaymentEventOut]
 
 

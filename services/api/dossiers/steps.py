@@ -7,19 +7,17 @@ import orjson
 
 from services.api.http.context import Context
 from shared.access.store.visibility import Access
-from shared.as_of.store.records import records_at
 from shared.calendar.rules.working_time import OFFICE_HOURS, WorkingTime
 from shared.counting.rules.contributions import Resolution, contributions, covers
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import Dossier
-from shared.events.rules.registers import CATALOGUE, STEP
+from shared.events.rules.registers import STEP
 from shared.events.rules.voids import void_problems
 from shared.events.store import record_events
 from shared.projection.rules.records import fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import cursor as projections
 from shared.projection.store.records import row_of
-from shared.registers.catalogue.decisions import DecidedCatalogue
 from shared.registers.step.slip import Slip, Surroundings, slip_of
 from shared.vocabulary.events import RecordEvent
 from shared.vocabulary.local_time import local_date
@@ -43,12 +41,10 @@ async def read_slip(
     elsewhere = await projections.present(connection, tenant, absent_void_targets(events), _ANYWHERE)
     record = fold_record(PROJECTIONS[STEP.name], dossier.code, events)
     facts = orjson.loads(row_of(dossier.code, 0, record).facts)  # as JSON, as stored ones are
-    process = None
-    if dossier.procedure_code is not None and dossier.received_at is not None:
-        decisions = await records_at(connection, tenant, CATALOGUE.name, None, context.heavy.pace)
-        catalogue = DecidedCatalogue.of({code: one.facts for code, one in decisions.items()})
-        process = catalogue.process(dossier.procedure_code, local_date(dossier.received_at))
     almanac, _ = await context.almanacs.of(connection, tenant)
+    process = None
+    if almanac.limits is not None and dossier.procedure_code is not None and dossier.received_at is not None:
+        process = almanac.limits.process(dossier.procedure_code, local_date(dossier.received_at))
     counted = contributions(dossier)
     around = Surroundings(
         office=almanac.working_time(dossier.agency_code or ""),

@@ -73,6 +73,13 @@ def is_csv_path(request: Request) -> bool:
     return request.url.path.endswith(f".{_CSV}")
 
 
+def asks_for_file(request: Request) -> bool:
+    """Whether a request to an operation of several formats is for another one than JSON, as far as it is right."""
+    told = request.query_params.get("format", request.headers.get("accept", ""))
+    is_named = _JSON not in told and any(name in told for name in (_CSV, _XLSX, MEDIA_TYPES[_XLSX]))
+    return is_named or path_without_format(request) != request.url.path
+
+
 def format_of(request: Request, asked: _Format | None, formats: type[_Format]) -> _Format:
     """The format to answer in: by the path, else by the parameter, else the one that ``Accept`` names, JSON before others.
 

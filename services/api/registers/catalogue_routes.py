@@ -16,6 +16,7 @@ from services.api.http.context import Context, RequestContext
 from services.api.http.keyring import Caller
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
+from services.api.http.reads.handover import heavy
 from services.api.registers.catalogue_schemas import (
     GovernmentLevel,
     OnlineLevel,
@@ -89,6 +90,7 @@ speaks, it wins over `PUT /v1/procedures`; what is left out is as the sheet has 
     response_model=Services,
     responses=error_answers(),
 )
+@heavy
 async def list_services(context: RequestContext, caller: AnyCaller, asked: Annotated[ServiceQuestion, Query()]) -> Response:
     def answer(catalogue: DecidedCatalogue, world: KnownWorld) -> Services:
         day, sheet = asked.on or world.today, world.procedures
@@ -115,6 +117,7 @@ async def list_services(context: RequestContext, caller: AnyCaller, asked: Annot
     response_model=ServiceDetail,
     responses=error_answers(404),
 )
+@heavy
 async def get_service(
     context: RequestContext,
     caller: AnyCaller,

@@ -49,6 +49,12 @@ class FeedbackItem(BaseModel):
 class FeedbackList(BaseModel):
     """A page of feedback."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [_ITEM_EXAMPLE], "next_cursor": None, "calendar_version": "2025-01-01T00:00:00.000000Z"}]
+        }
+    )
+
     items: list[FeedbackItem]
     next_cursor: str | None
     calendar_version: str | None = Field(description="The calendar by which terms were computed; null: none is known.")

@@ -15,6 +15,7 @@ from services.api.http.formats import Format, described_as
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import MOST_A_PAGE, OneSpelling, PageCursor
 from services.api.http.reads.exports import Export, written
+from services.api.http.reads.handover import heavy
 from services.api.http.reads.heavy import HeavyReads
 from services.api.registers.given_schemas import GivenBesideOut, beside_answer
 from services.api.registers.schemas import (
@@ -89,6 +90,7 @@ is null.""",
         response_model=summary_model(figures, GivenBesideOut),
         responses=errors,
     )
+    @heavy
     async def summary(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
         async def answer(question: Question) -> dict[str, Any]:
             table = await question.table(None)
@@ -107,6 +109,7 @@ stands in the row `unknown`: rows add up. Cuts: {", ".join(cuts_of(figures))}.""
         response_model=table_model(figures),
         responses=errors,
     )
+    @heavy
     async def cut(
         context: RequestContext,
         caller: StatsCaller,
@@ -118,6 +121,7 @@ stands in the row `unknown`: rows add up. Cuts: {", ".join(cuts_of(figures))}.""
 
         return json_answer(await asked_of(context, caller, figures, asked, answer))
 
+    @heavy
     async def records(context: RequestContext, caller: DossierReader, asked: PageQuestion) -> Response:
         kept = asked.model_dump(exclude={"cursor", "limit", "min_position"}, mode="json")
         digest = cursors.digest_of({**kept, "path": f"{path}/records", "tenant": caller.tenant, "root": caller.agency})
@@ -137,6 +141,7 @@ stands in the row `unknown`: rows add up. Cuts: {", ".join(cuts_of(figures))}.""
 
         return json_answer(await asked_of(context, caller, figures, asked, answer))
 
+    @heavy
     async def records_csv(request: Request, context: RequestContext, caller: DossierReader, asked: UnitQuestion) -> Response:
         async def answer(question: Question) -> list[Unit]:
             return await question.units(asked.figure, asked.by, asked.row)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.dossiers.payment_schemas import PaymentDetail, PaymentList
@@ -11,7 +11,7 @@ from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from services.api.http.parameters import PageCursor, PageLimit
+from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit
 from services.api.registers import payment_use_cases, statement_use_cases
 from services.api.registers.statement_schemas import ProvinceReader, StatementList, StatementQuestion
 from shared.events.rules.registers import RECORD_CODE_PATTERN
@@ -84,11 +84,13 @@ async def list_payment_statements(
     "/v1/payments/{reference}",
     summary="One payment",
     description="""An attempt to pay with all that its events tell: state, amounts, refunds, receipts, obligation, timeline.
-Folded from the log when asked: never older than your own accepted events.""",
+Folded from the log when asked: never older than your own accepted events. With `purpose` also who pays, for keys with
+`applicants:read`; each such reading is recorded before it is answered.""",
     response_model=PaymentDetail,
     responses=error_answers(404),
 )
 async def get_payment(
+    request: Request,
     context: RequestContext,
     caller: DossierReader,
     reference: Annotated[
@@ -99,5 +101,16 @@ async def get_payment(
             examples=["dvcH511218010200123-20180102090000"],
         ),
     ],
+    purpose: Annotated[
+        str | None,
+        Query(
+            min_length=3,
+            max_length=500,
+            pattern=PRINTABLE,
+            description="What for (mục đích), to read who pays too; it is recorded. Needs `applicants:read`.",
+            examples=["Hoàn trả tiền nộp trùng"],
+        ),
+    ] = None,
 ) -> Response:
-    return json_answer(await payment_use_cases.read_payment(context, caller, reference))
+    found = await payment_use_cases.read_payment(context, caller, reference, purpose, request.state.request_id)
+    return json_answer(found, headers={"cache-control": "no-store"})

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PageCursor, PageLimit
 from services.api.registers.record_schemas import ReviewDetail, ReviewList
 from services.api.registers.record_use_cases import read_page, read_record
+from services.api.registers.statement_schemas import ProvinceReader
 from shared.events.rules.registers import REVIEW
 from shared.registers.measures import Known
 from shared.registers.review.wages import wage_anomalies, wage_of
@@ -54,12 +54,13 @@ def _review(known: Known) -> dict[str, Any]:
     "/v1/reviews",
     summary="Reviews of procedures, page by page",
     description="""Procedures under review (rà soát thủ tục hành chính) by their code: the last review, its proposal,
-the yearly cost before and after. No agency has them: keys for the whole province read them. Lists are as old as the projection.""",
+the yearly cost before and after. No agency has them: needs a key
+without an agency subtree. Lists are as old as the projection.""",
     response_model=ReviewList,
     responses=error_answers(),
 )
 async def list_reviews(
-    context: RequestContext, caller: DossierReader, asked: Annotated[ReviewQuestion, Query()]
+    context: RequestContext, caller: ProvinceReader, asked: Annotated[ReviewQuestion, Query()]
 ) -> Response:
     page, following = await read_page(context, caller, REVIEW, {}, after=asked.cursor, limit=asked.limit)
     return json_answer({"items": [_review(known) for known in page], "next_cursor": following})
@@ -75,7 +76,7 @@ nhập bình quân) that costs go by. Folded from the log when asked: never olde
 )
 async def get_review(
     context: RequestContext,
-    caller: DossierReader,
+    caller: ProvinceReader,
     code: Annotated[
         str,
         Path(

@@ -37,7 +37,7 @@ _UNITS_EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
-class UnitOut(BaseModel):
+class CountedOut(BaseModel):
     """One of those that a figure counts."""
 
     code: str = Field(description="Its code (mã).")
@@ -51,13 +51,13 @@ class UnitList(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_UNITS_EXAMPLE]})
 
-    items: list[UnitOut]
+    items: list[CountedOut]
     count: int = Field(description="How many there are in all.")
     amount: int | None = Field(description="What they add up to: the figure; null: not known.")
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null: there is none.")
 
 
-UNIT_FIELDS: Final = tuple(UnitOut.model_fields)
+UNIT_FIELDS: Final = tuple(CountedOut.model_fields)
 """The columns of a list as CSV."""
 
 

@@ -21,8 +21,9 @@ from services.api.http import sheets
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import faults_of
 from services.api.http.errors.problems import MOST_FAULTS, NOT_UTF8, InvalidFields, Refused, malformed
-from services.api.registers.statement_schemas import FIELDS, LineIn, StatementIn
+from services.api.registers.statement_schemas import FIELDS, SHEET_FIELDS, LineIn, StatementIn
 from shared.events.cloudevents.fields import FIRST_YEAR, LAST_YEAR, instant_of
+from shared.payments.rules.classification import LineClass
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.local_time import LOCAL_ZONE, local_date
 
@@ -38,13 +39,14 @@ _TIME: Final = (
 
 
 class StatementLine(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A line of a statement; its time as it was told."""
+    """A line of a statement; its time as it was told. ``ours_vnd``: of its class, once it has one that has ours."""
 
     reference: Annotated[str, Meta(min_length=1, max_length=100)]
     amount_vnd: Annotated[int, Meta(ge=0, le=10**15)]
     state: Literal["succeeded", "failed", "pending"]
     time: Annotated[str, Meta(pattern=rf"^{_TIME}\Z")]
     gateway_txn: Annotated[str, Meta(max_length=100)] | None = None
+    ours_vnd: int | None = None
 
 
 class _Statement(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -75,7 +77,7 @@ def read_json(body: bytes) -> list[StatementLine]:
     """
     found: list[StatementLine] | None = None
     # without escapes and letters beyond ASCII every text but a blank one is one that may be
-    if body.isascii() and b"\\" not in body and b"\x7f" not in body:
+    if body.isascii() and not any(one in body for one in (b"\\", b"\x7f", b"ours_vnd")):
         try:
             lines = _decode(body).lines
             found = None if any(line.reference.isspace() for line in lines) else _on_days(lines)
@@ -138,7 +140,7 @@ def _regular(text: str, delimiter: str) -> list[StatementLine] | None:
     found = _REGULAR_LINES[delimiter].findall(text)
     if len(found) != text.count("\n") + 1:
         return None
-    return _on_days([StatementLine(one, int(amount), state, time, txn) for one, txn, amount, state, time in found])
+    return _on_days([StatementLine(one, int(amount), state, time, txn or None) for one, txn, amount, state, time in found])
 
 
 def _on_days(lines: list[StatementLine]) -> list[StatementLine] | None:
@@ -164,8 +166,9 @@ def _headings(row: list[str]) -> list[str]:
     for name in FIELDS:
         if headings.count(name) != 1:
             raise InvalidInput.of(f"/1/{name}", "missing", f"expected the heading {name}, once")
-    if len(headings) > len(FIELDS):
-        raise InvalidInput.of("/1", "unknown_field", f"expected the headings {', '.join(FIELDS)}")
+    for heading in headings:
+        if heading not in SHEET_FIELDS:
+            raise InvalidInput.of("/1", "unknown_field", f"expected the headings {', '.join(FIELDS)}")
     return headings
 
 
@@ -174,12 +177,14 @@ def _read_rows(rows: Sequence[tuple[int, list[str]]], headings: Sequence[str]) -
         if len(row) != len(headings):
             # a file that was cut off ends so: nothing of it is taken
             raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells: {', '.join(headings)}")
-    told: list[dict[str, Any]] = [
-        {name: cell for name, cell in zip(headings, row, strict=True) if cell != ""} for _, row in rows
-    ]
-    for one in told:
+    told: list[dict[str, Any]] = []
+    for _, row in rows:
+        one: dict[str, Any] = {name: cell for name, cell in zip(headings, row, strict=True) if cell != ""}
         if "amount_vnd" in one:
             one["amount_vnd"] = sheets.read_int(one["amount_vnd"])
+        one.pop("ours_vnd", None)
+        if one.pop("class", None) != LineClass.MISSING_THERE:
+            told.append(one)
     try:
         return [_line(one) for one in _LINES.validate_python(told)]
     except ValidationError as error:
@@ -207,17 +212,12 @@ def outside(lines: Iterable[StatementLine], day: date) -> int:
     return sum(local_date(instant_of(time)) != day for time in others)
 
 
-class ClassedLine(msgspec.Struct, gc=False):
-    """A line as answers have it; of ours that the statement lacks only reference and amount are known."""
+class MissingLine(msgspec.Struct, gc=False):
+    """A payment of ours that the statement lacks, as a line of an answer."""
 
     reference: str
-    gateway_txn: str | None
-    amount_vnd: int | None
-    state: str | None
-    time: str | None
-    ours_vnd: int | None
-
-
-def written(lines: Iterable[ClassedLine]) -> bytes:
-    """The lines of a class as JSON."""
-    return msgspec.json.encode(list(lines))
+    ours_vnd: int
+    gateway_txn: None = None
+    amount_vnd: None = None
+    state: None = None
+    time: None = None

@@ -1,17 +1,19 @@
 """Statements of payment gateways: loaded whole, classed against our payments, their differences closed by people."""
 
 import asyncio
+from datetime import date as date_type
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter
 
-from services.api.catalogue.bodies import body_described, csv_body_described
+from services.api.catalogue.bodies import body_described, csv_answer, csv_body_described
 from services.api.http.answers import MEDIA_TYPE
+from services.api.http.auth import Caller
 from services.api.http.callers import ProvinceAdmin
-from services.api.http.context import RequestContext
+from services.api.http.context import Context, RequestContext
 from services.api.http.errors.problems import unsupported_type
-from services.api.http.formats import MEDIA_TYPES
+from services.api.http.formats import MEDIA_TYPES, Format, FormatParameter, described_as, format_of
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import LocalDate
 from services.api.registers import statement_use_cases as use_cases
@@ -20,6 +22,7 @@ from services.api.registers.statement_schemas import (
     CSV_EXAMPLE,
     FIELDS,
     JSON_EXAMPLE,
+    SHEET_FIELDS,
     TEXT_EXAMPLE,
     CloseIn,
     ClosingOut,
@@ -105,16 +108,42 @@ async def put_payment_statement(
 
 
 @router.get(
+    f"{_PATH}.csv",
+    summary="A gateway's statement, classed, as CSV",
+    description="The lines of a statement (kết quả đối soát) with their class, and our payments that it lacks."
+    f" {_COLUMNS} are what `PUT` takes; the other columns it passes over.",
+    **described_as(Format.CSV, error_answers(404), f"{','.join(SHEET_FIELDS)}\r\n"),
+)
+async def get_payment_statement_csv(
+    context: RequestContext, caller: ProvinceReader, gateway: GatewayInPath, date: DateInPath
+) -> Response:
+    return await _sheet(context, caller, gateway, date)
+
+
+async def _sheet(context: Context, caller: Caller, gateway: str, day: date_type) -> Response:
+    rows = await use_cases.read_sheet(context, caller, gateway, day)
+    return await asyncio.to_thread(csv_answer, SHEET_FIELDS, rows, f"statement_{caller.tenant}_{gateway}_{day}.csv")
+
+
+@router.get(
     _PATH,
     summary="A gateway's statement, classed",
     description="A statement (kết quả đối soát) as it was classed when loaded, and which differences are closed since."
-    " Of the whole province: needs a key without an agency subtree.",
+    f" Of the whole province: needs a key without an agency subtree. As CSV: `{_PATH}.csv`.",
     response_model=StatementOut,
     responses=error_answers(404),
 )
 async def get_payment_statement(
-    context: RequestContext, caller: ProvinceReader, gateway: GatewayInPath, date: DateInPath
+    request: Request,
+    context: RequestContext,
+    caller: ProvinceReader,
+    gateway: GatewayInPath,
+    date: DateInPath,
+    *,
+    format_: FormatParameter = None,
 ) -> Response:
+    if format_of(request, format_, Format) is Format.CSV:
+        return await _sheet(context, caller, gateway, date)
     return Response(await use_cases.read(context, caller, gateway, date), media_type=MEDIA_TYPE)
 
 

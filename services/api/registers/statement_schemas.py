@@ -15,6 +15,9 @@ from shared.payments.store.statements import Closing, StatementStatus
 FIELDS: Final = ("reference", "gateway_txn", "amount_vnd", "state", "time")
 """Of a line, in the order in which pipe-delimited lines have them; the headings of a CSV."""
 
+SHEET_FIELDS: Final = (*FIELDS, "class", "ours_vnd")
+"""The columns in which people get a classed statement; the last two are no part of one that is loaded."""
+
 Gateway = Literal["national", "local"]
 
 ProvinceReader = Annotated[Caller, Depends(requires_whole_province(Permission.DOSSIERS_READ))]

@@ -16,7 +16,6 @@ from shared.projection.store.progress import progress
 from shared.register_figures.rules.given_tables import GivenTable
 from shared.register_figures.store.given_tables import read_tables
 from shared.register_figures.store.tables import Question
-from shared.register_figures.store.worlds import read_world
 from shared.registers.measures import FigureSet
 from shared.vocabulary.errors import NotYet
 from shared.vocabulary.periods import read_period
@@ -53,7 +52,7 @@ async def asked_of(
         await wait_until_counted(context, caller, figures, asked.min_position)
 
     async def read(connection: DriverConnection, seen: Seen) -> _T:
-        world = await read_world(connection, seen.scope, await seen.almanac(), figures)
+        world = await context.worlds.read(connection, seen.scope, await seen.almanac(), figures)
         return await answer(Question(figures, seen.scope, world))
 
     return await view.read(read, Place.HEAVY_SNAPSHOT)

@@ -11,6 +11,7 @@ from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.formats import ReportFormat, described_as, format_of
 from services.api.http.openapi import error_answers
+from services.api.http.reads.handover import heavy
 from services.api.registers.use_cases import asked_of
 from services.api.reports.form_files import ReceivingUnit, printed
 from services.api.reports.form_ii05 import CrossedTable, FormII05, FormII05Out, form_answer
@@ -64,6 +65,7 @@ one of them alone.""",
     description=f"{_DESCRIPTION}\n\nIt looks like the form: landscape A4, a second sheet for what is no part of it.",
     **described_as(ReportFormat.XLSX, error_answers()),
 )
+@heavy
 async def form_ii05(
     request: Request, context: RequestContext, caller: StatsCaller, asked: Annotated[FeedbackReportQuestion, Query()]
 ) -> Response:

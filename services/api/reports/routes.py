@@ -12,6 +12,7 @@ from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.formats import ReportFormat, described_as, format_of
 from services.api.http.openapi import error_answers
+from services.api.http.reads.handover import heavy_as_file
 from services.api.reports.form_files import ReceivingUnit, printed
 from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
 from shared.reports.rules.form_ii06 import COLUMNS, FormBy, period_name
@@ -64,6 +65,7 @@ one of them alone.""",
 It looks like the form: landscape A4, headings repeated on each page, a second sheet for what is no part of the form.""",
     **described_as(ReportFormat.XLSX, error_answers()),
 )
+@heavy_as_file
 async def form_ii06(
     request: Request, context: RequestContext, caller: StatsCaller, asked: Annotated[ReportQuestion, Query()]
 ) -> Response:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from shared.calendar.rules.calendar import DayKind, WorkingCalendar
 from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours, WorkingTime
@@ -49,10 +49,13 @@ class HoursFact:
 
 
 class Limits(Protocol):
-    """The limits that decisions give procedures."""
+    """The limits that decisions give procedures, and their steps."""
 
     def limit(self, procedure: str, agency: str, on: date, known_at: datetime) -> Term | None:
         """That of a dossier received on a day, as known then; None: no decision says one."""
+
+    def process(self, procedure: str, on: date) -> Mapping[str, Any] | None:
+        """The internal process of a dossier received on a day: an item of a decision; None: there is none."""
 
 
 def version_text(version: datetime) -> str:
@@ -87,7 +90,7 @@ class Almanac:
         limits: Limits | None = None,
     ) -> None:
         self._former_up_to: Final = former_up_to
-        self._limits: Final = limits
+        self.limits: Final = limits
         self._days: Final = tuple(days)
         self._years: Final = tuple(years)
         self._hours: Final = tuple(hours)
@@ -121,10 +124,10 @@ class Almanac:
         """The terms of a received dossier: where a decision in force on its day says a limit, that wins over the sheet's."""
         code = received.data["procedure_code"]
         terms = self.terms(code, received.recorded_at)
-        if self._limits is None:
+        if self.limits is None:
             return terms
         agency = received.data["agency_code"]
-        limit = self._limits.limit(code, agency, local_date(received.time), received.recorded_at)
+        limit = self.limits.limit(code, agency, local_date(received.time), received.recorded_at)
         return terms if limit is None else replace(terms or ProcedureTerms(None), term=limit)
 
     def working_time(self, agency_code: str, version: datetime | None = None) -> WorkingTime:

@@ -12,6 +12,7 @@ from shared.database.tables.catalogue import (
 )
 from shared.database.tables.columns import metadata
 from shared.database.tables.log import event_log, event_redaction, log_counter
+from shared.database.tables.payment_platform import payment_circuit, payment_inquiry
 from shared.database.tables.payments import payment_closing, payment_statement
 from shared.database.tables.people import api_key, applicant, applicant_erasure, applicant_reading, tenant
 from shared.database.tables.portal import (
@@ -62,7 +63,9 @@ __all__ = [
     "log_counter",
     "metadata",
     "office_hours",
+    "payment_circuit",
     "payment_closing",
+    "payment_inquiry",
     "payment_statement",
     "portal_circuit",
     "portal_session",

@@ -15,7 +15,7 @@ payment_statement = Table(
     # of the log, that the classes stand for
     required("position", BigInteger),
     required("lines", Integer),
-    # the classes with their lines, JSON as it was answered: thousands of rows would cost more than loading the file
+    # the classes with their lines, JSON as it was answered, deflated (zlib): rows would cost more than loading the file
     required("classes", LargeBinary),
     # the rest of the answer: totals and checks
     required("totals", LargeBinary),

@@ -23,11 +23,12 @@ from pydantic_core import from_json
 from shared.events.cloudevents import registered
 from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotRegular, Plain, plain
 from shared.events.cloudevents.fields import whole
-from shared.events.cloudevents.models import MODELS, Envelope
+from shared.events.cloudevents.models import Envelope
 from shared.events.rules.new_events import APPLICANT, APPLICANT_FIELDS, TEXTS, NewEvent
 from shared.events.rules.personal_text import TEXT_FIELDS, personal_in_text, personal_texts
 from shared.vocabulary.codes import tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
+from shared.vocabulary.sources import is_own_source
 from shared.vocabulary.spelling import is_utf8
 
 _canonical: Final = msgspec.json.Encoder(order="sorted").encode
@@ -90,9 +91,10 @@ def learn_registers() -> None:
     _PERSONAL.clear()
     for type_, (register, name) in registered.registers_by_type().items():
         _TYPES[register.logged(name)] = type_.encode()
-        if TEXT_FIELDS & registered.data_fields(type_).keys():
+        personal = registered.personal_fields(type_)
+        if TEXT_FIELDS & registered.data_fields(type_).keys() - set(personal):
             _WRITTEN.add(register.logged(name))
-        if personal := registered.personal_fields(type_):
+        if personal:
             _PERSONAL[register.logged(name)] = personal
 
 
@@ -178,7 +180,7 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
         _refuse_nul(parsed(raw), ())
     if event.model_extra:
         _check_extensions(event.model_extra)
-    if event.source == SYSTEM_SOURCE:
+    if is_own_source(event.source):
         raise _invalid(("source",), "system_only")
     register, _ = registered.registers_by_type()[event.type]
     if not register.is_subject(event.subject):  # a model may ask for less
@@ -202,21 +204,31 @@ def _personal_fields(new: NewEvent) -> tuple[str, ...]:
 
 
 def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
-    """An event that the product writes itself; it carries no personal data.
+    """An event of a dossier that the product says itself; it carries no personal data.
 
     Raises:
         pydantic.ValidationError: the data is not as the rules say (a fault of ours).
     """
+    return written_event(name.type, SYSTEM_SOURCE, dossier_code, id_=id_, time=time, data=data)
+
+
+def written_event(type_: str, source: str, subject: str, *, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
+    """An event of whatever register that the product writes itself, without personal data.
+
+    Raises:
+        pydantic.ValidationError: the subject or the data is not as the rules say.
+    """
     attributes = {
         "specversion": "1.0",
         "id": id_,
-        "source": SYSTEM_SOURCE,
-        "type": name.type,
-        "subject": dossier_code,
+        "source": source,
+        "type": type_,
+        "subject": subject,
         "time": time,
         "data": data,
     }
-    return _recorded_by_schema(MODELS[name.type].model_validate_json(orjson.dumps(attributes)), name.type, b"")
+    model = registered.models_by_type()[type_]
+    return _recorded_by_schema(model.model_validate_json(orjson.dumps(attributes)), type_, b"")
 
 
 def _recorded_by_schema(event: Envelope, type_: str, content_key: bytes) -> NewEvent:

@@ -24,7 +24,8 @@ from shared.events.cloudevents.registered import models_by_type, personal_fields
 from shared.events.rules.personal_text import personal_in_code
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, RECORD_CODE_PATTERN, REGISTERS, Register
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN
-from shared.vocabulary.events import SYSTEM_SOURCE, EventName, RecordEventName, Tenant
+from shared.vocabulary.events import EventName, RecordEventName, Tenant
+from shared.vocabulary.sources import is_own_source
 
 _CODES_REMEMBERED: Final = 4096
 
@@ -71,10 +72,14 @@ def _text(longest: int) -> Any:
     return Annotated[str, Meta(min_length=1, max_length=longest)]
 
 
+_remembering = functools.lru_cache(_CODES_REMEMBERED)
+"""Of a question about a code: the same ones come again and again."""
+
+
 def _code(pattern: str) -> _Form:
     matches = re.compile(pattern).fullmatch
 
-    @functools.lru_cache(_CODES_REMEMBERED)  # the same ones come again and again
+    @_remembering
     def check(text: str) -> str:
         if not matches(text):
             raise NotRegular
@@ -207,7 +212,8 @@ def _event(register: Register, name: str) -> tuple[type[Struct], _Kind]:
     )
     has = data.type.__struct_fields__
     # a dossier's pattern says all of it, and is asked without a step between
-    is_subject = re.compile(register.subject_pattern).fullmatch if register is DOSSIER else register.is_subject
+    is_dossiers = register is DOSSIER
+    is_subject = re.compile(register.subject_pattern).fullmatch if is_dossiers else _remembering(register.is_subject)
     names_tenant = register.tenant_of is not None
     personal = personal_fields(register.type_of(name))
     return decoded, _Kind(register.logged(name), data.finish, "agency_code" in has, personal, is_subject, names_tenant)
@@ -272,7 +278,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         subject = event.subject
         if (names_tenant and not subject.startswith(tenant)) or not is_subject(subject):
             raise NotRegular
-        if _own_source(event.source) == SYSTEM_SOURCE:
+        if is_own_source(_own_source(event.source)):
             raise NotRegular
         data = event.data
         agency_code = None

@@ -41,6 +41,7 @@ class Register:
     agency has the record. ``projection``: the name of its cursor. ``written_here``: events that the product alone writes.
     ``stands_with``: the record stands where its dossier does, whose code is its own code or the ``dossier_code`` of its
     first event. ``agency_in_code``: the agency that a code begins with.
+    ``tied``: the events that share the rank of the one before them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Register:
     written_here: frozenset[str] = frozenset()
     stands_with: Literal["code", "data"] | None = None
     agency_in_code: Callable[[str], str] | None = None
+    tied: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse a row that the log could not keep apart from others."""
@@ -78,7 +80,8 @@ class Register:
 
     def rank(self, name: RecordEventName) -> int:
         """The place of an event in the fold among those of the same instant."""
-        return self.events.index(name.local_name)
+        place = self.events.index(name.local_name)
+        return place - (name.local_name in self.tied)
 
     def is_subject(self, text: str) -> bool:
         """Whether ``text`` is a code of one of its records."""
@@ -127,6 +130,7 @@ STEP: Final = Register(
     moving=frozenset(),
     tenant_of=tenant_of_dossier,
     stands_with="code",
+    tied=frozenset({"resumed"}),
 )
 
 FEEDBACK: Final = Register(

@@ -121,6 +121,8 @@ class Classified:
     def differences(self, references: Collection[str]) -> list[Difference]:
         """What is to be looked into of these references, each class and reference once."""
         found: dict[tuple[LineClass, str], tuple[int, int]] = {}
+        if not references:
+            return []
         for kind, of_class in self.classes.items():
             for line in of_class.lines if not kind.is_agreement else ():
                 if line.reference in references:

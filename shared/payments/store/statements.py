@@ -13,7 +13,7 @@ from shared.vocabulary.events import Tenant
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A gateway's statement of a day. ``classes``, ``totals``: JSON, as they were answered when it was loaded.
+    """A gateway's statement of a day. ``classes`` (deflated), ``totals``: JSON as it was answered when loaded.
 
     ``differences``: those that a person closes; ``asked``: the references that the gateway is asked about.
     """
@@ -55,14 +55,15 @@ class Closing:
 
 async def paid_on(connection: DriverConnection, tenant: Tenant, gateway: str, day: date) -> dict[str, int]:
     """The amounts of all payments that were initiated with the gateway and paid on the day, by reference."""
-    rows = await connection.fetch(
-        f"SELECT code, (facts ->> 'amount_vnd')::bigint FROM record WHERE tenant = $1 AND register = '{PAYMENT.name}'"
-        " AND facts ->> 'gateway' = $2 AND facts ->> 'paid_on' = $3",
+    # two arrays: a row for each would take longer than to read them
+    row = await connection.fetchrow(
+        "SELECT array_agg(code), array_agg((facts ->> 'amount_vnd')::bigint) FROM record"
+        f" WHERE tenant = $1 AND register = '{PAYMENT.name}' AND facts ->> 'gateway' = $2 AND facts ->> 'paid_on' = $3",
         tenant,
         gateway,
         day.isoformat(),
     )
-    return dict(map(tuple, rows))
+    return {} if row is None or row[0] is None else dict(zip(row[0], row[1], strict=True))
 
 
 async def attempts(

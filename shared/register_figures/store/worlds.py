@@ -1,9 +1,11 @@
 """Everything that figures of registers are counted from, read in one snapshot: now, or as it stood at an earlier instant."""
 
-from collections.abc import Collection, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from shared.as_of.store.records import SLICE, records_at
 from shared.as_of.store.rows import fetch
@@ -23,6 +25,8 @@ from shared.sync.store.held import held_dossiers
 from shared.vocabulary.events import DossierCode
 
 _PAGE: Final = 300
+
+_T = TypeVar("_T")
 
 _DOSSIERS: Final = f"""
 SELECT {", ".join(given_column_sql(column, "dossier") for column in DossierRow._fields)} FROM dossier WHERE tenant = $1"""
@@ -82,24 +86,67 @@ class KnownWorld:
         return self.almanac.working_time(agency or "")
 
 
-async def read_world(connection: DriverConnection, scope: FigureScope, almanac: Almanac, figures: FigureSet) -> KnownWorld:
-    """What the figures of a register are counted from, at the moment of ``scope``; in a transaction of one snapshot."""
-    tenant, moment = scope.access.tenant, scope.moment
-    registers = sorted(figures.needs - {DOSSIER.name})
-    known = {name: await records_at(connection, tenant, name, moment.position, moment.pace) for name in registers}
-    dossiers: dict[str, KnownDossier] = {}
-    if DOSSIER.name in figures.needs:
-        dossiers = await _dossiers(connection, scope, histories=figures.histories)
-    return KnownWorld(
-        today=scope.access.today,
-        catalogue=scope.access.catalogue,
-        almanac=almanac,
-        stamp=await _stamp(connection, scope, figures),
-        known=known,
-        known_dossiers=dossiers,
-        present=await _present(connection, scope, figures),
-        held=await held_dossiers(connection, tenant, moment.as_of) if figures.portal else (),
-    )
+_REMEMBERED: Final = 120_000
+"""So many records and dossiers are kept in all between two questions: about a kilobyte each."""
+
+# a record or dossier that was set aside may be projected without a move of the cursor
+_STATE: Final = """
+SELECT coalesce(max(position), 0) AS position, coalesce(max(corrections), 0) AS corrections,
+       ARRAY(SELECT code || ' ' || attempts FROM record_failure WHERE tenant = $1 AND register = $3 ORDER BY 1) AS failures,
+       ARRAY(SELECT dossier_code || ' ' || attempts FROM projection_failure WHERE tenant = $1 ORDER BY 1) AS others
+FROM projection_cursor WHERE tenant = $1 AND projection = $2"""
+
+
+class Worlds:
+    """What was read lately: the same records and dossiers until their projection moves."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], Mapping[str, Any]] = OrderedDict()
+
+    async def read(
+        self, connection: DriverConnection, scope: FigureScope, almanac: Almanac, figures: FigureSet
+    ) -> KnownWorld:
+        """What the figures of a register are counted from, at the moment of ``scope``; in a transaction of one snapshot."""
+        tenant, moment = scope.access.tenant, scope.moment
+        known: dict[str, Mapping[str, Known]] = {}
+        for name in sorted(figures.needs - {DOSSIER.name}):
+            read = partial(records_at, connection, tenant, name, moment.position, moment.pace)
+            known[name] = await self._remembered(await _key(connection, scope, name), read)
+        dossiers: Mapping[str, KnownDossier] = {}
+        if DOSSIER.name in figures.needs:
+            key = (*await _key(connection, scope, DOSSIER.name), figures.histories, moment.visible)
+            dossiers = await self._remembered(key, partial(_dossiers, connection, scope, histories=figures.histories))
+        return KnownWorld(
+            today=scope.access.today,
+            catalogue=scope.access.catalogue,
+            almanac=almanac,
+            stamp=await _stamp(connection, scope, figures),
+            known=known,
+            known_dossiers=dossiers,
+            present=await _present(connection, scope, figures),
+            held=await held_dossiers(connection, tenant, moment.as_of) if figures.portal else (),
+        )
+
+    async def _remembered(
+        self, key: tuple[object, ...], read: Callable[[], Awaitable[Mapping[str, _T]]]
+    ) -> Mapping[str, _T]:
+        found = self._kept.pop(key, None)
+        if found is None:
+            found = await read()
+        self._kept[key] = found
+        while sum(map(len, self._kept.values())) > _REMEMBERED:
+            self._kept.popitem(last=False)
+        return found
+
+
+async def _key(connection: DriverConnection, scope: FigureScope, register: str) -> tuple[object, ...]:
+    """What records of a register are the same by. What was recorded up to a position never changes."""
+    tenant, position = scope.access.tenant, scope.moment.position
+    if position is not None:
+        return tenant, register, position
+    state = await connection.fetchrow(_STATE, tenant, REGISTERS[register].projection, register)
+    assert state is not None
+    return tenant, register, None, state["position"], state["corrections"], *state["failures"], *state["others"]
 
 
 async def _stamp(connection: DriverConnection, scope: FigureScope, figures: FigureSet) -> Stamp:

@@ -156,9 +156,9 @@ class DecidedCatalogue:
         return self._last("process", procedure, on)
 
     def process(self, procedure: str, on: date) -> Item | None:
-        """The process that its dossiers run through: the one without a variant, else the first (choice)."""
+        """The process that its dossiers run through: the last one without a variant, else the last (choice)."""
         told = [item for _, item in self.processes(procedure, on)]
-        return next((item for item in told if "variant" not in item), told[0] if told else None)
+        return next((item for item in reversed(told) if "variant" not in item), told[-1] if told else None)
 
     def reduced_terms(self, procedure: str, on: date) -> Mapping[str, Item]:
         """The reduced terms that dossiers received on a day have, by level."""

@@ -253,9 +253,12 @@ def _example(event: str, *told: Mapping[str, Any]) -> ConfigDict:
 class _Decision(Envelope):
     is_regular: ClassVar[bool] = False
 
-    subject: Annotated[str, Strict(), StringConstraints(max_length=LONGEST_SUBJECT, pattern=_REGISTER.subject_pattern)] = (
-        Field(description="The decision (số quyết định): agency, number, year.", examples=["H51/85/2022"])
-    )
+    subject: Annotated[
+        str,
+        Strict(),
+        StringConstraints(max_length=LONGEST_SUBJECT, pattern=_REGISTER.subject_pattern),
+        AfterValidator(unpersonal),
+    ] = Field(description="The decision (số quyết định): agency, number, year.", examples=["H51/85/2022"])
 
 
 class CatalogueDecided(_Decision):
@@ -322,9 +325,8 @@ class CatalogueVoided(_Decision):
     data: VoidedData
 
 
+_IN_ORDER: Final[tuple[type[Envelope], ...]] = (CatalogueDecided, CataloguePosted, CatalogueRepealed, CatalogueVoided)
+
 MODELS: Final[Mapping[str, type[Envelope]]] = {
-    _REGISTER.type_of(event): model
-    for event, model in zip(
-        _REGISTER.events, (CatalogueDecided, CataloguePosted, CatalogueRepealed, CatalogueVoided), strict=True
-    )
+    _REGISTER.type_of(event): model for event, model in zip(_REGISTER.events, _IN_ORDER, strict=True)
 }

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from shared.catalogue.rules.terms import Term, TermUnit
 from shared.events.rules.registers import CATALOGUE
@@ -38,6 +38,10 @@ class DecidedLimits:
         )
         told = None if act is None else act.item.get("limit")
         return None if told is None else Term(told["value"], TermUnit(told["unit"]))
+
+    def process(self, procedure: str, on: date) -> Mapping[str, Any] | None:
+        """The internal process in force on the day of reception, by all decisions that are known."""
+        return self._known(self._recorded[-1]).process(procedure, on) if self._recorded else None
 
     def _catalogue(self, known_at: datetime) -> DecidedCatalogue:
         facts = {}

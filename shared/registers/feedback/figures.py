@@ -1,6 +1,6 @@
 """The figures of feedback: form II.05 and the rates of indices 5.1 to 5.3 (docs/registers.md, section 1)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -19,18 +19,30 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
     since, until = first.isoformat(), last.isoformat()
     terms = Terms(world.working_day)
     records = world.records("feedback")
-    standings = {code: standing_at(known.facts, until) for code, known in records.items()}
     repeated = {
         known.facts["repeats"]
         for code, known in records.items()
-        if standings[code].sent_on is not None and known.facts["repeats"] not in {None, code}
+        if known.facts["repeats"] not in {None, code} and _sent_on(known.facts["steps"]) <= until
     }
     for code, known in records.items():
-        standing = standings[code]
+        standing = standing_at(known.facts, until)
+        if _is_over(known.facts["steps"], standing, since):
+            continue
         counts = _of_form(known.facts, standing, since, until, terms)
         counts |= _of_index(standing, since, until, terms, is_new="f2" in counts, is_repeated=code in repeated)
         if counts:
             yield _counted(known, counts)
+
+
+def _sent_on(steps: Sequence[Sequence[Any]]) -> str:
+    """The date of the first submitted, which says what it repeats."""
+    return str(next(step[1] for step in steps if step[0] == "submitted"))
+
+
+def _is_over(steps: Sequence[Sequence[Any]], standing: Standing, since: str) -> bool:
+    """Whether it counts nowhere, because all was done before the period; of a register of years nearly all are so."""
+    is_closed = standing.finished_on is not None and (standing.received is None or standing.handled is not None)
+    return is_closed and steps[-1][1] < since
 
 
 def _counted(known: Known, counts: Mapping[str, int | None]) -> Counted:
@@ -57,7 +69,7 @@ def _of_form(facts: Mapping[str, Any], standing: Standing, since: str, until: st
             found["f8"] = 1
         return found
     found["f7"] = 1
-    if standing.state == "waiting":
+    if standing.waits:
         found["waiting"] = 1
     else:
         overdue = terms.is_overdue(standing, until)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from shared.projection.rules.records import Record
-from shared.registers.feedback.standing import EXPECTED, Deed, Standing, Step, reckon, state_after
+from shared.registers.feedback.standing import EXPECTED, Standing, Step, reckon, state_after
 from shared.vocabulary.events import RecordEvent
 from shared.vocabulary.local_time import local_date
 
@@ -106,6 +106,5 @@ def standing_at(facts: Mapping[str, Any], last: str) -> Standing:
     """Where the record stands at the end of a local date (ISO)."""
     steps = facts["steps"]
     if not steps or steps[-1][1] <= last:
-        whole = Standing(*facts["standing"])
-        return whole._replace(deeds=[Deed(*deed) for deed in whole.deeds])
+        return Standing(*facts["standing"])
     return reckon([step for step in steps_of(facts) if step.on <= last])

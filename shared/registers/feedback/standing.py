@@ -49,14 +49,20 @@ class Deed(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What the steps so far make. ``received``, ``handled``, ``published``: the places of these steps."""
+    """What the steps so far make.
+
+    ``waits``: it was asked for more, and nothing has ended that; a received one is then in the state `WAITING`.
+    ``received``, ``handled``, ``published``: the places of these steps.
+    """
 
     state: str | None
     kind: str | None
     sent_on: str | None
     clock: str | None
     deeds: Sequence[Deed]
+    """Plain lists where it comes from the facts of a record."""
     finished_on: str | None
+    waits: bool
     withdrawn: bool
     disliked: bool
     reopened: bool
@@ -66,13 +72,15 @@ class Standing(NamedTuple):
 
 
 _BEFORE_RECEPTION: Final = {
+    "submitted": SENT,
     "received": OPEN,
     "reopened": OPEN,
     "more_requested": WAITING,
     "more_given": SENT,
     "refused": REFUSED,
+    **dict.fromkeys(_HANDLING, HANDLED),
 }
-"""Nothing else changes the state then: what handles does so only after the reception."""
+"""One that was never received is in the state that its last step leaves it in; `Standing.handled` says nothing of it."""
 _AFTER_RECEPTION: Final[dict[str, dict[str | None, str]]] = {
     "received": {WAITING: OPEN},
     "more_given": {WAITING: OPEN},
@@ -84,9 +92,7 @@ _AFTER_RECEPTION: Final[dict[str, dict[str | None, str]]] = {
 
 def state_after(state: str | None, name: str, *, received: bool) -> str | None:
     """The state after a step, by the state before it and whether it had been received by then."""
-    if received:
-        return _AFTER_RECEPTION.get(name, {}).get(state, state)
-    return state or SENT if name == "submitted" else _BEFORE_RECEPTION.get(name, state)
+    return _AFTER_RECEPTION.get(name, {}).get(state, state) if received else _BEFORE_RECEPTION.get(name, state)
 
 
 def _first(names: Sequence[str], which: Container[str], start: int = 0) -> int | None:
@@ -102,6 +108,8 @@ def reckon(steps: Sequence[Step]) -> Standing:
     state: str | None = None
     for place, name in enumerate(names):
         state = state_after(state, name, received=received is not None and place > received)
+    asked = next((place for place in reversed(range(len(names))) if names[place] == "more_requested"), None)
+    waits = asked is not None and handled is None and _first(names, {"received", "more_given", "reopened"}, asked) is None
     sent = _first(names, {"submitted"})
     sent = received if sent is None else sent
     clocks = _clocks(steps, sent)
@@ -114,8 +122,9 @@ def reckon(steps: Sequence[Step]) -> Standing:
         kind=kinds[-1] if kinds else None,
         sent_on=None if sent is None else steps[sent].on,
         clock=clocks[-1],
-        deeds=list(_deeds(steps, names, clocks, finish, owes_answer=state != WAITING and not withdrawn)),
+        deeds=list(_deeds(steps, names, clocks, finish, owes_answer=not waits and not withdrawn)),
         finished_on=None if finish is None else steps[finish].on,
+        waits=waits,
         withdrawn=withdrawn,
         disliked=sum(liking) < 0,
         reopened=begun > 0,

@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.catalogue.rules.agency_tree import AgencyTree
-from shared.registers.feedback.standing import TERMS, WAITING, Standing
+from shared.registers.feedback.standing import TERMS, Standing
 
 WorkingDay = Callable[[date, int], date]
 _LONGEST_TERM_DAYS: Final = 400
@@ -36,8 +36,12 @@ class Terms:
 
     def is_in_time(self, standing: Standing, last: str) -> bool | None:
         """Whether every deed at the end of ``last`` was or still is in time; None: the calendar does not say."""
-        terms = terms_of(standing, last, self)
-        return None if any(term.in_time is None for term in terms) else all(term.in_time for term in terms)
+        verdicts = [self._verdict(clock, TERMS[deed], on or last) for deed, clock, on in standing.deeds if clock is not None]
+        return None if None in verdicts else all(verdicts)
+
+    def _verdict(self, clock: str, days: int, on: str) -> bool | None:
+        due_on = self.due_on(clock, days)
+        return None if due_on is None else on <= due_on
 
     def last_overdue_clock(self, today: date) -> str | None:
         """The last day on which a clock can have begun whose answer term has passed; None: not known."""
@@ -50,7 +54,7 @@ class Terms:
 
     def is_overdue(self, standing: Standing, last: str) -> bool | None:
         """Of one that is open then: not waiting, and the answer term has passed; None: the calendar does not say."""
-        if standing.state == WAITING or standing.clock is None:
+        if standing.waits or standing.clock is None:
             return False
         due_on = self.due_on(standing.clock, TERMS["answer"])
         return None if due_on is None else last > due_on

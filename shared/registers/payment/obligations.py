@@ -1,17 +1,12 @@
 """What attempts to pay mean together: one obligation, paid once, twice or not (rules of registers, section 2). Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from shared.registers.measures import Known
 from shared.registers.payment.records import PaymentAnomaly, PaymentState
-
-ASKED_AFTER: Final = timedelta(minutes=30)
-ASKED_UNTIL: Final = timedelta(days=3)
-"""A pending attempt is asked about between these ages, both included; then it stays pending and is listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +66,6 @@ def reckoned_anomalies(payment: Known, of_tenant: Mapping[str, Obligation], twic
     if obligation is not None and obligation.is_double and payment.code in obligation.paid:
         found.add(PaymentAnomaly.DOUBLE_PAID)
     return sorted(found)
-
-
-def to_ask(payments: Iterable[Known], now: datetime) -> Iterator[Known]:
-    """The attempts that the worker asks the payment platform about."""
-    for payment in payments:
-        facts = payment.facts
-        if facts["obligation"] is None or facts["state"] != PaymentState.PENDING:
-            continue
-        if ASKED_AFTER <= now - _instant(facts["initiated_at"]) <= ASKED_UNTIL:
-            yield payment
 
 
 def is_paid_online(of_dossier: Iterable[Known], *, has_online_paid: bool) -> bool:

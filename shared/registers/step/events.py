@@ -117,11 +117,16 @@ class StepVoided(_Step):
     data: VoidedData
 
 
+_IN_ORDER: Final[tuple[type[Envelope], ...]] = (
+    StepHanded,
+    StepTaken,
+    StepReturnedBack,
+    StepPaused,
+    StepResumed,
+    StepFinished,
+    StepVoided,
+)
+
 MODELS: Final[Mapping[str, type[Envelope]]] = {
-    _REGISTER.type_of(event): model
-    for event, model in zip(
-        _REGISTER.events,
-        (StepHanded, StepTaken, StepReturnedBack, StepPaused, StepResumed, StepFinished, StepVoided),
-        strict=True,
-    )
+    _REGISTER.type_of(event): model for event, model in zip(_REGISTER.events, _IN_ORDER, strict=True)
 }

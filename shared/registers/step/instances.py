@@ -5,7 +5,7 @@ A step never changes the dossier's due date. Whatever needs a day of a year that
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from math import ceil
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.rules.working_time import WorkingTime, length_of, moments_of
-from shared.vocabulary.local_time import start_of_day
+from shared.vocabulary.local_time import LOCAL_ZONE, start_of_day
 
 MINUTES_A_DAY: Final = 480
 """What a full working day counts, however long the office works (choice)."""
@@ -133,13 +133,20 @@ def _by_week(office: WorkingTime, span: Span) -> Iterator[tuple[datetime, dateti
             yield start, end, full
 
 
+def _between(office: WorkingTime, start: datetime, end: datetime) -> timedelta:
+    # the midnight that ends a day asks nothing of the next one, whose year may not be confirmed
+    is_midnight = end.astimezone(LOCAL_ZONE).time() == time.min
+    return office.between(start, end - _MICROSECOND if is_midnight else end)
+
+
 def _minutes(office: WorkingTime, start: datetime, end: datetime, full: int) -> Fraction:
-    return Fraction(office.between(start, end) // _MICROSECOND * MINUTES_A_DAY, full)
+    return Fraction(_between(office, start, end) // _MICROSECOND * MINUTES_A_DAY, full)
 
 
 def used_minutes(instance: Instance, office: WorkingTime, at: datetime) -> int:
     """The working minutes that it had used up to ``at``, truncated once."""
     end = at if instance.ended_at is None else min(at, instance.ended_at)
+    _between(office, instance.started_at, end)  # also where it rests all the time, an unconfirmed year leaves it unknown
     total = Fraction(0)
     for begin, until in _worked_spans(instance, end):
         last = end if until is None else min(until, end)

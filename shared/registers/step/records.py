@@ -24,22 +24,13 @@ class _Walk:
 
     @property
     def holder(self) -> dict[str, Any] | None:
-        """Of the last row; of one that went back who gave it, with the department of the row by which that one had it."""
+        """Of the last row; of one that went back who gave it, whose department no row says."""
         if not self.rows:
             return None
         last = self.rows[-1]
         if "returned_at" not in last:
-            return {"officer": last["officer"], "department": last["department"], "step_no": last["step_no"]}
-        before = [row for row in self.rows[:-1] if row["officer"] == last.get("from_officer", row["officer"])]
-        before = [row for row in before if "returned_at" not in row] or before
-        giver = {"officer": last["from_officer"]} if "from_officer" in last else {}
-        if before:
-            giver = {
-                "officer": before[-1]["officer"],
-                "department": before[-1]["department"],
-                "step_no": before[-1]["step_no"],
-            }
-        return giver or None
+            return {name: last[name] for name in ("officer", "department", "step_no")}
+        return {"officer": last["from_officer"]} if "from_officer" in last else None
 
     def handed(self, event: RecordEvent) -> None:
         holder, giver = self.holder, event.data.get("from_officer")

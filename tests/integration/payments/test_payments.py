@@ -6,6 +6,7 @@ import httpx
 
 from services.worker.projection.record_projector import RecordProjector
 from shared.access.store.keys import Permission
+from shared.database.engine import driver_session
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.vocabulary.events import Tenant
 from tests.support.api import Served
@@ -194,3 +195,21 @@ async def test_results_that_come_twice_late_or_after_a_query_are_one_payment(api
     total = (await admin.get("/v1/stats/payments", params={"period": "2025"})).json()["figures"]["total"]
     assert (total["p1"], total["p2"], total["q2"], total["q5"]) == (1, 1, 1, 50_000)
     assert (await admin.get("/v1/payments/A")).json()["anomalies"] == []
+
+
+async def test_who_pays_is_read_with_a_purpose_and_the_reading_is_recorded(api: Served, admin: httpx.AsyncClient) -> None:
+    await told(api, admin, *paid("A", f"{DAY} 09:00"))
+    assert "Nguyễn Văn A" not in (await admin.get("/v1/events")).text
+    assert (await admin.get("/v1/payments/A")).json()["payer"] is None
+    asked = {"purpose": "Hoàn trả tiền nộp trùng"}
+    lacking = await api.key(Permission.DOSSIERS_READ)
+    assert (await lacking.get("/v1/payments/A", params=asked)).status_code == 403
+    reader = await api.key(Permission.DOSSIERS_READ, Permission.APPLICANTS_READ)
+    answer = await reader.get("/v1/payments/A", params=asked)
+    assert (answer.json()["payer"], answer.headers["cache-control"]) == (
+        {"kind": "citizen", "name": "Nguyễn Văn A"},
+        "no-store",
+    )
+    async with driver_session(api.engine) as connection:
+        rows = await connection.fetch("SELECT dossier_code, purpose FROM applicant_reading")
+    assert [tuple(row) for row in rows] == [("A", "Hoàn trả tiền nộp trùng")]

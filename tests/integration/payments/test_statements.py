@@ -146,7 +146,20 @@ async def test_every_form_of_a_statement_says_the_same(
         ("application/json", b"[]", 422, "", "object"),
         ("application/json", b"{}", 422, "/lines", "missing"),
         ("application/json", b'{"lines": [{"reference": "A"}]}', 422, "/lines/0/amount_vnd", "missing"),
-        ("application/json", b'{"lines": [{"reference": " ", "amount_vnd": 1, "state": "failed", "time": "2025-03-03T09:00:00Z"}]}', 422, "/lines/0/reference", "pattern"),
+        (
+            "application/json",
+            b'{"lines": [{"reference": " ", "amount_vnd": 1, "state": "failed", "time": "2025-03-03T09:00:00Z"}]}',
+            422,
+            "/lines/0/reference",
+            "pattern",
+        ),
+        (
+            "application/json",
+            b'{"lines": [{"reference": "A", "amount_vnd": 1, "state": "failed", "time": "2025-03-03T09:00:00Z", "ours_vnd": 1}]}',
+            422,
+            "/lines/0/ours_vnd",
+            "unknown_field",
+        ),
         ("text/plain", b"A|G|1|succeeded|2025-03-03T09:00:00+07:00\nB|G|2|succ", 422, "/2", "cells"),
         ("text/plain", b"A|G|1.5|succeeded|2025-03-03T09:00:00+07:00", 422, "/1/amount_vnd", "integer"),
         ("text/plain", b"A|G|50.000|succeeded|2025-03-03T09:00:00+07:00", 422, "/1/amount_vnd", "integer"),
@@ -203,6 +216,19 @@ async def test_a_statement_is_classed_by_what_was_told_before_it(api: Served, ad
     assert (waited.status_code, "retry-after" in waited.headers) == (503, True)
     await project(api)
     assert counts(await load(admin, [line("A")]))["not_succeeded_here"] == 1
+
+
+async def test_what_is_given_as_a_sheet_is_taken_back(api: Served, admin: httpx.AsyncClient) -> None:
+    await told(api, admin, *OURS)
+    before = await load(admin, LINES)
+    sheet = await admin.get(f"{PATH}.csv")
+    assert sheet.text.splitlines()[0] == "\ufeff" + ",".join((*FIELDS, "class", "ours_vnd"))
+    assert (await admin.get(PATH, params={"format": "csv"})).text == sheet.text
+    assert len(sheet.text.splitlines()) == 1 + len(LINES) + 1
+    assert f"less,GDless,49000,succeeded,{DAY}T09:00:00+07:00,amount_differs,50000" in sheet.text
+    again = await admin.put(f"{PATH}.csv", content=sheet.content, headers={"content-type": "text/csv"})
+    assert counts(again.json()) == counts(before)
+    assert (await admin.get("/v1/payments/statements/local/2025-03-03.csv")).status_code == 404
 
 
 async def close(client: httpx.AsyncClient, kind: str, reference: str, note: str = "đã đối chiếu") -> httpx.Response:

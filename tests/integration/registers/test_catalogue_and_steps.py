@@ -184,6 +184,12 @@ async def test_decisions_need_a_key_for_the_whole_province(api: Served, admin: h
     assert (await admin.post("/v1/events", json=elsewhere)).status_code == 422
 
 
+async def test_a_number_of_a_person_is_no_number_of_a_decision(admin: httpx.AsyncClient) -> None:
+    told = decided(9, "2026-02-20", [item("1.000009")]) | {"subject": "H51/0912345678/2026"}
+    problem = (await admin.post("/v1/events", json=told)).json()
+    assert [(one["pointer"], one["code"]) for one in problem["errors"]] == [("/subject", "personal")]
+
+
 async def test_the_steps_of_a_dossier(api: Served, admin: httpx.AsyncClient) -> None:
     steps = (await answer(admin, f"/v1/dossiers/{CODE}"))["steps"]
     assert steps["holder"] is None

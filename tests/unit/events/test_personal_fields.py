@@ -19,6 +19,7 @@ from shared.vocabulary.events import RecordEvent, RecordEventName
 from tests.integration.registers.testnote import note, registers  # noqa: F401
 from tests.support.api import H51
 from tests.support.events import CONTENT_KEY
+from tests.support.registers.feedback import step
 
 SENDER = {"kind": "citizen", "name": "Nguyễn Văn An", "phone": "0912345678"}
 REMARK = "Gọi 0912345678\nxin cảm ơn"
@@ -55,14 +56,13 @@ def test_the_log_keeps_a_digest_and_the_texts_stand_apart(data: dict[str, Any]) 
 
 
 def test_a_digest_is_of_the_record_and_the_field() -> None:
-    def digest(subject: str, field: str) -> str:
-        raw = orjson.dumps(
-            note(subject=subject, data={"agency_code": "H51.12", field: {"name": "a"} if field == "sender" else "a"})
-        )
+    def digest(code: str, name: str, field: str) -> str:
+        raw = orjson.dumps(step(name, "2025-03-03", code, **{field: "như nhau"}))
         return str(orjson.loads(read_event(raw, H51, CONTENT_KEY).event.data)[field]["digest"])
 
-    assert len({digest(subject, field) for subject in ("N-0001", "N-0002") for field in ("sender", "remark")}) == 4
-    assert digest("N-0001", "remark") == digest("N-0001", "remark")
+    told = (("submitted", "content"), ("reopened", "reason"))
+    assert len({digest(code, *one) for code in ("P-1", "P-2") for one in told}) == 4
+    assert digest("P-1", "withdrawn", "reason") == digest("P-1", "reopened", "reason")
 
 
 def test_other_words_are_other_content_and_order_is_none() -> None:

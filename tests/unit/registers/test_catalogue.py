@@ -154,6 +154,13 @@ def test_services_and_integration_count_what_is_in_force() -> None:
     assert (year["services"], year["integrated"], year["level_4"]) == (1, 1, 1)
 
 
+def test_the_last_item_says_whether_a_procedure_is_integrated() -> None:
+    said = [{"procedure_code": "1.000001", "integrated": one} for one in (True, False)]
+    found = catalogue(FIRST, decided("H51/3/2022", "2022-02-01", *said, kind="integration"))
+    assert found.is_integrated("1.000001", on("2022-02-01")) is False
+    assert found.is_integrated("1.000001", on("2022-01-31")) is None
+
+
 def test_decisions_procedures_items_and_changes() -> None:
     world = FixedWorld(
         [
@@ -245,6 +252,22 @@ def test_the_process_given_to_reproduce_has_168_hours_of_21_days() -> None:
     assert not precedence.process_sum_differs(uncounted, {"value": 21, "unit": "working_days"})
 
 
+def test_the_process_of_dossiers_is_the_last_without_a_variant() -> None:
+    def item(**more: Any) -> dict[str, Any]:
+        return PROCESS | {"procedure_code": "1.000001"} | more
+
+    steps = PROCESS["steps"]
+    told = [item(steps=steps[:1]), item(steps=steps[:2]), item(steps=steps[:3], variant="qua bưu chính")]
+    found = catalogue(decided("H51/1/2022", "2022-02-01", *told, kind="process"))
+    process = found.process("1.000001", on("2022-02-01"))
+    assert process is not None
+    assert len(process["steps"]) == 2
+    assert len(found.processes("1.000001", on("2022-02-01"))) == 3
+    only = catalogue(decided("H51/1/2022", "2022-02-01", told[2], kind="process"))
+    assert only.process("1.000001", on("2022-02-01")) == told[2]
+    assert only.process("1.000001", on("2022-01-31")) is None
+
+
 def test_coverage_by_processes_and_their_sum() -> None:
     world = FixedWorld(
         [
@@ -316,6 +339,7 @@ def test_posting_is_owed_within_five_working_days_and_two_if_shortened() -> None
     assert posted("2025-02-19", shortened=True) == (1, 1)
     assert posted(None) == (1, 0)
     assert posted(None, signed_on="2025-02-19") == (0, 0), "not yet due"
+    assert posted(None, signed_on="2025-02-18") == (0, 0), "due today"
 
 
 def test_what_needs_a_year_that_nobody_confirmed_is_not_known() -> None:

@@ -14,7 +14,7 @@ from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyVersion
 from shared.events.cloudevents.decoding import InvalidEventError
 from shared.registers.feedback.complaints import dossier_complained_about, dossiers_complained_about
 from shared.registers.feedback.records import ANOMALIES, standing_at
-from shared.registers.feedback.standing import EXPECTED, reckon
+from shared.registers.feedback.standing import EXPECTED, Deed, Standing, reckon
 from shared.registers.feedback.terms import Terms, shortened_term, terms_of
 from shared.vocabulary.events import AgencyCode
 from tests.support.registers.feedback import CODE, H51, NAMES, known, logged, step, voided, working_day
@@ -43,6 +43,10 @@ SUBMITTED = step("submitted", "2025-03-03")
 RECEIVED = step("received", "2025-03-04")
 
 
+def plain(standing: Standing) -> Standing:
+    return standing._replace(deeds=[Deed(*deed) for deed in standing.deeds])
+
+
 @pytest.mark.parametrize(
     ("names", "state"),
     [
@@ -67,8 +71,10 @@ RECEIVED = step("received", "2025-03-04")
         (["submitted", "received", "answered", "received"], "handled"),
         (["submitted", "refused"], "refused"),
         (["submitted", "received", "refused"], "open"),
-        (["submitted", "forwarded"], "sent"),
-        (["submitted", "answered"], "sent"),
+        (["submitted", "forwarded"], "handled"),
+        (["submitted", "answered"], "handled"),
+        (["submitted", "more_requested", "submitted"], "sent"),
+        (["submitted", "refused", "reopened"], "open"),
         (["submitted", "answered", "received"], "open"),
         (["rated"], None),
     ],
@@ -258,7 +264,7 @@ def test_any_order_of_arrival_gives_the_same_record(seed: int) -> None:
         last = f"2025-03-{day:02}"
         by_then = [event for event in kept if event["time"][:10] <= last]
         expected = standing_at(facts(*by_then), "2025-12-31") if by_then else reckon([])
-        assert standing_at(whole.facts, last) == expected
+        assert plain(standing_at(whole.facts, last)) == plain(expected)
 
 
 def test_a_dossier_is_complained_about_by_a_behaviour_that_is_not_untrue() -> None:

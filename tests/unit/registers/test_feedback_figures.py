@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.registers.feedback import figures as feedback_figures
 from shared.registers.feedback.figures import FIGURE_SET
 from tests.support.registers.feedback import NAMES, FeedbackWorld, known, step, working_day
 
@@ -255,6 +257,17 @@ def test_columns_are_those_of_the_words(seed: int) -> None:
     found = figures(events)
     columns = [name for name in FIGURE_SET.figures if name not in {"waiting", "within", "overdue"}]
     assert {name: found.get(name, 0) for name in columns} == {name: expected[name] for name in columns}
+
+
+@given(seed=st.integers(0, 2**32), start=st.integers(0, 150))
+@settings(max_examples=60, deadline=None)
+def test_what_is_passed_over_counts_nowhere(seed: int, start: int) -> None:
+    events, first = histories(seed), date(2025, 2, 1) + timedelta(days=start)
+    last = first + timedelta(days=20)
+    found = figures(events, first, last)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feedback_figures, "_is_over", lambda *_: False)
+        assert figures(events, first, last) == found
 
 
 ORDER = (

@@ -92,3 +92,12 @@ def test_a_procedure_that_only_a_decision_knows_has_its_limit() -> None:
     assert uncomputed(CODE, [received], almanac()) is not None
     by = almanac(limits=limits(decided("H51/1/2026", "2026-01-10", BEFORE, 3, procedure_code="9.999999")))
     assert [local(one.new_due_at) for one in due_sets(CODE, [received], by)] == ["2026-11-05 10:00"]
+
+
+def test_a_process_goes_by_all_decisions_that_are_known() -> None:
+    process = {"procedure_code": PROCEDURE, "steps": [{"no": 1, "name": "A", "department": "B", "role": "C", "hours": 8}]}
+    data = {"kind": "process", "signed_on": "2026-01-10", "effective_on": "2026-01-10", "items": [process]}
+    found = limits(replace(told("catalogue", "decided", "H51/9/2026", "2026-01-05 08:00", **data), recorded_at=AFTER))
+    assert found.process(PROCEDURE, date(2026, 1, 10)) == process
+    assert found.process(PROCEDURE, date(2026, 1, 9)) is None
+    assert limits().process(PROCEDURE, date(2026, 1, 10)) is None

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,10 +17,9 @@ from shared.registers.payment.obligations import (
     obligations,
     receipts_twice,
     reckoned_anomalies,
-    to_ask,
 )
 from shared.vocabulary.events import RecordEvent
-from tests.support.registers.payments import DOSSIER, SmallWorld, confirmed, initiated, local, payments, step, voided
+from tests.support.registers.payments import DOSSIER, SmallWorld, confirmed, initiated, payments, step, voided
 
 ROW = {"code": DOSSIER, "agency": "H51.12", "procedure": "1.005129", "channel": "online"}
 YEAR = (date(2025, 1, 1), date(2025, 12, 31))
@@ -194,25 +192,6 @@ def test_the_published_rates_of_2022_come_out() -> None:
     assert (sums["land.p1"], sums["land.p2"], rate(sums, "pay.success.land")) == (268, 144, "53.73")
     assert sums["land.p5"] == 271_954_550
     assert (sums["fee.p1"], sums["fee.p2"], rate(sums, "pay.success.fee")) == (287, 116, "40.42")
-
-
-@pytest.mark.parametrize(
-    ("now", "asked"),
-    [
-        ("2025-03-03 09:29:59", False),
-        ("2025-03-03 09:30", True),
-        ("2025-03-06 09:00", True),
-        ("2025-03-06 09:00:01", False),
-    ],
-)
-def test_what_is_pending_is_asked_about_from_half_an_hour_to_three_days(now: str, asked: bool) -> None:
-    known = payments(
-        initiated("2025-03-03 09:00", of="A"),
-        initiated("2025-03-03 09:00", of="B"),
-        confirmed("2025-03-03 09:10", "failed", of="B"),
-        step("queried", "2025-03-03 09:10", of="C", state=3),
-    )
-    assert [one.code for one in to_ask(known.values(), local(now))] == (["A"] if asked else [])
 
 
 def test_a_dossier_is_paid_online_while_something_of_a_success_is_left() -> None:

@@ -89,8 +89,9 @@ def test_what_is_handed_when_the_dossier_has_ended_is_no_instance() -> None:
     events = (handed(1, "2026-11-02 07:30"), handed(2, "2026-11-04 07:30"))
     assert [one.instance.step_no for one in timed_of(*events, ended_at="2026-11-04 07:30")] == [1]
     late_taking = (handed(1, "2026-11-02 07:30"), step("taken", "2026-11-04 08:00", officer="CB-1"))
-    (one,) = timed_of(*late_taking, ended_at="2026-11-04 07:30")
-    assert local(one.instance.started_at) == "2026-11-02 07:30"
+    for ended_at in ("2026-11-04 07:30", "2026-11-04 08:00"):
+        (one,) = timed_of(*late_taking, ended_at=ended_at)
+        assert local(one.instance.started_at) == "2026-11-02 07:30"
 
 
 def test_pauses_of_step_and_dossier_count_once() -> None:
@@ -114,6 +115,17 @@ def test_a_pause_without_an_end_lasts_to_the_end_of_the_step() -> None:
         step("finished", "2026-11-03 09:30"),
     )
     assert [used for _, used, _, _ in minutes(found)] == [64, 128]
+
+
+def test_a_second_pause_begins_nothing_anew() -> None:
+    found = timed_of(
+        handed(1, "2026-11-02 07:30"),
+        step("paused", "2026-11-02 08:30", reason="x"),
+        step("paused", "2026-11-02 09:30", reason="y"),
+        step("resumed", "2026-11-02 10:30"),
+        step("finished", "2026-11-02 11:30"),
+    )
+    assert found[0].used == 128
 
 
 def test_rework_has_what_the_earlier_left() -> None:
@@ -141,6 +153,9 @@ def test_an_office_with_a_half_saturday_scales_by_its_longest_day() -> None:
     half = HoursEntry.read("08:00-11:30", frozenset({6}))
     office = WorkingTime(CALENDAR, OfficeHours.of([whole, half]))
     assert timed_of(handed(1, "2026-11-07 08:00"), step("finished", "2026-11-07 12:00"), office=office)[0].used == 240
+    short_monday = HoursEntry.read("08:00-11:30", frozenset({1}))
+    office = WorkingTime(CALENDAR, OfficeHours.of([short_monday, HoursEntry.read("08:00-15:00", frozenset({2, 3}))]))
+    assert timed_of(handed(1, "2026-11-02 08:00"), step("finished", "2026-11-02 12:00"), office=office)[0].used == 240
     changed = WorkingTime(
         CALENDAR,
         OfficeHours.of(
@@ -169,6 +184,16 @@ def test_the_due_instant_is_when_used_reaches_allowed() -> None:
 def test_minutes_of_a_year_that_nobody_confirmed_are_not_known() -> None:
     found = timed_of(handed(1, "2035-11-02 07:30"), step("finished", "2035-11-02 08:30"), now=at("2035-11-20 08:00"))
     assert minutes(found) == [(1, None, 480, None)]
+    resting = [("2035-11-01 07:30", None)]
+    assert minutes(timed_of(handed(1, "2035-11-02 07:30"), pauses=resting, now=at("2035-11-20 08:00"))) == [
+        (1, None, 480, None)
+    ]
+
+
+def test_the_midnight_that_ends_a_confirmed_year_asks_nothing_of_the_next() -> None:
+    assert max(CALENDAR.confirmed_years) == 2026
+    found = timed_of(handed(1, "2026-12-31 07:30"), now=at("2027-01-01 00:00"))
+    assert minutes(found) == [(1, 480, 480, "on_time")]
 
 
 def test_the_holder_is_who_got_it_last_or_gave_what_went_back() -> None:
@@ -177,12 +202,8 @@ def test_the_holder_is_who_got_it_last_or_gave_what_went_back() -> None:
     assert record(first).facts["holder"] == {"officer": "CB-1", "department": "Một cửa", "step_no": 1}
     assert record(first, second).facts["holder"]["officer"] == "CB-2"
     back = step("returned_back", "2026-11-02 09:30", reason="thiếu")
-    assert record(first, second, back).facts["holder"] == {"officer": "CB-1", "department": "Một cửa", "step_no": 1}
-    unnamed = handed(2, "2026-11-02 08:30", "CB-2")
-    assert record(first, unnamed, back).facts["holder"]["officer"] == "CB-1"
-    assert "holder" not in record(unnamed, back).facts
-    stranger = handed(2, "2026-11-02 08:30", "CB-2", from_officer="CB-9")
-    assert record(stranger, back).facts["holder"] == {"officer": "CB-9"}
+    assert record(first, second, back).facts["holder"] == {"officer": "CB-1"}
+    assert "holder" not in record(first, handed(2, "2026-11-02 08:30", "CB-2"), back).facts
     assert record(first, step("finished", "2026-11-02 09:00")).facts["holder"]["officer"] == "CB-1"
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import Refused
+from services.api.http.rates import Rate
 from shared.vocabulary.errors import Overloaded
 
 _MIB: Final = 2**20
@@ -115,6 +116,8 @@ class Patience:
     """A client that still sends what nobody reads has so long to read its answer, before the connection is closed,"""
     linger_silence_seconds: float = 3.0
     """and so long if it sends nothing; less than what a process that is asked to end grants."""
+    linger_bytes_a_second: int = 64 * _MIB
+    """Of what nobody reads, in all connections together: reading it costs as much as reading what counts."""
 
 
 _RETRY_AFTER_SECONDS: Final = 5
@@ -130,6 +133,11 @@ class Held:
     of_keys: dict[str, int] = field(default_factory=dict)
     receipts: int = 0
     """Bytes of receipts of lines, on disk."""
+    unread: Rate = field(init=False)
+    """Of what is sent after its answer."""
+
+    def __post_init__(self) -> None:
+        self.unread = Rate(self.patience.linger_bytes_a_second, at_once=_MIB)
 
 
 @dataclass(slots=True)
