@@ -38,6 +38,7 @@ from shared.index766.store.register_shares import (
     read_register_shares,
     sources_of,
 )
+from shared.register_figures.store.worlds import Worlds
 from shared.sync.store.held import SYNCED, SYNCED_THEN
 from shared.vocabulary.local_time import end_of_day
 from shared.vocabulary.periods import Period
@@ -111,7 +112,7 @@ _LAST_YEAR: Final = """
 SELECT count(*) FROM dossier d WHERE d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3"""
 
 
-async def read(connection: DriverConnection, scope: FigureScope, covered: Period) -> Reading:
+async def read(connection: DriverConnection, scope: FigureScope, covered: Period, worlds: Worlds) -> Reading:
     """Read the index of a scope, in the caller's transaction: one snapshot.
 
     ``covered`` is the period as it was asked, before today cut it: what given figures are of.
@@ -137,7 +138,7 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
         )
     paid = await add_paid_by_register(connection, looking, tallies, COUNT_CONDITIONS)
     complained = await add_complained_about(connection, looking, tallies, (_PLEASED, hand), [row["code"] for row in beyond])
-    registers = await read_register_shares(connection, looking, tallies)
+    registers = await read_register_shares(connection, looking, tallies, worlds)
     given = await _given(connection, scope, covered)
     own = sum(tally.received for tally in tallies.values())
 

@@ -14,7 +14,7 @@ from shared.index766.rules.indicators import IndicatorCounts, Share
 from shared.index766.store.looking import Looking
 from shared.register_figures.rules.sums import Sums
 from shared.register_figures.store.tables import Question
-from shared.register_figures.store.worlds import KnownWorld, read_world
+from shared.register_figures.store.worlds import KnownWorld, Worlds
 from shared.registers.catalogue.decisions import DecidedCatalogue
 from shared.registers.feedback.complaints import dossiers_complained_about
 from shared.registers.figure_sets import BY_REGISTER
@@ -126,7 +126,9 @@ async def add_complained_about(
     return bool(known)
 
 
-async def read_register_shares(connection: DriverConnection, looking: Looking, tallies: Tallies) -> FromRegisters:
+async def read_register_shares(
+    connection: DriverConnection, looking: Looking, tallies: Tallies, worlds: Worlds
+) -> FromRegisters:
     """The shares of registers that have data about the period and scope."""
     scope = looking.scope
     shares: dict[str, Share | None] = {}
@@ -141,7 +143,7 @@ async def read_register_shares(connection: DriverConnection, looking: Looking, t
         if not may_ask or not await _has(connection, looking, register):
             continue
         figures = BY_REGISTER[register.name]
-        world = await read_world(connection, scope, looking.almanac, figures)
+        world = await worlds.read(connection, scope, looking.almanac, figures)
         if not _has_data(world, register, looking):
             continue
         sums = (await Question(figures, scope, world).table(None)).total

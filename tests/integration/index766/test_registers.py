@@ -31,8 +31,7 @@ def event(kind: str, subject: str, time: str, /, **data: Any) -> dict[str, Any]:
 def dossier(code: str, channel: str = "online") -> list[dict[str, Any]]:
     named = {"procedure_code": "1.000001", "agency_code": code.partition("-")[0], "channel": channel, "officer": "CB-1"}
     return [
-        event("dossier.received", code, "2025-03-03T09:00:00", **named),
-        event("dossier.due_set", code, "2025-03-03T09:01:00", new_due_at="2025-03-10T17:00:00+07:00"),
+        event("dossier.received", code, "2025-03-03T09:00:00", **named, due_at="2025-03-10T17:00:00+07:00"),
         event("dossier.processed", code, "2025-03-05T08:00:00", outcome="approved"),
     ]
 
