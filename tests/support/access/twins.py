@@ -135,6 +135,13 @@ def of_registers(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any
             ("post", "return_requested", one.code(tenant), {"address": "12 Lê Lợi"}),
             ("post", "dispatched", one.code(tenant), {"item_no": "EA1"}),
             (
+                "payment",
+                "initiated",
+                f"TT-{one.number}",
+                {"dossier_code": one.code(tenant), "amount_vnd": 50_000, "purpose": "fee", "gateway": "national"},
+            ),
+            ("payment", "confirmed", f"TT-{one.number}", {"outcome": "succeeded"}),
+            (
                 "survey",
                 "submitted",
                 f"PKS-{one.number}",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.api.http.errors.messages import Words
-from shared.events.rules.registers import CATALOGUE, SURVEY
+from shared.events.rules.registers import CATALOGUE, RECORD_CODE_PATTERN, SURVEY
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
 
 _LINE: Final = Words("a text in one line, such as {example}", "phải là chuỗi ký tự trên một dòng, ví dụ {example}")
@@ -64,6 +64,14 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     r"^[A-Za-z0-9._/-]+$": (
         Words("a staff code, not a name, such as {example}", "phải là mã cán bộ, không phải họ tên, ví dụ {example}"),
         "CB-0042",
+    ),
+    RECORD_CODE_PATTERN: (Words("a code such as {example}", "phải là mã, ví dụ {example}"), "PAKN-2026-00017"),
+    r"^-?(sent_at|received_at|due_on|code)$": (
+        Words(
+            "sent_at, received_at, due_on or code, with `-` before it downwards, such as {example}",
+            "phải là sent_at, received_at, due_on hoặc code, thêm `-` phía trước để sắp xếp giảm dần, ví dụ {example}",
+        ),
+        "due_on",
     ),
     r"^-?(received_at|due_at|code)$": (
         Words(
