@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from services.api.registers.given_schemas import TABLE_EXAMPLE
 from services.worker.audit.audit import Audits
 from services.worker.runtime.job_runner import JobRunner
 from shared.database.engine import driver_session
@@ -52,8 +53,16 @@ async def _give(stack: Stack, document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
         body = item.get("put", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
         if "example" in body:
-            put = await stack.client.put(path, json=body["example"])
+            put = await stack.client.put(path.format_map(_shown(item["put"])), json=body["example"])
             assert put.status_code == 200, f"{path}: {put.text}"
+    put = await stack.client.put("/v1/given/feedback_2022", json=TABLE_EXAMPLE)
+    assert put.status_code == 200, put.text
+
+
+def _shown(operation: dict[str, Any]) -> dict[str, Any]:
+    """The examples of its parameters."""
+    parameters = operation.get("parameters", ())
+    return {one["name"]: [*one["schema"].get("examples", ()), one.get("example")][0] for one in parameters}
 
 
 async def _alarm(stack: Stack) -> dict[str, Any]:
