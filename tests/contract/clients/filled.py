@@ -7,10 +7,12 @@ from typing import Any
 
 from services.api.registers.given_schemas import TABLE_EXAMPLE
 from services.worker.audit.audit import Audits
+from services.worker.projection.record_projector import RecordProjector
 from services.worker.runtime.job_runner import JobRunner
 from shared.database.engine import driver_session
 from shared.events.cloudevents.models import MODELS
 from shared.jobs.store.queue import JobKind
+from shared.projection.rules.register_projections import PROJECTIONS
 from tests.oracle.histories import seeded_tenant
 from tests.oracle.stack import Stack, stack_of, stacked
 
@@ -31,6 +33,10 @@ async def fill(database_url: str, redis_url: str, document: dict[str, Any]) -> d
         told = await stack.client.post("/v1/events", json=examples())
         assert told.json()["accepted"] == len(examples()), told.text
         await stack.project()
+        for projection in PROJECTIONS.values():
+            projector = RecordProjector(stack.api.engine, projection)
+            while await projector.work(stack.tenant):
+                pass
         await _give(stack, document)
         alarm = await _alarm(stack)
         rebuild = await stack.rebuild()
