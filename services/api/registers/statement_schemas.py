@@ -129,6 +129,20 @@ class CloseIn(BaseModel):
 class ClosingOut(BaseModel):
     """A closed difference."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "class": "unknown_there",
+                    "reference": "dvcX-1",
+                    "closed_at": "2018-01-04T02:00:00Z",
+                    "closed_by": "k1",
+                    "note": "Giao dịch của tỉnh khác, đã báo ngân hàng",
+                }
+            ]
+        }
+    )
+
     class_: LineClass = Field(serialization_alias="class")
     reference: str
     closed_at: datetime

@@ -255,6 +255,7 @@ for _operation in (
     "GET /v1/stats/anomalies/dossiers",
     "GET /v1/stats/working-time/dossiers",
     "GET /v1/indices/766/dossiers",
+    "GET /v1/stats/payments/records",
     "GET /v1/freezes/{freeze_id}/difference/dossiers",
     "GET /v1/overdue/dossiers",
     "GET /v1/overdue/reasons/dossiers",
