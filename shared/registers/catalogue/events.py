@@ -200,7 +200,10 @@ def _described() -> type[BaseModel]:
             fields.setdefault(name, (field.annotation, []))[1].append(f"{kind}: {field.description}")
     fields["level"] = (Any, fields["level"][1])  # two kinds have one, of words and of numbers
     told = {
-        name: (annotation if name == "procedure_code" else annotation | None, Field(None, description="; ".join(words)))
+        name: (
+            annotation if name == "procedure_code" or annotation is Any else annotation | None,
+            Field(None, description="; ".join(words)),
+        )
         for name, (annotation, words) in fields.items()
     }
     told["procedure_code"] = (ProcedureCodeText, Field(description="mã thủ tục hành chính"))

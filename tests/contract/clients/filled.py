@@ -11,6 +11,7 @@ from services.worker.projection.record_projector import RecordProjector
 from services.worker.runtime.job_runner import JobRunner
 from shared.database.engine import driver_session
 from shared.events.cloudevents.models import MODELS
+from shared.events.cloudevents.registered import models_by_type
 from shared.jobs.store.queue import JobKind
 from shared.projection.rules.register_projections import PROJECTIONS
 from tests.oracle.histories import seeded_tenant
@@ -20,9 +21,13 @@ DOSSIER = "H51.12-260512-0003"
 
 
 def examples() -> list[dict[str, Any]]:
-    """The events of the document, all of one dossier."""
-    logged = [model.model_config["json_schema_extra"]["examples"][0] for model in MODELS.values()]  # type: ignore[index,call-overload]
-    return [event | {"subject": DOSSIER} for event in logged if "due_set" not in event["type"]]
+    """The events of the document, those of dossiers all of one; what further registers tell is not voided."""
+    logged = [model.model_config["json_schema_extra"]["examples"][0] for model in models_by_type().values()]  # type: ignore[index,call-overload]
+    return [
+        event | {"subject": DOSSIER} if event["type"] in MODELS else event
+        for event in logged
+        if "due_set" not in event["type"] and (event["type"] in MODELS or "voided" not in event["type"])
+    ]
 
 
 async def fill(database_url: str, redis_url: str, document: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,8 @@ TOLD: dict[str, list[Any]] = {
 }
 """Bodies with every whole number that the operation takes."""
 
+STATEMENT = "PUT /v1/payments/statements/{gateway}/{date}"
+
 
 def reached(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A schema's parts, through every reference."""
@@ -95,6 +97,7 @@ def test_every_body_with_whole_numbers_stands_in_the_table() -> None:
     events = numbers.pop("POST /v1/events")
     assert events == numbers.pop("POST /v1/events/batch")
     assert events == named([one["data"] for one in EVENTS])
+    assert numbers.pop(STATEMENT) == {"amount_vnd"}
     assert {name: found for name, found in numbers.items() if found} == {name: named(told) for name, told in TOLD.items()}
 
 
@@ -119,6 +122,16 @@ async def test_a_whole_number_is_taken_however_it_is_written(admin: httpx.AsyncC
             refused = await admin.request(method, path, json=written(told, wrong))
             if wrong is not str or method == "PUT":
                 assert refused.status_code == 422, refused.text
+
+
+async def test_an_amount_of_a_statement_is_taken_however_it_is_written(admin: httpx.AsyncClient) -> None:
+    line = {"reference": "A", "state": "succeeded", "time": "2025-03-03T09:00:00+07:00"}
+    path = STATEMENT.split()[1].format(gateway="national", date="2025-03-03")
+    for amount, status in ((50_000, 200), (50_000.0, 200), (50_000.5, 422), ("50000", 422), (1e300, 422)):
+        answer = await admin.put(path, json={"lines": [line | {"amount_vnd": amount}]})
+        assert answer.status_code == status, answer.text
+        if status == 200:
+            assert answer.json()["totals"]["statement_vnd"] == 50_000
 
 
 async def test_an_event_is_the_same_however_its_numbers_are_written(admin: httpx.AsyncClient) -> None:
