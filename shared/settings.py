@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Address that the API listens on.")
     api_port: Port = Field(8000, description="Port of the API.")
     portal_port: Port = Field(8090, description="Port of the mock portal.")
+    payments_port: Port | None = Field(None, description="Port of the mock payment platform; a free one when absent.")
     postgres_port: Port | None = Field(None, description="Port of the embedded PostgreSQL; a free one when absent.")
     valkey_port: Port | None = Field(None, description="Port of the embedded Valkey; a free one when absent.")
     database_url: SecretStr | None = Field(
@@ -56,6 +57,13 @@ class Settings(BaseSettings):
     )
     portal_list_path: str | None = Field(
         None, description="Path at the portal that lists what it holds; the mock's own when the portal is the mock."
+    )
+    payments_access_file: Path | None = Field(
+        None,
+        description=(
+            "JSON file with partner and secret of each tenant and gateway at the payment platform; what `make run` wrote for"
+            " the mock when absent."
+        ),
     )
     reconcile_at: Annotated[str, Field(pattern=r"^(off|([01]\d|2[0-3]):[0-5]\d)$")] = Field(
         "02:00", description="Local time of the nightly comparison with the portal; `off` for none."
@@ -108,6 +116,8 @@ class Settings(BaseSettings):
         500_000, ge=1, description="So many dossiers an as-of question computes anew at most, and the API remembers."
     )
 
+    reader: bool = Field(True, description="Each API process has a child process for heavy reads; else it does them itself.")
+
     # the sources do not say how they are shared: by default all are on 3.3, which is measured here (a choice)
     index_online_points: Annotated[str, Field(pattern=r"^\d{1,2},\d{1,2},\d{1,2}$")] = Field(
         "0,0,12", description="How the indicators 3.1, 3.2 and 3.3 of Decision 766 share their 12 points."
@@ -126,6 +136,12 @@ class Settings(BaseSettings):
         if self.portal_list_path is not None or self.portal_url is not None:
             return self.portal_list_path
         return "/_portal/dossiers"
+
+    @property
+    def effective_payments_access_file(self) -> Path | None:
+        """The setting, else the local run's (``payments.json``), if there is one; None: no payment platform."""
+        local = self.data_dir / "payments.json"
+        return self.payments_access_file or (local if local.exists() else None)
 
     @property
     def reconcile_time(self) -> time | None:

@@ -19,6 +19,7 @@ from deploy.local.errors import ProgramError, SettingError
 from deploy.local.folder import DataFolder
 from deploy.local.leftovers import end_leftovers
 from deploy.local.migration import MigrationMark
+from deploy.local.payments import write_access
 from deploy.local.process import tail
 from deploy.local.programs import (
     ROOT,
@@ -27,6 +28,7 @@ from deploy.local.programs import (
     api_program,
     base_url,
     fetch,
+    payments_program,
     portal_program,
     postgres_program,
     valkey_program,
@@ -129,11 +131,17 @@ class _Run:
         self._start_servers()
         portal_first = portal_program(self.around)  # it needs no database: it starts while that migrates
         keeper.start(portal_first)
+        mocks = [portal_first]
+        if settings.payments_access_file is None:  # else there is a real platform
+            port = write_access(self.around.folder, settings)
+            mocks.append(payments_program(self.around, port))
+            keeper.start(mocks[1])
+            self.say(f"mock payment platform: {base_url('127.0.0.1', port)}")
         self._migrate()
         programs = [worker_program(self.around), api_program(self.around, self.listener)]
         for program in programs:
             keeper.start(program)
-        for program in (portal_first, *programs):
+        for program in (*mocks, *programs):
             keeper.wait_ready(program)
         self._load_sample()
         api, portal = base_url(settings.api_host, settings.api_port), base_url("127.0.0.1", settings.portal_port)

@@ -140,6 +140,20 @@ def portal_program(around: Surroundings) -> Program:
     )
 
 
+def payments_program(around: Surroundings, port: int) -> Program:
+    """The mock payment platform."""
+    settings = around.settings
+    told = {
+        "MOTCUA_PAYMENTS_PORT": str(port),
+        "MOTCUA_PAYMENTS_RESULT_URL": base_url(settings.api_host, settings.api_port) + "/v1/payments/results/{gateway}",
+    }
+    return Program(
+        "payments",
+        lambda: around.python("-m", "services.mock_payments", log="payments", extra=told),
+        lambda _process: answers(base_url("127.0.0.1", port) + "/healthz"),
+    )
+
+
 def worker_program(around: Surroundings) -> Program:
     """The workers: ready when they have lived through their start."""
     begun: dict[int, float] = {}

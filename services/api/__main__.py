@@ -8,13 +8,12 @@ from typing import Final
 
 import uvicorn
 
-from services.api.main import create_app
+from services.api.main import GARBAGE_THRESHOLD, create_app
 from services.serving.protocol import ServerProtocol
 from shared.observability import configure_logging
 from shared.settings import Settings
 
 _GRACE_SECONDS: Final = 4
-_GARBAGE_THRESHOLD: Final = 50_000
 SOCKET_VARIABLE: Final = "MOTCUA_API_FD"
 """Number of an inherited listening socket: several processes then share one port."""
 
@@ -48,8 +47,7 @@ def main() -> None:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         timeout_keep_alive=75,
     )
-    # a batch makes thousands of objects that die together: looking at all that live every 700 costs a fifth of it
-    gc.set_threshold(_GARBAGE_THRESHOLD)
+    gc.set_threshold(GARBAGE_THRESHOLD)
     gc.freeze()
     sockets = [socket.socket(fileno=int(inherited))] if inherited else None
     _Server(config).run(sockets)

@@ -24,6 +24,12 @@ class Metrics:
         self.marked_events = Counter(
             "motcua_marked_events", "Events whose texts seem to hold personal data.", ("tenant",), registry=registry
         )
+        self.payment_results = Counter(
+            "motcua_payment_results",
+            "Results that the payment platform told, by what became of them.",
+            ("tenant", "outcome"),
+            registry=registry,
+        )
         self._told: dict[tuple[str, str], Counter] = {}
         self.append_seconds = Histogram(
             "motcua_append_seconds", "Time of one append to the log.", buckets=SECONDS_BUCKETS, registry=registry

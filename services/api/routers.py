@@ -2,18 +2,22 @@
 
 import importlib
 import pkgutil
+from typing import Final
 
 from fastapi import APIRouter
 
 import services.api
 
+_ASKED_MOST: Final = ("deadlines", "dossiers", "figures", "reports")
+"""These come first, because a path is looked for route by route; among them, and then, the order is that of the names."""
+
 
 def routers() -> list[APIRouter]:
-    """The routers of all modules named ``routes`` or ``…_routes``, by the name of the module."""
-    packages = [module.name for module in pkgutil.iter_modules(services.api.__path__) if module.ispkg]
-    found = sorted(
+    """The routers of all modules named ``routes`` or ``…_routes``."""
+    packages = sorted(module.name for module in pkgutil.iter_modules(services.api.__path__) if module.ispkg)
+    found = (
         f"services.api.{package}.{module.name}"
-        for package in packages
+        for package in sorted(packages, key=lambda name: name not in _ASKED_MOST)
         for module in pkgutil.iter_modules([f"{path}/{package}" for path in services.api.__path__])
         if module.name.endswith("routes")
     )

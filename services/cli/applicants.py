@@ -1,4 +1,4 @@
-"""``motcua applicants forget``: what is known of applicants goes when its retention ends; the statistics stay."""
+"""``motcua applicants forget``: what is known of applicants and other persons goes when its retention ends; figures stay."""
 
 import argparse
 import getpass
@@ -9,7 +9,7 @@ from services.cli.database import with_database
 from services.cli.keys import tenant_named
 from shared.database.engine import DriverConnection
 from shared.dossiers.store import erasures
-from shared.projection.store import dossier_rows
+from shared.projection.store import dossier_rows, records
 from shared.vocabulary.events import DossierCode
 from shared.vocabulary.local_time import start_of_day
 
@@ -23,6 +23,15 @@ def register(commands: Any) -> None:
     forget.add_argument("--tenant", help="province or ministry; may be left out where there is only one")
     which = forget.add_mutually_exclusive_group(required=True)
     which.add_argument("--dossier", action="append", help="of this dossier; may be given several times")
+    which.add_argument(
+        "--record", action="append", metavar="CODE", dest="dossier", help="of this record of another register (feedback …)"
+    )
+    which.add_argument(
+        "--told-before",
+        type=date.fromisoformat,
+        metavar="DATE",
+        help="of all records of other registers to which nothing happened on this day or later",
+    )
     which.add_argument(
         "--ended-before",
         type=date.fromisoformat,
@@ -41,8 +50,9 @@ def _forget(arguments: argparse.Namespace) -> int:
         if arguments.dossier:
             codes = [DossierCode(code) for code in arguments.dossier]
             return len(await erasures.forget(connection, tenant, codes, eraser=by, reason=reason))
-        before, after, number = start_of_day(arguments.ended_before), "", 0
-        while codes := await dossier_rows.over_before(connection, tenant, before, after, _PAGE):
+        before, after, number = start_of_day(arguments.ended_before or arguments.told_before), "", 0
+        over = dossier_rows.over_before if arguments.ended_before else records.untouched_since
+        while codes := await over(connection, tenant, before, after, _PAGE):
             number += len(await erasures.forget(connection, tenant, codes, eraser=by, reason=reason))
             after = codes[-1]
         return number

@@ -14,6 +14,10 @@ from services.worker.audit.audit import Audits
 from services.worker.audit.rebuild import Rebuild
 from services.worker.deadlines.due_date_clock import Clock, Examiner
 from services.worker.deadlines.overdue_events import OverdueEvents
+from services.worker.payment_platform.inquiries import LOOK_SECONDS as ASKED_SECONDS
+from services.worker.payment_platform.inquiries import PaymentInquiries
+from services.worker.payments.watch import LOOK_SECONDS as STATEMENT_LOOK_SECONDS
+from services.worker.payments.watch import StatementWatch
 from services.worker.projection.projector import Projector
 from services.worker.projection.record_projector import RecordProjector
 from services.worker.projection.turns import ProjectionTurns
@@ -32,6 +36,7 @@ from shared.database.kill_points import Passed, kill_point
 from shared.doorbell import Topic, run_worker
 from shared.jobs.store.queue import JobKind
 from shared.observability import configure_logging, failure_of, get_logger, new_registry
+from shared.payments.store import statements as statement_store
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.settings import Settings
 from shared.sync.store.alarms import limits_of
@@ -122,9 +127,33 @@ class Worker:
         watch = Watch(engine, limits_of(settings))
         look = max(sweep, LOOK_SECONDS / settings.time_scale)
         self.watch = TenantLoop("sync_watch", find=watch.tenants, work=watch.work, sweep_seconds=look, failed=failed)
+        statements = StatementWatch(engine)
+        self.statements = TenantLoop(
+            "statement_watch",
+            find=statements.tenants,
+            work=statements.work,
+            sweep_seconds=max(sweep, STATEMENT_LOOK_SECONDS / settings.time_scale),
+            lanes=1,
+            failed=failed,
+        )
         tidy = Tidy(engine, timedelta(days=settings.sync_kept_days))
         self.tidy = TenantLoop(
             "sync_tidy", find=tidy.tenants, work=tidy.work, sweep_seconds=TIDY_SECONDS, lanes=1, failed=failed
+        )
+        self._payments = PaymentInquiries(
+            engine,
+            settings,
+            passed=passed,
+            metrics=self.metrics,
+            appended=self._appended,
+            wanted=statement_store.not_succeeded_here,
+        )
+        self.payments = TenantLoop(
+            "payment_inquiries",
+            find=self._payments.tenants,
+            work=self._payments.work,
+            sweep_seconds=max(sweep, ASKED_SECONDS / settings.time_scale),
+            failed=failed,
         )
         self._settings = settings
 
@@ -142,6 +171,8 @@ class Worker:
             self.selections: 0.0,
             self.watch: 0.0,
             self.tidy: 0.0,
+            self.payments: PATIENCE_SECONDS,
+            self.statements: 0.0,
             self.portal: PATIENCE_SECONDS,
         }
 
@@ -180,6 +211,7 @@ class Worker:
         finally:
             await asyncio.gather(*(tenant_loop.stop(patience) for tenant_loop, patience in self.loops.items()))
             await self.projector.aclose()
+            await self._payments.aclose()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

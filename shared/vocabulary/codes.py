@@ -12,6 +12,7 @@ _AGENCY: Final = r"[A-Y][0-9]{2}(?:\.[0-9]{2,3}){0,3}"
 DOSSIER_CODE_PATTERN: Final = rf"^(?:{_OLD_AGENCY}|{_AGENCY})-(?:[0-9]{{6}}|[0-9]{{8}})-[0-9]{{4,7}}$"
 AGENCY_CODE_PATTERN: Final = rf"^{_AGENCY}$"
 OLD_AGENCY_CODE_PATTERN: Final = rf"^{_OLD_AGENCY}$"
+PROCEDURE_CODE_PATTERN: Final = r"^[0-9A-Za-z][0-9A-Za-z._-]*$"
 TENANT_PATTERN: Final = r"^[A-Y][0-9]{2}$"
 
 # fullmatch, because `$` also matches before a final line feed

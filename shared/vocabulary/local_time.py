@@ -30,3 +30,8 @@ def end_of_day(on: date) -> datetime:
 def day_after(on: date) -> date:
     """The next day; the last representable day stays where it is."""
     return on + ONE_DAY if on < date.max else on
+
+
+def local_date_of(written: str) -> date:
+    """The local date of an instant in RFC 3339, as facts of records have it."""
+    return local_date(datetime.fromisoformat(written))

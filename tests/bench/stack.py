@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,8 +59,8 @@ class Processes:
         return sum(sum(psutil.Process(popen.pid).cpu_times()[:2]) for popen in self.popens)
 
     def memory(self) -> int:
-        """Resident bytes of the largest one now."""
-        found = max(psutil.Process(popen.pid).memory_info().rss for popen in self.popens)
+        """Resident bytes of the largest one now, with its children."""
+        found = max(_resident_bytes(psutil.Process(popen.pid)) for popen in self.popens)
         self.highest = max(self.highest, found)
         return found
 
@@ -74,6 +74,14 @@ class Processes:
             except subprocess.TimeoutExpired:
                 popen.kill()
                 popen.wait()
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    found: int = process.memory_info().rss
+    for child in process.children():
+        with suppress(psutil.Error):
+            found += child.memory_info().rss
+    return found
 
 
 @dataclass(slots=True)

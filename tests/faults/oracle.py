@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from shared.counting.store.slots import ANY
+from shared.vocabulary.sources import is_own_source
 from tests.faults.load import HEADERS, Book
 from tests.faults.proxy import Proxy
 from tests.faults.stack import Stack
@@ -154,7 +155,7 @@ def _judge_log(items: Sequence[Mapping[str, Any]], book: Book, verdict: Verdict)
     verdict.lost += len(lost)
     verdict.doubled += len(doubled)
     moved = {one: (said, at[one]) for one, said in book.acked.items() if one in at and at[one] != said}
-    foreign = [one for one in at if one[0] != SYSTEM and one not in book.posted]
+    foreign = [one for one in at if not is_own_source(one[0]) and one not in book.posted]
     refused = [one for one in book.refused if one in at and one not in book.acked]
     verdict.add(1, [f"acknowledged and not in the log: {one} at {book.acked[one]}" for one in lost])
     verdict.add(1, [f"{times[one]} times in the log: {one}" for one in doubled])

@@ -33,6 +33,7 @@ from deploy.local.servers.postgres import ADMIN, APP, OWNER, Postgres
 from deploy.local.servers.secret import keep_secrets
 from deploy.local.servers.valkey import Valkey
 from deploy.local.supervisor import STEADY_SECONDS, restart_delay_seconds
+from tests.faults.payment_access import write_access
 from tests.faults.proxy import Proxies, Proxy
 from tests.support.servers import migrate
 from tests.system.local_run import ROOT
@@ -128,10 +129,17 @@ def template() -> Iterator[None]:
 
 
 class Stack:
-    """Use as a context manager. ``settings`` is the environment of API and worker."""
+    """Use as a context manager. ``settings`` is the environment of API and worker; ``payments``: with a mock payment platform."""
 
     def __init__(
-        self, *, apis: int = 1, workers: int = 1, seed: int | str = 1, folder: Path | None = None, **settings: str
+        self,
+        *,
+        apis: int = 1,
+        workers: int = 1,
+        seed: int | str = 1,
+        folder: Path | None = None,
+        payments: bool = False,
+        **settings: str,
     ) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="motcua-faults-", dir=folder))
         self.home.chmod(0o755)
@@ -152,6 +160,7 @@ class Stack:
         self.postgres = Postgres(self.home / "postgres", self.log("postgres"), free_port(), account, secrets)
         self.valkey = Valkey(self.home / "valkey", self.log("valkey"), free_port(), account, secrets)
         self.portal_port = free_port()
+        self.payments_port = free_port() if payments else 0
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def log(self, name: str) -> Path:
@@ -193,10 +202,17 @@ class Stack:
         self.postgres.wait_ready(store.process)
         if kept is None:
             self.postgres.provide_roles()
+        if self.payments_port:
+            way = self.proxies.open("payments", self.payments_port, self.seed)
+            self.settings |= write_access(self.home / "payments.json", way.port)
         # they read their programs meanwhile, and look for a schema until there is one
         for name, count in self._counts.items():
             for number in range(count):
                 self._add(name, number)
+        if self.payments_port:
+            told = {"MOTCUA_PAYMENTS_PORT": str(self.payments_port)}
+            told["MOTCUA_PAYMENTS_RESULT_URL"] = self.apis[0] + "/v1/payments/results/{gateway}"
+            self._seat("payments", 0, lambda once: self._python("payments", "services.mock_payments", told | dict(once)))
         if kept is None:
             migrate(self.postgres.url(OWNER), self.postgres.url(APP))
         self._keeper.start()
@@ -239,6 +255,7 @@ class Stack:
         """Wait until every API process and the portal answer."""
         limit = time.monotonic() + seconds
         waiting = [f"{url}/readyz" for url in self.apis] + [f"{self.portal}/_portal/limits"]
+        waiting += [f"http://127.0.0.1:{self.payments_port}/healthz"] if self.payments_port else []
         while waiting := [url for url in waiting if not answers(url)]:
             if time.monotonic() > limit:
                 logs = "\n".join(f"{path.name}:\n{tail(path)}" for path in sorted(self.home.glob("*.log")))

@@ -46,7 +46,7 @@ class Judge:
         self.reader = reader
         self.tenant = reader.tenant
         self.events = unique(logged)
-        self.oracle = compute(self.events)
+        self.oracle = compute([event for event in self.events if event["type"].startswith("vn.motcua.dossier.")])
         self.dossiers = list(self.oracle.values())
         self.chance = random.Random(f"questions of {seed}")
         self.today = local_date(datetime.now(UTC))

@@ -71,6 +71,8 @@ def new_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def served(database_url: str, redis_url: str, **settings: Any) -> AsyncIterator[Served]:
+    # heavy reads are answered in the test's own process, which can look into them and starts faster
+    settings = {"reader": False, **settings}
     app = new_app(Settings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), **settings))
     async with app.router.lifespan_context(app):
         api = Served(app)

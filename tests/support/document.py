@@ -23,6 +23,8 @@ WHOLE_READ = {
     "GET /v1/alarms": "/v1/alarms",
     "GET /v1/alarms/{alarm_id}": "/v1/alarms/x1p0",
     "GET /v1/projection/failures": "/v1/projection/failures",
+    "GET /v1/reviews": "/v1/reviews",
+    "GET /v1/reviews/{code}": "/v1/reviews/1.000001",
 }
 """What shows or begins things of the whole province, to read."""
 

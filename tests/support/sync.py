@@ -29,7 +29,7 @@ from shared.dossiers.rules.dossier import fold
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
 from shared.settings import Settings
-from shared.sync.portal.client import Deadlines
+from shared.sync.portal.calls import Deadlines
 from shared.sync.rules.priorities import sync_request
 from shared.sync.store import ledger
 from shared.vocabulary.events import DossierCode, EventName, Tenant

@@ -4,17 +4,24 @@ import os
 import signal
 import stat
 import time
+import urllib.request
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
 
+from shared.payment_platform.protocol.accounts import PaymentAccounts
+from shared.payment_platform.protocol.client import PaymentClient
+from shared.payment_platform.protocol.wire import InitAnswer
+from shared.settings import Settings
+from shared.vocabulary.events import Tenant
 from tests.system.local_run import STOP_SECONDS, LocalRun, family, nothing_left, seconds_to_load, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
-PROGRAMS = ("api", "worker", "portal", "valkey", "postgres")
+PROGRAMS = ("api", "worker", "portal", "payments", "valkey", "postgres")
 
 
 def test_it_says_ready_stops_without_a_trace_and_keeps_its_data(local_run: LocalRun) -> None:
@@ -28,6 +35,7 @@ def test_it_says_ready_stops_without_a_trace_and_keeps_its_data(local_run: Local
         file = local_run.folder / "run" / name
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert "@127.0.0.1:" in file.read_text()
+    assert stat.S_IMODE((local_run.folder / "payments.json").stat().st_mode) == 0o600
     assert local_run.get("/docs", key=None) == 200
     assert local_run.get("/v1/whoami") == 200
     assert local_run.get("/v1/whoami", key=None) == 401
@@ -53,6 +61,19 @@ def test_what_is_killed_comes_back(standing_run: LocalRun, name: str) -> None:
     assert seconds < 2
     assert f"{name} (process {old}) was ended by SIGKILL" in standing_run.said
     wait_until(lambda: standing_run.get("/readyz", key=None) == 200, 30, "the API is ready again")
+
+
+async def test_the_payment_platform_tells_its_results(standing_run: LocalRun) -> None:
+    settings = Settings(data_dir=standing_run.folder)
+    account = PaymentAccounts.of(settings).by_tenant[Tenant("H51")]["national"]
+    client = PaymentClient(account)
+    answer = await client.init("dvc0001", 50_000, datetime.now(UTC))
+    await client.aclose()
+    assert isinstance(answer, InitAnswer)
+    request = urllib.request.Request(answer.url, b"{}", {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as paid:
+        assert paid.status == 200
+    wait_until(lambda: standing_run.get("/v1/payments/dvc0001") == 200, 20, "the result is in the log")
 
 
 def test_what_keeps_dying_is_started_ever_more_slowly(local_run: LocalRun) -> None:

@@ -33,6 +33,7 @@ from services.api.http.errors.problems import InvalidFields
 from services.api.http.formats import Format, FormatParameter, described_as, format_of
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
+from services.api.http.reads.handover import heavy_as_file
 from services.api.http.sheets import Sheet, file_name
 from shared.catalogue.store.changes import CatalogueChange
 from shared.database.clock import database_now
@@ -117,6 +118,7 @@ class Resource(Generic[_Item, _Told, _Given, _Answer]):
     def serve_reading(self, router: APIRouter) -> None:
         """Add the operation that reads it."""
 
+        @heavy_as_file
         async def read(
             request: Request,
             context: RequestContext,

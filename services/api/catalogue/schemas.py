@@ -1,7 +1,7 @@
 """Agencies, procedures and the calendar at the edge: as JSON and as CSV."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -21,6 +21,7 @@ PublicLine = Annotated[Line, AfterValidator(unpersonal)]
 """A name of a thing, which everybody may read: no number or address of a person (decision 40)."""
 PublicShortLine = Annotated[ShortLine, AfterValidator(unpersonal)]
 Agency = Annotated[str, Field(pattern=AGENCY_CODE_PATTERN)]
+AgencyLevel = Literal["province", "district", "commune"]
 LimitUnit = Literal["working_hours", "working_days", "calendar_days", "months"]
 _NO_SEMICOLON: Final = PRINTABLE.replace(r"\x7f", r"\x7f;")
 Facts = dict[
@@ -41,6 +42,7 @@ _AGENCY: Final[dict[str, Any]] = {
     "legal_basis": "202/2025/QH15",
     "successors": ["H51.40"],
     "aliases": ["000.00.12.H51"],
+    "level": "province",
 }
 _PROCEDURE: Final[dict[str, Any]] = {
     "code": "1.005129",
@@ -77,6 +79,9 @@ class AgencyItem(_Item):
     aliases: list[PublicShortLine] = Field(
         [], max_length=100, description="Other codes that name it, such as the old form 000.00.12.H51."
     )
+    level: AgencyLevel | None = Field(
+        None, description="Its level (cấp tỉnh, huyện, xã): units that offer online services are counted by it."
+    )
     facts: Facts = _FACTS
 
     def to_domain(self) -> AgencyVersion:
@@ -89,6 +94,7 @@ class AgencyItem(_Item):
             legal_basis=self.legal_basis,
             successors=tuple(AgencyCode(code) for code in self.successors),
             aliases=tuple(self.aliases),
+            level=self.level,
             facts=self.facts,
         )
 
@@ -103,6 +109,7 @@ class AgencyItem(_Item):
             legal_basis=version.legal_basis,
             successors=list(version.successors),
             aliases=list(version.aliases),
+            level=cast("AgencyLevel | None", version.level),
             facts=dict(version.facts),
         )
 
@@ -243,6 +250,7 @@ AGENCY_SHEET: Final = Sheet(
         "successors": read_list,
         "aliases": read_list,
         "facts": read_facts,
+        "level": read_text,
     },
     required=("code", "name"),
 )

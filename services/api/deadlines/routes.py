@@ -27,6 +27,7 @@ from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.reads.handover import heavy
 
 router = APIRouter(tags=["overdue"])
 
@@ -69,6 +70,7 @@ that are open now or ended in the period. Folded from the log: it takes the long
     response_model=ApologiesAnswer,
     responses=error_answers(),
 )
+@heavy
 async def apologies(context: RequestContext, caller: StatsCaller, asked: Annotated[LatePeriod, Query()]) -> Response:
     return json_answer(await count_apologies(context, caller, asked))
 
@@ -81,6 +83,7 @@ xin lỗi), when it was sent, and the reason for lateness (lý do trễ hạn) t
     response_model=ApologyList,
     responses=error_answers(),
 )
+@heavy
 async def apology_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[ApologyListQuestion, Query()]
 ) -> Response:
@@ -102,6 +105,7 @@ that gives one counts.""",
     response_model=ReasonsAnswer,
     responses=error_answers(),
 )
+@heavy
 async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated[LatePeriod, Query()]) -> Response:
     return json_answer(await tally_reasons(context, caller, asked))
 
@@ -113,6 +117,7 @@ async def reasons(context: RequestContext, caller: StatsCaller, asked: Annotated
     """The dossiers (hồ sơ) behind one figure of `/v1/overdue/reasons`, of one `reason` (lý do trễ hạn) or of
 all: exactly as many, as pages or as CSV.""",
 )
+@heavy
 async def reason_dossiers(
     request: Request, context: RequestContext, caller: DossierReader, asked: Annotated[ReasonListQuestion, Query()]
 ) -> Response:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
+from services.api.dossiers.payment_schemas import PaymentOut
 from services.api.dossiers.schemas import (
     STATUS_NAMES,
     AnomalyOut,
@@ -102,6 +103,8 @@ def detail(
     applicant_data: ApplicantData,
     owed: Uncomputed | None,
     sync: SyncOut | None,
+    records: Mapping[str, Any],
+    payments: Sequence[Mapping[str, Any]],
 ) -> DossierDetail:
     """What the events of one dossier tell, its applicant masked, the clock's side (``owed``) and the portal's."""
     timeline = timeline_of(events)
@@ -140,6 +143,8 @@ def detail(
         applicant=_masked(dossier, applicant_data),
         due_uncomputed=_due_uncomputed(owed),
         sync=sync,
+        **records,
+        payments=[PaymentOut(**one) for one in payments],
     )
 
 

@@ -17,6 +17,7 @@ from services.api.http.formats import Format, described_as, format_of, path_with
 from services.api.http.keyring import Caller
 from services.api.http.openapi import error_answers
 from services.api.http.reads.exports import Export, written
+from services.api.http.reads.handover import heavy_as_file
 from services.api.http.reads.heavy import HeavyReads
 from shared.search.store import pages
 from shared.search.store.filters import Selection
@@ -33,6 +34,7 @@ def serve_list(
     """Add a list of dossiers: page by page in JSON, and whole as CSV at the same path with that ending."""
 
     def serve(endpoint: _Endpoint) -> _Endpoint:
+        heavy_as_file(endpoint)
         errors = error_answers(*statuses)
         told = (
             f"{description}\n\nWhole as CSV: `{path}.csv`; here too with `format=csv`, or where `Accept` asks for it alone."

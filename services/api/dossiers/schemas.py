@@ -1,11 +1,18 @@
-"""Dossiers at the edge: built as plain JSON, described by the models here."""
+"""Dossiers at the edge, described by the models here.
+
+What a dossier has many of are dictionaries: an object for each takes as long as the rest of the answer.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
+from services.api.dossiers.payment_schemas import PaymentOut
+from services.api.dossiers.record_schemas import ComponentsOut, FeedbackAboutOut, PostOut, SurveyOut
+from services.api.dossiers.step_schemas import StepsOut
 from shared.vocabulary.events import Status
 
 STATUS_NAMES: Final[Mapping[Status, str]] = {
@@ -76,17 +83,17 @@ class DossierList(BaseModel):
     count: int | None = Field(None, description="How many there are in all; only with `count=true`.")
 
 
-class EventReference(BaseModel):
+class EventReference(TypedDict):
     """An event of the log."""
 
     source: str
     id: str
     name: str
     time: datetime
-    position: int = Field(description="Its position in the log.")
+    position: Annotated[int, Field(description="Its position in the log.")]
 
 
-class DueDate(BaseModel):
+class DueDate(TypedDict):
     """A date and the event that set it."""
 
     at: datetime
@@ -96,7 +103,7 @@ class DueDate(BaseModel):
 class DueSettingOut(DueDate):
     """One date that was set."""
 
-    moved: bool = Field(description="Whether it became the date in force; if not, lateness was not erased.")
+    moved: Annotated[bool, Field(description="Whether it became the date in force; if not, lateness was not erased.")]
 
 
 class DueDates(BaseModel):
@@ -129,7 +136,7 @@ class PauseOut(BaseModel):
     until: datetime | None = Field(description="Null: still.")
 
 
-class AnomalyOut(BaseModel):
+class AnomalyOut(TypedDict):
     """Something strange (bất thường), kept and listed for a person."""
 
     code: str
@@ -138,7 +145,7 @@ class AnomalyOut(BaseModel):
     position: int
 
 
-class VoidOut(BaseModel):
+class VoidOut(TypedDict):
     """The void that took an event out (huỷ sự kiện)."""
 
     source: str
@@ -147,7 +154,7 @@ class VoidOut(BaseModel):
     reason: str | None
 
 
-class TimelineOut(BaseModel):
+class TimelineOut(TypedDict):
     """An event in the dossier's history (diễn biến)."""
 
     position: int
@@ -156,15 +163,18 @@ class TimelineOut(BaseModel):
     id: str
     name: str
     time: datetime
-    status: int | None = Field(description="The dossier's status after it.")
-    effective: bool = Field(description="Whether it counts.")
-    voided: bool = Field(description="Whether a void took it out (đã huỷ).")
+    status: Annotated[int | None, Field(description="The dossier's status after it.")]
+    effective: Annotated[bool, Field(description="Whether it counts.")]
+    voided: Annotated[bool, Field(description="Whether a void took it out (đã huỷ).")]
     voided_by: VoidOut | None
     data: dict[str, Any]
-    personal: list[str] = Field(
-        description="Texts of `data` that seem to hold an identity number, a telephone number or an e-mail address (có thể"
-        " có dữ liệu cá nhân): somebody should look at them."
-    )
+    personal: Annotated[
+        list[str],
+        Field(
+            description="Texts of `data` that seem to hold an identity number, a telephone number or an e-mail address (có"
+            " thể có dữ liệu cá nhân): somebody should look at them."
+        ),
+    ]
 
 
 class MaskedApplicant(BaseModel):
@@ -238,7 +248,13 @@ _DETAIL_EXAMPLE: Final[dict[str, Any]] = {
         "id_number": "***678",
         "phone": "***567",
     },
+    "components": None,
+    "post": None,
+    "surveys": [],
+    "feedback": [],
     "sync": None,
+    "steps": None,
+    "payments": [],
 }
 
 
@@ -261,7 +277,13 @@ class DossierDetail(_Dossier):
     anomalies: list[AnomalyOut] = Field(description="What is strange about it (bất thường), each with its event.")
     timeline: list[TimelineOut]
     applicant: MaskedApplicant | None
+    components: ComponentsOut | None = Field(description="Null: no event of the register tells of it.")
+    post: PostOut | None = Field(description="Null: the post has nothing to do with it.")
+    surveys: list[SurveyOut]
+    feedback: list[FeedbackAboutOut] = Field(description="What the caller may see of it (phản ánh, kiến nghị).")
     sync: SyncOut | None = Field(description="Null: nothing is known to be sent yet.")
+    steps: StepsOut | None = Field(None, description="Its internal steps (quy trình nội bộ); null: nobody has told one.")
+    payments: list[PaymentOut] = Field(description="The attempts to pay for it (giao dịch thanh toán), by when they began.")
 
 
 class ApplicantOut(BaseModel):

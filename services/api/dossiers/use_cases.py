@@ -3,7 +3,11 @@
 from typing import Final, NamedTuple
 
 from services.api.dossiers.answers import applicant, detail
+from services.api.dossiers.payment_schemas import payment_answer
+from services.api.dossiers.records import read_records
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, SyncOut
+from services.api.dossiers.step_schemas import SlipOut, StepsOut
+from services.api.dossiers.steps import events_of, read_slip
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
@@ -16,6 +20,7 @@ from shared.dossiers.rules.voids import void_problems
 from shared.dossiers.store import applicant_access
 from shared.dossiers.store.applicant_access import Reading
 from shared.events.store import event_log
+from shared.payments.store import attempts
 from shared.projection.store import cursor as projections
 from shared.search.store import pages
 from shared.search.store.filters import Selection
@@ -79,12 +84,39 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
             problems = void_problems(events, elsewhere)
         data = await applicant_access.masked(connection, caller.tenant, dossier.applicant_event)
         sync = await read_sync(connection, caller.tenant, dossier.code)
+        records = await read_records(connection, access, dossier)
         owed = None
         if may_ask(events):
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
             owed = uncomputed(dossier.code, events, almanac)
+        paid = await attempts.of_dossier(connection, caller.tenant, dossier.code)
+        company = await attempts.company_of(connection, caller.tenant, paid)
+        told = await events_of(connection, access, dossier)
+        slip = await read_slip(context, connection, access, dossier, told) if told else None
     known_there = None if sync is None else SyncOut.model_validate(sync)
-    return detail(dossier, events, problems, access, applicant_data=data, owed=owed, sync=known_there)
+    payments = [payment_answer(one, dossier.agency_code, company) for one in paid]
+    found = detail(
+        dossier,
+        events,
+        problems,
+        access,
+        applicant_data=data,
+        owed=owed,
+        sync=known_there,
+        records=records,
+        payments=payments,
+    )
+    found.steps = None if slip is None else StepsOut.of(slip)
+    return found
+
+
+async def read_control_slip(context: Context, caller: Caller, code: str) -> SlipOut:
+    """The control slip of one dossier, without a row where nobody has told a step; raises as `visible` does."""
+    access = await access_of(context, caller)
+    async with driver_session(context.engine) as connection:
+        dossier, _ = await visible(connection, access, code)
+        slip = await read_slip(context, connection, access, dossier, await events_of(connection, access, dossier))
+    return SlipOut.of(slip, dossier, access.catalogue, access.today)
 
 
 async def read_applicant(context: Context, caller: Caller, code: str, purpose: str, request_id: str) -> ApplicantOut:

@@ -7,94 +7,25 @@ transfer that commits in the same moment is not seen.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 
+from services.api.events.standings import Standings, standings_of
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection
-from shared.dossiers.rules.dossier import fold
 from shared.events.cloudevents.decoding import ValidatedEvent
-from shared.events.rules.registers import DOSSIER, REGISTERS, Register, register_of
-from shared.events.store import event_log, lookups, record_events
+from shared.events.rules.registers import DOSSIER, REGISTERS, register_of
 from shared.events.store.event_log import AnyEvent
-from shared.projection.rules.records import fold_record
-from shared.projection.rules.register_projections import PROJECTIONS
-from shared.projection.store import records
 from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 
 Subject = tuple[str, str]
 """A record: the name of its register, and its code."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
-
-
-class _Status(Protocol):
-    @property
-    def agency(self) -> str | None: ...
-    @property
-    def is_current(self) -> bool: ...
-
-
-class _Records(Protocol):
-    """What is asked of a register about its records."""
-
-    @property
-    def register(self) -> Register: ...
-
-    async def statuses(
-        self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]
-    ) -> Mapping[str, _Status]: ...
-
-    async def histories(
-        self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]
-    ) -> Mapping[str, list[Any]]: ...
-
-    def agency_of(self, code: str, history: list[Any]) -> str | None: ...
-
-    def agency_in_code(self, code: str) -> str | None: ...
-
-
-class _Dossiers:
-    register = DOSSIER
-
-    async def statuses(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, _Status]:
-        found = await lookups.statuses(connection, tenant, map(DossierCode, codes))
-        return dict[str, _Status](found.items())
-
-    async def histories(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, list[Any]]:
-        found = await event_log.of_dossiers(connection, tenant, codes)
-        return dict[str, list[Any]](found.items())
-
-    def agency_of(self, code: str, history: list[Any]) -> str | None:
-        return fold(DossierCode(code), history).agency_code
-
-    def agency_in_code(self, code: str) -> str | None:
-        return code.partition("-")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _OfRegister:
-    register: Register
-
-    async def statuses(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, _Status]:
-        return await records.statuses(connection, tenant, self.register.name, codes)
-
-    async def histories(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, list[Any]]:
-        return await record_events.histories(connection, tenant, self.register.name, codes)
-
-    def agency_of(self, code: str, history: list[Any]) -> str | None:
-        return fold_record(PROJECTIONS[self.register.name], code, history).agency
-
-    def agency_in_code(self, code: str) -> str | None:  # noqa: ARG002 - of these registers no code names an agency
-        return None
-
-
-def _records_of(register: Register) -> _Records:
-    return _Dossiers() if register is DOSSIER else _OfRegister(register)
 
 
 def _event(name: EventName | RecordEventName, position: int, new: ValidatedEvent) -> Event | RecordEvent:
@@ -109,7 +40,7 @@ class _Place:
     """Where one record is, as the events of a request go by."""
 
     code: str
-    kept: _Records
+    kept: Standings
     agency: str | None = None
     history: list[Any] = field(default_factory=list)
 
@@ -134,7 +65,7 @@ async def visible_records(connection: DriverConnection, access: Access, subjects
             codes[register].add(code)
     visible: set[Subject] = set()
     for name, wanted in codes.items():
-        kept = _records_of(REGISTERS[name])
+        kept = standings_of(REGISTERS[name])
         standings = await kept.statuses(connection, access.tenant, wanted)
         agencies: dict[str, str | None] = {code: standing.agency for code, standing in standings.items()}
         behind = [code for code, standing in standings.items() if not standing.is_current]
@@ -157,7 +88,7 @@ async def agencies_around(
             told[register].append(event)
     found: list[tuple[AnyEvent, tuple[str | None, str | None]]] = []
     for name, moving in told.items():
-        kept = _records_of(REGISTERS[name])
+        kept = standings_of(REGISTERS[name])
         histories = await kept.histories(connection, tenant, {event.subject for event in moving})
         for event in moving:
             history = histories[event.subject]
@@ -183,8 +114,8 @@ async def events_outside_scope(
         indices[register_of(new.event.name).name].append(index)
     outside: set[int] = set()
     for name, of_register in indices.items():
-        kept = _records_of(REGISTERS[name])
         mine = [events[index] for index in of_register]
+        kept = standings_of(REGISTERS[name], mine)
         found = await _outside_scope(connection, access, kept, mine, unseen_as_absent=unseen_as_absent)
         outside |= {of_register[number] for number in found}
     return outside
@@ -193,7 +124,7 @@ async def events_outside_scope(
 async def _outside_scope(
     connection: DriverConnection,
     access: Access,
-    kept: _Records,
+    kept: Standings,
     events: Sequence[ValidatedEvent],
     *,
     unseen_as_absent: bool,

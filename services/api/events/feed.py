@@ -89,6 +89,7 @@ async def awaited_page(context: Context, caller: Caller, after: int, limit: int,
             if watching.is_revoked:
                 raise Unauthenticated
             if watching.head > after:
+                await context.poll_answers.pass_by()
                 page = await look(after)
                 if page.events or page.moves or page.next <= after:
                     return page

@@ -19,6 +19,7 @@ from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import OneSpelling
+from services.api.http.reads.handover import heavy
 from shared.counting.rules.figure_definitions import AnyFigure, Figure
 from shared.counting.rules.period_sums import percent
 from shared.database.engine import DriverConnection
@@ -102,6 +103,7 @@ share of the dossiers that column 3 of form II.06 counts for the period; without
     response_model=AnomalyAnswer,
     responses=error_answers(),
 )
+@heavy
 async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotated[Filters, Query()]) -> Response:
     filters, everything = _whole(asked)
 

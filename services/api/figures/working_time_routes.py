@@ -24,6 +24,7 @@ from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import OneSpelling
+from services.api.http.reads.handover import heavy
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.rules.durations import durations, microseconds
@@ -129,6 +130,7 @@ seconds, while other requests go on.""",
     response_model=WorkingTimeAnswer,
     responses=error_answers(),
 )
+@heavy
 async def working_time(
     context: RequestContext, caller: StatsCaller, asked: Annotated[WorkingTimeQuestion, Query()]
 ) -> Response:

@@ -9,6 +9,7 @@ from services.api.health.audience import LOOK_SECONDS
 from services.api.http.context import Context
 from shared.database.engine import driver_session
 from shared.observability import failure_of, get_logger
+from shared.payments.store import statements
 from shared.projection.store.health import TenantHealth
 from shared.sync.rules.alarm_rules import SyncAlarm, alarms
 from shared.sync.store import alarms as sync_alarms
@@ -42,15 +43,19 @@ def gauges(standings: list[TenantHealth]) -> CollectorRegistry:
 
 
 async def alarm_gauges(context: Context) -> CollectorRegistry:
-    """The alarms of the sync: 1 where one is on; none where the database does not say."""
+    """The alarms of the sync: 1 where one is on, and of payments; none where the database does not say."""
     registry = CollectorRegistry()
     gauge = Gauge("motcua_sync_alarm", "Whether an alarm is on.", ("tenant", "alarm"), registry=registry)
+    late = Gauge("motcua_payment_alarms", "Statements with differences open for too long.", ("tenant",), registry=registry)
     try:
         async with asyncio.timeout(LOOK_SECONDS), driver_session(context.health_engine) as connection:
             found = await sync_alarms.read_all_health(connection)
+            alarmed = await statements.alarmed(connection)
     except Exception as error:  # noqa: BLE001 - the other metrics are shown whatever it is
         get_logger().warning("alarms_not_read", **failure_of(error))
         return registry
+    for tenant, count in alarmed.items():
+        late.labels(tenant).set(count)
     for tenant, standing in found.items():
         on = {one.alarm for one in alarms(standing, sync_alarms.limits_of(context.settings))}
         for alarm in SyncAlarm:

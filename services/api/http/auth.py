@@ -19,6 +19,7 @@ from services.api.http.errors.problems import TooManyWrongKeys, Unauthenticated
 from services.api.http.keyring import DEVELOPMENT_KEY_ID, Caller
 from services.api.http.proxies import address_of, is_local
 from services.api.http.query_names import refuse_unknown
+from services.api.http.reads.handover import HandedOver, is_heavy
 from services.api.http.unknown_codes import note_unknown
 from shared.access.store.keys import Permission
 from shared.observability import note
@@ -139,10 +140,17 @@ async def any_caller(request: Request, caller: Known) -> Caller:
     Raises:
         Unauthenticated: no key, or not a valid one.
         InvalidFields: a query parameter that the operation does not have.
+        HandedOver: the reader goes on with it.
     """
+    _hand_over_heavy(request, caller)
     refuse_unknown(request)
     await note_unknown(request, caller)
     return caller
+
+
+def _hand_over_heavy(request: Request, caller: Caller) -> None:
+    if context_of(request).reader is not None and is_heavy(request):
+        raise HandedOver(caller.tenant)
 
 
 def requires(scope: Permission | str) -> Callable[[Request, Caller], Awaitable[Caller]]:
@@ -161,6 +169,7 @@ def requires_whole_province(scope: Permission | str) -> Callable[[Request, Calle
 def _asking(demand: Demand) -> Callable[[Request, Caller], Awaitable[Caller]]:
     async def caller_with_rights(request: Request, caller: Known) -> Caller:
         demand.check(caller)
+        _hand_over_heavy(request, caller)
         # after the right: what is wrong with a question is nobody else's to learn
         refuse_unknown(request)
         await note_unknown(request, caller)

@@ -42,15 +42,15 @@ def cut(rows: list[_T], limit: int, digest: str, code: Callable[[_T], str]) -> t
     return page, written(PageKey(None, code(page[-1])) if len(rows) > limit else None, digest)
 
 
-def read(cursor: str | None, digest: str) -> PageKey | None:
-    """Where to begin.
+def read(cursor: str | None, digest: str, *, any_code: bool = False) -> PageKey | None:
+    """Where to begin. ``any_code``: of a list whose codes are not those of dossiers.
 
     Raises:
         InvalidInput: it is no cursor of ours, or it was made for other filters, another order or another key.
     """
     if cursor is None:
         return None
-    parts = _parts(cursor)
+    parts = _parts(cursor, any_code=any_code)
     if parts is None:
         raise InvalidInput.of("/cursor", "cursor", "a next_cursor of this list")
     made_for, mark = parts
@@ -60,11 +60,11 @@ def read(cursor: str | None, digest: str) -> PageKey | None:
     return mark
 
 
-def _parts(cursor: str) -> tuple[str, PageKey] | None:
+def _parts(cursor: str, *, any_code: bool) -> tuple[str, PageKey] | None:
     try:
         version, made_for, value, code = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         at = None if value is None else datetime.fromisoformat(value)
     except (ValueError, TypeError):
         return None
-    is_ours = version == _VERSION and isinstance(code, str) and is_dossier_code(code)
+    is_ours = version == _VERSION and isinstance(code, str) and (any_code or is_dossier_code(code))
     return (made_for, PageKey(at, code)) if is_ours and (at is None or at.tzinfo is not None) else None

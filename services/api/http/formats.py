@@ -13,6 +13,7 @@ from services.api.http.errors.problems import InvalidFields
 _JSON: Final = "json"
 _CSV: Final = "csv"
 _XLSX: Final = "xlsx"
+_HTML: Final = "html"
 
 
 class Format(StrEnum):
@@ -30,19 +31,35 @@ class ReportFormat(StrEnum):
     XLSX = _XLSX
 
 
+class SlipFormat(StrEnum):
+    """The formats of a form that is filed and printed."""
+
+    JSON = _JSON
+    XLSX = _XLSX
+    HTML = _HTML
+
+
 Answers = dict[int | str, dict[str, Any]]
 """By status, as FastAPI's ``responses``."""
 
-_Format = TypeVar("_Format", Format, ReportFormat)
+_Format = TypeVar("_Format", Format, ReportFormat, SlipFormat)
 
 FormatParameter = Annotated[
     Format | None, Query(alias="format", description="`json` or `csv`; without it the header `Accept` decides.")
 ]
 
-MEDIA_TYPES: Final = {_XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _CSV: "text/csv"}
+MEDIA_TYPES: Final = {
+    _XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    _CSV: "text/csv",
+    _HTML: "text/html",
+}
 """Of the formats but JSON."""
 
-_SCHEMAS: Final[dict[str, dict[str, Any]]] = {_XLSX: {"type": "string", "format": "binary"}, _CSV: {"type": "string"}}
+_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    _XLSX: {"type": "string", "format": "binary"},
+    _CSV: {"type": "string"},
+    _HTML: {"type": "string"},
+}
 
 
 def path_without_format(request: Request) -> str:
@@ -54,6 +71,13 @@ def path_without_format(request: Request) -> str:
 def is_csv_path(request: Request) -> bool:
     """Whether this is an operation for CSV alone."""
     return request.url.path.endswith(f".{_CSV}")
+
+
+def asks_for_file(request: Request) -> bool:
+    """Whether a request to an operation of several formats is for another one than JSON, as far as it is right."""
+    told = request.query_params.get("format", request.headers.get("accept", ""))
+    is_named = _JSON not in told and any(name in told for name in (_CSV, _XLSX, MEDIA_TYPES[_XLSX]))
+    return is_named or path_without_format(request) != request.url.path
 
 
 def format_of(request: Request, asked: _Format | None, formats: type[_Format]) -> _Format:
@@ -72,7 +96,7 @@ def format_of(request: Request, asked: _Format | None, formats: type[_Format]) -
     return asked or (named or [formats.JSON])[-1]
 
 
-def described_as(format_: Format | ReportFormat, errors: Answers, example: str | None = None) -> dict[str, Any]:
+def described_as(format_: Format | ReportFormat | SlipFormat, errors: Answers, example: str | None = None) -> dict[str, Any]:
     """How an operation for one of the other formats says what it answers, beside its errors."""
     media: dict[str, Any] = {"schema": _SCHEMAS[format_]}
     if example is not None:

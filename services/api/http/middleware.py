@@ -13,6 +13,7 @@ from services.api.http.answers import UNKNOWN_CODE_HEADER, unknown_codes
 from services.api.http.context import context_of
 from services.api.http.cut_answers import cut_where_it_fails
 from services.api.http.errors.problems import answer_unexpected
+from services.api.http.reads.handover import END
 from shared.events.rules.personal_text import personal_in_code
 from shared.observability import get_logger, note, unit_of_work
 
@@ -94,6 +95,37 @@ class RequestMiddleware:
             found = self._counted[key] = (requests, metrics.request_seconds.labels(route))
         found[0].inc()
         found[1].observe(seconds)
+
+
+class ReaderMiddleware:
+    """In the reader: tells the `RequestMiddleware` of the other process what it needs for headers, log line and metrics."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        unknown_codes.set({})
+        begun = cut = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            if not begun:
+                message = {**message, "unknown_codes": dict(unknown_codes.get({}))}
+            begun = True
+            await send(message)
+
+        with unit_of_work(request_id=scope["state"]["request_id"]) as notes:
+            try:
+                await self.app(scope, receive, send_noted)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is answered or cuts the answer
+                response = answer_unexpected(HTTPConnection(scope), error)
+                cut = begun
+                if response is not None and not begun:
+                    await response(scope, receive, send_noted)
+            await send({"type": END, "notes": notes, "cut": cut})
 
 
 def _request_id(scope: Scope) -> str:

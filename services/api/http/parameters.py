@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
 
+from shared.events.cloudevents import fields
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.local_time import end_of_day
 from shared.vocabulary.spelling import one_spelling
@@ -24,26 +24,7 @@ PageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Items a page
 DossierPageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Dossiers a page.")]
 
 
-def _date_of(value: object) -> date:
-    if type(value) is date:
-        return value
-    if not isinstance(value, str):
-        raise PydanticCustomError("date_type", "a date")
-    if _DATE.fullmatch(value):
-        try:
-            on = date.fromisoformat(value)
-            if _FIRST_YEAR <= on.year <= _LAST_YEAR:
-                return on
-        except ValueError:
-            pass
-    raise PydanticCustomError("date_parsing", "a date")
-
-
-LocalDate = Annotated[date, BeforeValidator(_date_of)]
-"""A local date, yyyy-mm-dd; pydantic's own would take numbers too, and texts of digits: seconds or days since 1970.
-
-What callers tell is of the years that instants are of: the midnights of others may be no instants. Stored ones are taken.
-"""
+LocalDate = fields.LocalDate
 
 
 def _one_spelling(value: object) -> object:

@@ -13,6 +13,7 @@ from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.reads.handover import heavy
 from services.api.index766.schemas import IndexProcedures, procedures_answer
 from shared.database.engine import DriverConnection
 from shared.index766.store import lists
@@ -89,6 +90,7 @@ asked with the same filters as `indices/766`: exactly as many, each with the dos
     response_model=IndexProcedures,
     responses=error_answers(),
 )
+@heavy
 async def index_procedures(
     context: RequestContext, caller: StatsCaller, asked: Annotated[IndexProceduresQuestion, Query()]
 ) -> Response:

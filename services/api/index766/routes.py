@@ -17,6 +17,7 @@ from services.api.http.context import RequestContext
 from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
+from services.api.http.reads.handover import heavy
 from services.api.http.visibility import access_of
 from services.api.index766.input_schemas import INPUT_EXAMPLE, InputItem, Inputs, inputs_answer
 from services.api.index766.schemas import IndexOut, index_answer
@@ -52,6 +53,7 @@ instant, these are the events, catalogues, given figures and acknowledgements of
     response_model=IndexOut,
     responses=error_answers(),
 )
+@heavy
 async def read_index(context: RequestContext, caller: StatsCaller, asked: FilterParameters) -> Response:
     """Answer the set; again where an agency is new to us, or it has just become another day."""
     covered = read_period(asked.period, asked.from_, asked.to)

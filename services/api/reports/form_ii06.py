@@ -21,9 +21,10 @@ from services.api.figures.schemas import (
     stamp_answer,
     table_links,
 )
+from services.api.reports.printed_forms import FormHead, PrintedForm, PrintedLine
 from shared.catalogue.rules.collation import vietnamese_key
 from shared.figures.rules.filters import DossierFilters
-from shared.figures.store.tables import UNKNOWN, FigureScope, Table
+from shared.figures.store.tables import UNKNOWN, Table
 from shared.reports.rules.form_ii06 import (
     BASIS,
     BASIS_DATE,
@@ -31,41 +32,23 @@ from shared.reports.rules.form_ii06 import (
     CODE,
     COLUMNS,
     FORM,
+    NAME_HEADINGS,
+    RATE_NAMES,
     TITLE,
     TOTAL,
     UNIT,
     UNKNOWN_NAMES,
     FormBy,
     Line,
-    written_date,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class FormII06:
+class FormII06(FormHead):
     """The form filled in."""
 
     by: FormBy
-    scope: FigureScope
     table: Table
-    period_name: str | None
-    receiving_unit: str | None
-
-    @property
-    def reporting_unit(self) -> str:
-        """The name of the agency that is counted, else its code."""
-        return self.scope.access.catalogue.tree_on(self.scope.tree_on).name(self.scope.top)
-
-    @property
-    def dates(self) -> str:
-        """The days that count."""
-        period = self.scope.period
-        return f"từ ngày {written_date(period.from_on)} đến ngày {written_date(period.to_on)}"
-
-    @property
-    def period_words(self) -> str:
-        """The reporting period in words."""
-        return f"{self.period_name} ({self.dates})" if self.period_name else self.dates.capitalize()
 
     def lines(self) -> Iterator[Line]:
         """The lines, numbered from 1, without the total; fields by the Vietnamese alphabet, the unknown last."""
@@ -82,6 +65,29 @@ class FormII06:
     def total(self) -> Line:
         """The last line."""
         return Line.of(None, None, TOTAL, self.table.total)
+
+    @property
+    def printed(self) -> PrintedForm:
+        """As files show it."""
+        return PrintedForm(
+            code=CODE,
+            form=FORM,
+            title=TITLE,
+            unit=UNIT,
+            by=self.by,
+            name_heading=NAME_HEADINGS[self.by],
+            head=self,
+            columns=COLUMNS,
+            beside=[label for _, label in BESIDE.values()],
+            rates=list(RATE_NAMES.values()),
+            lines=lambda: map(_printed_line, self.lines()),
+            total=_printed_line(self.total),
+        )
+
+
+def _printed_line(line: Line) -> PrintedLine:
+    rates = line.rates
+    return PrintedLine(line.number, line.name, line.columns, line.beside, [rates[key].value for key in RATE_NAMES])
 
 
 class UnitOut(BaseModel):

@@ -18,6 +18,7 @@ from services.api.http.as_of import PastView, with_seen
 from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.reads.handover import heavy
 from services.api.http.unknown_codes import note_unknown_codes
 from services.api.http.visibility import access_of
 from services.api.reports.frozen_access import FrozenAccess, both, holder_access
@@ -87,6 +88,7 @@ they were answered (whole and by agency) and their checksum; never changed, neve
     response_model=FreezeOut,
     responses=error_answers(400),
 )
+@heavy
 async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Response:
     """Compute, keep and answer a report."""
 
@@ -130,6 +132,7 @@ async def freeze(context: RequestContext, caller: Admin, body: FreezeIn) -> Resp
     response_model=FreezeList,
     responses=error_answers(),
 )
+@heavy
 async def list_freezes(
     context: RequestContext, caller: StatsReader, cursor: Cursor = None, limit: Limit = _DEFAULT_LIMIT
 ) -> Response:
@@ -173,6 +176,7 @@ none.""",
     response_model=FreezeOut,
     responses=error_answers(404),
 )
+@heavy
 async def get_freeze(context: RequestContext, caller: StatsReader, freeze_id: FreezeId) -> Response:
     frozen = await _visible(await FrozenAccess.of(context, caller), freeze_id)
     return json_answer(freeze_answer(frozen), any_keys=True)
@@ -190,6 +194,7 @@ A page may be empty and have a next one. Needs `dossiers:read`.""",
     response_model=FreezeDifference,
     responses=error_answers(404),
 )
+@heavy
 async def freeze_difference(
     context: RequestContext,
     caller: DossierReader,
@@ -235,6 +240,7 @@ async def freeze_difference(
 (`by_catalogue`: entered less left). As pages or as CSV; those that the key may see. Needs `dossiers:read`.""",
     404,
 )
+@heavy
 async def catalogue_dossiers(
     request: Request,
     context: RequestContext,

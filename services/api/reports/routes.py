@@ -1,22 +1,19 @@
 """Reports as officials file them."""
 
-import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import Field
-from starlette.types import Receive, Scope, Send
 
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import answered, ask_by
 from services.api.http.answers import json_answer
 from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
-from services.api.http.formats import MEDIA_TYPES, ReportFormat, described_as, format_of
+from services.api.http.formats import ReportFormat, described_as, format_of
 from services.api.http.openapi import error_answers
-from services.api.reports import form_ii06_files
+from services.api.http.reads.handover import heavy_as_file
+from services.api.reports.form_files import ReceivingUnit, printed
 from services.api.reports.form_ii06 import FormII06, FormII06Out, form_answer
 from shared.reports.rules.form_ii06 import COLUMNS, FormBy, period_name
 
@@ -36,15 +33,7 @@ class ReportQuestion(Filters):
     by: Annotated[
         FormBy, Field(description="What column 2 lists: agency (cơ quan), field (lĩnh vực), procedure (thủ tục).")
     ] = "field"
-    receiving_unit: Annotated[
-        str | None,
-        Field(
-            description="Who gets the report (đơn vị nhận báo cáo): stands in its head.",
-            examples=["Văn phòng Chính phủ"],
-            max_length=200,
-            pattern=r"^[^\x00-\x1f\x7f]+$",
-        ),
-    ] = None
+    receiving_unit: ReceivingUnit = None
     format: Annotated[
         ReportFormat | None, Field(description="`json`, `csv` or `xlsx`; without it the header `Accept` decides.")
     ] = None
@@ -76,38 +65,12 @@ one of them alone.""",
 It looks like the form: landscape A4, headings repeated on each page, a second sheet for what is no part of the form.""",
     **described_as(ReportFormat.XLSX, error_answers()),
 )
+@heavy_as_file
 async def form_ii06(
     request: Request, context: RequestContext, caller: StatsCaller, asked: Annotated[ReportQuestion, Query()]
 ) -> Response:
     """Answer the form filled in."""
     format_ = format_of(request, asked.format, ReportFormat)
     scope, table = await answered(context, caller, asked, ask_by(asked.by))
-    form = FormII06(asked.by, scope, table, period_name(asked.period), asked.receiving_unit)
-    match format_:
-        case ReportFormat.XLSX:
-            file = await asyncio.to_thread(form_ii06_files.workbook_file, form)
-            chunks: form_ii06_files.Chunks = form_ii06_files.file_chunks(file)
-        case ReportFormat.CSV:
-            chunks = form_ii06_files.csv_chunks(form)
-        case _:
-            return json_answer(form_answer(form))
-    return _File(chunks, MEDIA_TYPES[format_], _attached(form, format_))
-
-
-class _File(StreamingResponse):
-    """Closes what it is made of, also where nobody reads it to its end."""
-
-    def __init__(self, chunks: form_ii06_files.Chunks, media_type: str, headers: Mapping[str, str]) -> None:
-        super().__init__(chunks, media_type=media_type, headers=headers)
-        self._chunks = chunks
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._chunks.close()
-
-
-def _attached(form: FormII06, format_: ReportFormat) -> dict[str, str]:
-    return {"content-disposition": f'attachment; filename="{form_ii06_files.file_name(form, format_)}"'}
+    form = FormII06(scope, period_name(asked.period), asked.receiving_unit, asked.by, table)
+    return await printed(form.printed, format_) or json_answer(form_answer(form))

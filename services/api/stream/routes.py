@@ -194,7 +194,7 @@ async def _standing(context: Context, access: Access) -> dict[str, Any]:
             counts = await lists.counts(connection, tenant)
         else:
             counts = await visibility.counts_within(connection, tenant, codes)
-        reading = await stored_circuit.read(connection, tenant)
+        reading = await stored_circuit.PORTAL.read(connection, tenant)
         standing = await sync_alarms.read_health(connection, tenant, codes)
     return {
         "pending": counts.pending,

@@ -10,6 +10,7 @@ from services.api.http.answers import json_answer
 from services.api.http.callers import SyncManager
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
+from services.api.http.reads.handover import heavy
 from services.api.http.visibility import access_of
 from services.api.sync.lag_schemas import LagAnswer, LateDossierOut, LateList
 from services.api.sync.lag_use_cases import read_lag, span_of
@@ -30,6 +31,7 @@ router = APIRouter(tags=["portal sync"])
     response_model=LagAnswer,
     responses=error_answers(),
 )
+@heavy
 async def sync_lag(context: RequestContext, caller: SyncManager, asked: Annotated[LagQuestion, Query()]) -> Response:
     """Answer the figures by agency."""
     return json_answer(await read_lag(context, caller, asked))

@@ -56,7 +56,7 @@ async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) ->
             counts = await visibility.counts_within(connection, caller.tenant, codes)
         backlog = await visibility.backlog(connection, caller.tenant, codes)
         share = await sync_rate(connection, scope, covered, context.catalogues.now())
-        reading = await stored_circuit.read(connection, caller.tenant)
+        reading = await stored_circuit.PORTAL.read(connection, caller.tenant)
         standing = await sync_alarms.read_health(connection, caller.tenant, codes)
         # since when is known of the whole province only: of a part nobody has noted it
         already_raised = await sync_alarms.read_raised(connection, caller.tenant) if codes is None else {}

@@ -22,6 +22,7 @@ from shared.database.engine import DriverConnection, driver_session
 from shared.deadlines.rules.due_dates import due_sets
 from shared.deadlines.rules.overdue import overdue_events
 from shared.deadlines.store import progress
+from shared.deadlines.store.decided_limits import StoredLimits
 from shared.events.cloudevents.decoding import system_event
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
@@ -71,7 +72,7 @@ class Examiner:
         self.engine: Final = engine
         self.faults: Final = faults
         self._appended = appended
-        self._almanacs = Almanacs()
+        self._almanacs = Almanacs(StoredLimits().of)
 
     async def look(self, connection: DriverConnection, tenant: Tenant) -> _Look:
         """The almanac and the database's clock as they are."""

@@ -37,6 +37,12 @@ class WorkerMetrics:
         self._steps = Counter(
             "motcua_portal_steps_total", "Steps that the portal took.", ("tenant", "lane"), registry=registry
         )
+        self._payment_calls = Counter(
+            "motcua_payment_calls_total",
+            "Calls to the payment platform.",
+            ("tenant", "gateway", "message", "outcome"),
+            registry=registry,
+        )
         self._failures = Counter(
             "motcua_worker_failures_total", "Rounds of work that ended with an error of ours.", ("work",), registry=registry
         )
@@ -47,6 +53,14 @@ class WorkerMetrics:
         def called(service: str, outcome: str, seconds: float) -> None:
             self._calls.labels(tenant, service, outcome).inc()
             self._seconds.labels(service).observe(seconds)
+
+        return called
+
+    def of_payment_calls(self, tenant: Tenant, gateway: str) -> Callable[[str, str, float], None]:
+        """Counts a tenant's calls to a gateway of the payment platform: message, kind of outcome."""
+
+        def called(message: str, outcome: str, _seconds: float) -> None:
+            self._payment_calls.labels(tenant, gateway, message, outcome).inc()
 
         return called
 

@@ -4,26 +4,18 @@ The file is read once, when the worker starts, and never written; what stands in
 a log or a message.
 """
 
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 
 from shared.observability import get_logger
 from shared.settings import Settings
+from shared.sync.portal.access_file import read_access_file
 from shared.sync.portal.client import PortalAccess
 from shared.vocabulary.codes import TENANT_PATTERN
 from shared.vocabulary.events import Tenant
-
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-
-
-class AccessFileError(ValueError):
-    """The file of ``MOTCUA_PORTAL_ACCESS_FILE`` cannot be used; the message names fields and never what is in them."""
 
 
 class _Entry(BaseModel):
@@ -79,7 +71,8 @@ class Accounts:
         path = settings.portal_access_file
         if path is None:
             return cls(common, {})
-        own = {Tenant(tenant): _account(entry, common) for tenant, entry in _read(path).items()}
+        entries = read_access_file(path, _Entries, "MOTCUA_PORTAL_ACCESS_FILE", "portal_access_file_open")
+        own = {Tenant(tenant): _account(entry, common) for tenant, entry in entries.items()}
         get_logger().info("portal_access_read", tenants=sorted(own))
         return cls(common, own)
 
@@ -98,25 +91,3 @@ def _account(entry: _Entry, common: Account) -> Account:
         ),
         entry.calls_per_minute or common.calls_per_minute,
     )
-
-
-def _read(path: Path) -> dict[str, _Entry]:
-    try:
-        text = path.read_bytes()
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise AccessFileError(f"MOTCUA_PORTAL_ACCESS_FILE: {path} cannot be read: {error.strerror}") from None
-    if mode & _OTHERS:
-        get_logger().warning("portal_access_file_open", path=str(path), mode=oct(stat.S_IMODE(mode)))
-    try:
-        return _Entries.validate_python(orjson.loads(text))
-    except orjson.JSONDecodeError:
-        # its message quotes the text
-        raise AccessFileError(f"MOTCUA_PORTAL_ACCESS_FILE: {path} is not JSON") from None
-    except ValidationError as error:
-        wrong = "; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in error.errors(include_input=False))
-        raise AccessFileError(f"MOTCUA_PORTAL_ACCESS_FILE: {wrong}") from None
-
-
-def _place(where: tuple[Any, ...]) -> str:
-    return ".".join(str(part) for part in where) or "file"

@@ -1,4 +1,4 @@
-"""What all calls of a tenant pass: the circuit and the pace, shared with the other workers through PostgreSQL."""
+"""What all calls of a tenant to a system outside pass: circuit and pace, shared by its workers through PostgreSQL."""
 
 import asyncio
 import math
@@ -33,6 +33,7 @@ from shared.sync.rules.outcomes import (
 )
 from shared.sync.rules.retry import TRANSIENT
 from shared.sync.store import ledger, stored_circuit, stored_sessions
+from shared.sync.store.stored_circuit import StoredCircuit
 from shared.vocabulary.events import Tenant
 
 PATIENCE_SECONDS: Final = 2.0
@@ -75,14 +76,34 @@ class Admission:
     probe: bool
 
 
-class CallLimiter:
-    """One for a tenant and process."""
+@dataclass(frozen=True, slots=True)
+class LimitedSystem:
+    """A system outside. ``opened``, ``closed``: log actions; ``retry_now``: what waits for it need wait no longer."""
 
-    def __init__(self, engine: AsyncEngine, tenant: Tenant, pace: RateLimit, clock: DatabaseClock) -> None:
+    circuits: StoredCircuit
+    opened: str
+    closed: str
+    retry_now: Callable[[DriverConnection, Tenant, datetime], Awaitable[None]]
+
+
+async def _retry_dossiers(connection: DriverConnection, tenant: Tenant, now: datetime) -> None:
+    await ledger.retry_now(connection, tenant, TRANSIENT, now)
+
+
+PORTAL: Final = LimitedSystem(stored_circuit.PORTAL, "portal_circuit_opened", "portal_circuit_closed", _retry_dossiers)
+
+
+class CallLimiter:
+    """One for a tenant, system and process."""
+
+    def __init__(
+        self, engine: AsyncEngine, tenant: Tenant, pace: RateLimit, clock: DatabaseClock, system: LimitedSystem = PORTAL
+    ) -> None:
         self._engine = engine
         self._tenant = tenant
         self._pace = pace
         self._clock = clock
+        self._system = system
         self._last: stored_circuit.Reading | None = None
 
     async def wait_seconds(self, lane: Lane) -> float:
@@ -190,11 +211,11 @@ class CallLimiter:
         log = get_logger()
         match after.state:
             case CircuitState.OPEN if before.state is CircuitState.CLOSED:
-                log.error("portal_circuit_opened", tenant=self._tenant, reason=after.reason, retry_at=after.retry_at)
+                log.error(self._system.opened, tenant=self._tenant, reason=after.reason, retry_at=after.retry_at)
             case CircuitState.CLOSED:
-                log.info("portal_circuit_closed", tenant=self._tenant, open_since=before.opened_at)
+                log.info(self._system.closed, tenant=self._tenant, open_since=before.opened_at)
                 async with driver_session(self._engine) as connection:
-                    await ledger.retry_now(connection, self._tenant, TRANSIENT, self._clock.now())
+                    await self._system.retry_now(connection, self._tenant, self._clock.now())
             case CircuitState.OPEN | CircuitState.HALF_OPEN:
                 pass
 
@@ -207,7 +228,7 @@ class CallLimiter:
 
     async def _read(self, connection: DriverConnection | None = None) -> stored_circuit.Reading:
         async with held_session(self._engine, connection) as session:
-            reading = await stored_circuit.read_or_create(session, self._tenant)
+            reading = await self._system.circuits.read_or_create(session, self._tenant)
         self._clock.observe(reading.now)
         self._last = reading
         return reading
@@ -216,7 +237,7 @@ class CallLimiter:
         self, circuit: Circuit, version: int, connection: DriverConnection | None = None, *, without_flush: bool = False
     ) -> bool:
         async with held_session(self._engine, connection) as session:
-            written = await stored_circuit.write(
+            written = await self._system.circuits.write(
                 session, self._tenant, circuit, version=version, without_flush=without_flush
             )
         # the own change counts as a look: whoever else had changed it would have made it fail

@@ -32,7 +32,8 @@ from shared.database.outages import is_outage
 from shared.observability import failure_of, get_logger
 from shared.settings import Settings
 from shared.sync.portal import wire
-from shared.sync.portal.client import Deadlines, PortalClient
+from shared.sync.portal.calls import Deadlines
+from shared.sync.portal.client import PortalClient
 from shared.sync.rules.circuit import SLOW_INTERVAL, Lane, RateLimit
 from shared.sync.rules.retry import SUSPECT_TRIES, WHOLE_CALL, ErrorClass
 from shared.sync.store import ledger

@@ -30,6 +30,10 @@ class Moment(Protocol):
         """The instant that is asked about, also the one by which catalogues and calendars count as known; None: now."""
 
     @property
+    def position(self) -> int | None:
+        """The last position of the log that counts; None: all that is projected."""
+
+    @property
     def visible(self) -> frozenset[str] | None:
         """The agencies that a dossier must have now to be counted, beside those that it had then; None: any."""
 
@@ -59,6 +63,7 @@ class Moment(Protocol):
 
 class _Now:
     as_of: Final = None
+    position: Final = None
     visible: Final = None
     has_branches: Final = True
 
@@ -97,6 +102,11 @@ class Then:
     def as_of(self) -> datetime:
         """As `Moment` says."""
         return self.past.prefix.as_of
+
+    @property
+    def position(self) -> int:
+        """As `Moment` says."""
+        return self.past.prefix.position
 
     @property
     def pace(self) -> Pace:

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, Protocol
 
 from shared.calendar.rules.calendar import DayKind, WorkingCalendar
 from shared.calendar.rules.working_time import OFFICE_HOURS, OfficeHours, WorkingTime
-from shared.catalogue.rules.terms import ProcedureTerms, TermsVersion, terms_for
+from shared.catalogue.rules.terms import ProcedureTerms, Term, TermsVersion, terms_for
 from shared.vocabulary.codes import present_form
 from shared.vocabulary.events import Event
+from shared.vocabulary.local_time import local_date
 
 _VERSIONS_KEPT: Final = 64
 _OFFICES_KEPT: Final = 512
@@ -47,6 +48,16 @@ class HoursFact:
     hours: OfficeHours | None
 
 
+class Limits(Protocol):
+    """The limits that decisions give procedures, and their steps."""
+
+    def limit(self, procedure: str, agency: str, on: date, known_at: datetime) -> Term | None:
+        """That of a dossier received on a day, as known then; None: no decision says one."""
+
+    def process(self, procedure: str, on: date) -> Mapping[str, Any] | None:
+        """The internal process of a dossier received on a day: an item of a decision; None: there is none."""
+
+
 def version_text(version: datetime) -> str:
     """A calendar version as events name it."""
     return version.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -64,7 +75,8 @@ def read_version(text: str) -> datetime | None:
 class Almanac:
     """The calendar, the office hours and the procedures of one tenant. Facts are given in the order of ``known_from``.
 
-    ``former_up_to``: the last position of the log that was recorded while the clock went by former rules.
+    ``former_up_to``: the last position of the log that was recorded while the clock went by former rules. ``limits``: what
+    decisions say instead of the procedures.
     """
 
     def __init__(
@@ -73,9 +85,12 @@ class Almanac:
         years: Iterable[YearFact] = (),
         hours: Iterable[HoursFact] = (),
         procedures: Mapping[str, Iterable[TermsVersion]] | None = None,
+        *,
         former_up_to: int = 0,
+        limits: Limits | None = None,
     ) -> None:
         self._former_up_to: Final = former_up_to
+        self.limits: Final = limits
         self._days: Final = tuple(days)
         self._years: Final = tuple(years)
         self._hours: Final = tuple(hours)
@@ -104,6 +119,16 @@ class Almanac:
     def terms(self, procedure_code: str, recorded_at: datetime) -> ProcedureTerms | None:
         """The terms of a dossier of this procedure whose reception was recorded then; None: unknown procedure."""
         return terms_for(self._procedures.get(procedure_code, ()), recorded_at)
+
+    def terms_of(self, received: Event) -> ProcedureTerms | None:
+        """The terms of a received dossier: where a decision in force on its day says a limit, that wins over the sheet's."""
+        code = received.data["procedure_code"]
+        terms = self.terms(code, received.recorded_at)
+        if self.limits is None:
+            return terms
+        agency = received.data["agency_code"]
+        limit = self.limits.limit(code, agency, local_date(received.time), received.recorded_at)
+        return terms if limit is None else replace(terms or ProcedureTerms(None), term=limit)
 
     def working_time(self, agency_code: str, version: datetime | None = None) -> WorkingTime:
         """The working time of an agency by a version of the calendar (None: by the newest)."""

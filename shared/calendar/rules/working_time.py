@@ -292,6 +292,12 @@ class WorkingTime:
             raise UnconfirmedYear(_year(run.last + 1))
         return timedelta(microseconds=self._worked(run, last, to_moment) - self._worked(run, first, from_moment))
 
+    def day_after(self, after: date, count: int) -> date:
+        """The local date of the ``count``-th (1: first) working day after a date, which itself never counts."""
+        ordinal = after.toordinal() + 1
+        run = self._run(ordinal)
+        return date.fromordinal(run.day(bisect_left(run.days, ordinal) + count - 1))
+
     def working_days(self, after: date, until: date) -> int:
         """How many working days lie in (``after``, ``until``]."""
         first, last = after.toordinal() + 1, until.toordinal()

@@ -1,6 +1,6 @@
 """The almanac of a tenant as the database holds it: calendar, office hours and procedures with all that was known before."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from shared.calendar.rules.almanac import Almanac, DayFact, HoursFact, YearFact
+from shared.calendar.rules.almanac import Almanac, DayFact, HoursFact, Limits, YearFact
 from shared.calendar.rules.calendar import DayKind
 from shared.calendar.rules.working_time import HoursEntry, OfficeHours
 from shared.catalogue.rules.terms import ProcedureTerms, SupplementPolicy, Term, TermsVersion, TermUnit
@@ -33,8 +33,10 @@ async def newest_fact(connection: DriverConnection, tenant: Tenant) -> datetime 
     return known_from
 
 
-async def read_almanac(connection: DriverConnection, tenant: Tenant, known_by: datetime | None = None) -> Almanac:
-    """All that is and was known; with ``known_by`` all that was known by then."""
+async def read_almanac(
+    connection: DriverConnection, tenant: Tenant, known_by: datetime | None = None, limits: Limits | None = None
+) -> Almanac:
+    """All that is and was known; with ``known_by`` all that was known by then. ``limits``: what decisions say."""
     known = "tenant = $1 AND ($2::timestamptz IS NULL OR known_from <= $2)"
     days = await connection.fetch(
         f"SELECT known_from, date, kind, removed FROM calendar_day WHERE {known} ORDER BY known_from, date", tenant, known_by
@@ -65,23 +67,35 @@ async def read_almanac(connection: DriverConnection, tenant: Tenant, known_by: d
         ],
         procedures=versions,
         former_up_to=await event_log.former_up_to(connection, tenant),
+        limits=limits,
     )
 
 
-class Almanacs:
-    """The newest almanac of each tenant, read again when a fact was added."""
+LimitsOf = Callable[[DriverConnection, Tenant], Awaitable[Limits | None]]
+"""The limits that a tenant's decisions give procedures: the same object until there are others."""
 
-    def __init__(self) -> None:
-        self._kept: dict[Tenant, tuple[datetime | None, Almanac]] = {}
+
+async def _no_limits(_connection: DriverConnection, _tenant: Tenant) -> Limits | None:
+    return None
+
+
+class Almanacs:
+    """The newest almanac of each tenant, read again when a fact was added, or ``limits_of`` answers others."""
+
+    def __init__(self, limits_of: LimitsOf = _no_limits) -> None:
+        self._limits_of = limits_of
+        self._kept: dict[Tenant, tuple[datetime | None, Limits | None, Almanac]] = {}
 
     async def of(self, connection: DriverConnection, tenant: Tenant) -> tuple[Almanac, datetime | None]:
         """The almanac, and from when the newest fact in it was known."""
         newest = await newest_fact(connection, tenant)
+        limits = await self._limits_of(connection, tenant)
         kept = self._kept.get(tenant)
-        if kept is None or kept[0] != newest:
+        if kept is None or kept[0] != newest or kept[1] is not limits:
             # a change in between is in the almanac already and read once more at the next look
-            kept = self._kept[tenant] = (newest, await read_almanac(connection, tenant))
-        return kept[1], newest
+            almanac = await read_almanac(connection, tenant, limits=limits)
+            kept = self._kept[tenant] = (newest, limits, almanac)
+        return kept[2], newest
 
 
 def _terms(row: asyncpg.Record) -> ProcedureTerms:

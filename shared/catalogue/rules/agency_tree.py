@@ -33,6 +33,8 @@ class AgencyVersion:
     legal_basis: str | None = None
     successors: tuple[AgencyCode, ...] = ()
     aliases: tuple[str, ...] = ()
+    level: str | None = None
+    """``province``, ``district`` or ``commune``: units that offer online services are counted by it."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What else is known of it, by name: the portal's fields read them."""
 
@@ -82,6 +84,10 @@ class AgencyTree:
         """What else is known of the agency on this date, else at its latest."""
         version = self._known(code)
         return {} if version is None else version.facts
+
+    def levels(self) -> Mapping[AgencyCode, str]:
+        """The agencies of this tree that have a level, and it."""
+        return {code: version.level for code, version in self._versions.items() if version.level is not None}
 
     def _known(self, code: str) -> AgencyVersion | None:
         resolved = self.resolve(code)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
@@ -40,6 +41,8 @@ class CatalogueCache:
         self._engine = engine
         self._entries: dict[Tenant, _Entry] = {}
         self._tasks: dict[Tenant, asyncio.Task[Catalogue]] = {}
+        self.changes: Counter[Tenant] = Counter()
+        """How often a catalogue was to be forgotten: whoever remembers for this process forgets it, too."""
         # until the database has said, our own clock passes for its
         self._clock_ahead = datetime.now(UTC) - datetime.fromtimestamp(time.monotonic(), UTC)
 
@@ -72,6 +75,7 @@ class CatalogueCache:
 
     def forget(self, tenant: Tenant) -> None:
         """Look again at the next use: to be called after a commit of catalogue rows."""
+        self.changes[tenant] += 1
         # a look under way may have begun before the commit: nobody shall join it
         self._tasks.pop(tenant, None)
         entry = self._entries.get(tenant)

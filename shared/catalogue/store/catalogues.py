@@ -61,7 +61,7 @@ class Calendar:
 
 
 class Catalogue:
-    """One state of a tenant's agencies and procedures, and every agency code that some dossier has had (``seen``).
+    """One state of a tenant's agencies and procedures, and every agency code that some record has had (``seen``).
 
     ``told``: further codes that events were found to name. They are added when somebody asks for one.
     """

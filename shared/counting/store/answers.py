@@ -100,9 +100,9 @@ async def _rows(connection: DriverConnection, tenant: Tenant, question: Question
     )
 
 
-async def read_stamp(connection: DriverConnection, tenant: Tenant) -> Stamp:
+async def read_stamp(connection: DriverConnection, tenant: Tenant, projection: str = DOSSIERS) -> Stamp:
     """How far the figures are."""
-    rows = await connection.fetch(STAMP, tenant, DOSSIERS)
+    rows = await connection.fetch(STAMP, tenant, projection)
     return Stamp(*rows[0])
 
 

@@ -1,9 +1,19 @@
 """Every table of motcua, by subject. The tenant (a province or ministry, ``H51``) stands first in every key."""
 
 from shared.database.tables.audit import audit, audit_alarm, audit_finding
-from shared.database.tables.catalogue import agency, calendar_day, calendar_year, index_input, office_hours, procedure
+from shared.database.tables.catalogue import (
+    agency,
+    calendar_day,
+    calendar_year,
+    given_table,
+    index_input,
+    office_hours,
+    procedure,
+)
 from shared.database.tables.columns import metadata
 from shared.database.tables.log import event_log, event_redaction, log_counter
+from shared.database.tables.payment_platform import payment_circuit, payment_inquiry
+from shared.database.tables.payments import payment_closing, payment_statement
 from shared.database.tables.people import api_key, applicant, applicant_erasure, applicant_reading, tenant
 from shared.database.tables.portal import (
     portal_circuit,
@@ -47,11 +57,16 @@ __all__ = [
     "figure_code",
     "figure_sum",
     "frozen_report",
+    "given_table",
     "index_input",
     "job",
     "log_counter",
     "metadata",
     "office_hours",
+    "payment_circuit",
+    "payment_closing",
+    "payment_inquiry",
+    "payment_statement",
     "portal_circuit",
     "portal_session",
     "procedure",

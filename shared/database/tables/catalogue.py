@@ -35,6 +35,8 @@ agency = Table(
     Column("legal_basis", Text),
     required("successors", ARRAY(Text), server_default="{}"),
     required("aliases", ARRAY(Text), server_default="{}"),
+    # province, district or commune
+    Column("level", Text),
     # what else is known of it, text by name
     required("facts", JSONB, server_default="{}"),
     required("removed", Boolean, server_default=text("false")),
@@ -122,4 +124,24 @@ index_input = Table(
     # nothing is given any more, by this paper; the numbers are those that were
     required("withdrawn", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("tenant", "indicator", "agency", "from_on", "to_on", "known_from"),
+)
+
+given_table = Table(
+    "given_table",
+    metadata,
+    tenant_column(),
+    # a published table as somebody gave it: of the whole tenant, one version a row
+    required("id", Text),
+    required("known_from", Instant),
+    # the word of its figures in /v1/stats/{register}
+    required("register", Text),
+    required("issuer", Text),
+    required("issued_on", Date),
+    required("from_on", Date),
+    required("to_on", Date),
+    # as it was printed
+    required("text", Text),
+    # by id: a whole number, or the text of one that is only quoted
+    required("figures", JSONB),
+    PrimaryKeyConstraint("tenant", "id", "known_from"),
 )

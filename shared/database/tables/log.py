@@ -36,6 +36,13 @@ event_log = Table(
     PrimaryKeyConstraint("tenant", "position"),
     UniqueConstraint("tenant", "source", "id"),
     Index("ix_event_log_tenant_dossier_code", "tenant", "dossier_code", "position"),
+    # records of other registers that name a dossier in their data
+    Index(
+        "ix_event_log_about",
+        "tenant",
+        text("coalesce(data ->> 'dossier_code', data ->> 'about_dossier')"),
+        postgresql_where=text("name LIKE '%.%' AND coalesce(data ->> 'dossier_code', data ->> 'about_dossier') IS NOT NULL"),
+    ),
 )
 
 event_redaction = Table(

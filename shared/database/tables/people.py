@@ -1,6 +1,7 @@
 """Who may do what, and whose dossiers they are: tenants, keys, and the only table with personal data."""
 
 from sqlalchemy import ARRAY, Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
 
@@ -43,6 +44,8 @@ applicant = Table(
     Column("phone", Text),
     Column("email", Text),
     Column("address", Text),
+    # the other personal fields of an event's data, by name; `dossier_code` is the code of its record, whatever the register
+    Column("texts", JSONB),
     PrimaryKeyConstraint("tenant", "dossier_code", "source", "id"),
 )
 

@@ -200,7 +200,7 @@ seen_agency = Table(
     "seen_agency",
     metadata,
     tenant_column(),
-    # every agency that some dossier has had, known to the catalogue or not
+    # every agency that some dossier or other record has had, known to the catalogue or not
     required("agency", Text),
     PrimaryKeyConstraint("tenant", "agency"),
 )

@@ -1,6 +1,18 @@
 """Records and figures of every register but the dossiers': derived from the log, can be recomputed at any time."""
 
-from sqlalchemy import ARRAY, BigInteger, Column, Date, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.database.tables.columns import Instant, metadata, required, tenant_column
@@ -19,6 +31,35 @@ record = Table(
     required("counts", JSONB, server_default="[]"),
     required("anomalies", ARRAY(Text), server_default="{}"),
     PrimaryKeyConstraint("tenant", "register", "code"),
+    # payments that are asked about (`shared.payment_platform.store.inquiries`)
+    Index(
+        "ix_record_pending_payment",
+        "tenant",
+        text("(facts ->> 'initiated_at')"),
+        postgresql_where=text("register = 'payment' AND facts ->> 'state' = 'pending'"),
+    ),
+    # of payments: what a gateway's statement of a day asks for, the attempts of one obligation and of one dossier, and the
+    # payments that have a receipt's number
+    *(
+        Index(
+            f"ix_record_payment_{name}",
+            "tenant",
+            *(text(f"(facts ->> '{fact}')") for fact in facts),
+            postgresql_where=text("register = 'payment'"),
+        )
+        for name, facts in {
+            "paid": ("gateway", "paid_on"),
+            "obligation": ("obligation",),
+            "dossier": ("dossier_code",),
+        }.items()
+    ),
+    Index(
+        "ix_record_payment_receipts",
+        literal_column("(facts -> 'receipts')").label("receipts"),
+        postgresql_using="gin",
+        postgresql_ops={"receipts": "jsonb_path_ops"},
+        postgresql_where=text("register = 'payment'"),
+    ),
 )
 
 record_sum = Table(

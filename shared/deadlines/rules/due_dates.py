@@ -247,7 +247,7 @@ def _compute_dates(history: _History, almanac: Almanac, version: datetime | None
     received = history.received
     if received is None:
         return _ComputedDates({}, [], fold(history.code, history.recorded))
-    terms = almanac.terms(received.data["procedure_code"], received.recorded_at)
+    terms = almanac.terms_of(received)
     office_by = partial(almanac.working_time, received.data["agency_code"])
     events = list(history.recorded)
     computed = _ComputedDates({}, [], fold(history.code, events))

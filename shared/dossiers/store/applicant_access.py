@@ -1,14 +1,16 @@
 """Personal data as people see it: masked for whoever may see the dossier, whole only with a right and a written purpose.
 
-The two functions here are the only way from the table ``applicant`` to a person (rules, section 10).
+The functions here are the only way from the table ``applicant`` to a person (rules, section 10).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from shared.database.engine import DriverConnection
-from shared.vocabulary.events import DossierCode, Event, Tenant
+from shared.vocabulary.events import DossierCode, Event, RecordEvent, Tenant
+from shared.vocabulary.voids import Identity
 
 _SHOWN_DIGITS: Final = 3
 _HIDDEN: Final = "***"
@@ -39,13 +41,19 @@ class ApplicantData:
 _COLUMNS: Final = ", ".join(f"a.{field.name}" for field in fields(ApplicantData))
 
 # One statement: the reading is on disk before anything is answered, and nothing is read without it.
-_READ: Final = f"""
+_RECORDED: Final = """
 WITH reading AS (
     INSERT INTO applicant_reading (tenant, reading_id, dossier_code, reader, purpose, request_id)
     VALUES ($1, $5, $2, $6, $7, $8) RETURNING read_at
-)
+)"""
+_READ: Final = f"""{_RECORDED}
 SELECT {_COLUMNS} FROM reading
 LEFT JOIN applicant a ON a.tenant = $1 AND a.dossier_code = $2 AND a.source = $3 AND a.id = $4
+"""
+_READ_TEXTS: Final = f"""{_RECORDED}
+SELECT a.source, a.id, a.texts FROM reading CROSS JOIN unnest($3::text[], $4::text[]) AS e(source, id)
+JOIN applicant a ON a.tenant = $1 AND a.dossier_code = $2 AND a.source = e.source AND a.id = e.id
+WHERE a.texts IS NOT NULL
 """
 _LOOK: Final = f"SELECT {_COLUMNS} FROM applicant a WHERE tenant = $1 AND dossier_code = $2 AND source = $3 AND id = $4"
 
@@ -67,6 +75,24 @@ async def read(connection: DriverConnection, tenant: Tenant, reading: Reading, e
         reading.request_id,
     )
     return ApplicantData(*row) if row is not None else ApplicantData()
+
+
+async def read_texts(
+    connection: DriverConnection, tenant: Tenant, reading: Reading, events: Sequence[RecordEvent]
+) -> Mapping[Identity, Mapping[str, Any]]:
+    """The personal fields of a record's events by their identity, the reading recorded first; all else as `read` says."""
+    rows = await connection.fetch(
+        _READ_TEXTS,
+        tenant,
+        reading.dossier_code,
+        [event.source for event in events],
+        [event.id for event in events],
+        uuid4().hex,
+        reading.reader,
+        reading.purpose,
+        reading.request_id,
+    )
+    return {(row["source"], row["id"]): row["texts"] for row in rows}
 
 
 async def masked(connection: DriverConnection, tenant: Tenant, event: Event | None) -> ApplicantData:

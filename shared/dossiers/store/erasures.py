@@ -1,4 +1,4 @@
-"""Applicants are forgotten: what is known of them goes, that it was there and who took it out stays."""
+"""Persons are forgotten: what is known of them goes, that it was there and who took it out stays."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,9 +9,10 @@ from shared.vocabulary.events import DossierCode, Tenant
 
 _FORGET: Final = """
 WITH erased AS (
-    UPDATE applicant SET name = NULL, id_type = NULL, id_number = NULL, phone = NULL, email = NULL, address = NULL
+    UPDATE applicant SET name = NULL, id_type = NULL, id_number = NULL, phone = NULL, email = NULL, address = NULL,
+        texts = NULL
     WHERE tenant = $1 AND dossier_code = ANY($2::text[])
-      AND num_nonnulls(name, id_type, id_number, phone, email, address) > 0
+      AND num_nonnulls(name, id_type, id_number, phone, email, address, texts) > 0
     RETURNING dossier_code
 )
 INSERT INTO applicant_erasure (tenant, erasure_id, dossier_code, eraser, reason)
@@ -24,7 +25,10 @@ RETURNING dossier_code"""
 async def forget(
     connection: DriverConnection, tenant: Tenant, codes: Sequence[DossierCode], *, eraser: str, reason: str
 ) -> list[DossierCode]:
-    """Forget the applicants of these dossiers, and note it of each; answer those of which something was known."""
+    """Forget the persons of these dossiers, and of records of other registers with these codes, and note it of each.
+
+    Answers those of which something was known.
+    """
     distinct = sorted(set(codes))
     ids = [uuid4().hex for _ in distinct]
     rows = await connection.fetch(_FORGET, tenant, distinct, ids, eraser, reason)

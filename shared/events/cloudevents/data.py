@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.events.cloudevents.fields import (
+    PERSONAL,
     AgencyCodeText,
     AmountVnd,
     Channel,
@@ -31,17 +32,19 @@ def _required_stays_required(schema: dict[str, Any]) -> None:
             del field["default"]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """Any object in the data of an event."""
+
     model_config = ConfigDict(extra="forbid", json_schema_extra=_required_stays_required)
 
 
-class Data(_Part):
+class Data(Part):
     """What every event's data may carry."""
 
     officer: StaffCode | None = Field(None, description="Staff code (mã cán bộ), not a name.", examples=["CB-0042"])
 
 
-class Applicant(_Part):
+class Applicant(Part):
     """The applicant (người nộp hồ sơ). Everything but `kind` is personal: it never enters the log."""
 
     kind: Literal["citizen", "business", "agency", "organisation"] | None = Field(
@@ -55,7 +58,15 @@ class Applicant(_Part):
     address: Annotated[Text | None, Field(description="địa chỉ")] = None
 
 
-class Flags(_Part):
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Person = Annotated[Applicant, BeforeValidator(_named)]
+"""Somebody in another register: as an applicant is told, or by the name alone. A field of it is marked `PERSONAL`."""
+
+
+class Flags(Part):
     """What the digitisation indices count (số hóa)."""
 
     vneid_verified: Truth | None = Field(None, description="tài khoản định danh VNeID đã xác thực")
@@ -70,7 +81,7 @@ class SubmittedData(Data):
     procedure_code: ProcedureCodeText = Field(description="mã thủ tục hành chính", examples=["1.005129"])
     agency_code: AgencyCodeText = Field(description="mã định danh cơ quan", examples=["H51.12"])
     channel: Channel = Field(description="kênh tiếp nhận: trực tuyến, trực tiếp, bưu chính công ích")
-    applicant: Applicant | None = None
+    applicant: Applicant | None = Field(None, json_schema_extra=PERSONAL)
 
 
 class ReceivedData(SubmittedData):
@@ -81,7 +92,7 @@ class ReceivedData(SubmittedData):
     flags: Flags | None = None
 
 
-class EventIdentity(_Part):
+class EventIdentity(Part):
     """The identity of another event."""
 
     source: Source
@@ -97,7 +108,7 @@ class DueSetData(Data):
     calendar_version: Code = Field(description="phiên bản lịch làm việc")
 
 
-class Fee(_Part):
+class Fee(Part):
     """One fee (phí, lệ phí)."""
 
     code: PublicCode = Field(examples=["LP01"])
@@ -172,7 +183,7 @@ class RefusedData(Data):
     reason: Text = Field(description="lý do")
 
 
-class ResultPaper(_Part):
+class ResultPaper(Part):
     """One result (kết quả giải quyết)."""
 
     code: PublicCode = Field(description="mã kết quả")

@@ -1,9 +1,9 @@
 """From the bytes of a CloudEvent to what the log keeps: validated, canonical, personal data split off.
 
 The *content* of an event is the canonical JSON of its type, subject, time and data: keys sorted, no blanks, instants in UTC
-with microseconds only where there are some, absent and null fields left out, and for an applicant a keyed digest. It is the
-same whatever transport, spelling or offset brought the event. Neither ``id`` and ``source`` (the identity) nor extension
-attributes, ``dataschema`` and ``datacontenttype`` belong to it.
+with microseconds only where there are some, absent and null fields left out, and for what is personal a keyed digest. It is
+the same whatever transport, spelling or offset brought the event. Neither ``id`` and ``source`` (the identity) nor
+extension attributes, ``dataschema`` and ``datacontenttype`` belong to it.
 """
 
 import base64
@@ -23,11 +23,12 @@ from pydantic_core import from_json
 from shared.events.cloudevents import registered
 from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotRegular, Plain, plain
 from shared.events.cloudevents.fields import whole
-from shared.events.cloudevents.models import MODELS, Envelope
-from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
+from shared.events.cloudevents.models import Envelope
+from shared.events.rules.new_events import APPLICANT, APPLICANT_FIELDS, TEXTS, NewEvent
 from shared.events.rules.personal_text import TEXT_FIELDS, personal_in_text, personal_texts
 from shared.vocabulary.codes import tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
+from shared.vocabulary.sources import is_own_source
 from shared.vocabulary.spelling import is_utf8
 
 _canonical: Final = msgspec.json.Encoder(order="sorted").encode
@@ -36,7 +37,8 @@ _canonical: Final = msgspec.json.Encoder(order="sorted").encode
 
 _TYPES: Final[dict[EventName | RecordEventName, bytes]] = {}
 """The type of each name, as bytes."""
-_PERSONAL: Final = frozenset(APPLICANT_FIELDS)
+_PERSONAL: Final[dict[EventName | RecordEventName, tuple[str, ...]]] = {}
+"""The personal fields in the data of those that have any."""
 _WRITTEN: Final[set[EventName | RecordEventName]] = set()
 """The names of events in whose data people write."""
 
@@ -86,10 +88,14 @@ def learn_registers() -> None:
     DECODER.learn()
     _TYPES.clear()
     _WRITTEN.clear()
+    _PERSONAL.clear()
     for type_, (register, name) in registered.registers_by_type().items():
         _TYPES[register.logged(name)] = type_.encode()
-        if TEXT_FIELDS & registered.data_fields(type_):
+        personal = registered.personal_fields(type_)
+        if TEXT_FIELDS & registered.data_fields(type_).keys() - set(personal):
             _WRITTEN.add(register.logged(name))
+        if personal:
+            _PERSONAL[register.logged(name)] = personal
 
 
 def parsed(raw: bytes) -> Any:
@@ -156,9 +162,11 @@ def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEven
     except NotRegular:
         return None
     personal: dict[str, str] | None = None
-    if event.applicant is not None:
-        personal = {field: text for field in APPLICANT_FIELDS if (text := getattr(event.applicant, field)) is not None}
-        event.data.applicant = _kept(event.applicant, event.applicant.kind, event.subject, content_key)
+    if event.personal:
+        values = {field: value for field in event.personal if (value := getattr(event.data, field)) is not None}
+        kept, personal = _set_apart(msgspec.to_builtins(values), event.subject, content_key)
+        for field, digest in kept.items():
+            setattr(event.data, field, digest)
     new = _recorded(event, personal)
     return ValidatedEvent(new, event.agency_code, _personal_fields(new))
 
@@ -172,7 +180,7 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
         _refuse_nul(parsed(raw), ())
     if event.model_extra:
         _check_extensions(event.model_extra)
-    if event.source == SYSTEM_SOURCE:
+    if is_own_source(event.source):
         raise _invalid(("source",), "system_only")
     register, _ = registered.registers_by_type()[event.type]
     if not register.is_subject(event.subject):  # a model may ask for less
@@ -196,47 +204,69 @@ def _personal_fields(new: NewEvent) -> tuple[str, ...]:
 
 
 def system_event(name: EventName, dossier_code: DossierCode, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
-    """An event that the product writes itself; it carries no personal data.
+    """An event of a dossier that the product says itself; it carries no personal data.
 
     Raises:
         pydantic.ValidationError: the data is not as the rules say (a fault of ours).
     """
+    return written_event(name.type, SYSTEM_SOURCE, dossier_code, id_=id_, time=time, data=data)
+
+
+def written_event(type_: str, source: str, subject: str, *, id_: str, time: datetime, data: Mapping[str, Any]) -> NewEvent:
+    """An event of whatever register that the product writes itself, without personal data.
+
+    Raises:
+        pydantic.ValidationError: the subject or the data is not as the rules say.
+    """
     attributes = {
         "specversion": "1.0",
         "id": id_,
-        "source": SYSTEM_SOURCE,
-        "type": name.type,
-        "subject": dossier_code,
+        "source": source,
+        "type": type_,
+        "subject": subject,
         "time": time,
         "data": data,
     }
-    return _recorded_by_schema(MODELS[name.type].model_validate_json(orjson.dumps(attributes)), name.type, b"")
+    model = registered.models_by_type()[type_]
+    return _recorded_by_schema(model.model_validate_json(orjson.dumps(attributes)), type_, b"")
 
 
 def _recorded_by_schema(event: Envelope, type_: str, content_key: bytes) -> NewEvent:
     part = getattr(event, "data", None)
     data: dict[str, Any] = {} if part is None else part.model_dump(exclude_none=True)
     code = DossierCode(event.subject)
-    applicant: dict[str, str] | None = data.get("applicant")
-    personal: dict[str, str] | None = None
-    if applicant is not None:
-        personal = {field: text for field, text in applicant.items() if field in _PERSONAL}
-        data = {**data, "applicant": _kept(applicant, applicant.get("kind"), code, content_key)}
-    register, name = registered.registers_by_type()[type_]
-    return _recorded(Plain(event.source, event.id, register.logged(name), code, event.time, data), personal)
+    register, local_name = registered.registers_by_type()[type_]
+    name = register.logged(local_name)
+    told = {field: data[field] for field in _PERSONAL.get(name, ()) if field in data}
+    kept, personal = _set_apart(told, code, content_key)
+    return _recorded(Plain(event.source, event.id, name, code, event.time, data | kept), personal)
 
 
-class _KeptOfApplicant(msgspec.Struct, omit_defaults=True, gc=False):
-    """What the log keeps of an applicant."""
+class _Kept(msgspec.Struct, omit_defaults=True, gc=False):
+    """What the log keeps of a personal field; of a person also the kind."""
 
     digest: str
     kind: str | None = None
 
 
-def _kept(applicant: Any, kind: str | None, code: str, content_key: bytes) -> _KeptOfApplicant:
-    # bound to the dossier: equal digests would tell which dossiers are of one person
-    message = code.encode() + b"\n" + _canonical(applicant)
-    return _KeptOfApplicant(hmac.digest(content_key, message, "sha256").hex(), kind)
+def _set_apart(told: Mapping[str, Any], code: str, content_key: bytes) -> tuple[dict[str, _Kept], dict[str, str]]:
+    """What the log keeps of personal fields (plain values by name), and what their one table gets."""
+    kept: dict[str, _Kept] = {}
+    texts: dict[str, Any] = {}
+    personal: dict[str, str] = {}
+    for field, value in told.items():
+        if field == APPLICANT:
+            personal |= {column: value[column] for column in APPLICANT_FIELDS if column in value}
+            message = _canonical(value)
+        else:
+            texts[field] = value
+            message = _canonical({field: value})
+        # bound to the record: equal digests would tell which records are of one person
+        digest = hmac.digest(content_key, code.encode() + b"\n" + message, "sha256").hex()
+        kept[field] = _Kept(digest, value.get("kind") if isinstance(value, dict) else None)
+    if texts:
+        personal[TEXTS] = _canonical(texts).decode()
+    return kept, personal
 
 
 def _recorded(event: Plain, personal: dict[str, str] | None) -> NewEvent:
@@ -255,12 +285,19 @@ def content_hash_of(event: Event | RecordEvent, data: Mapping[str, Any]) -> byte
     return _recorded(told, None).content_hash
 
 
-def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:
-    """A recorded event as a CloudEvent, without personal data: of an applicant only the kind is left."""
+def shown_data(event: Event | RecordEvent) -> dict[str, Any]:
+    """What everybody may read of a recorded event's data who may see its record: of a person only the kind."""
     data = dict(event.data)
-    applicant = data.get("applicant")
-    if applicant is not None:
-        data["applicant"] = {key: value for key, value in applicant.items() if key != "digest"}
+    for field in _PERSONAL.get(event.name, ()):
+        if field in data:
+            shown = {key: value for key, value in data.pop(field).items() if key != "digest"}
+            if shown or field == APPLICANT:
+                data[field] = shown
+    return data
+
+
+def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:
+    """A recorded event as a CloudEvent, without personal data."""
     return {
         "specversion": "1.0",
         "id": event.id,
@@ -269,7 +306,7 @@ def cloudevent_of(event: Event | RecordEvent) -> dict[str, Any]:
         "subject": event.subject,
         "time": event.time,
         "datacontenttype": "application/json",
-        "data": data,
+        "data": shown_data(event),
     }
 
 

@@ -20,11 +20,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from shared.events.cloudevents import fields
-from shared.events.cloudevents.registered import models_by_type
+from shared.events.cloudevents.registered import models_by_type, personal_fields
 from shared.events.rules.personal_text import personal_in_code
-from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register
-from shared.vocabulary.codes import AGENCY_CODE_PATTERN
-from shared.vocabulary.events import SYSTEM_SOURCE, EventName, RecordEventName, Tenant
+from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, RECORD_CODE_PATTERN, REGISTERS, Register
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN
+from shared.vocabulary.events import EventName, RecordEventName, Tenant
+from shared.vocabulary.sources import is_own_source
 
 _CODES_REMEMBERED: Final = 4096
 
@@ -71,10 +72,14 @@ def _text(longest: int) -> Any:
     return Annotated[str, Meta(min_length=1, max_length=longest)]
 
 
+_remembering = functools.lru_cache(_CODES_REMEMBERED)
+"""Of a question about a code: the same ones come again and again."""
+
+
 def _code(pattern: str) -> _Form:
     matches = re.compile(pattern).fullmatch
 
-    @functools.lru_cache(_CODES_REMEMBERED)  # the same ones come again and again
+    @_remembering
     def check(text: str) -> str:
         if not matches(text):
             raise NotRegular
@@ -89,6 +94,8 @@ _KINDS: Final[tuple[tuple[Any, _Form], ...]] = (
     (fields.Source, _Form(_text(fields.LONGEST_SOURCE), _without_blanks)),
     (fields.Link, _Form(_text(2000), _without_blanks)),
     (fields.AgencyCodeText, _code(AGENCY_CODE_PATTERN)),
+    (fields.DossierCodeText, _code(DOSSIER_CODE_PATTERN)),
+    (fields.RecordCodeText, _code(RECORD_CODE_PATTERN)),
     (fields.ProcedureCodeText, _code(r"[0-9A-Za-z][0-9A-Za-z._-]{0,49}")),
     (fields.StaffCode, _code(r"[A-Za-z0-9._/-]{1,50}")),
     (fields.PublicCode, _Form(_text(100), _unpersonal)),
@@ -98,7 +105,13 @@ _KINDS: Final[tuple[tuple[Any, _Form], ...]] = (
     (fields.Text, _Form(_text(4000))),
     (fields.Truth, _Form(bool)),
     (fields.AmountVnd, _Form(Annotated[int, Meta(ge=0, le=10**15)])),
+    (fields.PaymentVnd, _Form(Annotated[int, Meta(gt=0, le=10**15)])),
     (fields.Score, _Form(Annotated[int, Meta(ge=0, le=100)])),
+    (fields.Number, _Form(Annotated[int, Meta(ge=0, le=10**9)])),
+    (fields.Quantity, _Form(Annotated[float, Meta(ge=0, le=10**9)])),
+    (fields.Year, _Form(Annotated[int, Meta(ge=fields.FIRST_YEAR, le=fields.LAST_YEAR)])),
+    (fields.Grades, _Form(dict[Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"], Annotated[int, Meta(ge=0, le=2)]])),
+    (fields.Ordinal, _Form(Annotated[int, Meta(ge=1, le=1000)])),
 )
 """Every kind of field but choices, lists and parts."""
 
@@ -170,7 +183,8 @@ class _Kind(NamedTuple):
     name: EventName | RecordEventName
     finish: Finish | None
     names_agency: bool
-    names_applicant: bool
+    personal: tuple[str, ...]
+    """The fields of its data that are personal."""
     is_subject: Callable[[str], Any]
     names_tenant: bool
     """Its subject begins with the tenant."""
@@ -198,10 +212,11 @@ def _event(register: Register, name: str) -> tuple[type[Struct], _Kind]:
     )
     has = data.type.__struct_fields__
     # a dossier's pattern says all of it, and is asked without a step between
-    is_subject = re.compile(register.subject_pattern).fullmatch if register is DOSSIER else register.is_subject
+    is_dossiers = register is DOSSIER
+    is_subject = re.compile(register.subject_pattern).fullmatch if is_dossiers else _remembering(register.is_subject)
     names_tenant = register.tenant_of is not None
-    kind = _Kind(register.logged(name), data.finish, "agency_code" in has, "applicant" in has, is_subject, names_tenant)
-    return decoded, kind
+    personal = personal_fields(register.type_of(name))
+    return decoded, _Kind(register.logged(name), data.finish, "agency_code" in has, personal, is_subject, names_tenant)
 
 
 class _Decoder:
@@ -218,7 +233,12 @@ class _Decoder:
 
     def learn(self) -> None:
         """Take in every register that there is."""
-        kinds = [_event(register, name) for register in REGISTERS.values() for name in register.told]
+        kinds = [
+            _event(register, name)
+            for register in REGISTERS.values()
+            for name in register.told
+            if models_by_type()[register.type_of(name)].is_regular
+        ]
         self.kind_of = {decoded: tuple(kind) for decoded, kind in kinds}
         self.decode = msgspec.json.Decoder(functools.reduce(operator.or_, self.kind_of)).decode
 
@@ -239,8 +259,8 @@ class Plain(Struct, gc=False):
     data: Any
     """Has the fields of the model's data; None: it is empty."""
     agency_code: str | None = None
-    applicant: Any = None
-    """The same of the data's applicant."""
+    personal: tuple[str, ...] = ()
+    """The fields of the data that are personal, there or not."""
 
 
 def plain(raw: bytes, tenant: Tenant) -> Plain:
@@ -253,15 +273,15 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         raise NotRegular
     try:
         event = DECODER.decode(raw)
-        name, finish, names_agency, names_applicant, is_subject, names_tenant = DECODER.kind_of[type(event)]
+        name, finish, names_agency, personal, is_subject, names_tenant = DECODER.kind_of[type(event)]
         # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
         subject = event.subject
         if (names_tenant and not subject.startswith(tenant)) or not is_subject(subject):
             raise NotRegular
-        if _own_source(event.source) == SYSTEM_SOURCE:
+        if is_own_source(_own_source(event.source)):
             raise NotRegular
         data = event.data
-        agency_code = applicant = None
+        agency_code = None
         if data is not None:
             if finish is not None:
                 finish(data)
@@ -269,8 +289,6 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
                 agency_code = data.agency_code
                 if agency_code is not None and not agency_code.startswith(tenant):
                     raise NotRegular
-            if names_applicant:
-                applicant = data.applicant
         return Plain(
             event.source,
             _unpersonal(_printable(event.id)),
@@ -279,7 +297,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
             fields.instant_of(event.time),
             data,
             agency_code,
-            applicant,
+            () if data is None else personal,
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, PydanticCustomError):
         raise NotRegular from None

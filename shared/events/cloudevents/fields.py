@@ -5,14 +5,20 @@ a character.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from shared.events.rules.personal_text import personal_in_code
-from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
+from shared.events.rules.registers import LONGEST_SUBJECT, RECORD_CODE_PATTERN
+from shared.vocabulary.codes import (
+    AGENCY_CODE_PATTERN,
+    DOSSIER_CODE_PATTERN,
+    OLD_AGENCY_CODE_PATTERN,
+    PROCEDURE_CODE_PATTERN,
+)
 
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 9998
@@ -87,13 +93,16 @@ OwnId = Annotated[EventId, AfterValidator(unpersonal)]
 """The id of an event that is told now; one that names another event may be older than the rule."""
 OwnSource = Annotated[Source, AfterValidator(unpersonal)]
 DossierCodeText = Annotated[str, Strict(), StringConstraints(max_length=60, pattern=DOSSIER_CODE_PATTERN)]
+RecordCodeText = Annotated[
+    str, Strict(), StringConstraints(max_length=LONGEST_SUBJECT, pattern=RECORD_CODE_PATTERN), AfterValidator(unpersonal)
+]
 AgencyCodeText = Annotated[
     str, Strict(), StringConstraints(max_length=30, pattern=f"{AGENCY_CODE_PATTERN}|{OLD_AGENCY_CODE_PATTERN}")
 ]
 ProcedureCodeText = Annotated[
     str,
     Strict(),
-    StringConstraints(min_length=1, max_length=50, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$"),
+    StringConstraints(min_length=1, max_length=50, pattern=PROCEDURE_CODE_PATTERN),
     AfterValidator(unpersonal),
 ]
 
@@ -124,6 +133,10 @@ Text = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=4000)
 Link = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=2000, pattern=_NO_BLANKS)]
 Truth = Annotated[bool, Strict()]
 
+PERSONAL: Final[dict[str, Any]] = {"x-personal": True}
+"""Says of a field of data that it is personal, as its ``json_schema_extra``: the log gets a keyed digest instead, the one
+table of personal data the text (decision 46)."""
+
 
 def whole(value: Any) -> Any:
     """``50000.0`` as 50000: in JSON it is the same number, and some writers know no whole ones."""
@@ -132,7 +145,47 @@ def whole(value: Any) -> Any:
 
 WHOLE: Final = BeforeValidator(whole)
 AmountVnd = Annotated[int, Strict(), Field(ge=0, le=10**15), WHOLE]
+PaymentVnd = Annotated[int, Strict(), Field(gt=0, le=10**15), WHOLE]
 Score = Annotated[int, Strict(), Field(ge=0, le=100), WHOLE]
+Number = Annotated[int, Strict(), Field(ge=0, le=10**9), WHOLE]
+Quantity = Annotated[float, Strict(), Field(ge=0, le=10**9, allow_inf_nan=False)]
+"""Hours, times a year: a decimal fraction of at most 15 digits is kept as it was told."""
+Year = Annotated[int, Strict(), Field(ge=FIRST_YEAR, le=LAST_YEAR), WHOLE]
+Grade = Annotated[int, Strict(), Field(ge=0, le=2), WHOLE]
+"""The points of one answer of a sheet."""
+
+
+def _without_null(value: Any) -> Any:
+    return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+
+Grades = Annotated[dict[Literal["1", "2", "3", "4", "5", "6", "7", "8", "9"], Grade], BeforeValidator(_without_null)]
+"""By the number of the question; null is absent."""
+Ordinal = Annotated[int, Strict(), Field(ge=1, le=1000), WHOLE]
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _date_of(value: object) -> date:
+    if type(value) is date:
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("date_type", "a date")
+    if _DATE.fullmatch(value):
+        try:
+            on = date.fromisoformat(value)
+            if FIRST_YEAR <= on.year <= LAST_YEAR:
+                return on
+        except ValueError:
+            pass
+    raise PydanticCustomError("date_parsing", "a date")
+
+
+LocalDate = Annotated[date, BeforeValidator(_date_of)]
+"""A local date, yyyy-mm-dd; pydantic's own would take numbers too, and texts of digits: seconds or days since 1970.
+
+What callers tell is of the years that instants are of: the midnights of others may be no instants. Stored ones are taken.
+"""
 
 Channel = Literal["online", "direct", "postal"]
 """trực tuyến, trực tiếp, bưu chính công ích."""

@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import Annotated, Any, Final, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter
+from pydantic.fields import FieldInfo
 
+from shared.events.cloudevents.fields import PERSONAL
 from shared.events.cloudevents.models import MODELS, Envelope
 from shared.events.rules.registers import DOSSIER, FOLDERS, REGISTERS, Register
 
@@ -33,11 +35,16 @@ def models_by_type() -> Mapping[str, type[Envelope]]:
     }
 
 
-def data_fields(type_: str) -> frozenset[str]:
-    """The names of the fields in the data of an event."""
+def data_fields(type_: str) -> Mapping[str, FieldInfo]:
+    """The fields in the data of an event, by name."""
     told = models_by_type()[type_].model_fields["data"].annotation
     parts = [part for part in (told, *get_args(told)) if isinstance(part, type) and issubclass(part, BaseModel)]
-    return frozenset(name for part in parts for name in part.model_fields)
+    return {name: field for part in parts for name, field in part.model_fields.items()}
+
+
+def personal_fields(type_: str) -> tuple[str, ...]:
+    """Those of them that are marked as personal."""
+    return tuple(name for name, field in data_fields(type_).items() if field.json_schema_extra == PERSONAL)
 
 
 @functools.cache

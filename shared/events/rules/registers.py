@@ -7,13 +7,22 @@ its events by type (`MODELS`), and ``records.py`` with its fold (`fold`) and the
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-from shared.vocabulary.codes import DOSSIER_CODE_PATTERN, tenant_of_dossier
+from shared.events.rules.personal_text import personal_in_code
+from shared.vocabulary.codes import (
+    AGENCY_CODE_PATTERN,
+    DOSSIER_CODE_PATTERN,
+    PROCEDURE_CODE_PATTERN,
+    tenant_of_agency,
+    tenant_of_dossier,
+)
 from shared.vocabulary.events import PRODUCT_PREFIX, TYPE_SUFFIX, VOIDED, EventName, RecordEventName, Tenant
 from shared.vocabulary.projections import DOSSIERS
 
 LONGEST_SUBJECT: Final = 60
+RECORD_CODE_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
+"""Codes of records that follow no pattern of their own."""
 
 FOLDERS: Final = "shared.registers"
 """Where the folder of every register but the dossiers' stands."""
@@ -27,9 +36,12 @@ _SUBJECT_CHARACTERS: Final = re.compile(r"[^\\\"\x00-\x20\x7f-\U0010ffff]+")
 class Register:
     """One kind of record. ``events`` stand in the order of their ranks, ``voided`` last.
 
-    ``subject_pattern``: the whole of a record's code. ``tenant_of``: the tenant that a code tells, None where codes tell
-    none. ``moving``: the events that may change which agency has the record. ``projection``: the name of its cursor.
-    ``written_here``: events that the product alone writes.
+    ``subject_pattern``: the whole of a record's code (one that looks like a number of a person is refused all the same).
+    ``tenant_of``: the tenant that a code tells, None where codes tell none. ``moving``: the events that may change which
+    agency has the record. ``projection``: the name of its cursor. ``written_here``: events that the product alone writes.
+    ``stands_with``: the record stands where its dossier does, whose code is its own code or the ``dossier_code`` of its
+    first event. ``agency_in_code``: the agency that a code begins with.
+    ``tied``: the events that share the rank of the one before them.
     """
 
     name: str
@@ -39,6 +51,9 @@ class Register:
     moving: frozenset[str]
     tenant_of: Callable[[str], Tenant] | None = None
     written_here: frozenset[str] = frozenset()
+    stands_with: Literal["code", "data"] | None = None
+    agency_in_code: Callable[[str], str] | None = None
+    tied: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse a row that the log could not keep apart from others."""
@@ -65,7 +80,8 @@ class Register:
 
     def rank(self, name: RecordEventName) -> int:
         """The place of an event in the fold among those of the same instant."""
-        return self.events.index(name.local_name)
+        place = self.events.index(name.local_name)
+        return place - (name.local_name in self.tied)
 
     def is_subject(self, text: str) -> bool:
         """Whether ``text`` is a code of one of its records."""
@@ -73,6 +89,7 @@ class Register:
             len(text) <= LONGEST_SUBJECT
             and re.fullmatch(self.subject_pattern, text) is not None
             and _SUBJECT_CHARACTERS.fullmatch(text) is not None
+            and (self.tenant_of is not None or personal_in_code(text) is None)
         )
 
 
@@ -86,7 +103,107 @@ DOSSIER: Final = Register(
     written_here=frozenset({EventName.DUE_SET}),
 )
 
-REGISTERS: Final[dict[str, Register]] = {register.name: register for register in (DOSSIER,)}
+COMPONENT: Final = Register(
+    name="component",
+    events=("submitted", "exempt", "digitised", "reused", "result_issued", "result_revoked", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="component",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+    stands_with="code",
+)
+
+CATALOGUE: Final = Register(
+    name="catalogue",
+    events=("decided", "posted", "repealed", VOIDED),
+    subject_pattern=rf"{AGENCY_CODE_PATTERN.removesuffix('$')}/[0-9A-Za-z][0-9A-Za-z.-]{{0,29}}/[0-9]{{4}}$",
+    projection="catalogue",
+    moving=frozenset(),
+    tenant_of=lambda decision: tenant_of_agency(decision.partition("/")[0]),
+)
+
+STEP: Final = Register(
+    name="step",
+    events=("handed", "taken", "returned_back", "paused", "resumed", "finished", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="step",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+    stands_with="code",
+    tied=frozenset({"resumed"}),
+)
+
+FEEDBACK: Final = Register(
+    name="feedback",
+    events=(
+        "submitted",
+        "received",
+        "reclassified",
+        "transferred",
+        "more_requested",
+        "more_given",
+        "answered",
+        "published",
+        "refused",
+        "forwarded",
+        "withdrawn",
+        "rated",
+        "reopened",
+        VOIDED,
+    ),
+    subject_pattern=RECORD_CODE_PATTERN,
+    projection="feedback",
+    moving=frozenset({"submitted", "received", "transferred", VOIDED}),
+)
+
+POST: Final = Register(
+    name="post",
+    events=("collected", "handed_over", "return_requested", "dispatched", "delivered", "failed", VOIDED),
+    subject_pattern=DOSSIER_CODE_PATTERN,
+    projection="post",
+    moving=frozenset(),
+    tenant_of=tenant_of_dossier,
+    stands_with="code",
+)
+
+SURVEY: Final = Register(
+    name="survey",
+    events=("submitted", VOIDED),
+    subject_pattern=r"^[0-9A-Za-z][0-9A-Za-z._/-]*$",
+    projection="survey",
+    moving=frozenset({"submitted", VOIDED}),
+)
+
+REVIEW: Final = Register(
+    name="review",
+    events=("planned", "reviewed", "proposed", "approved", VOIDED),
+    subject_pattern=PROCEDURE_CODE_PATTERN,
+    projection="review",
+    moving=frozenset(),
+)
+
+PAYMENT: Final = Register(
+    name="payment",
+    events=(
+        "initiated",
+        "confirmed",
+        "queried",
+        "receipt_issued",
+        "receipt_cancelled",
+        "refund_requested",
+        "refunded",
+        VOIDED,
+    ),
+    subject_pattern=RECORD_CODE_PATTERN,
+    projection="payments",
+    moving=frozenset(),
+    stands_with="data",
+)
+
+
+REGISTERS: Final[dict[str, Register]] = {
+    register.name: register for register in (DOSSIER, FEEDBACK, PAYMENT, COMPONENT, CATALOGUE, STEP, POST, SURVEY, REVIEW)
+}
 """All of them, by name."""
 
 

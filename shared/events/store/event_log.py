@@ -20,7 +20,7 @@ import msgspec
 import orjson
 
 from shared.database.engine import DriverConnection
-from shared.events.rules.new_events import APPLICANT_FIELDS, NewEvent
+from shared.events.rules.new_events import APPLICANT_FIELDS, TEXTS, NewEvent
 from shared.vocabulary.errors import AheadOfLog
 from shared.vocabulary.events import DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant, logged_name
 
@@ -79,11 +79,11 @@ _RECORDED: Final = f"""written AS (
     CROSS JOIN unnest({_SOURCES}, {_IDS}, {_NAMES_TOLD}, {_CODES}, {_TIMES}, {_DATA})
         WITH ORDINALITY AS i(source, id, name, dossier_code, time, data, ordinal)
 ), persons AS (
-    INSERT INTO applicant (tenant, source, id, dossier_code, name, id_type, id_number, phone, email, address)
-    SELECT $1, p.source, p.id, p.dossier_code, p.name, p.id_type, p.id_number, p.phone, p.email, p.address
+    INSERT INTO applicant (tenant, source, id, dossier_code, name, id_type, id_number, phone, email, address, texts)
+    SELECT $1, p.source, p.id, p.dossier_code, p.name, p.id_type, p.id_number, p.phone, p.email, p.address, p.texts::jsonb
     FROM counter c
     CROSS JOIN unnest($10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
-        $18::text[]) AS p(source, id, dossier_code, name, id_type, id_number, phone, email, address)
+        $18::text[], $19::text[]) AS p(source, id, dossier_code, name, id_type, id_number, phone, email, address, texts)
 )"""
 
 _APPEND: Final = f"""
@@ -107,13 +107,13 @@ UNION ALL
 SELECT ordinal, position, same FROM apart
 """
 
-# The same in the hope that all are new and none is of the future ($19: the latest of their times): the looks at what is
+# The same in the hope that all are new and none is of the future ($20: the latest of their times): the looks at what is
 # known are a quarter of its cost. Where one is known, the unique key says so and nothing of it stays.
 _APPEND_NEW: Final = f"""
 WITH counter AS (
     UPDATE log_counter
     SET position = position + $2::bigint, recorded_at = greatest(recorded_at, now())
-    WHERE tenant = $1 AND $19::timestamptz <= now() + interval '{FUTURE_TOLERANCE}'
+    WHERE tenant = $1 AND $20::timestamptz <= now() + interval '{FUTURE_TOLERANCE}'
     RETURNING position - $2::bigint AS base, recorded_at
 ), {_RECORDED}
 SELECT base FROM counter
@@ -212,7 +212,7 @@ def _arguments(tenant: Tenant, columns: Sequence[tuple[Any, ...]]) -> tuple[Any,
         "\n".join(data),
         b"".join(hashes),
         *([column[index] for index, _ in persons] for column in (sources, ids, codes)),
-        *([person.get(field) for _, person in persons] for field in APPLICANT_FIELDS),
+        *([person.get(field) for _, person in persons] for field in (*APPLICANT_FIELDS, TEXTS)),
     )
 
 

@@ -13,6 +13,8 @@ import orjson
 
 from shared.database.engine import DriverConnection
 from shared.events.cloudevents.decoding import content_hash_of
+from shared.events.cloudevents.registered import personal_fields
+from shared.events.rules.new_events import APPLICANT
 from shared.events.rules.personal_text import TEXT_FIELDS
 from shared.events.store import event_log
 from shared.events.store.event_log import AnyEvent
@@ -24,6 +26,9 @@ REDACTABLE: Final = frozenset({*TEXT_FIELDS, "department", "officer"})
 """The fields of data without which an event is still the same step."""
 
 _CHANGE: Final = "UPDATE event_log SET data = $3::jsonb WHERE tenant = $1 AND position = $2"
+_EMPTY: Final = """
+UPDATE applicant SET texts = nullif(texts - $5::text[], '{}')
+WHERE tenant = $1 AND dossier_code = $2 AND source = $3 AND id = $4"""
 _NOTE: Final = """
 INSERT INTO event_redaction (tenant, redaction_id, position, fields, redactor, reason, content_hash)
 VALUES ($1, $2, $3, $4, $5, $6, $7)"""
@@ -48,6 +53,8 @@ class Redaction:
 async def redact(connection: DriverConnection, tenant: Tenant, asked: Redaction) -> int:
     """Take texts out of an event, and note it; answer its position. In a transaction, as the owner.
 
+    A text that stands in the table of personal data is taken out there; the log keeps its digest.
+
     Raises:
         NotFound: there is no such event.
         InvalidInput: it has no such text.
@@ -56,9 +63,13 @@ async def redact(connection: DriverConnection, tenant: Tenant, asked: Redaction)
     if event is None:
         raise NotFound
     texts = {name for name in REDACTABLE if isinstance(event.data.get(name), str)}
+    apart = {name for name in personal_fields(event.name.type) if name in event.data and name != APPLICANT}
+    texts |= apart
     if not asked.fields or not texts.issuperset(asked.fields):
         raise InvalidInput.of("/field", "no_text", f"one of {', '.join(sorted(texts)) or 'none: the event has no text'}")
-    data = {**event.data, **dict.fromkeys(asked.fields, REDACTED)}
+    if emptied := apart.intersection(asked.fields):
+        await connection.execute(_EMPTY, tenant, event.subject, event.source, event.id, sorted(emptied))
+    data = {**event.data, **dict.fromkeys(set(asked.fields) - apart, REDACTED)}
     await connection.execute(_CHANGE, tenant, event.position, orjson.dumps(data).decode())
     note = (uuid4().hex, event.position, sorted(asked.fields), asked.redactor, asked.reason, content_hash_of(event, data))
     await connection.execute(_NOTE, tenant, *note)

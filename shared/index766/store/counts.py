@@ -35,6 +35,7 @@ from shared.index766.rules.indicators import (
 )
 from shared.index766.store.given_figures import Given, given_for
 from shared.index766.store.mean_times import MeanTime, mean_times
+from shared.sync.store.held import SYNCED, SYNCED_THEN
 from shared.vocabulary.local_time import end_of_day, start_of_day
 from shared.vocabulary.periods import Period
 
@@ -54,17 +55,6 @@ class Reading:
 def _marked(mark: DossierMark) -> str:
     return f"marks & {mark.value} <> 0"
 
-
-SYNCED: Final = "l.dossier_position > 0 AND l.known_there"
-"""Whether the portal holds the dossier, now, as the ledger ``l`` has it."""
-
-# accepted calls are kept for ever; what was found missing there since is said by calls that are kept for a while
-SYNCED_THEN: Final = f"""(({SYNCED} AND l.acknowledged_at <= {{0}}::timestamptz) OR coalesce((
-    SELECT a.outcome = 'accepted' FROM sync_attempt a
-    WHERE a.tenant = l.tenant AND a.dossier_code = l.dossier_code AND a.ended_at <= {{0}}::timestamptz
-      AND (a.step = 'dossier' AND a.outcome = 'accepted' OR a.outcome IN ('missing_there', 'unknown_there'))
-    ORDER BY a.ended_at DESC LIMIT 1), false))"""
-"""Whether the portal held it at an instant."""
 
 COUNT_CONDITIONS: Final = {
     "received": "true",

@@ -4,9 +4,9 @@ Sums are linear and are written with the rows, by what a row counts for now less
 - sum of what the stored rows count for* stays as it is whatever is projected.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -14,7 +14,7 @@ import orjson
 from shared.database.engine import DriverConnection
 from shared.events.store.record_events import OF_REGISTER
 from shared.projection.rules.records import Record
-from shared.vocabulary.events import Tenant
+from shared.vocabulary.events import DossierCode, Tenant
 
 
 class RecordRow(NamedTuple):
@@ -64,6 +64,9 @@ WITH fresh AS MATERIALIZED (
     ON CONFLICT (tenant, register, figure, agency, day) DO UPDATE SET amount = s.amount + excluded.amount
 ), erased AS (
     DELETE FROM record WHERE tenant = $1 AND register = $2 AND code = ANY($4::text[])
+), seen AS (
+    INSERT INTO seen_agency (tenant, agency)
+    SELECT DISTINCT $1, agency FROM fresh WHERE agency IS NOT NULL ORDER BY 2 ON CONFLICT DO NOTHING
 ), recovered AS (
     DELETE FROM record_failure WHERE tenant = $1 AND register = $2 AND code = ANY($3::text[])
 )
@@ -133,6 +136,24 @@ async def statuses(
         list(codes),
     )
     return {row["code"]: RecordStatus(row["agency"], row["is_current"]) for row in rows}
+
+
+async def untouched_since(
+    connection: DriverConnection, tenant: Tenant, since: datetime, after: str, limit: int
+) -> list[DossierCode]:
+    """Codes of records, after a code, under which nothing happened at an instant or later, in whatever register."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT r.code FROM record r WHERE r.tenant = $1 AND r.code > $3 AND NOT EXISTS (
+            SELECT FROM event_log l WHERE l.tenant = $1 AND l.dossier_code = r.code AND l.time >= $2)
+        ORDER BY r.code LIMIT $4
+        """,
+        tenant,
+        since,
+        after,
+        limit,
+    )
+    return [DossierCode(row["code"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +233,31 @@ async def settle_sums(connection: DriverConnection, tenant: Tenant, register: st
     )
     await connection.execute("DELETE FROM record_sum WHERE tenant = $1 AND register = $2 AND amount = 0", tenant, register)
     return len(changed)
+
+
+async def page(
+    connection: DriverConnection,
+    tenant: Tenant,
+    register: str,
+    told: Mapping[str, Any],
+    *,
+    agencies: Collection[str] | None,
+    after: str,
+    limit: int,
+) -> list[RecordRow]:
+    """Records after a code whose facts are as ``told``, of ``agencies`` (None: all); none of which all events are voided."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {_COLUMNS} FROM record
+        WHERE tenant = $1 AND register = $2 AND code > $3 AND ($4::text[] IS NULL OR agency = ANY($4))
+          AND facts @> $5::jsonb AND facts <> '{{}}'
+        ORDER BY code LIMIT $6
+        """,
+        tenant,
+        register,
+        after,
+        None if agencies is None else sorted(agencies),
+        orjson.dumps(told).decode(),
+        limit,
+    )
+    return [_canonical(row) for row in rows]

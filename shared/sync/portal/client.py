@@ -8,17 +8,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import httpx
 import orjson
 
 from shared.sync.portal import answers, wire
-from shared.sync.portal.answers import DEFAULT_RETRY_AFTER_SECONDS
+from shared.sync.portal.calls import MOST_CONNECTIONS, Deadlines, http_client, post, refused_at_door
 from shared.sync.portal.wire import Body, Service
 from shared.sync.rules.outcomes import (
     Ambiguous,
@@ -36,25 +33,6 @@ from shared.sync.rules.outcomes import (
 )
 
 T = TypeVar("T")
-
-MOST_CONNECTIONS: Final = 8
-"""httpx slows down with concurrency: few connections, many dossiers per call."""
-
-# A server closes an idle connection after 5 s (uvicorn's default); a call sent into one that closes looks ambiguous.
-_KEEPALIVE_SECONDS: Final = 4.0
-
-_MISCONFIGURED: Final = frozenset(
-    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Seconds to connect, between two reads, and for a whole call with its login and its repetition."""
-
-    connect_seconds: float = 3.0
-    read_seconds: float = 25.0
-    total_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +89,7 @@ class PortalClient:
         self._sessions = sessions
         self.deadlines = deadlines or Deadlines()
         self._places = asyncio.Semaphore(MOST_CONNECTIONS)
-        self._http = httpx.AsyncClient(
-            base_url=access.url,
-            headers={"Accept": "application/json", "Content-Type": "application/json", "dstcode": access.dstcode},
-            timeout=httpx.Timeout(self.deadlines.read_seconds, connect=self.deadlines.connect_seconds),
-            limits=httpx.Limits(
-                max_connections=MOST_CONNECTIONS,
-                max_keepalive_connections=MOST_CONNECTIONS,
-                keepalive_expiry=_KEEPALIVE_SECONDS,
-            ),
-            follow_redirects=False,
-            # the adapter stands in our own network; a proxy from the environment has no business with it
-            trust_env=False,
-        )
+        self._http = http_client(access.url, self.deadlines, {"dstcode": access.dstcode})
 
     async def __aenter__(self) -> Self:
         return self
@@ -170,7 +136,7 @@ class PortalClient:
         except (TimeoutError, httpx.TransportError) as error:
             # nothing is changed by asking
             return Unavailable(f"list: {type(error).__name__}")
-        return _refused_at_door(response) or answers.read_list(response.content)
+        return refused_at_door(response) or answers.read_list(response.content)
 
     async def _call(
         self, service: str, fields: Mapping[str, Any], read: Callable[[bytes], T | Throttled | Failure]
@@ -218,38 +184,5 @@ class PortalClient:
     async def _post(
         self, path: str, body: Body, read: Callable[[bytes], T | Throttled | Failure]
     ) -> T | Throttled | Failure:
-        self._passed("before-call")
-        try:
-            response = await self._http.post(path, content=orjson.dumps(body))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return Unavailable(f"not reached: {type(error).__name__}")
-        except httpx.TransportError as error:
-            # sent, at least in part; what the message says may hold parts of the body
-            return Ambiguous(f"no answer: {type(error).__name__}")
-        self._passed("after-call")
-        return _refused_at_door(response) or read(response.content)
-
-
-def _refused_at_door(response: httpx.Response) -> Throttled | Failure | None:
-    """What the HTTP status alone decides; None for 200."""
-    status = response.status_code
-    if status == HTTPStatus.OK:
-        return None
-    wait = answers.retry_after_seconds(response.headers.get("Retry-After"), _now_there(response))
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled(DEFAULT_RETRY_AFTER_SECONDS if wait is None else wait)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        # 504 may hide a call that was applied: it is repeated as it is, like any other
-        return Unavailable(f"HTTP {status}", wait if status == HTTPStatus.SERVICE_UNAVAILABLE else None)
-    if status in _MISCONFIGURED:
-        return Refused(f"HTTP {status}")
-    return Garbled(f"HTTP {status}", declined=status >= HTTPStatus.BAD_REQUEST)
-
-
-def _now_there(response: httpx.Response) -> datetime:
-    """The clock of who answered, else ours: a Retry-After date is meant by theirs."""
-    try:
-        there = parsedate_to_datetime(response.headers["Date"])
-    except (KeyError, ValueError):
-        return datetime.now(UTC)
-    return there if there.tzinfo is not None else datetime.now(UTC)
+        found = await post(self._http, path, orjson.dumps(body), self._passed)
+        return read(found) if isinstance(found, bytes) else found

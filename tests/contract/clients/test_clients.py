@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)  # a busy machine compiles slowly
 PROGRAMS = Path(__file__).parent / "programs"
 PRINTED = re.compile(r"accepted\n1 1\nH51\.12-260512-\d{4} \d+\n\Z")
 """By the program of each section: one event, a batch with it and another one, the feed from it on."""
-ANSWERED_NOTHING = {"openapi-python-client": {"/v1/reports/II.06.xlsx"}}
+ANSWERED_NOTHING = {"openapi-python-client": {"/v1/reports/II.06.xlsx", "/v1/dossiers/{code}/slip.xlsx"}}
 """What a generator cannot read; the page says so."""
 
 

@@ -43,7 +43,7 @@ DATABASE = "t_schemathesis"
 
 
 def settings(database_url: str, redis_url: str) -> Settings:
-    return Settings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url))
+    return Settings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), reader=False)
 
 
 @schemathesis.serializer("application/x-ndjson")

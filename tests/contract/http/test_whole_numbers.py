@@ -13,6 +13,7 @@ import pytest
 from services.api.http.document import parts
 from services.api.main import create_app
 from shared.events.cloudevents.decoding import plain_event, read_event
+from shared.events.cloudevents.registered import models_by_type
 from shared.settings import Settings
 from shared.vocabulary.events import Tenant
 from tests.support.api import Served, served
@@ -97,7 +98,10 @@ def test_every_body_with_whole_numbers_stands_in_the_table() -> None:
 
 
 EVENTS = [
-    example["value"] for example in BODIES["POST /v1/events"]["examples"].values() if named(example["value"].get("data"))
+    example
+    for model in models_by_type().values()
+    for example in model.model_config["json_schema_extra"]["examples"]  # type: ignore[index,call-overload,union-attr]
+    if named(example.get("data"))
 ]
 
 

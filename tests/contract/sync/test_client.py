@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from services.mock_portal.openapi import EXAMPLE_DOSSIER, EXAMPLE_STEP
-from shared.sync.portal.client import Deadlines, PortalAccess, PortalClient, Session
+from shared.sync.portal.calls import Deadlines
+from shared.sync.portal.client import PortalAccess, PortalClient, Session
 from shared.sync.rules.outcomes import (
     Ambiguous,
     Answered,

@@ -99,6 +99,9 @@ READS: dict[str, Row] = {
         of_agency("/v1/dossiers", "?limit=5"),
     ),
     "GET /v1/dossiers/{code}": Row(D, ("/v1/dossiers/{code}",), (("dossier", "/v1/dossiers/{x}"),)),
+    "GET /v1/dossiers/{code}/slip": Row(D, ("/v1/dossiers/{code}/slip",), (("dossier", "/v1/dossiers/{x}/slip"),)),
+    "GET /v1/services": Row(None, ("/v1/services", "/v1/services?on=2022-06-30&level=full")),
+    "GET /v1/services/{procedure_code}": Row(None, ("/v1/services/1.000001",)),
     "GET /v1/dossiers/{code}/applicant": Row(
         P, ("/v1/dossiers/{code}/applicant?purpose=test",), (("dossier", "/v1/dossiers/{x}/applicant?purpose=test"),)
     ),
@@ -137,6 +140,44 @@ READS: dict[str, Row] = {
     "GET /v1/stats/averages": Row(S, *asked("/v1/stats/averages")),
     "GET /v1/stats/working-time": Row(S, *asked("/v1/stats/working-time", "&by=agency")),
     "GET /v1/stats/working-time/dossiers": Row(D, *asked("/v1/stats/working-time/dossiers")),
+    "GET /v1/stats/catalogue": Row(S, *asked("/v1/stats/catalogue")),
+    "GET /v1/stats/catalogue/by/{by}": Row(S, *asked("/v1/stats/catalogue/by/field")),
+    "GET /v1/stats/catalogue/records": Row(D, *asked("/v1/stats/catalogue/records", "&figure=in_force")),
+    "GET /v1/stats/steps": Row(S, *asked("/v1/stats/steps")),
+    "GET /v1/stats/steps/by/{by}": Row(S, *asked("/v1/stats/steps/by/agency")),
+    "GET /v1/stats/steps/records": Row(D, *asked("/v1/stats/steps/records", "&figure=finished")),
+    "GET /v1/stats/digitisation": Row(S, *asked("/v1/stats/digitisation")),
+    "GET /v1/stats/digitisation/by/{by}": Row(S, *asked("/v1/stats/digitisation/by/agency")),
+    "GET /v1/stats/digitisation/records": Row(D, *asked("/v1/stats/digitisation/records", "&figure=dossiers")),
+    "GET /v1/stats/post": Row(S, *asked("/v1/stats/post")),
+    "GET /v1/stats/post/by/{by}": Row(S, *asked("/v1/stats/post/by/agency")),
+    "GET /v1/stats/post/records": Row(D, *asked("/v1/stats/post/records", "&figure=requested")),
+    "GET /v1/stats/surveys": Row(S, *asked("/v1/stats/surveys")),
+    "GET /v1/stats/surveys/by/{by}": Row(S, *asked("/v1/stats/surveys/by/agency")),
+    "GET /v1/stats/surveys/records": Row(D, *asked("/v1/stats/surveys/records", "&figure=sheets")),
+    "GET /v1/stats/reviews": Row(S, *asked("/v1/stats/reviews")),
+    "GET /v1/stats/reviews/by/{by}": Row(S, *asked("/v1/stats/reviews/by/agency")),
+    "GET /v1/stats/reviews/records": Row(D, *asked("/v1/stats/reviews/records", "&figure=reviewed")),
+    "GET /v1/surveys": Row(D, ("/v1/surveys", "/v1/surveys?agency={t}.{s}"), of_agency("/v1/surveys", "?")),
+    "GET /v1/surveys/{code}": Row(D, ("/v1/surveys/PKS-{number}", "/v1/surveys/PKS-{number}?purpose=thử")),
+    "GET /v1/feedback": Row(
+        D,
+        ("/v1/feedback?limit=500", "/v1/feedback?agency={t}.{s}&sort=due_on", "/v1/feedback?overdue=true&limit=2"),
+        of_agency("/v1/feedback", "?"),
+    ),
+    "GET /v1/feedback/{code}": Row(D, ("/v1/feedback/PA-{code}",), (("dossier", "/v1/feedback/PA-{x}"),)),
+    "GET /v1/stats/feedback": Row(S, *asked("/v1/stats/feedback")),
+    "GET /v1/stats/feedback/by/{by}": Row(
+        S,
+        (*figures("/v1/stats/feedback/by/agency"), *figures("/v1/stats/feedback/by/kind")),
+        of_agency("/v1/stats/feedback/by/agency"),
+    ),
+    "GET /v1/stats/feedback/records": Row(D, *asked("/v1/stats/feedback/records", "&figure=f1")),
+    "GET /v1/reports/II.05": Row(S, *asked("/v1/reports/II.05")),
+    "GET /v1/scores/tt01_2018": Row(S, *asked("/v1/scores/tt01_2018")),
+    "GET /v1/scores/tt01_2018/officers": Row(S, *asked("/v1/scores/tt01_2018/officers")),
+    "GET /v1/given": Row(S, ("/v1/given", "/v1/given?id=feedback_2022")),
+    "GET /v1/given/{id}": Row(S, ("/v1/given/feedback_2022",)),
     "GET /v1/indices/766": Row(S, *asked("/v1/indices/766")),
     "GET /v1/indices/766/dossiers": Row(D, *asked("/v1/indices/766/dossiers", "&indicator=2.1&part=denominator")),
     "GET /v1/indices/766/procedures": Row(S, *asked("/v1/indices/766/procedures", "&indicator=3.5&part=denominator")),
@@ -208,10 +249,19 @@ for _operation in (
     "GET /v1/freezes/{freeze_id}/difference/dossiers",
     "GET /v1/overdue/dossiers",
     "GET /v1/overdue/reasons/dossiers",
+    "GET /v1/reports/II.05",
     "GET /v1/reports/II.06",
+    "GET /v1/stats/feedback/records",
+    "GET /v1/stats/catalogue/records",
+    "GET /v1/stats/steps/records",
+    "GET /v1/stats/digitisation/records",
+    "GET /v1/stats/post/records",
+    "GET /v1/stats/surveys/records",
+    "GET /v1/stats/reviews/records",
 ):
     READS |= as_file(_operation)
-READS |= as_file("GET /v1/reports/II.06", "xlsx")
+READS |= as_file("GET /v1/reports/II.05", "xlsx") | as_file("GET /v1/reports/II.06", "xlsx")
+READS |= as_file("GET /v1/dossiers/{code}/slip", "xlsx") | as_file("GET /v1/dossiers/{code}/slip", "html")
 PUBLIC = {"GET /healthz", "GET /readyz", "GET /metrics"}
 """Without a key; whose figures they tell is in tests/integration/health/test_audience.py."""
 
@@ -236,8 +286,9 @@ def test_every_operation_that_reads_stands_in_the_matrix() -> None:
 
 async def filled(world: World, land: Land, subtree: str, ask: str) -> str:
     job = await world.own_job(land.tenant, subtree) if "{job}" in ask else ""
-    code = visible(subtree)[0].code(land.tenant)
-    return ask.format(t=land.tenant, s=subtree, code=code, then=land.then, freeze=land.freezes[subtree], job=job, x="{x}")
+    first = visible(subtree)[0]
+    named = {"code": first.code(land.tenant), "number": first.number}
+    return ask.format(t=land.tenant, s=subtree, **named, then=land.then, freeze=land.freezes[subtree], job=job, x="{x}")
 
 
 @pytest.mark.parametrize("operation", READS)
@@ -371,4 +422,5 @@ def codes_of(answer: httpx.Response) -> set[str]:
     if answer.headers["content-type"].startswith("text/csv"):
         return {row["code"] for row in csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff")))}
     items = answer.json()["items"]
-    return {item["event"]["subject"] if "event" in item else item.get("code") or item["dossier"] for item in items}
+    found = {item["event"]["subject"] if "event" in item else item.get("code") or item["dossier"] for item in items}
+    return {code.removeprefix("PA-") for code in found}  # feedback is about the dossier whose code it has

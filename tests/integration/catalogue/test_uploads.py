@@ -146,7 +146,7 @@ async def test_csv_comes_back_as_it_went(api: Served) -> None:
     admin = await api.key()
     await put(admin, "/v1/agencies", PROVINCE)
     text = (await admin.get("/v1/agencies", headers={"accept": "text/csv"})).text
-    assert text.splitlines()[0] == "\ufeffcode,name,parent,valid_from,valid_to,legal_basis,successors,aliases,facts"
+    assert text.splitlines()[0] == "\ufeffcode,name,parent,valid_from,valid_to,legal_basis,successors,aliases,facts,level"
     response = await admin.put("/v1/agencies", content=text.encode(), headers=CSV)
     assert response.json()["unchanged"] == 3
     semicolons = "\ufeffcode;name;parent\r\nH51.13;Sở B;H51\r\n;;\r\n"

@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
+from services.api.http.rates import Rate
 from services.api.http.reads import limits
 from services.api.http.reads.watcher import Watchers
 from shared.access.store import keys
@@ -23,6 +24,7 @@ from tests.support.api import H51, Served, random_row
 from tests.support.database.statements import written_down
 from tests.support.events import api, event, feed
 from tests.support.http.listening import listening
+from tests.support.http.questions import EXPORTS, HEAVY
 
 __all__ = ["api"]  # fixtures
 
@@ -117,21 +119,6 @@ async def test_who_asks_too_much_at_once_is_told_so_and_others_are_answered(
     assert (await other.get(asked)).status_code == 200
 
 
-HEAVY = [
-    "/v1/stats/summary?period=2018&as_of=2020-01-01",
-    "/v1/stats/summary/dossiers?period=2018&as_of=2020-01-01&figure=received.total&format=csv",
-    "/v1/indices/766?period=2018",
-    "/v1/stats/anomalies",
-    "/v1/stats/working-time?period=2018",
-    "/v1/overdue/apologies?period=2018",
-    "/v1/overdue/apologies/dossiers?period=2018",
-    "/v1/overdue/reasons?period=2018",
-    "/v1/overdue/reasons/dossiers?period=2018&figure=dossiers",
-    "/v1/sync/lag?period=2018",
-    "/v1/dossiers?count=true",
-]
-
-
 @pytest.mark.parametrize("path", HEAVY)
 async def test_every_heavy_question_needs_a_place(api: Served, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     heavy = api.app.state.context.heavy
@@ -146,16 +133,6 @@ async def test_every_heavy_question_needs_a_place(api: Served, path: str, monkey
         assert (await reader.get(path)).status_code == 503
     assert heavy.places.taken == heavy.places.waiting == 0
     assert (await reader.get(path)).status_code == 200
-
-
-EXPORTS = [
-    "/v1/dossiers?format=csv",
-    "/v1/stats/summary/dossiers?period=2018&figure=received.total&format=csv",
-    "/v1/stats/summary/dossiers?period=2018&figure=received.total&format=csv&as_of=2020-01-01",
-    "/v1/stats/anomalies/dossiers?anomaly=extended_twice&format=csv",
-    "/v1/overdue/dossiers?bucket=overdue_1_3&format=csv",
-    "/v1/overdue/reasons/dossiers?period=2018&figure=dossiers&format=csv",
-]
 
 
 @pytest.mark.parametrize("path", EXPORTS)
@@ -283,6 +260,23 @@ async def test_feeds_ask_when_there_is_something_for_them(api: Served) -> None:
     # a page is the same for all who wait for it (it is asked for again in another second)
     assert len([query for query, _ in said.take() if "event_log" in query]) <= 3
     await until(lambda: context.watchers.tenants == set())
+
+
+async def test_answers_of_polls_have_a_rate_for_all_of_them_together(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[Rate] = []
+
+    async def pass_by(rate: Rate, _: float = 1.0) -> None:
+        passed.append(rate)
+
+    monkeypatch.setattr(Rate, "pass_by", pass_by)
+    writer = await api.key(Permission.EVENTS_WRITE, Permission.DOSSIERS_READ)
+    waiting = [asyncio.create_task(feed(writer, after=0, wait=25)) for _ in range(5)]
+    await until(lambda: api.app.state.context.polls.taken == 5)
+    await writer.post("/v1/events", json=event())
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*waiting)
+    await feed(writer, after=0, wait=25)  # what is there already, too
+    assert passed == [api.app.state.context.poll_answers] * 6
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from services.api.http.auth import demand_of
 from services.api.http.bodies.kinds import LINES_PATH
 from services.api.http.bodies.limits import LIMITS, LONGEST_EVENT, MOST_MEMBERS, USUAL, Patience, limit_of
 from services.api.http.errors import problems
+from services.api.http.rates import Rate
 from services.api.main import create_app
 from services.api.routers import routers
 from shared.access.store.keys import Permission
@@ -156,9 +157,19 @@ async def test_what_has_no_use_for_a_body_reads_none(api: Served, size: tuple[by
         assert await Counted(method, path, size, admin).ask(api) == (status, 0), path
 
 
-async def test_a_body_that_is_refused_is_answered_over_any_connection(line: Listening) -> None:
-    """An ordinary client sends all of its body before it reads anything."""
+async def test_a_body_that_is_refused_is_answered_over_any_connection(
+    line: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ordinary client sends all of its body before it reads anything; what is dropped has a rate."""
     size = 24 * 2**20
+    dropped: list[float] = []
+    pass_by = Rate.pass_by
+
+    async def counted(rate: Rate, amount: float = 1.0) -> None:
+        dropped.append(amount)
+        await pass_by(rate, amount)
+
+    monkeypatch.setattr(Rate, "pass_by", counted)
 
     def ask(path: str, key: str | None) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", line.port, timeout=30)
@@ -179,6 +190,8 @@ async def test_a_body_that_is_refused_is_answered_over_any_connection(line: List
         ("/nowhere", key, 404),
     ):
         assert await asyncio.to_thread(ask, path, token) == (status, "close"), path
+        assert size // 2 < sum(dropped) <= size
+        dropped.clear()
 
 
 async def test_who_sends_no_more_is_not_waited_for_long(line: Listening) -> None:
@@ -529,6 +542,7 @@ def test_the_limits_stand_in_the_documents() -> None:
         f"at most {usual.bodies_bytes // 2**20} MiB, those of one key {usual.key_bytes // 2**20} MiB",
         f"at most {usual.first_pieces_bytes // 2**20} MiB",
         f"dropped for {usual.linger_seconds:.0f} s, or until it has been silent for {usual.linger_silence_seconds:.0f} s",
+        f"{usual.linger_bytes_a_second // 2**20} MiB a second are read",
         f"a catalogue {MOST_ITEMS:,}",
         f"one event the first {decoding.MOST_FAULTS} are told, of one request the first {problems.MOST_FAULTS}",
         f"that is longer than 64 KiB have at most {MOST_MEMBERS:,} members",

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, Strict, StringConstraints
 
 from shared.events.cloudevents import data as of
 from shared.events.cloudevents.decoding import learn_registers
-from shared.events.cloudevents.fields import AgencyCodeText
+from shared.events.cloudevents.fields import PERSONAL, AgencyCodeText, Text
 from shared.events.cloudevents.models import Envelope
 from shared.events.cloudevents.registered import MODELS_BY_REGISTER
 from shared.events.rules.registers import LONGEST_SUBJECT, REGISTERS, Register
@@ -32,6 +32,8 @@ class OpenedData(of.Data):
 
     agency_code: AgencyCodeText
     urgent: Annotated[bool, Strict()] | None = None
+    sender: of.Person | None = Field(None, json_schema_extra=PERSONAL)
+    remark: Text | None = Field(None, json_schema_extra=PERSONAL)
 
 
 class ClosedData(of.Data):

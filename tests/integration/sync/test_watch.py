@@ -13,13 +13,14 @@ from structlog.testing import capture_logs
 
 from services.worker.runtime.metrics import WorkerMetrics
 from services.worker.sync import watch as portal_watch
-from services.worker.sync.accounts import AccessFileError, Accounts
+from services.worker.sync.accounts import Accounts
 from services.worker.sync.senders import PortalSync
 from services.worker.sync.watch import Tidy, Watch
 from shared.catalogue.store.cache import CatalogueCache
 from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.settings import Settings
+from shared.sync.portal.access_file import AccessFileError
 from shared.sync.rules.alarm_rules import AlarmLimits, SyncAlarm, SyncHealth, alarms
 from shared.sync.rules.circuit import Lane
 from shared.sync.store import alarms as sync_alarms

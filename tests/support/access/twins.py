@@ -20,9 +20,11 @@ import orjson
 from openpyxl import load_workbook
 
 from services.worker.projection.projector import Projector
+from services.worker.projection.record_projector import RecordProjector
 from shared.access.store import tenants
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.vocabulary.events import Tenant
 from tests.support.api import Served, clock, served
 
@@ -124,6 +126,51 @@ def later(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any]]:
     return found
 
 
+def of_registers(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any]]:
+    """What further registers tell of each dossier, and a sheet of its agency."""
+    found = []
+    for one in dossiers:
+        told: list[tuple[str, str, str, dict[str, Any]]] = [
+            ("component", "submitted", one.code(tenant), {"component_code": "TP01", "form": "electronic"}),
+            ("post", "return_requested", one.code(tenant), {"address": "12 Lê Lợi"}),
+            ("post", "dispatched", one.code(tenant), {"item_no": "EA1"}),
+            (
+                "survey",
+                "submitted",
+                f"PKS-{one.number}",
+                {"agency_code": f"{tenant}.{one.now}", "channel": "paper", "overall": "satisfied", "comment": "Tốt",
+                 "dossier_code": one.code(tenant)},
+            ),
+        ]  # fmt: skip
+        for register, name, subject, data in told:
+            event = _event(tenant, one, f"{register}-{name}", one.number + 1, data)
+            found.append(event | {"type": f"vn.motcua.{register}.{name}.v1", "subject": subject})
+    return found
+
+
+def feedback(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any]]:
+    """One about each dossier, sent to the agency that had it first and handed on as it was."""
+    found = []
+    for one in dossiers:
+        about = {
+            "agency_code": f"{tenant}.{one.first}",
+            "route": "portal",
+            "about_dossier": one.code(tenant),
+            "content": "Trễ",
+        }
+        steps: list[tuple[str, dict[str, Any]]] = [("submitted", about)]
+        if one.number % 3:
+            steps.append(("received", {"kind": "behaviour", "agency_code": f"{tenant}.{one.first}"}))
+        if one.now != one.first:
+            steps.append(("transferred", {"agency_code": f"{tenant}.{one.now}"}))
+        if one.number % 2:
+            steps.append(("answered", {}))
+        for days, (name, data) in enumerate(steps):
+            event = _event(tenant, one, name, one.number + days, data) | {"id": f"{one.number}-feedback-{name}"}
+            found.append(event | {"type": f"vn.motcua.feedback.{name}.v1", "subject": f"PA-{one.code(tenant)}"})
+    return found
+
+
 @dataclass
 class Land:
     """One tenant: the instant between its two halves, its whole key, and what is asked for by name."""
@@ -199,8 +246,10 @@ async def _land(api: Served, tenant: str, subtree: str | None) -> Land:
     land.then = (await clock(api)).isoformat().replace("+00:00", "Z")
     land.job = (await whole.post("/v1/sync/reconcile")).json()["id"]
     await _told(api, land, later(tenant, (one for one in visible(subtree) if one in BEFORE)))
+    await _told(api, land, feedback(tenant, (one for one in visible(subtree) if one in BEFORE)))
     await _frozen(land)
     await _told(api, land, receptions(tenant, (one for one in visible(subtree) if one not in BEFORE)))
+    await _told(api, land, of_registers(tenant, visible(subtree)))
     await _parked(api, land)
     return land
 
@@ -232,6 +281,9 @@ async def _told(api: Served, land: Land, events: list[dict[str, Any]]) -> None:
     while await projector.work(Tenant(land.tenant)):
         pass
     await projector.aclose()
+    for projection in PROJECTIONS.values():
+        while await RecordProjector(api.engine, projection).work(Tenant(land.tenant)):
+            pass
 
 
 def of(code: Any, tenant: str) -> Any:

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from shared.calendar.rules.almanac import Almanac, DayFact, HoursFact, YearFact
+from shared.calendar.rules.almanac import Almanac, DayFact, HoursFact, Limits, YearFact
 from shared.calendar.rules.calendar import DayKind, WorkingCalendar
 from shared.calendar.rules.working_time import WorkingTime
 from shared.catalogue.rules.terms import ProcedureTerms, SupplementPolicy, Term, TermUnit
@@ -71,6 +71,7 @@ def almanac(
     office_hours: Iterable[HoursFact] = (),
     years: Iterable[int] = YEARS,
     former_up_to: int = 0,
+    limits: Limits | None = None,
 ) -> Almanac:
     """Known since 2023: the notices and one procedure; ``later`` and ``confirmed`` are told at the given instants."""
     return Almanac(
@@ -85,6 +86,7 @@ def almanac(
         hours=office_hours,
         procedures={PROCEDURE: [(KNOWN, ProcedureTerms(term, policy, payment_pauses))]},
         former_up_to=former_up_to,
+        limits=limits,
     )
 
 

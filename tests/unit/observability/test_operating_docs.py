@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from services.mock_payments.settings import Settings as PaymentsSettings
 from services.mock_portal.settings import Settings as PortalSettings
 from shared.settings import Settings
 
@@ -34,9 +35,10 @@ def test_the_defaults_are_the_settings_own(name: str) -> None:
 @pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml"])
 def test_the_deployment_sets_only_what_is_read(name: str) -> None:
     portal = {f"MOTCUA_PORTAL_{field.upper()}" for field in PortalSettings.model_fields}
+    payments = {f"MOTCUA_PAYMENTS_{field.upper()}" for field in PaymentsSettings.model_fields}
     passwords = {f"MOTCUA_{who}_PASSWORD" for who in ("ADMIN", "OWNER", "APP", "VALKEY")} | {"MOTCUA_PUBLISH"}
     used = set(re.findall(r"MOTCUA_[A-Z_]+", (ROOT / "deploy" / name).read_text()))
-    assert used <= set(SETTINGS) | portal | passwords
+    assert used <= set(SETTINGS) | portal | payments | passwords
 
 
 def test_the_image_has_the_versions_of_the_lock() -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import Refused
+from services.api.http.rates import Rate
 from shared.vocabulary.errors import Overloaded
 
 _MIB: Final = 2**20
@@ -47,6 +48,9 @@ ARRAY: Final = Limit(EVENTS.most_bytes)
 CATALOGUE: Final = Limit(32 * _MIB)
 """20,000 items at more than a kilobyte each."""
 
+_STATEMENT: Final = Limit(64 * _MIB)
+"""200,000 lines at three hundred bytes each, a third more in Base64."""
+
 _CODES: Final = Limit(_MIB, most_members=1_000)
 """10,000 dossier codes at a hundred bytes each."""
 
@@ -65,6 +69,9 @@ LIMITS: Final[Mapping[tuple[str, str], Limit]] = {
     ("PUT", "/v1/calendar.csv"): CATALOGUE,
     ("PUT", "/v1/office-hours"): CATALOGUE,
     ("PUT", "/v1/office-hours.csv"): CATALOGUE,
+    ("PUT", "/v1/payments/statements/{gateway}/{date}"): _STATEMENT,
+    ("PUT", "/v1/payments/statements/{gateway}/{date}.csv"): _STATEMENT,
+    ("PUT", "/v1/payments/statements/{gateway}/{date}.txt"): _STATEMENT,
     ("PUT", "/v1/indices/766/inputs"): _FIGURES,
     ("POST", "/v1/sync/replay"): _CODES,
     ("POST", "/v1/sync/reconcile"): _CODES,
@@ -109,6 +116,8 @@ class Patience:
     """A client that still sends what nobody reads has so long to read its answer, before the connection is closed,"""
     linger_silence_seconds: float = 3.0
     """and so long if it sends nothing; less than what a process that is asked to end grants."""
+    linger_bytes_a_second: int = 64 * _MIB
+    """Of what nobody reads, in all connections together: reading it costs as much as reading what counts."""
 
 
 _RETRY_AFTER_SECONDS: Final = 5
@@ -124,6 +133,11 @@ class Held:
     of_keys: dict[str, int] = field(default_factory=dict)
     receipts: int = 0
     """Bytes of receipts of lines, on disk."""
+    unread: Rate = field(init=False)
+    """Of what is sent after its answer."""
+
+    def __post_init__(self) -> None:
+        self.unread = Rate(self.patience.linger_bytes_a_second, at_once=_MIB)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.http.bodies.framing import NO_BODY, size_of
-from services.api.http.bodies.limits import Patience
+from services.api.http.bodies.limits import Held
 from services.api.http.context import context_of
 from services.api.http.errors import messages
 
@@ -56,16 +56,17 @@ class LingeringCloseMiddleware:
         await self.app(scope, receive_noted, send_held)
         if lingers:
             held = context_of(HTTPConnection(scope)).held
-            await _linger(receive_noted, held.patience, lambda: is_sent)
+            await _linger(receive_noted, held, lambda: is_sent)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _linger(receive: Receive, patience: Patience, is_sent: Callable[[], bool]) -> None:
-    time = asyncio.get_running_loop().time
+async def _linger(receive: Receive, held: Held, is_sent: Callable[[], bool]) -> None:
+    time, patience = asyncio.get_running_loop().time, held.patience
     until = time() + patience.linger_seconds
     while not is_sent() and (left := until - time()) > 0:
         try:
             async with asyncio.timeout(min(left, patience.linger_silence_seconds)):
-                await receive()
+                message = await receive()
         except TimeoutError:
             return
+        await held.unread.pass_by(len(message.get("body", b"")))

@@ -74,6 +74,15 @@ FORBIDDEN: Final = _kind(
     ("Not allowed", "Không được phép"),
     ("The key lacks the right to do this.", "Khóa không có quyền thực hiện việc này."),
 )
+WRONG_SIGNATURE: Final = _kind(
+    "wrong_signature",
+    403,
+    ("Wrong signature", "Chữ ký không đúng"),
+    (
+        "No partner of this gateway has signed this message. Nothing was changed.",
+        "Không có đối tác nào của cổng này ký bản tin như vậy. Không có gì thay đổi.",
+    ),
+)
 NOT_FOUND: Final = _kind(
     "not_found",
     404,
@@ -205,6 +214,7 @@ KINDS: Final = (
     MALFORMED,
     UNAUTHENTICATED,
     FORBIDDEN,
+    WRONG_SIGNATURE,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.api.http.errors.messages import Words
+from shared.events.rules.registers import CATALOGUE, SURVEY
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
 
 _LINE: Final = Words("a text in one line, such as {example}", "phải là chuỗi ký tự trên một dòng, ví dụ {example}")
@@ -44,6 +45,17 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     DOSSIER_CODE_PATTERN: (
         Words("a dossier code such as {example}", "phải là mã hồ sơ, ví dụ {example}"),
         "H51.12-220512-0003",
+    ),
+    CATALOGUE.subject_pattern: (
+        Words(
+            "a decision by its agency, number and year, such as {example}",
+            "phải là cơ quan, số và năm của quyết định, ví dụ {example}",
+        ),
+        "H51/85/2022",
+    ),
+    SURVEY.subject_pattern: (
+        Words("a sheet number such as {example}", "phải là số phiếu, ví dụ {example}"),
+        "PKS-2022-000017",
     ),
     r"^[0-9A-Za-z][0-9A-Za-z._-]*$": (_PROCEDURE, "1.005129"),
     r"^[0-9A-Za-z][0-9A-Za-z._-]{0,49}$": (_PROCEDURE, "1.005129"),
@@ -84,6 +96,23 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
     _JSON_TYPE: (
         Words("a content type of JSON, such as {example}", "phải là kiểu nội dung JSON, ví dụ {example}"),
         "application/json",
+    ),
+    r"^[^|\x00-\x1f\x7f]*$": (
+        Words(
+            "a text in one line without `|`, such as {example}", "phải là chuỗi trên một dòng, không có `|`, ví dụ {example}"
+        ),
+        "H51-national",
+    ),
+    r"^[0-9]{0,15}$": (
+        Words("an amount in digits, such as {example}", "phải là số tiền bằng chữ số, ví dụ {example}"),
+        "50000",
+    ),
+    r"^[0-9]{14}$": (
+        Words(
+            "a time as yyyyMMddHHmmss, 24 hours, such as {example}",
+            "phải là thời gian dạng yyyyMMddHHmmss, 24 giờ, ví dụ {example}",
+        ),
+        "20261201093000",
     ),
     r"^([0-9]{4}(,[0-9]{4})*)?$": (
         Words(

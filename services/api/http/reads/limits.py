@@ -25,6 +25,17 @@ HEAVY_STATEMENT_SECONDS: Final = 60
 EXPORTS: Final = 8
 EXPORTS_BY_KEY: Final = 4
 
+READER_READ_CONNECTIONS: Final = 3
+READER_DOOR_CONNECTIONS: Final = 2
+"""Of the reader, the process for heavy reads, which has those for heavy reads beside these."""
+
+READER_IDLE_BYTES: Final = 256 * 2**20
+READER_IDLE_SECONDS: Final = 310.0
+"""After so long without a request nothing that the reader remembers is of use: one that is larger than that is replaced."""
+
+READER_REMEMBERED_BYTES: Final = 1_500
+"""A dossier as of an instant: with as many as are remembered a reader may be so much larger while it is used."""
+
 UNREAD_SECONDS: Final = 60.0
 """An export of which the client takes nothing for so long is cut: it has one of few places."""
 
@@ -36,5 +47,7 @@ STREAM_EVENTS_A_SECOND: Final = 500
 
 POLLS: Final = 1_000
 POLLS_BY_KEY: Final = 50
+POLL_ANSWERS_A_SECOND: Final = 300
+"""To all polls together: of many each is answered less often, with more at once."""
 
 RETRY_AFTER_SECONDS: Final = 5

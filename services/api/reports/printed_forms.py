@@ -1,26 +1,99 @@
-"""Form II.06 as files: CSV that Excel opens, and a workbook that looks like the form on paper.
+"""Forms as files: CSV that Excel opens, and a workbook that looks like the form on paper.
 
 The workbook is written row by row (constant_memory), so that a form of many lines needs no memory for them.
 """
 
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple, Protocol
 
 import xlsxwriter
 
 from services.api.http.sheets import BYTE_ORDER_MARK, write
-from services.api.reports.form_ii06 import FormII06
-from shared.reports.rules import form_ii06 as form_words
-from shared.reports.rules.form_ii06 import BESIDE, BLANK, COLUMNS, NAME_HEADINGS, RATE_NAMES, Line
+from shared.figures.store.tables import FigureScope
+from shared.reports.rules.form_ii06 import BASIS, BASIS_DATE, BLANK, written_date
 
 Chunks = Generator[str, None, None] | Generator[bytes, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class FormHead:
+    """What stands above a form: who reports what period to whom."""
+
+    scope: FigureScope
+    period_name: str | None
+    receiving_unit: str | None
+
+    @property
+    def reporting_unit(self) -> str:
+        """The name of the agency that is counted, else its code."""
+        return self.scope.access.catalogue.tree_on(self.scope.tree_on).name(self.scope.top)
+
+    @property
+    def dates(self) -> str:
+        """The days that count."""
+        period = self.scope.period
+        return f"từ ngày {written_date(period.from_on)} đến ngày {written_date(period.to_on)}"
+
+    @property
+    def period_words(self) -> str:
+        """The reporting period in words."""
+        return f"{self.period_name} ({self.dates})" if self.period_name else self.dates.capitalize()
+
+
+class PrintedColumn(Protocol):
+    """A column of figures with its headings from above."""
+
+    @property
+    def group(self) -> str: ...
+    @property
+    def part(self) -> str | None: ...
+    @property
+    def heading(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+
+class PrintedLine(NamedTuple):
+    """A line: its number (None: the total), its name, its columns, and the counts and rates apart from the form."""
+
+    number: int | None
+    name: str
+    columns: Sequence[int | None]
+    beside: Sequence[int | None]
+    rates: Sequence[str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedForm:
+    """A form filled in. ``beside``, ``rates``: the names of what stands apart from it."""
+
+    code: str
+    form: str
+    title: str
+    unit: str
+    by: str
+    name_heading: str
+    head: FormHead
+    columns: Sequence[PrintedColumn]
+    beside: Sequence[str]
+    rates: Sequence[str]
+    lines: Callable[[], Iterator[PrintedLine]]
+    total: PrintedLine
+
+    @property
+    def last(self) -> int:
+        """The last column of the sheet, from 0."""
+        return len(self.columns) + 1
+
 
 _LINES_OF_CHUNK: Final = 500
 _CHUNK_BYTES: Final = 2**16
 _A4: Final = 9
-_LAST: Final = len(COLUMNS) + 1
 _HEADING_ROW: Final = 5
 _NUMBER_ROW: Final = 8
 _NAME_WIDTH: Final = 38
@@ -49,26 +122,26 @@ _FORMATS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def file_name(form: FormII06, ending: str) -> str:
+def file_name(form: PrintedForm, ending: str) -> str:
     """The name under which a browser keeps it."""
-    period = form.scope.period
-    return f"II.06_{form.scope.top}_{period.from_on}_{period.to_on}_{form.by}.{ending}"
+    scope = form.head.scope
+    return f"{form.code}_{scope.top}_{scope.period.from_on}_{scope.period.to_on}_{form.by}.{ending}"
 
 
-def csv_chunks(form: FormII06) -> Generator[str, None, None]:
+def csv_chunks(form: PrintedForm) -> Generator[str, None, None]:
     """The form as CSV with a byte order mark: its head, headings, lines, the total; what stands apart at the right."""
-    apart = [*(label for _, label in BESIDE.values()), *RATE_NAMES.values()]
+    apart, head = [*form.beside, *form.rates], form.head
     yield BYTE_ORDER_MARK + write(
-        [form_words.FORM, f"{form_words.BASIS} {form_words.BASIS_DATE}"],
+        [form.form, f"{BASIS} {BASIS_DATE}"],
         [
-            [form_words.TITLE],
-            ["Đơn vị báo cáo", form.reporting_unit],
-            ["Đơn vị nhận báo cáo", form.receiving_unit or BLANK],
-            ["Kỳ báo cáo", form.period_words],
-            ["Đơn vị tính", form_words.UNIT],
+            [form.title],
+            ["Đơn vị báo cáo", head.reporting_unit],
+            ["Đơn vị nhận báo cáo", head.receiving_unit or BLANK],
+            ["Kỳ báo cáo", head.period_words],
+            ["Đơn vị tính", form.unit],
             [],
-            ["STT", NAME_HEADINGS[form.by], *(c.path for c in COLUMNS), *(f"Ngoài biểu: {label}" for label in apart)],
-            ["(1)", "(2)", *(c.label for c in COLUMNS), *("" for _ in apart)],
+            ["STT", form.name_heading, *(c.path for c in form.columns), *(f"Ngoài biểu: {label}" for label in apart)],
+            ["(1)", "(2)", *(c.label for c in form.columns), *("" for _ in apart)],
         ],
     )
     lines = form.lines()
@@ -77,21 +150,18 @@ def csv_chunks(form: FormII06) -> Generator[str, None, None]:
     yield _rows([form.total])
 
 
-def _rows(lines: Sequence[Line]) -> str:
-    rates = ([line.rates[key].value for key in RATE_NAMES] for line in lines)
-    cells = (
-        [line.number, line.name, *line.columns, *line.beside, *of_line] for line, of_line in zip(lines, rates, strict=True)
-    )
+def _rows(lines: Sequence[PrintedLine]) -> str:
+    cells = ([line.number, line.name, *line.columns, *line.beside, *line.rates] for line in lines)
     return write([], cells, with_headings=False)
 
 
-def workbook_file(form: FormII06) -> IO[bytes]:
+def workbook_file(form: PrintedForm) -> IO[bytes]:
     """The form as a workbook, in a file that is gone when closed. Takes long for many lines: not for the event loop."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller reads and closes it
     with xlsxwriter.Workbook(file, {"constant_memory": True, "in_memory": False, "strings_to_formulas": False}) as workbook:
-        workbook.set_properties({"title": f"{form_words.FORM}: {form.reporting_unit}, {form.period_words}"})
+        workbook.set_properties({"title": f"{form.form}: {form.head.reporting_unit}, {form.head.period_words}"})
         formats = {name: workbook.add_format(properties) for name, properties in _FORMATS.items()}
-        _FormSheet(workbook.add_worksheet("II.06"), formats).fill(form)
+        _FormSheet(workbook.add_worksheet(form.code), formats).fill(form)
         _ApartSheet(workbook.add_worksheet("Ngoài biểu"), formats).fill(form)
     file.seek(0)
     return file
@@ -124,7 +194,7 @@ class _Sheet:
         else:
             self._sheet.write_number(self._row, column, value, self._formats[form])
 
-    def _label(self, line: Line) -> None:
+    def _label(self, line: PrintedLine) -> None:
         """Columns 1 and 2; the row as high as the name needs, which LibreOffice does not see to by itself."""
         lines = -(-len(line.name) // _NAME_CHARACTERS) or 1
         self._sheet.set_row(self._row, _LINE_POINTS * lines)
@@ -157,11 +227,11 @@ class _Sheet:
 class _FormSheet(_Sheet):
     """The form itself."""
 
-    def fill(self, form: FormII06) -> None:
+    def fill(self, form: PrintedForm) -> None:
         """Write all of it."""
         self._sheet.set_column(0, 0, 6)
         self._sheet.set_column(1, 1, _NAME_WIDTH)
-        self._sheet.set_column(2, _LAST, 11.5)
+        self._sheet.set_column(2, form.last, 11.5)
         self._head(form)
         self._headings(form)
         for line in form.lines():
@@ -171,50 +241,51 @@ class _FormSheet(_Sheet):
         self._wide(0, 1, form.total.name, "total_name")
         self._cells(form.total.columns, "total_count", 2)
         self._row += 2
-        self._signers()
-        self._page(_HEADING_ROW, _NUMBER_ROW, _LAST)
+        self._signers(form.last)
+        self._page(_HEADING_ROW, _NUMBER_ROW, form.last)
 
-    def _head(self, form: FormII06) -> None:
-        name = form.period_name or "Kỳ báo cáo"
+    def _head(self, form: PrintedForm) -> None:
+        head, last = form.head, form.last
+        name = head.period_name or "Kỳ báo cáo"
         blocks = (
-            (form_words.FORM, "bold", form_words.TITLE, "title", f"Đơn vị báo cáo: {form.reporting_unit}"),
+            (form.form, "bold", form.title, "title", f"Đơn vị báo cáo: {head.reporting_unit}"),
             (
-                form_words.BASIS,
+                BASIS,
                 "text",
-                f"Kỳ báo cáo: {name}" if form.period_name else name,
+                f"Kỳ báo cáo: {name}" if head.period_name else name,
                 "centred",
                 "Đơn vị nhận báo cáo:",
             ),
-            (form_words.BASIS_DATE, "text", f"({form.dates})", "italic", form.receiving_unit or BLANK),
+            (BASIS_DATE, "text", f"({head.dates})", "italic", head.receiving_unit or BLANK),
         )
         for left, left_form, middle, middle_form, right in blocks:
             self._wide(0, 1, left, left_form)
-            self._wide(2, _LAST - 4, middle, middle_form)
-            self._wide(_LAST - 3, _LAST, right, "text")
+            self._wide(2, last - 4, middle, middle_form)
+            self._wide(last - 3, last, right, "text")
             self._row += 1
         self._row = _HEADING_ROW - 1
-        self._wide(_LAST - 3, _LAST, f"Đơn vị tính: {form_words.UNIT}", "unit")
+        self._wide(last - 3, last, f"Đơn vị tính: {form.unit}", "unit")
         self._row = _HEADING_ROW
 
-    def _headings(self, form: FormII06) -> None:
-        top, last = _HEADING_ROW, _NUMBER_ROW - 1
+    def _headings(self, form: PrintedForm) -> None:
+        top, last, columns = _HEADING_ROW, _NUMBER_ROW - 1, form.columns
         self._sheet.set_row(top, 20)
-        self._cells(["STT", NAME_HEADINGS[form.by], *self._first([c.group for c in COLUMNS])], "heading")
-        for first, end in self._runs([c.group for c in COLUMNS]):
+        self._cells(["STT", form.name_heading, *self._first([c.group for c in columns])], "heading")
+        for first, end in self._runs([c.group for c in columns]):
             self._merge(top, first, top, end)
         self._row += 1
-        parts = [c.part for c in COLUMNS]
-        self._cells([None, None, *self._first([c.part or c.heading for c in COLUMNS])], "heading")
-        for first, end in self._runs([c.part or str(c.number) for c in COLUMNS]):
+        parts = [c.part for c in columns]
+        self._cells([None, None, *self._first([c.part or c.heading for c in columns])], "heading")
+        for first, end in self._runs([c.part or str(number) for number, c in enumerate(columns)]):
             self._merge(self._row, first, self._row if parts[first - 2] else last, end)
         self._row += 1
         self._sheet.set_row(last, 46)
-        self._cells([None, None, *(c.heading if c.part else None for c in COLUMNS)], "heading")
+        self._cells([None, None, *(c.heading if c.part else None for c in columns)], "heading")
         for column in (0, 1):
             self._merge(top, column, last, column)
         self._row = _NUMBER_ROW
         self._sheet.set_row(self._row, 26)
-        self._cells(["(1)", "(2)", *(c.label for c in COLUMNS)], "number_of_column")
+        self._cells(["(1)", "(2)", *(c.label for c in columns)], "number_of_column")
         self._row += 1
 
     @staticmethod
@@ -229,8 +300,8 @@ class _FormSheet(_Sheet):
             numbers = list(run)
             yield numbers[0] + 2, numbers[-1] + 2
 
-    def _signers(self) -> None:
-        middle, right = (0, 4), (_LAST - 4, _LAST)
+    def _signers(self, last: int) -> None:
+        middle, right = (0, 4), (last - 4, last)
         self._wide(*right, "……………, ngày …… tháng …… năm ……", "italic")
         self._row += 1
         self._wide(*middle, "NGƯỜI LẬP BIỂU", "signer")
@@ -241,21 +312,21 @@ class _FormSheet(_Sheet):
 
 
 class _ApartSheet(_Sheet):
-    """What is no part of the form: the counts beside its columns and the four rates, by name."""
+    """What is no part of the form: the counts beside its columns and the rates, by name."""
 
-    def fill(self, form: FormII06) -> None:
+    def fill(self, form: PrintedForm) -> None:
         """Write all of it."""
-        labels = [label for _, label in BESIDE.values()]
-        last = len(labels) + len(RATE_NAMES) + 1
+        labels = [*form.beside, *form.rates]
+        last = len(labels) + 1
         self._sheet.set_column(0, 0, 6)
         self._sheet.set_column(1, 1, _NAME_WIDTH)
         self._sheet.set_column(2, last, 15)
-        self._wide(0, last, f"Số liệu và tỷ lệ ngoài biểu {form_words.CODE}", "title")
+        self._wide(0, last, f"Số liệu và tỷ lệ ngoài biểu {form.code}", "title")
         self._row += 1
-        self._wide(0, last, f"{form.reporting_unit}; {form.period_words}", "italic")
+        self._wide(0, last, f"{form.head.reporting_unit}; {form.head.period_words}", "italic")
         self._row += 2
         self._sheet.set_row(self._row, 94)
-        self._cells(["STT", NAME_HEADINGS[form.by], *labels, *RATE_NAMES.values()], "heading")
+        self._cells(["STT", form.name_heading, *labels], "heading")
         self._row += 1
         for line in form.lines():
             self._label(line)
@@ -265,7 +336,6 @@ class _ApartSheet(_Sheet):
         self._figures(form.total, "total_count", "total_rate")
         self._page(3, 3, last)
 
-    def _figures(self, line: Line, count: str, rate: str) -> None:
+    def _figures(self, line: PrintedLine, count: str, rate: str) -> None:
         self._cells(line.beside, count, 2)
-        values = (line.rates[key].value for key in RATE_NAMES)
-        self._cells([None if value is None else float(value) for value in values], rate, 2 + len(BESIDE))
+        self._cells([None if value is None else float(value) for value in line.rates], rate, 2 + len(line.beside))

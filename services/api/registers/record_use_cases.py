@@ -1,0 +1,107 @@
+"""What is done when records are asked for that need no more than their facts: pages, and one with its history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from services.api.http import cursors
+from services.api.http.context import Context
+from services.api.http.keyring import Caller
+from services.api.http.visibility import access_of
+from shared.access.store.visibility import Access
+from shared.database.engine import driver_session
+from shared.events.cloudevents.decoding import shown_data
+from shared.events.rules.registers import Register
+from shared.events.rules.voids import effective_events, in_fold_order, void_problems
+from shared.events.store import record_events
+from shared.projection.rules.records import fold_record
+from shared.projection.rules.register_projections import PROJECTIONS
+from shared.projection.store import cursor, records
+from shared.registers.measures import Known
+from shared.vocabulary.errors import NotFound
+from shared.vocabulary.events import RecordEvent
+from shared.vocabulary.voids import absent_void_targets
+
+_ANYWHERE: Final = 2**63 - 1
+"""A position behind all: what a void names may have come later than all of the void's own record."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """A record as its events tell it now."""
+
+    known: Known
+    events: Sequence[RecordEvent]
+    access: Access
+
+    def timeline(self, register: Register) -> list[dict[str, Any]]:
+        """All events in fold order; those that do not count are marked."""
+        ordered = in_fold_order(register, self.events)
+        effective = {(event.source, event.id) for event in effective_events(ordered)}
+        return [
+            {
+                "name": event.name.local_name,
+                "time": event.time,
+                "source": event.source,
+                "id": event.id,
+                "position": event.position,
+                "recorded_at": event.recorded_at,
+                "voided": not event.is_void and (event.source, event.id) not in effective,
+                "data": shown_data(event),
+            }
+            for event in ordered
+        ]
+
+
+async def read_record(context: Context, caller: Caller, register: Register, code: str) -> ReadRecord:
+    """One record, folded now.
+
+    Raises:
+        NotFound: there is none of this code that the caller may see.
+    """
+    access = await access_of(context, caller)
+    async with driver_session(context.engine) as connection:
+        events = (await record_events.histories(connection, caller.tenant, register.name, [code])).get(code, [])
+        record = fold_record(PROJECTIONS[register.name], code, events)
+        if not events or not access.sees(record.agency):
+            raise NotFound
+        elsewhere = await cursor.present(connection, caller.tenant, absent_void_targets(events), _ANYWHERE)
+    facts = orjson.loads(records.row_of(code, events[-1].position, record).facts)
+    problems = (problem.value for problem in void_problems(events, elsewhere))
+    return ReadRecord(Known(code, record.agency, facts, [*record.anomalies, *problems]), events, access)
+
+
+async def read_page(
+    context: Context,
+    caller: Caller,
+    register: Register,
+    told: Mapping[str, Any],
+    *,
+    agency: str | None = None,
+    after: str | None,
+    limit: int,
+) -> tuple[list[Known], str | None]:
+    """Records by code whose facts are as ``told``, as old as the projection; and the cursor of the next page."""
+    access = await access_of(context, caller)
+    agencies = access.codes_within(access.scope(agency))
+    question = {"register": register.name, "told": told, "agency": agency, "tenant": caller.tenant, "root": caller.agency}
+    digest = cursors.digest_of(question)
+    mark = cursors.read(after, digest, any_code=True)
+    async with driver_session(context.engine) as connection:
+        rows = await records.page(
+            connection,
+            caller.tenant,
+            register.name,
+            {name: value for name, value in told.items() if value is not None},
+            agencies=agencies,
+            after="" if mark is None else mark.code,
+            limit=limit + 1,
+        )
+    page, following = cursors.cut(rows, limit, digest, lambda row: row.code)
+    known = [
+        Known(row.code, row.agency, orjson.loads(row.facts), row.anomalies.split(",") if row.anomalies else [])
+        for row in page
+    ]
+    return known, following

@@ -1,0 +1,154 @@
+"""The figures of feedback: form II.05 and the rates of indices 5.1 to 5.3 (docs/registers.md, section 1)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+from shared.events.rules.registers import FEEDBACK
+from shared.registers.feedback.records import standing_at
+from shared.registers.feedback.standing import Standing
+from shared.registers.feedback.terms import Terms
+from shared.registers.measures import Check, Counted, FigureSet, Known, Rate, World
+
+UNKNOWN: Final = "unknown"
+_OF_KIND: Final[Mapping[str | None, str]] = {"rule": "f4", "behaviour": "f5"}
+
+
+def count(world: World, first: date, last: date) -> Iterator[Counted]:
+    """Every feedback of the tenant with its counts for [first, last]."""
+    since, until = first.isoformat(), last.isoformat()
+    terms = Terms(world.working_day)
+    records = world.records("feedback")
+    repeated = {
+        known.facts["repeats"]
+        for code, known in records.items()
+        if known.facts["repeats"] not in {None, code} and _sent_on(known.facts["steps"]) <= until
+    }
+    for code, known in records.items():
+        standing = standing_at(known.facts, until)
+        if _is_over(known.facts["steps"], standing, since):
+            continue
+        counts = _of_form(known.facts, standing, since, until, terms)
+        counts |= _of_index(standing, since, until, terms, is_new="f2" in counts, is_repeated=code in repeated)
+        if counts:
+            yield _counted(known, counts)
+
+
+def _sent_on(steps: Sequence[Sequence[Any]]) -> str:
+    """The date of the first submitted, which says what it repeats."""
+    return str(next(step[1] for step in steps if step[0] == "submitted"))
+
+
+def _is_over(steps: Sequence[Sequence[Any]], standing: Standing, since: str) -> bool:
+    """Whether it counts nowhere, because all was done before the period; of a register of years nearly all are so."""
+    is_closed = standing.finished_on is not None and (standing.received is None or standing.handled is not None)
+    return is_closed and steps[-1][1] < since
+
+
+def _counted(known: Known, counts: Mapping[str, int | None]) -> Counted:
+    cuts = {name: known.facts[name] or UNKNOWN for name in ("kind", "route")}
+    return Counted(known.code, known.agency, None, counts, cuts=cuts)
+
+
+def _of_form(facts: Mapping[str, Any], standing: Standing, since: str, until: str, terms: Terms) -> dict[str, int | None]:
+    """The columns: when it was received and handled, as the whole record says."""
+    steps, places = facts["steps"], facts["standing"][-3:]
+    received, handled, published = (None if place is None else steps[place][1] for place in places)
+    if received is None:
+        refused = next((step[1] for step in steps if step[0] == "refused"), "")
+        return {"refused": 1} if since <= refused <= until else {}
+    if received > until or (handled is not None and handled < since):
+        return {}
+    found: dict[str, int | None] = {"f1": 1, "f2" if received >= since else "f3": 1, _OF_KIND.get(facts["kind"], "f0"): 1}
+    if handled is not None and handled <= until:
+        found["f6"] = 1
+        end = steps[places[1]][0]
+        if end in {"forwarded", "withdrawn"}:
+            found[end] = 1
+        if published is not None and published <= until:
+            found["f8"] = 1
+        return found
+    found["f7"] = 1
+    if standing.waits:
+        found["waiting"] = 1
+    else:
+        overdue = terms.is_overdue(standing, until)
+        found |= {"overdue": None, "within": None} if overdue is None else {"overdue" if overdue else "within": 1}
+    return found
+
+
+def _of_index(
+    standing: Standing, since: str, until: str, terms: Terms, *, is_new: bool, is_repeated: bool
+) -> dict[str, int | None]:
+    """What indices 5.2 and 5.3 are made of, all by the end of ``until``."""
+    is_in_time: bool | None = True
+    in_population = (
+        standing.sent_on is not None
+        and not standing.withdrawn
+        and (standing.finished_on is None or standing.finished_on >= since)
+    )
+    if (in_population or is_new) and not standing.withdrawn:
+        is_in_time = terms.is_in_time(standing, until)
+    found: dict[str, int | None] = {}
+    if in_population:
+        found |= {"on_time_population": 1, "on_time": None if is_in_time is None else int(is_in_time)}
+        overdue = standing.finished_on is None and terms.is_overdue(standing, until)
+        dragging = True if standing.reopened or is_repeated else overdue
+        found["dragging"] = None if dragging is None else int(dragging)
+    if is_new:
+        late = None if is_in_time is None else int(not is_in_time)
+        parts = {"disliked": int(standing.disliked), "late": late, "repeated": int(standing.reopened or is_repeated)}
+        union = 1 if 1 in parts.values() else late
+        found |= parts | {"satisfied": None if union is None else 1 - union}
+    return {name: amount for name, amount in found.items() if amount != 0}
+
+
+FIGURE_SET: Final = FigureSet(
+    path="feedback",
+    title="Feedback (phản ánh, kiến nghị; biểu II.05)",
+    unit=FEEDBACK.name,
+    needs=frozenset({FEEDBACK.name}),
+    figures={
+        "f0": "of f1, of unknown kind (chưa phân loại)",
+        "f1": "received, total (tổng số tiếp nhận)",
+        "f2": "received, new (mới tiếp nhận trong kỳ)",
+        "f3": "carried over (kỳ trước chuyển sang)",
+        "f4": "of f1, about rules (về quy định hành chính)",
+        "f5": "of f1, about behaviour (về hành vi hành chính)",
+        "f6": "handled (đã xử lý)",
+        "f7": "open (đang xử lý)",
+        "f8": "of f6, published (đã công khai kết quả trả lời)",
+        "refused": "never received, first refused in the period (từ chối tiếp nhận)",
+        "forwarded": "of f6, forwarded outside (chuyển cơ quan khác)",
+        "withdrawn": "of f6, withdrawn (người gửi rút)",
+        "waiting": "of f7, waiting for the sender (chờ bổ sung thông tin)",
+        "within": "of f7, within 15 working days (trong hạn)",
+        "overdue": "of f7, past 15 working days (quá hạn)",
+    },
+    parts={
+        "on_time": "of on_time_population, every deed in time (đúng hạn)",
+        "on_time_population": "sent by the end and not finished before the period (thuộc diện tính 5.2)",
+        "dragging": "of on_time_population, open and overdue, or reopened or repeated (kéo dài)",
+        "satisfied": "of f2, less disliked, late and repeated, each once (hài lòng)",
+        "disliked": "of f2, more often not satisfied than satisfied (không hài lòng)",
+        "late": "of f2, not in time (trễ hạn)",
+        "repeated": "of f2, reopened or repeated (phản ánh lại)",
+    },
+    count=count,
+    rates=(
+        Rate("fb.handled", "f6", "f1", "f6 / f1"),
+        Rate("fb.published", "f8", "f6", "f8 / f6"),
+        Rate("fb.rule_share", "f4", "f1", "f4 / f1 (766, 5.1)"),
+        Rate("fb.behaviour_share", "f5", "f1", "f5 / f1 (766, 5.1)"),
+        Rate("fb.on_time", "on_time", "on_time_population", "in time / population (766, 5.2); empty: full points"),
+        Rate("fb.satisfied", "satisfied", "f2", "(n - union(disliked, late, repeated)) / n (766, 5.3); empty: full points"),
+    ),
+    checks=(
+        Check(("f1",), ("f2", "f3")),
+        Check(("f1",), ("f4", "f5", "f0")),
+        Check(("f1",), ("f6", "f7")),
+        Check(("f7",), ("waiting", "within", "overdue")),
+        Check(("f8",), ("f6",), "<="),
+    ),
+    cuts={"kind": "Kind (loại): rule, behaviour, unknown.", "route": "Route (kênh phản ánh)."},
+)

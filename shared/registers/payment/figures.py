@@ -1,0 +1,102 @@
+"""The figures of online payments, by line: fee, land, other, and all (rules of registers, section 2). Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+from shared.registers.measures import Check, Counted, FigureSet, Rate, World
+from shared.registers.payment.records import PaymentState
+
+_LINES: Final = {
+    "fee": "phí, lệ phí (fees)",
+    "land": "nghĩa vụ tài chính về đất đai (land)",
+    "other": "khoản khác (other)",
+}
+_TOTAL: Final = "total"
+_ALL: Final = {**_LINES, _TOTAL: "tổng cộng (all)"}
+
+_COLUMNS: Final = {
+    "p1": "giao dịch đã khởi tạo (initiated)",
+    "p2": "trong đó thành công (succeeded)",
+    "p3": "thất bại (failed)",
+    "p4": "đang xử lý (pending)",
+    "p5": "số tiền thành công, đồng (amount of p2)",
+    "p6": "trong đó đã hoàn trả, đồng (refunded)",
+    "p7": "còn lại, đồng (p5 - p6)",
+    "q2": "giao dịch có tiền về trong kỳ (cash view: paid in the period)",
+    "q5": "số tiền về trong kỳ, đồng (cash view: amount)",
+}
+_BY_STATE: Final = {PaymentState.SUCCEEDED: "p2", PaymentState.FAILED: "p3", PaymentState.PENDING: "p4"}
+
+_PAYMENT: Final = "payment"
+
+
+def _at(changes: Sequence[tuple[str, Any]], last: str, before: Any) -> Any:
+    """The last value of changes by day that had come by ``last``."""
+    return next((value for on, value in reversed(changes) if on <= last), before)
+
+
+def _columns(facts: Mapping[str, Any], first: str, last: str) -> dict[str, int]:
+    # local dates in ISO form compare as texts
+    counts: dict[str, int] = {}
+    if first <= facts["initiated_on"] <= last:
+        state = PaymentState(_at(facts["states"], last, PaymentState.PENDING))
+        counts = {"p1": 1, _BY_STATE[state]: 1}
+        if state is PaymentState.SUCCEEDED:
+            refunded = _at(facts["refunded"], last, 0)
+            counts |= {"p5": facts["amount_vnd"], "p6": refunded, "p7": facts["amount_vnd"] - refunded}
+    if facts["paid_on"] is not None and first <= facts["paid_on"] <= last:
+        counts |= {"q2": 1, "q5": facts["amount_vnd"]}
+    return counts
+
+
+def count(world: World, first: date, last: date) -> Iterator[Counted]:
+    """Every payment that was initiated. It stands where its dossier does, under the root without one."""
+    dossiers = world.dossiers()
+    since, until = first.isoformat(), last.isoformat()
+    for payment in world.records(_PAYMENT).values():
+        facts = payment.facts
+        if facts["obligation"] is None:
+            continue
+        columns = _columns(facts, since, until)
+        if not columns:
+            continue
+        known = dossiers.get(facts["dossier_code"])
+        row = None if known is None else known.row
+        yield Counted(
+            code=payment.code,
+            agency=None if row is None else row.agency,
+            procedure=None if row is None else row.procedure,
+            counts={f"{line}.{column}": n for line in (facts["purpose"], _TOTAL) for column, n in columns.items()},
+            dossier=facts["dossier_code"],
+            channel=None if row is None else row.channel,
+            cuts={"gateway": facts["gateway"]},
+        )
+
+
+def _sums(column: str) -> tuple[str, ...]:
+    return tuple(f"{line}.{column}" for line in _LINES)
+
+
+def _success(line: str) -> Rate:
+    name = "pay.success" if line == _TOTAL else f"pay.success.{line}"
+    return Rate(name, f"{line}.p2", f"{line}.p1", f"{name}/1")
+
+
+FIGURE_SET: Final = FigureSet(
+    path="payments",
+    title="Thanh toán trực tuyến (online payments)",
+    unit=_PAYMENT,
+    needs=frozenset({_PAYMENT, "dossier"}),
+    figures={
+        f"{line}.{column}": f"{of_line}: {words}" for line, of_line in _ALL.items() for column, words in _COLUMNS.items()
+    },
+    count=count,
+    rates=[_success(line) for line in (_TOTAL, *_LINES)],
+    checks=[
+        *(Check((f"{line}.p1",), (f"{line}.p2", f"{line}.p3", f"{line}.p4")) for line in _ALL),
+        *(Check((f"{line}.p5",), (f"{line}.p6", f"{line}.p7")) for line in _ALL),
+        *(Check((f"{_TOTAL}.{column}",), _sums(column)) for column in _COLUMNS),
+    ],
+    cuts={"gateway": "cổng thanh toán (national, local)"},
+)

@@ -1,0 +1,52 @@
+"""The product's figures of every register against the oracle: messy histories, random questions, as of then too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.oracle.registers.decision_histories import setting, tenant
+from tests.oracle.registers.histories import statements_of
+from tests.oracle.registers.product import Product, load, told
+from tests.oracle.registers.questions import answer, differences, random_questions
+from tests.oracle.registers.world import Log
+from tests.support.api import Served, served
+
+RECORDS = int(os.environ.get("MOTCUA_ORACLE_RECORDS", "300"))
+QUESTIONS = int(os.environ.get("MOTCUA_ORACLE_QUESTIONS", "150"))
+WITHOUT = {"pay.online", "pay.procedures", "pay.procedures_paid"}
+"""Of dossiers and procedures: the index 766 has them (3.6, 3.5, 3.5b)."""
+SEED = os.environ.get("MOTCUA_ORACLE_SEED", "2026")
+
+
+def without(said: Any) -> Any:
+    return {key: without(value) for key, value in said.items() if key not in WITHOUT} if isinstance(said, dict) else said
+
+
+@pytest.fixture
+async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
+    async with served(database_url, redis_url) as api:
+        yield api
+
+
+async def test_every_figure_is_that_of_the_oracle(api: Served) -> None:
+    given = setting()
+    client = await told(api, given, tenant(SEED, RECORDS))
+    product, events = await Product.of(client)
+    log = Log(given, events)
+    statements = statements_of(log.at(None), SEED, 6)
+    await load(client, statements)
+    found: list[str] = []
+    for question in random_questions(log, statements, SEED, QUESTIONS):
+        if question.cut == "year" or question.register in ("scores", "officers"):
+            continue
+        asked = product.snapped(question)
+        if asked.register == "records" and asked.as_of is not None:
+            continue
+        wanted = answer(log, statements, asked)
+        if wanted is not None:
+            found += differences(without(wanted), await product.ask(asked), f"{asked}")
+    assert found == [], f"{len(found)} differences, the first:\n" + "\n".join(found[:40])
