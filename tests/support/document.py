@@ -23,6 +23,9 @@ WHOLE_READ = {
     "GET /v1/alarms": "/v1/alarms",
     "GET /v1/alarms/{alarm_id}": "/v1/alarms/x1p0",
     "GET /v1/projection/failures": "/v1/projection/failures",
+    "GET /v1/payments/statements": "/v1/payments/statements",
+    "GET /v1/payments/statements/{gateway}/{date}": "/v1/payments/statements/national/2018-01-02",
+    "GET /v1/payments/statements/{gateway}/{date}.csv": "/v1/payments/statements/national/2018-01-02.csv",
     "GET /v1/reviews": "/v1/reviews",
     "GET /v1/reviews/{code}": "/v1/reviews/1.000001",
 }

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NotRequired, TypedDict
 
-from services.api.dossiers.payment_schemas import PaymentOut
 from services.api.dossiers.schemas import (
     STATUS_NAMES,
     AnomalyOut,
@@ -104,7 +103,6 @@ def detail(
     owed: Uncomputed | None,
     sync: SyncOut | None,
     records: Mapping[str, Any],
-    payments: Sequence[Mapping[str, Any]],
 ) -> DossierDetail:
     """What the events of one dossier tell, its applicant masked, the clock's side (``owed``) and the portal's."""
     timeline = timeline_of(events)
@@ -144,7 +142,6 @@ def detail(
         due_uncomputed=_due_uncomputed(owed),
         sync=sync,
         **records,
-        payments=[PaymentOut(**one) for one in payments],
     )
 
 

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from services.api.dossiers.payment_schemas import PaymentOut, payment_answer
 from services.api.dossiers.record_schemas import ComponentsOut, FeedbackAboutOut, PostOut, SurveyOut
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import Dossier
+from shared.events.rules.registers import PAYMENT
 from shared.events.rules.voids import void_problems
 from shared.events.store import record_events
+from shared.payments.store import attempts
 from shared.projection.rules.records import Record, fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import cursor as projections
@@ -41,7 +44,10 @@ async def read_records(connection: DriverConnection, access: Access, dossier: Do
         problems = void_problems(events.get(register, {}).get(dossier.code, ()), elsewhere)
         return replace(record, anomalies=[*record.anomalies, *(problem.value for problem in problems)])
 
+    paid = attempts.of_dossier(events.get(PAYMENT.name, {}), dossier.code)
+    company = await attempts.company_of(connection, tenant, paid)
     return {
+        "payments": [PaymentOut(**payment_answer(one, dossier.agency_code, company)) for one in paid],
         "components": components(own("component"), dossier),
         "post": post(own("post"), dossier),
         "surveys": surveys(dossier, folded.get("survey", {})),

@@ -3,7 +3,6 @@
 from typing import Final, NamedTuple
 
 from services.api.dossiers.answers import applicant, detail
-from services.api.dossiers.payment_schemas import payment_answer
 from services.api.dossiers.records import read_records
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, SyncOut
 from services.api.dossiers.step_schemas import SlipOut, StepsOut
@@ -20,7 +19,6 @@ from shared.dossiers.rules.voids import void_problems
 from shared.dossiers.store import applicant_access
 from shared.dossiers.store.applicant_access import Reading
 from shared.events.store import event_log
-from shared.payments.store import attempts
 from shared.projection.store import cursor as projections
 from shared.search.store import pages
 from shared.search.store.filters import Selection
@@ -89,12 +87,9 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
         if may_ask(events):
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
             owed = uncomputed(dossier.code, events, almanac)
-        paid = await attempts.of_dossier(connection, caller.tenant, dossier.code)
-        company = await attempts.company_of(connection, caller.tenant, paid)
         told = await events_of(connection, access, dossier)
         slip = await read_slip(context, connection, access, dossier, told) if told else None
     known_there = None if sync is None else SyncOut.model_validate(sync)
-    payments = [payment_answer(one, dossier.agency_code, company) for one in paid]
     found = detail(
         dossier,
         events,
@@ -104,7 +99,6 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
         owed=owed,
         sync=known_there,
         records=records,
-        payments=payments,
     )
     found.steps = None if slip is None else StepsOut.of(slip)
     return found

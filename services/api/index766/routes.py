@@ -60,7 +60,7 @@ async def read_index(context: RequestContext, caller: StatsCaller, asked: Filter
     view = await view_when_counted(context, caller, asked)
 
     async def answer(connection: DriverConnection, seen: Seen) -> tuple[FigureScope, Reading]:
-        return seen.scope, await counts.read(connection, seen.scope, covered)
+        return seen.scope, await counts.read(connection, seen.scope, covered, context.worlds)
 
     scope, reading = await view.read(answer, Place.HEAVY_SNAPSHOT)
     if view.is_outdated(scope, reading.stamp):

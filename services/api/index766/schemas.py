@@ -31,6 +31,7 @@ from shared.index766.rules.indicators import (
 from shared.index766.store.counts import Reading
 from shared.index766.store.lists import MEANS, NO_UNIT, PARTS, OfProcedure, Part, PartOf
 from shared.index766.store.mean_times import MeanTime
+from shared.index766.store.register_shares import DOSSIERS, REGISTER_SHARES
 
 _NAMES: Final[Mapping[Group, str]] = {
     Group.TRANSPARENCY: "Công khai, minh bạch",
@@ -51,6 +52,7 @@ _ON_TIME_EXAMPLE: Final[dict[str, Any]] = {
     "name": "Hồ sơ giải quyết đúng hạn, trong hạn",
     "group": "progress",
     "standing": "computed",
+    "computed_from": ["dossiers"],
     "value": "86.87",
     "numerator": 86,
     "denominator": 99,
@@ -67,6 +69,8 @@ _ON_TIME_EXAMPLE: Final[dict[str, Any]] = {
     "denominator_dossiers": f"{_LIST_EXAMPLE}&indicator=2.1&part=denominator",
     "numerator_procedures": None,
     "denominator_procedures": None,
+    "numerator_records": None,
+    "denominator_records": None,
 }
 
 
@@ -89,7 +93,10 @@ class IndicatorOut(BaseModel):
     id: str
     name: str = Field(description="Its name, in Vietnamese.")
     group: Group = Field(description="The group it belongs to (nhóm chỉ số).")
-    standing: FigureOrigin = Field(description="computed (từ hồ sơ), given (số liệu cung cấp) or no_data (chưa có số liệu).")
+    standing: FigureOrigin = Field(description="computed (tự tính), given (số liệu cung cấp) or no_data (chưa có số liệu).")
+    computed_from: list[str] = Field(
+        description="What it is computed from: dossiers, and registers by name; empty: it is given, or there is no data."
+    )
     value: str | None = Field(description="Percent, 2 decimals, rounded half up; null: nothing to divide by, or no data.")
     numerator: int | None
     denominator: int | None
@@ -109,6 +116,8 @@ class IndicatorOut(BaseModel):
     denominator_dossiers: str | None = Field(description="The same of the denominator.")
     numerator_procedures: str | None = Field(description="The list of procedures, where the numerator counts such.")
     denominator_procedures: str | None = Field(description="The same of the denominator.")
+    numerator_records: str | None = Field(description="The list behind the numerator, where a register's figures feed it.")
+    denominator_records: str | None = Field(description="The same of the denominator.")
 
 
 class GroupOut(BaseModel):
@@ -205,11 +214,14 @@ def _indicator(one: Scored, reading: Reading, scope: FigureScope) -> dict[str, A
     rule, share = one.rule, one.share
     given = reading.given.get(rule.id)
     computed = one.standing is FigureOrigin.COMPUTED
+    sources = reading.sources.get(rule.id, (DOSSIERS,))
+    of_register = REGISTER_SHARES.get(rule.id) if computed and sources != (DOSSIERS,) else None
     return {
         "id": rule.id,
         "name": rule.name,
         "group": rule.group,
         "standing": one.standing,
+        "computed_from": list(sources) if computed else [],
         "value": None if share is None else share.percent,
         "numerator": None if share is None else share.numerator,
         "denominator": None if share is None else share.denominator,
@@ -221,11 +233,16 @@ def _indicator(one: Scored, reading: Reading, scope: FigureScope) -> dict[str, A
         "source": None if given is None else given.source,
         "source_on": None if given is None else given.source_on,
         "by_unit": [_mean(mean, scope) for mean in reading.means] if rule.id == MEANS else None,
-        "note": _DOSSIER_PART if rule.id == "5.4" and computed else _factor_note(share),
+        "note": _DOSSIER_PART if rule.id == "5.4" and computed and sources == (DOSSIERS,) else _factor_note(share),
         **{
-            f"{part}_{what}": link if computed else None
+            # the rows of dossiers know nothing of registers
+            f"{part}_{what}": link if computed and sources == (DOSSIERS,) else None
             for part in (Part.NUMERATOR, Part.DENOMINATOR)
             for what, link in _links(rule.id, part, share, reading, scope).items()
+        },
+        **{
+            f"{part}_records": of_register and link_answer(scope, of_register.path, figure=getattr(of_register, part))
+            for part in (Part.NUMERATOR, Part.DENOMINATOR)
         },
     }
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, Strict, WithJsonSchema
 
 from services.api.catalogue.schemas import Line
 from services.api.http.errors.field_errors import Fault
@@ -23,6 +23,14 @@ _Register: Any = Literal[tuple(dict.fromkeys((*FIGURE_SETS, *BY_REGISTER)))]
 _Words = Annotated[str, Strict(), Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _Number = Annotated[int, Strict(), Field(ge=-(10**15), le=10**15), WHOLE]
 _FigureId = Annotated[str, Field(pattern=r"^[0-9a-z][0-9a-z._]{0,59}$")]
+
+_FIGURES: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": True,
+    "minProperties": 1,
+    "maxProperties": _MOST_FIGURES,
+}
+"""A value of two types is a schema that generators of clients do not write down."""
 
 _TEXT: Final = "65 phản ánh, kiến nghị đã tiếp nhận, xử lý và công khai, đạt 100%"
 TABLE_EXAMPLE: Final[dict[str, Any]] = {
@@ -59,7 +67,7 @@ class GivenTableIn(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$")] = Field(
         description="The words in which it was printed (nguyên văn)."
     )
-    figures: dict[_FigureId, _Number | _Words] = Field(
+    figures: Annotated[dict[_FigureId, _Number | _Words], WithJsonSchema(_FIGURES)] = Field(
         min_length=1,
         max_length=_MOST_FIGURES,
         description="By id of a figure, part or rate of ours: a whole number; or the text of one that is only quoted.",
@@ -96,7 +104,7 @@ class GivenTableOut(BaseModel):
     from_: date = Field(alias="from")
     to: date
     text: str
-    figures: dict[str, int | str]
+    figures: Annotated[dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True})]
     known_from: datetime = Field(description="Since when this version is known.")
     breaks: list[BreakOut] = Field(description="Identities that do not hold, of those whose figures are all given.")
     quoted: list[str] = Field(description="The figures that are only quoted: never parsed, never summed.")
@@ -115,8 +123,10 @@ class GivenTables(BaseModel):
 class BesideOut(BaseModel):
     """A figure of a paper beside ours."""
 
-    given: int | str = Field(description="As given: a number, or the printed text of one that is only quoted.")
-    ours: int | str | None = Field(description="Ours: a number, or the percentage of a rate; null: not known.")
+    given: int | None = Field(description="As given; null: it is only quoted.")
+    quoted: str | None = Field(description="The printed text of one that is only quoted.")
+    ours: int | None = Field(description="Ours; null: not known, or it is a rate.")
+    rate: str | None = Field(description="Ours, where it is a rate, in percent.")
     formula: str | None = Field(description="The formula id of ours; null: we have no such figure.")
 
 
@@ -164,11 +174,11 @@ def beside_answer(figures: FigureSet, table: GivenTable, ours: Sums) -> dict[str
     ids = {*figures.figures, *figures.parts}
 
     def beside(name: str, given: int | str) -> dict[str, Any]:
+        told = {"given": given, "quoted": None} if isinstance(given, int) else {"given": None, "quoted": given}
         if name in rates:
-            return {"given": given, "ours": rates[name], "formula": f"{name}/{VERSION}"}
-        if name in ids:
-            return {"given": given, "ours": ours.of(name), "formula": f"{figures.path}.{name}/{VERSION}"}
-        return {"given": given, "ours": None, "formula": None}
+            return {**told, "ours": None, "rate": rates[name], "formula": f"{name}/{VERSION}"}
+        formula = f"{figures.path}.{name}/{VERSION}" if name in ids else None
+        return {**told, "ours": None if formula is None else ours.of(name), "rate": None, "formula": formula}
 
     return {
         "id": table.id,

@@ -67,7 +67,9 @@ async def read_payment(
         agency = await _agency(connection, caller, payment.facts["dossier_code"])
         if not access.sees(agency):
             raise NotFound
-        company = await attempts.company_of(connection, caller.tenant, [payment])
+        told = await record_events.concerning(connection, caller.tenant, payment.facts["dossier_code"] or "")
+        beside = attempts.of_dossier(told.get(PAYMENT.name, {}), payment.facts["dossier_code"] or "")
+        company = await attempts.company_of(connection, caller.tenant, [payment, *beside])
         elsewhere = await projections.present(connection, caller.tenant, absent_void_targets(events), _ANYWHERE)
         payer = None
         if purpose is not None:

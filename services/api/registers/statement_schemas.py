@@ -129,6 +129,20 @@ class CloseIn(BaseModel):
 class ClosingOut(BaseModel):
     """A closed difference."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "class": "unknown_there",
+                    "reference": "dvcX-1",
+                    "closed_at": "2018-01-04T02:00:00Z",
+                    "closed_by": "k1",
+                    "note": "Giao dịch của tỉnh khác, đã báo ngân hàng",
+                }
+            ]
+        }
+    )
+
     class_: LineClass = Field(serialization_alias="class")
     reference: str
     closed_at: datetime
@@ -171,8 +185,37 @@ class StatementStatusOut(BaseModel):
         )
 
 
+_STATUS: Final[dict[str, Any]] = {
+    "gateway": "national",
+    "date": "2018-01-02",
+    "loaded_at": "2018-01-03T02:00:00Z",
+    "loaded_by": "k1",
+    "lines": 1,
+    "open_differences": 0,
+    "alarmed_at": None,
+}
+_EMPTY: Final[dict[str, Any]] = {"count": 0, "statement_vnd": 0, "ours_vnd": 0, "lines": []}
+_MATCHED: Final[dict[str, Any]] = {
+    "count": 1,
+    "statement_vnd": 50000,
+    "ours_vnd": 50000,
+    "lines": [_LINE | {"ours_vnd": 50000}],
+}
+_CLASSED: Final[dict[str, Any]] = {
+    **_STATUS,
+    "position": 412,
+    "outside_day": 0,
+    "classes": dict.fromkeys(ClassesOut.model_fields, _EMPTY) | {"matched": _MATCHED},
+    "totals": {"statement_vnd": 50000, "ours_vnd": 50000, "difference_vnd": 0},
+    "checks": [],
+    "closings": [],
+}
+
+
 class StatementOut(StatementStatusOut):
     """A statement as it was classed when it was loaded (kết quả đối soát), and what became of its differences."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_CLASSED]})
 
     position: int = Field(description="Of the log: what was known of our payments.")
     outside_day: int = Field(description="Lines whose time is on another local day: a sign of a wrong file.")
@@ -184,6 +227,8 @@ class StatementOut(StatementStatusOut):
 
 class StatementList(BaseModel):
     """Statements, the newest day first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_STATUS], "next_cursor": None}]})
 
     items: list[StatementStatusOut]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null: there is none.")

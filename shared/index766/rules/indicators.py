@@ -43,6 +43,8 @@ class FigureSource(StrEnum):
 
     DOSSIERS = "dossiers"
     GIVEN = "given"
+    REGISTERS = "registers"
+    """From a register where it has data, else as given."""
     EITHER = "either"
     """From the dossiers, unless someone gives the whole figure."""
 
@@ -71,14 +73,18 @@ class IndicatorVersion:
 
 
 RULES: Final = (
-    IndicatorVersion("1.1", Group.TRANSPARENCY, "TTHC được công bố đúng hạn", 6, 100, FigureSource.GIVEN),
-    IndicatorVersion("1.2", Group.TRANSPARENCY, "TTHC được công khai đầy đủ nội dung", 4, 100, FigureSource.GIVEN),
-    IndicatorVersion("1.3", Group.TRANSPARENCY, "TTHC được cập nhật, công khai đúng hạn", 2, 100, FigureSource.GIVEN),
+    IndicatorVersion("1.1", Group.TRANSPARENCY, "TTHC được công bố đúng hạn", 6, 100, FigureSource.REGISTERS),
+    IndicatorVersion("1.2", Group.TRANSPARENCY, "TTHC được cập nhật, công khai đúng hạn", 4, 100, FigureSource.REGISTERS),
+    IndicatorVersion("1.3", Group.TRANSPARENCY, "TTHC được công khai đầy đủ nội dung", 2, 100, FigureSource.REGISTERS),
     IndicatorVersion("1.4", Group.TRANSPARENCY, "Tỷ lệ đồng bộ hồ sơ", 6, 100, FigureSource.DOSSIERS, Empty.ZERO),
     IndicatorVersion("2.1", Group.PROGRESS, "Hồ sơ giải quyết đúng hạn, trong hạn", 20, 100, FigureSource.DOSSIERS),
     IndicatorVersion("2.2", Group.PROGRESS, "Thời gian giải quyết trung bình", 0, None, FigureSource.DOSSIERS),
-    IndicatorVersion("3.1", Group.ONLINE_SERVICES, "TTHC cung cấp dịch vụ công trực tuyến", None, 100, FigureSource.GIVEN),
-    IndicatorVersion("3.2", Group.ONLINE_SERVICES, "Dịch vụ công trực tuyến phát sinh hồ sơ", None, 100, FigureSource.GIVEN),
+    IndicatorVersion(
+        "3.1", Group.ONLINE_SERVICES, "TTHC cung cấp dịch vụ công trực tuyến", None, 100, FigureSource.REGISTERS
+    ),
+    IndicatorVersion(
+        "3.2", Group.ONLINE_SERVICES, "Dịch vụ công trực tuyến phát sinh hồ sơ", None, 100, FigureSource.REGISTERS
+    ),
     IndicatorVersion("3.3", Group.ONLINE_SERVICES, "Hồ sơ nộp trực tuyến", None, 50, FigureSource.DOSSIERS),
     IndicatorVersion("3.5", Group.ONLINE_PAYMENT, "TTHC có phí được tích hợp thanh toán", 2, 80, FigureSource.DOSSIERS),
     IndicatorVersion("3.5b", Group.ONLINE_PAYMENT, "TTHC có giao dịch thanh toán trực tuyến", 2, 80, FigureSource.DOSSIERS),
@@ -90,10 +96,10 @@ RULES: Final = (
     IndicatorVersion("4.5a", Group.DIGITISATION, "TTHC có hồ sơ dùng tài khoản VNeID", 2, 100, FigureSource.DOSSIERS),
     IndicatorVersion("4.5b", Group.DIGITISATION, "Hồ sơ dùng tài khoản VNeID", 2, 100, FigureSource.DOSSIERS),
     IndicatorVersion("4.6", Group.DIGITISATION, "Cấp xã cung cấp chứng thực bản sao điện tử", 2, 100, FigureSource.GIVEN),
-    IndicatorVersion("5.1a", Group.SATISFACTION, "PAKN về quy định hành chính", 0, None, FigureSource.GIVEN),
-    IndicatorVersion("5.1b", Group.SATISFACTION, "PAKN về hành vi hành chính", 0, None, FigureSource.GIVEN),
-    IndicatorVersion("5.2", Group.SATISFACTION, "PAKN được xử lý đúng hạn", 6, 100, FigureSource.GIVEN, Empty.FULL),
-    IndicatorVersion("5.3", Group.SATISFACTION, "Hài lòng trong xử lý PAKN", 6, 100, FigureSource.GIVEN, Empty.FULL),
+    IndicatorVersion("5.1a", Group.SATISFACTION, "PAKN về quy định hành chính", 0, None, FigureSource.REGISTERS),
+    IndicatorVersion("5.1b", Group.SATISFACTION, "PAKN về hành vi hành chính", 0, None, FigureSource.REGISTERS),
+    IndicatorVersion("5.2", Group.SATISFACTION, "PAKN được xử lý đúng hạn", 6, 100, FigureSource.REGISTERS, Empty.FULL),
+    IndicatorVersion("5.3", Group.SATISFACTION, "Hài lòng trong xử lý PAKN", 6, 100, FigureSource.REGISTERS, Empty.FULL),
     IndicatorVersion("5.4", Group.SATISFACTION, "Hài lòng trong giải quyết TTHC", 6, 90, FigureSource.EITHER, Empty.ZERO),
 )
 """Every version of every indicator, in the order of the set, an indicator's versions by date."""
@@ -201,13 +207,22 @@ class Scored:
     points: Fraction | None
 
 
-def scored(on: date, online: Mapping[str, int], computed: Mapping[str, Share], given: Mapping[str, Share]) -> list[Scored]:
-    """The set as valid on a date, with the ``online`` points and the figures that there are."""
+def scored(
+    on: date, online: Mapping[str, int], computed: Mapping[str, Share | None], given: Mapping[str, Share]
+) -> list[Scored]:
+    """The set as valid on a date, with the ``online`` points and the figures that there are.
+
+    ``computed`` has an indicator that registers feed only where they have data; None: the calendar does not say.
+    """
     answer: list[Scored] = []
     for rule in rules_on(on):
         share = computed.get(rule.id) if rule.feed is not FigureSource.GIVEN else None
-        standing = FigureOrigin.NO_DATA if rule.feed is FigureSource.GIVEN else FigureOrigin.COMPUTED
-        if rule.feed is not FigureSource.DOSSIERS and rule.id in given:
+        has_data = rule.feed in {FigureSource.DOSSIERS, FigureSource.EITHER} or (
+            rule.feed is FigureSource.REGISTERS and rule.id in computed
+        )
+        standing = FigureOrigin.COMPUTED if has_data else FigureOrigin.NO_DATA
+        may_give = rule.feed in {FigureSource.GIVEN, FigureSource.EITHER} or not has_data
+        if may_give and rule.id in given:
             share, standing = given[rule.id], FigureOrigin.GIVEN
         most = online[rule.id] if rule.max_points is None else rule.max_points
         answer.append(Scored(rule, most, standing, share, None if share is None else points(rule, share, most)))

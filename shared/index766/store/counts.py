@@ -6,18 +6,14 @@ by row: the clock sets a date wherever it can, so these are few.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
 
 import asyncpg
 
-from shared.as_of.store.dossiers import DossierThen
-from shared.as_of.store.figures import counted_by
-from shared.as_of.store.rows import PastRows, fetch
 from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.calendar import UnconfirmedYear
-from shared.calendar.store.stored_almanacs import read_almanac
 from shared.catalogue.rules.terms import Term, TermUnit
 from shared.catalogue.store.catalogues import Procedure
 from shared.counting.store.answers import Stamp
@@ -34,9 +30,17 @@ from shared.index766.rules.indicators import (
     year_before,
 )
 from shared.index766.store.given_figures import Given, given_for
+from shared.index766.store.looking import Conditions, Looking, begin_looking, begin_of
 from shared.index766.store.mean_times import MeanTime, mean_times
+from shared.index766.store.register_shares import (
+    add_complained_about,
+    add_paid_by_register,
+    read_register_shares,
+    sources_of,
+)
+from shared.register_figures.store.worlds import Worlds
 from shared.sync.store.held import SYNCED, SYNCED_THEN
-from shared.vocabulary.local_time import end_of_day, start_of_day
+from shared.vocabulary.local_time import end_of_day
 from shared.vocabulary.periods import Period
 
 
@@ -45,11 +49,13 @@ class Reading:
     """All that the answer is made of."""
 
     stamp: Stamp
-    shares: Mapping[str, Share]
+    shares: Mapping[str, Share | None]
     means: Sequence[MeanTime]
     given: Mapping[str, Given]
     own_received: int
     """Dossiers received in the period: the denominator of 1.4, unless it is larger elsewhere or empty here."""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What indicators are computed from, where that is not the dossiers alone."""
 
 
 def _marked(mark: DossierMark) -> str:
@@ -88,6 +94,12 @@ SELECT d.procedure, count(*) AS in_hand, count(*) FILTER (WHERE {_LATE}) AS late
 FROM dossier d
 WHERE d.tenant = $1 AND d.received_at <= $3 AND (d.handled_at IS NULL OR d.handled_at >= $2)"""
 
+_PLEASED: Final = f"""
+SELECT d.procedure
+FROM dossier d
+WHERE d.tenant = $1 AND d.received_at <= $3 AND (d.handled_at IS NULL OR d.handled_at >= $2)
+  AND NOT {_LATE} AND NOT {DISLIKED} AND d.code = ANY($5::text[])"""
+
 # without a promise at $3: none yet while it was open, none at all when it was handled
 _UNPROMISED: Final = f"""
 SELECT d.code, d.agency, d.procedure, d.received_at, d.handled_at, d.waits, {DISLIKED} AS disliked
@@ -100,97 +112,7 @@ _LAST_YEAR: Final = """
 SELECT count(*) FROM dossier d WHERE d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3"""
 
 
-class Conditions:
-    """The scope of a question as conditions on ``dossier d``, after the ``first`` parameters of a statement."""
-
-    def __init__(self, scope: FigureScope) -> None:
-        question = scope.question()
-        self._given: list[tuple[str, Any]] = [
-            (condition, value)
-            for condition, value in (
-                ("d.agency = ANY(${}::text[])", question.agencies),
-                ("d.procedure = ANY(${}::text[])", question.procedures),
-                ("(d.procedure IS NULL OR NOT d.procedure = ANY(${}::text[]))", question.other_procedures),
-                ("d.channel = ${}::text", question.channel),
-            )
-            if value is not None
-        ]
-        self.values: Final = [value for _, value in self._given]
-
-    def sql(self, first: int) -> str:
-        """The conditions, each with AND before it; their parameters are numbered from ``first`` on."""
-        return "".join(f" AND {condition.format(number)}" for number, (condition, _) in enumerate(self._given, start=first))
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The instants of a period: it begins at ``begin`` and is over at ``until``; ``at`` is the last one that counts.
-
-    That is the present one, or the one that is asked about, where the period had not ended.
-    """
-
-    begin: datetime
-    until: datetime
-    at: datetime
-
-    @classmethod
-    def of(cls, period: Period, now: datetime) -> "Window":
-        """The window of a period as seen at ``now``."""
-        until = end_of_day(period.to_on)
-        return cls(_begin(period), until, min(until - timedelta(microseconds=1), now))
-
-
-@dataclass(frozen=True, slots=True)
-class Looking:
-    """A question to the index: the scope, its dossiers as of then (None: now), the calendar, the window of its period."""
-
-    scope: FigureScope
-    rows: PastRows | None
-    almanac: Almanac
-    window: Window
-
-    @property
-    def as_of(self) -> datetime | None:
-        """The instant that is asked about; None: now."""
-        return self.scope.moment.as_of
-
-    @property
-    def synced(self) -> tuple[str, tuple[datetime | None, ...]]:
-        """Whether the portal holds a dossier, or held it then: a condition on the ledger ``l``, ``{}`` for each value."""
-        at = self.as_of
-        return self.scope.moment.either((SYNCED, ()), (SYNCED_THEN.replace("{0}", "{}"), (at, at)))  # named twice there
-
-    async def fetch(
-        self, connection: DriverConnection, statement: str, *values: object, end: str = ""
-    ) -> "list[asyncpg.Record]":
-        """Run a statement that ends in its conditions, with those of the scope, and ``end``."""
-        where = Conditions(self.scope)
-        text = statement + where.sql(len(values) + 2) + end
-        return await fetch(connection, self.rows, text, self.scope.access.tenant, *values, *where.values)
-
-
-async def begin_looking(connection: DriverConnection, scope: FigureScope, now: datetime) -> Looking:
-    """Begin a question; ``now`` is the instant that is asked about. In the caller's transaction: one snapshot."""
-    rows = await scope.moment.rows(connection, lambda: _may_count(scope, now))
-    almanac = await read_almanac(connection, scope.access.tenant, scope.moment.as_of)
-    return Looking(scope, rows, almanac, Window.of(scope.period, now))
-
-
-def _may_count(scope: FigureScope, now: datetime) -> Callable[[DossierThen], bool]:
-    """Whether the index may count a dossier: received since last year began or in hand, and in the scope."""
-    is_counted = counted_by(scope.question())
-    window, last_year = Window.of(scope.period, now), _begin(year_before(scope.period))
-
-    def may_count(dossier: DossierThen) -> bool:
-        row = dossier.row
-        if row.received_at is None or row.received_at >= window.until or not is_counted(dossier):
-            return False
-        return row.received_at >= last_year or row.handled_at is None or row.handled_at >= window.begin
-
-    return may_count
-
-
-async def read(connection: DriverConnection, scope: FigureScope, covered: Period) -> Reading:
+async def read(connection: DriverConnection, scope: FigureScope, covered: Period, worlds: Worlds) -> Reading:
     """Read the index of a scope, in the caller's transaction: one snapshot.
 
     ``covered`` is the period as it was asked, before today cut it: what given figures are of.
@@ -208,16 +130,20 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
     for row in await looking.fetch(connection, _IN_HAND, *hand, end=" GROUP BY d.procedure"):
         counts = IndicatorCounts(in_hand=row["in_hand"], late=row["late"], late_or_disliked=row["late_or_disliked"])
         tallies[row["procedure"]] = tallies.get(row["procedure"], IndicatorCounts()) + counts
-    for row in await beyond_term(connection, looking):
+    beyond = await beyond_term(connection, looking)
+    for row in beyond:
         tally = tallies[row["procedure"]]
         tallies[row["procedure"]] = replace(
             tally, late=tally.late + 1, late_or_disliked=tally.late_or_disliked + (not row["disliked"])
         )
+    paid = await add_paid_by_register(connection, looking, tallies, COUNT_CONDITIONS)
+    complained = await add_complained_about(connection, looking, tallies, (_PLEASED, hand), [row["code"] for row in beyond])
+    registers = await read_register_shares(connection, looking, tallies, worlds)
     given = await _given(connection, scope, covered)
     own = sum(tally.received for tally in tallies.values())
 
     async def received_in(period: Period) -> int:
-        rows = await looking.fetch(connection, _LAST_YEAR, _begin(period), end_of_day(period.to_on))
+        rows = await looking.fetch(connection, _LAST_YEAR, begin_of(period), end_of_day(period.to_on))
         return int(rows[0][0])
 
     denominator = await denominator_of(scope.period, own, given, received_in)
@@ -225,7 +151,8 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
     traits = {code: ProcedureFacts(known.has_fee, known.result_is_document) for code, known in procedures.items()}
     received = (window.begin, window.until)
     means = await mean_times(connection, scope, looking.almanac, Conditions(scope), received, rows=looking.rows)
-    return Reading(stamp, measured(tallies, traits, denominator), means, given, own)
+    shares = {**measured(tallies, traits, denominator), **registers.shares}
+    return Reading(stamp, shares, means, given, own, sources_of(registers, paid=paid, complained=complained))
 
 
 async def denominator_of(
@@ -252,11 +179,6 @@ async def _given(connection: DriverConnection, scope: FigureScope, covered: Peri
     if scope.is_narrowed:
         return {}
     return await given_for(connection, scope.access.tenant, scope.top, covered, scope.moment.as_of)
-
-
-def _begin(period: Period) -> datetime:
-    # the first day of all begins before what UTC can say
-    return start_of_day(period.from_on) if period.from_on > date.min else datetime.min.replace(tzinfo=UTC)
 
 
 def procedures_of(scope: FigureScope) -> dict[str, Procedure]:

@@ -18,11 +18,10 @@ from shared.figures.store.tables import FigureScope
 from shared.index766.store.counts import (
     COUNT_CONDITIONS,
     DISLIKED,
-    Looking,
-    begin_looking,
     beyond_term,
     procedures_of,
 )
+from shared.index766.store.looking import Looking, begin_looking
 from shared.search.store.filters import RowFilterSql, Selection
 from shared.vocabulary.errors import InvalidInput
 

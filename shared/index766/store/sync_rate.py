@@ -6,8 +6,9 @@ from typing import Final
 from shared.database.engine import DriverConnection
 from shared.figures.store.tables import FigureScope
 from shared.index766.rules.indicators import Share
-from shared.index766.store.counts import Conditions, Window, denominator_of
+from shared.index766.store.counts import denominator_of
 from shared.index766.store.given_figures import given_for
+from shared.index766.store.looking import Conditions, Window
 from shared.sync.store.held import SYNCED
 from shared.vocabulary.periods import Period
 

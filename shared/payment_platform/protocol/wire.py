@@ -122,6 +122,21 @@ class PaymentResult(Message):
 class PaymentResultAnswer(Message):
     """What we answer to a result (tiếp nhận kết quả)."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "MaLoi": "00",
+                    "MoTaLoi": "",
+                    "MaDoiTac": "H51-national",
+                    "MaThamChieu": "dvcH511218010200123-20180102090000",
+                    "ThoiGianGD": "20180102091000",
+                    "MaXacThuc": "",
+                }
+            ]
+        }
+    )
+
     error: Word = Field(alias="MaLoi")
     text: Word = Field(alias="MoTaLoi")
     partner: Word = Field(alias="MaDoiTac")

@@ -1,7 +1,7 @@
 """Attempts to pay as they are now: of a dossier, of an obligation, page by page (raw asyncpg).
 
-What the projection has not seen yet is folded from the log, so that one payment or dossier is never older than what its
-readers have told.
+One payment and those of one dossier are folded from the log, so that they are never older than what their readers have told;
+others are as they are stored.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,7 +12,6 @@ import orjson
 
 from shared.database.engine import DriverConnection
 from shared.events.rules.registers import PAYMENT
-from shared.events.store import record_events
 from shared.projection.rules.records import fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store.records import row_of
@@ -21,8 +20,6 @@ from shared.registers.payment.obligations import Obligation, obligations, receip
 from shared.vocabulary.events import RecordEvent, Tenant
 
 _OF_PAYMENTS: Final = f"r.tenant = $1 AND r.register = '{PAYMENT.name}'"
-_MOST_UNSEEN: Final = 1_000
-"""Payments ahead of the projection that are folded for one answer; a worker that is further behind says so in /readyz."""
 
 
 def known_of(code: str, events: list[RecordEvent]) -> Known:
@@ -36,33 +33,10 @@ def _known(row: Any) -> Known:
     return Known(row["code"], None, orjson.loads(row["facts"]), row["anomalies"])
 
 
-async def _current(
-    connection: DriverConnection, tenant: Tenant, condition: str, values: Collection[str]
-) -> dict[str, Known]:
-    """The stored payments that meet a condition on ``$2``, and all that the projection has not seen yet, folded now."""
-    rows = await connection.fetch(
-        f"""
-        SELECT r.code, r.facts::text AS facts, r.anomalies FROM record r WHERE {_OF_PAYMENTS} AND {condition}
-        UNION ALL (
-            SELECT DISTINCT dossier_code, NULL, NULL::text[] FROM event_log
-            WHERE tenant = $1 AND {record_events.OF_REGISTER.format(f"'{PAYMENT.name}'")}
-              AND position > coalesce((SELECT position FROM projection_cursor WHERE tenant = $1 AND projection = $3), 0)
-            LIMIT {_MOST_UNSEEN})
-        """,
-        tenant,
-        list(values),
-        PAYMENT.projection,
-    )
-    found = {row["code"]: _known(row) for row in rows if row["facts"] is not None}
-    codes = [row["code"] for row in rows if row["facts"] is None]
-    histories = await record_events.histories(connection, tenant, PAYMENT.name, codes) if codes else {}
-    return found | {code: known_of(code, events) for code, events in histories.items()}
-
-
-async def of_dossier(connection: DriverConnection, tenant: Tenant, dossier_code: str) -> list[Known]:
-    """The payments of a dossier, by the instant at which they began."""
-    current = await _current(connection, tenant, "r.facts ->> 'dossier_code' = ANY($2)", [dossier_code])
-    found = [one for one in current.values() if one.facts["dossier_code"] == dossier_code]
+def of_dossier(histories: Mapping[str, list[RecordEvent]], dossier_code: str) -> list[Known]:
+    """The payments of a dossier, of all whose events name it, by the instant at which they began."""
+    payments = (known_of(code, events) for code, events in histories.items())
+    found = [one for one in payments if one.facts["dossier_code"] == dossier_code]
     return sorted(found, key=lambda one: (datetime.fromisoformat(one.facts["initiated_at"]), one.code))
 
 
@@ -74,12 +48,17 @@ class Company(NamedTuple):
 
 
 async def company_of(connection: DriverConnection, tenant: Tenant, payments: Collection[Known]) -> Company:
-    """The company of payments that are current; the others of their obligations are read."""
+    """The company of payments that are current; the others of their obligations are read as they are stored."""
     if not payments:
         return Company({}, set())
     wanted = {one.facts["obligation"] for one in payments} - {None}
-    current = await _current(connection, tenant, "r.facts ->> 'obligation' = ANY($2)", wanted)
-    current |= {one.code: one for one in payments}
+    rows = await connection.fetch(
+        f"SELECT r.code, r.facts::text, r.anomalies FROM record r WHERE {_OF_PAYMENTS}"
+        " AND r.facts ->> 'obligation' = ANY($2)",
+        tenant,
+        list(wanted),
+    )
+    current = {row["code"]: _known(row) for row in rows} | {one.code: one for one in payments}
     mates = (one for one in current.values() if one.facts["obligation"] in wanted)
     return Company(obligations(mates), await _twice(connection, tenant, payments, current))
 

@@ -124,6 +124,7 @@ class PaymentInitiated(_Payment):
         {
             "dossier_code": "H51.12-180102-00123",
             "amount_vnd": 50000,
+            "owed_vnd": 50000,
             "purpose": "fee",
             "gateway": "national",
             "items": [{"code": "LP01", "name": "Lệ phí cấp bản sao", "amount_vnd": 50000}],

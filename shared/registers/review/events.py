@@ -56,8 +56,8 @@ class ReviewApprovedData(Data):
 
 
 def _sheet(fees_vnd: int) -> dict[str, object]:
-    activity = {"name": "Điền tờ khai", "hours": 1.5, "wage_vnd_per_hour": 40000}
-    return {"activities": [activity], "fees_vnd": fees_vnd, "times_per_year": 1, "persons": 3228}
+    activity = {"name": "Điền tờ khai", "hours": 1.5, "wage_vnd_per_hour": 40000, "service_vnd": 0}
+    return {"activities": [activity], "fees_vnd": fees_vnd, "times_per_year": 1.0, "persons": 3228}
 
 
 MODELS = models_of(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from services.api.registers.given_schemas import TABLE_EXAMPLE
 from services.worker.audit.audit import Audits
+from services.worker.projection.record_projector import RecordProjector
 from services.worker.runtime.job_runner import JobRunner
 from shared.database.engine import driver_session
 from shared.events.cloudevents.models import MODELS
 from shared.jobs.store.queue import JobKind
+from shared.projection.rules.register_projections import PROJECTIONS
 from tests.oracle.histories import seeded_tenant
 from tests.oracle.stack import Stack, stack_of, stacked
 
@@ -30,6 +33,10 @@ async def fill(database_url: str, redis_url: str, document: dict[str, Any]) -> d
         told = await stack.client.post("/v1/events", json=examples())
         assert told.json()["accepted"] == len(examples()), told.text
         await stack.project()
+        for projection in PROJECTIONS.values():
+            projector = RecordProjector(stack.api.engine, projection)
+            while await projector.work(stack.tenant):
+                pass
         await _give(stack, document)
         alarm = await _alarm(stack)
         rebuild = await stack.rebuild()
@@ -52,8 +59,16 @@ async def _give(stack: Stack, document: dict[str, Any]) -> None:
     for path, item in document["paths"].items():
         body = item.get("put", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
         if "example" in body:
-            put = await stack.client.put(path, json=body["example"])
+            put = await stack.client.put(path.format_map(_shown(item["put"])), json=body["example"])
             assert put.status_code == 200, f"{path}: {put.text}"
+    put = await stack.client.put("/v1/given/feedback_2022", json=TABLE_EXAMPLE)
+    assert put.status_code == 200, put.text
+
+
+def _shown(operation: dict[str, Any]) -> dict[str, Any]:
+    """The examples of its parameters."""
+    parameters = operation.get("parameters", ())
+    return {one["name"]: [*one["schema"].get("examples", ()), one.get("example")][0] for one in parameters}
 
 
 async def _alarm(stack: Stack) -> dict[str, Any]:

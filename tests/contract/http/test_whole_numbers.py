@@ -63,7 +63,8 @@ def whole_numbers(schema: dict[str, Any]) -> set[str]:
 def named(value: Any, name: str = "") -> set[str]:
     """The names under which a value has whole numbers."""
     if isinstance(value, dict):
-        return {one for key, part in value.items() for one in named(part, key)}
+        # answers by the number of the question: their names are data
+        return {one for key, part in value.items() for one in named(part, name if key.isdigit() else key)}
     if isinstance(value, list):
         return {one for part in value for one in named(part, name)}
     return {name} if isinstance(value, int) and not isinstance(value, bool) else set()

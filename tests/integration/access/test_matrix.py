@@ -174,6 +174,15 @@ READS: dict[str, Row] = {
     ),
     "GET /v1/stats/feedback/records": Row(D, *asked("/v1/stats/feedback/records", "&figure=f1")),
     "GET /v1/reports/II.05": Row(S, *asked("/v1/reports/II.05")),
+    "GET /v1/payments": Row(
+        D,
+        ("/v1/payments?limit=500", "/v1/payments?state=succeeded&double=false"),
+        (("dossier", "/v1/payments?dossier={x}"),),
+    ),
+    "GET /v1/payments/{reference}": Row(D, ("/v1/payments/TT-{number}", "/v1/payments/TT-{number}?purpose=thử")),
+    "GET /v1/stats/payments": Row(S, *asked("/v1/stats/payments")),
+    "GET /v1/stats/payments/by/{by}": Row(S, *asked("/v1/stats/payments/by/agency")),
+    "GET /v1/stats/payments/records": Row(D, *asked("/v1/stats/payments/records", "&figure=total.p1")),
     "GET /v1/scores/tt01_2018": Row(S, *asked("/v1/scores/tt01_2018")),
     "GET /v1/scores/tt01_2018/officers": Row(S, *asked("/v1/scores/tt01_2018/officers")),
     "GET /v1/given": Row(S, ("/v1/given", "/v1/given?id=feedback_2022")),
@@ -246,6 +255,7 @@ for _operation in (
     "GET /v1/stats/anomalies/dossiers",
     "GET /v1/stats/working-time/dossiers",
     "GET /v1/indices/766/dossiers",
+    "GET /v1/stats/payments/records",
     "GET /v1/freezes/{freeze_id}/difference/dossiers",
     "GET /v1/overdue/dossiers",
     "GET /v1/overdue/reasons/dossiers",
@@ -423,4 +433,8 @@ def codes_of(answer: httpx.Response) -> set[str]:
         return {row["code"] for row in csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff")))}
     items = answer.json()["items"]
     found = {item["event"]["subject"] if "event" in item else item.get("code") or item["dossier"] for item in items}
-    return {code.removeprefix("PA-") for code in found}  # feedback is about the dossier whose code it has
+    # feedback is about the dossier whose code it has, a sheet and a payment about that with its number
+    numbered = {str(one.number): one.code(PROVINCE) for one in visible(None)}
+    return {
+        numbered[code.partition("-")[2]] if code.startswith(("PKS-", "TT-")) else code.removeprefix("PA-") for code in found
+    }

@@ -49,6 +49,18 @@ WHOLE: dict[str, Call] = {
         "/v1/payments/statements/local/2025-03-03/close",
         {"class": "other_day", "reference": "A", "note": "seen"},
     ),
+    "PUT /v1/given/{id}": (
+        "/v1/given/t",
+        {
+            "register": "feedback",
+            "issuer": "UBND tỉnh",
+            "date": "2022-12-31",
+            "from": "2022-01-01",
+            "to": "2022-12-31",
+            "text": "65",
+            "figures": {"f1": 65},
+        },
+    ),
 }
 """Of the whole province: refused to a key with a subtree, whatever it asks."""
 

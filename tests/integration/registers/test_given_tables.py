@@ -95,8 +95,14 @@ async def test_it_stands_beside_our_figures_of_the_same_period(api: Served, admi
     await put(admin)
     path = "/v1/stats/feedback"
     (beside,) = (await admin.get(path, params={"period": "2022"})).json()["given"]
-    assert beside["figures"]["f1"] == {"given": 65, "ours": 0, "formula": "feedback.f1/1"}
-    assert beside["figures"]["fb.handled"] == {"given": "100%", "ours": None, "formula": "fb.handled/1"}
+    assert beside["figures"]["f1"] == {"given": 65, "quoted": None, "ours": 0, "rate": None, "formula": "feedback.f1/1"}
+    assert beside["figures"]["fb.handled"] == {
+        "given": None,
+        "quoted": "100%",
+        "ours": None,
+        "rate": None,
+        "formula": "fb.handled/1",
+    }
     assert (await admin.get(path, params={"period": "2021"})).json()["given"] == []
     assert (await admin.get(path, params={"period": "2022", "as_of": "2022-12-31"})).json()["given"] == []
     part = await api.key(Permission.STATS_READ, agency="H51.12")

@@ -135,6 +135,13 @@ def of_registers(tenant: str, dossiers: Iterable[Dossier]) -> list[dict[str, Any
             ("post", "return_requested", one.code(tenant), {"address": "12 Lê Lợi"}),
             ("post", "dispatched", one.code(tenant), {"item_no": "EA1"}),
             (
+                "payment",
+                "initiated",
+                f"TT-{one.number}",
+                {"dossier_code": one.code(tenant), "amount_vnd": 50_000, "purpose": "fee", "gateway": "national"},
+            ),
+            ("payment", "confirmed", f"TT-{one.number}", {"outcome": "succeeded"}),
+            (
                 "survey",
                 "submitted",
                 f"PKS-{one.number}",
@@ -233,12 +240,16 @@ async def _land(api: Served, tenant: str, subtree: str | None) -> Land:
     inputs = [
         figure | {"source": "1/BC", "source_on": "2019-01-10", "agency": f"{tenant}.{one}"} for one in ("12", "12.01", "13")
     ]
-    for path, body in (
+    given = {"register": "feedback", "issuer": "UBND tỉnh", "date": "2018-12-31", "text": "1/BC", "figures": {"f1": 2}}
+    given |= {"from": "2018-01-01", "to": "2018-12-31"}
+    bodies: tuple[tuple[str, Any], ...] = (
         ("/v1/agencies", [row | {"name": f"Cơ quan {number}"} for number, row in enumerate(rows)]),
         ("/v1/procedures", procedures),
         ("/v1/calendar", {"days": [], "confirmed_years": [*range(2017, 2028)]}),
         ("/v1/indices/766/inputs", inputs),
-    ):
+        ("/v1/given/feedback_2022", given),
+    )
+    for path, body in bodies:
         answer = await whole.put(path, json=body)
         assert answer.status_code == 200, answer.text
     land = Land(tenant, "", whole)

@@ -88,7 +88,7 @@ def test_beside_ours_stands_the_formula_of_ours() -> None:
     ours = Sums({"f1": 60, "f6": 30})
     figures = beside_answer(FEEDBACK, table(**{"f1": 65, "fb.handled": "100%", "else": 3}), ours)["figures"]
     assert figures == {
-        "f1": {"given": 65, "ours": 60, "formula": "feedback.f1/1"},
-        "fb.handled": {"given": "100%", "ours": "50.00", "formula": "fb.handled/1"},
-        "else": {"given": 3, "ours": None, "formula": None},
+        "f1": {"given": 65, "quoted": None, "ours": 60, "rate": None, "formula": "feedback.f1/1"},
+        "fb.handled": {"given": None, "quoted": "100%", "ours": None, "rate": "50.00", "formula": "fb.handled/1"},
+        "else": {"given": 3, "quoted": None, "ours": None, "rate": None, "formula": None},
     }

@@ -287,6 +287,13 @@ def test_who_waits_for_the_applicant_or_rests_is_paused() -> None:
     assert figures(FIGURE_SET, resting, "2026-11-01", "2026-11-04").get("paused", 0) == 0
 
 
+def test_a_pause_that_ends_at_midnight_is_one_of_the_day_before() -> None:
+    until_midnight = [step("paused", "2026-11-03 10:00", reason="x"), step("resumed", "2026-11-04 00:00")]
+    world = FixedWorld([*EVENTS[:3], *until_midnight], dossier())
+    assert figures(FIGURE_SET, world, "2026-11-01", "2026-11-03")["paused"] == 1
+    assert figures(FIGURE_SET, world, "2026-11-01", "2026-11-04").get("paused", 0) == 0
+
+
 def test_what_is_strange_is_counted_by_dossier() -> None:
     events = [
         *EVENTS,

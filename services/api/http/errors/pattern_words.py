@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.api.http.errors.messages import Words
-from shared.events.rules.registers import CATALOGUE, SURVEY
+from shared.events.rules.registers import CATALOGUE, RECORD_CODE_PATTERN, SURVEY
 from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, OLD_AGENCY_CODE_PATTERN
 
 _LINE: Final = Words("a text in one line, such as {example}", "phải là chuỗi ký tự trên một dòng, ví dụ {example}")
@@ -65,6 +65,18 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
         Words("a staff code, not a name, such as {example}", "phải là mã cán bộ, không phải họ tên, ví dụ {example}"),
         "CB-0042",
     ),
+    r"^[0-9A-Za-z][0-9A-Za-z._-]{0,99}$": (
+        Words("a name without blanks, such as {example}", "phải là tên không có khoảng trắng, ví dụ {example}"),
+        "feedback_2022",
+    ),
+    RECORD_CODE_PATTERN: (Words("a code such as {example}", "phải là mã, ví dụ {example}"), "PAKN-2026-00017"),
+    r"^-?(sent_at|received_at|due_on|code)$": (
+        Words(
+            "sent_at, received_at, due_on or code, with `-` before it downwards, such as {example}",
+            "phải là sent_at, received_at, due_on hoặc code, thêm `-` phía trước để sắp xếp giảm dần, ví dụ {example}",
+        ),
+        "due_on",
+    ),
     r"^-?(received_at|due_at|code)$": (
         Words(
             "received_at, due_at or code, with `-` before it downwards, such as {example}",
@@ -80,6 +92,10 @@ _BY_PATTERN: Final[Mapping[str, tuple[Words, str]]] = {
         "H51.12-2605",
     ),
     r"^[^\x00-\x1f\x7f]*$": (_LINE, "H51.12"),
+    r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$": (
+        Words("words, in lines, such as {example}", "phải là nội dung, có thể nhiều dòng, ví dụ {example}"),
+        "65 phản ánh đã tiếp nhận",
+    ),
     r"^[^\x00-\x1f\x7f]+$": (_LINE, "Văn phòng Chính phủ"),
     r"^[^\x00-\x1f]*$": (_LINE, "1.005129"),
     r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f\u00ad\u200b\u2060\ufeff][^\x00-\x1f\x7f]*$": (_LINE, "Văn phòng Chính phủ"),
