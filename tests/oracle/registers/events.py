@@ -76,11 +76,27 @@ class Told:
         return (self.time, RANKS[self.register][self.name], self.source.encode(), self.id.encode())
 
 
-def unique(posted: Iterable[Event]) -> list[Event]:
+def posted(register: str, subject: str, *steps: tuple[str, str, dict[str, Any]]) -> list[Event]:
+    """The events of one record, as CloudEvents; steps as (name, local time, data)."""
+    return [
+        {
+            "specversion": "1.0",
+            "type": f"vn.motcua.{register}.{name}.v1",
+            "source": f"urn:{register}",
+            "id": f"{subject} {number}",
+            "subject": subject,
+            "time": f"{when.replace(' ', 'T')}:00+07:00",
+            "data": data,
+        }
+        for number, (name, when, data) in enumerate(steps)
+    ]
+
+
+def unique(log: Iterable[Event]) -> list[Event]:
     """'Same (source, id) and same content: duplicate: the first position, counted once.'"""
     seen = set()
     kept = []
-    for event in posted:
+    for event in log:
         identity = (event["source"], event["id"])
         if identity not in seen:
             seen.add(identity)
@@ -102,12 +118,12 @@ def told(event: Event) -> Told:
     return Told(register, name, event["subject"], event["source"], event["id"], moment, local_date(moment), data)
 
 
-def effective(posted: Sequence[Event]) -> dict[str, dict[str, list[Told]]]:
+def effective(log: Sequence[Event]) -> dict[str, dict[str, list[Told]]]:
     """By register and subject, the effective events in fold order: 'every register has voided, taking out an event of the
     same register and subject'; a void cannot be voided, and takes effect whatever its time or arrival."""
     answer: dict[str, dict[str, list[Told]]] = {register: {} for register in RANKS}
     records: dict[tuple[str, str], list[Told]] = {}
-    for event in posted:
+    for event in log:
         if register_of(event) != "dossier":
             one = told(event)
             records.setdefault((one.register, one.subject), []).append(one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -135,7 +136,9 @@ class Product:
                 for code, dossier in dossiers.items()
             }
         key = "code" if register == "feedback" else "reference"
-        return {one[key]: record(register, one) for one in await self.pages(f"/v1/{register}")}
+        items = await self.pages(f"/v1/{register}")
+        told_of = items if register == "feedback" else [one for one in items if one["dossier_code"]]  # those initiated
+        return {one[key]: record(register, one) for one in told_of}
 
     async def step_events(self) -> list[Event]:
         _, events = await Product.of(self.client)
@@ -164,8 +167,13 @@ def amounts(register: str, answer: dict[str, Any]) -> dict[str, Any]:
 
 def indices(said: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: one["value"] if name in ("8", "9") else (one["numerator"], one["denominator"]) for name, one in said.items()
+        name: _points(one["value"]) if name in ("8", "9") else (one["numerator"], one["denominator"])
+        for name, one in said.items()
     }
+
+
+def _points(value: str | None) -> int | None:
+    return None if value is None else int(Decimal(value))
 
 
 def statement(said: dict[str, Any]) -> dict[str, Any]:

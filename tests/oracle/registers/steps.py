@@ -82,7 +82,7 @@ def instances(world: World, code: str) -> list[Instance]:
     def found() -> list[Instance]:
         dossier = world.dossiers.get(code)
         events = world.records["step"].get(code, [])
-        if dossier is None or dossier.received_at is None:
+        if dossier is None:
             return []
         steps = steps_in_force(world, dossier)
         answer: list[Instance] = []

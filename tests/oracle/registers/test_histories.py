@@ -14,7 +14,7 @@ import pytest
 
 from tests.oracle.registers import payments
 from tests.oracle.registers.decision_histories import setting, tenant
-from tests.oracle.registers.events import RANKS
+from tests.oracle.registers.events import RANKS, posted
 from tests.oracle.registers.histories import statements_of
 from tests.oracle.registers.questions import (
     REGISTERS,
@@ -45,9 +45,9 @@ def test_every_event_occurs_late_voided_and_twice(messy):
     wanted = {(register, name) for register, ranks in RANKS.items() for name in ranks}
     assert wanted - set(names) == set()
     assert {register for register, name in names if name == "voided"} == {*RANKS, "dossier"}
-    posted = tenant("reach", 3000)
-    assert len(posted) > len(log.events) + 50
-    times = [event["time"][:10] for event in posted]
+    sent = tenant("reach", 3000)
+    assert len(sent) > len(log.events) + 50
+    times = [event["time"][:10] for event in sent]
     assert sum(1 for one, other in itertools.pairwise(times) if other < one) > len(times) // 5
 
 
@@ -175,6 +175,18 @@ def test_a_period_that_has_not_ended_ends_today(messy):
     for name in REGISTERS:
         open_end = answer(sooner, statements, Question(name, F, T + timedelta(days=90)))
         assert open_end == answer(log, statements, Question(name, F, T))
+
+
+def test_a_feedback_is_disliked_when_more_dislike_it():
+    steps = [
+        ("received", "2025-03-04 10:00", {"kind": "rule", "agency_code": "H51.01"}),
+        ("answered", "2025-03-10 16:00", {"public": False}),
+    ]
+    for day, (satisfied, content) in enumerate(((True, 1), (False, 1), (False, 0)), 11):
+        steps.append(("rated", f"2025-03-{day} 08:00", {"satisfied": satisfied}))
+        log = Log(setting(), posted("feedback", "PAKN-1", *steps))
+        march = Question("feedback", date(2025, 3, 1), date(2025, 3, 31))
+        assert answer(log, {}, march)["fb.satisfied"] == (content, 1)
 
 
 def test_time_cuts_ask_whole_months_and_quarters():

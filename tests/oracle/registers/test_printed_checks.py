@@ -12,7 +12,7 @@ import pytest
 from tests.oracle.figures import rounded as percent
 from tests.oracle.registers import payments, scores
 from tests.oracle.registers.decision_histories import calendar, setting
-from tests.oracle.registers.events import Event
+from tests.oracle.registers.events import Event, posted
 from tests.oracle.registers.feedback import Feedback
 from tests.oracle.registers.questions import Question, answer
 from tests.oracle.registers.reviews import cost_per_year
@@ -23,22 +23,6 @@ from tests.oracle.registers.world import Log, World
 DOSSIER = "H51.01-250303-00001"
 
 
-def told(register: str, subject: str, *steps: tuple[str, str, dict[str, Any]]) -> list[Event]:
-    """Steps as (name, local time, data)."""
-    return [
-        {
-            "specversion": "1.0",
-            "type": f"vn.motcua.{register}.{name}.v1",
-            "source": f"urn:{register}",
-            "id": f"{subject} {number}",
-            "subject": subject,
-            "time": f"{when.replace(' ', 'T')}:00+07:00",
-            "data": data,
-        }
-        for number, (name, when, data) in enumerate(steps)
-    ]
-
-
 def figures(events: Iterable[Event], register: str, first: str, last: str, **more: Any) -> dict[str, Any]:
     question = Question(register, date.fromisoformat(first), date.fromisoformat(last), **more)
     found: dict[str, Any] = answer(Log(setting(), events), {}, question)
@@ -47,7 +31,7 @@ def figures(events: Iterable[Event], register: str, first: str, last: str, **mor
 
 def dossier(*steps: tuple[str, str, dict[str, Any]], received: str = "2025-03-03 07:30") -> list[Event]:
     said = {"procedure_code": "1.005129", "agency_code": "H51.01", "channel": "postal"}
-    return told("dossier", DOSSIER, ("received", received, said), *steps)
+    return posted("dossier", DOSSIER, ("received", received, said), *steps)
 
 
 # ------------------------------------------------------------------------------------------------- 0: working days
@@ -70,7 +54,7 @@ def test_an_unconfirmed_year_is_never_guessed():
 
 
 def feedback(*steps: tuple[str, str, dict[str, Any]], code: str = "PAKN-1") -> list[Event]:
-    return told("feedback", code, *steps)
+    return posted("feedback", code, *steps)
 
 
 SENT = ("submitted", "2025-03-03 10:00", {"agency_code": "H51.01", "route": "portal"})
@@ -148,7 +132,7 @@ def test_who_names_a_feedback_again_makes_it_repeated():
 def transaction(reference: str, *steps: tuple[str, str, dict[str, Any]], **said: Any) -> list[Event]:
     data = {"dossier_code": DOSSIER, "amount_vnd": 50_000, "purpose": "fee", "gateway": "national"} | said
     name, when, _ = steps[0]
-    return told("payment", reference, (name, when, data), *steps[1:])
+    return posted("payment", reference, (name, when, data), *steps[1:])
 
 
 A = transaction(
@@ -157,13 +141,16 @@ A = transaction(
     ("confirmed", "2025-03-03 09:10", {"outcome": "failed"}),
     ("queried", "2025-03-03 10:00", {"state": 1}),
 )
-B = transaction("B", ("initiated", "2025-03-03 09:12", {}), ("confirmed", "2025-03-03 09:15", {"outcome": "succeeded"}))
+PAID = [("initiated", "2025-03-03 09:12", {}), ("confirmed", "2025-03-03 09:15", {"outcome": "succeeded"})]
+B = transaction("B", *PAID)
 
 
 def test_a_late_success_after_a_failure_is_a_double_payment():
     world = World(setting(), [*A, *B])
     found = payments.obligations(world)[f"{DOSSIER}/fee"]
     assert found == {"owed": 50_000, "excess": 50_000, "double": ["A", "B"], "kept": "B"}
+    single = payments.obligations(World(setting(), transaction("C", *PAID, owed_vnd=20_000)))[f"{DOSSIER}/fee"]
+    assert single == {"owed": 20_000, "excess": 30_000, "double": [], "kept": None}  # too much, but paid once
 
 
 def test_payments_of_a_province_in_2022():
@@ -221,9 +208,8 @@ def test_every_class_of_a_statement_and_its_totals():
 
 def test_a_refund_counts_by_its_last_word():
     refund = {"refund_ref": "1", "amount_vnd": 50_000}
-    paid = [("initiated", "2025-03-03 09:00", {}), ("confirmed", "2025-03-03 09:05", {"outcome": "succeeded"})]
     back = ("refunded", "2025-04-03 09:00", refund | {"outcome": "succeeded"})
-    events = transaction("A", *paid, ("refunded", "2025-03-04 09:00", refund | {"outcome": "failed"}), back)
+    events = transaction("A", *PAID, ("refunded", "2025-03-04 09:00", refund | {"outcome": "failed"}), back)
     march = figures(events, "payments", "2025-03-01", "2025-03-31")
     assert (march["fee.p5"], march["fee.p6"], march["fee.p7"]) == (50_000, 0, 50_000)
     cohort = figures(events, "payments", "2025-03-01", "2025-04-30")
@@ -235,7 +221,7 @@ def test_a_refund_counts_by_its_last_word():
 
 def test_what_is_owed_and_what_has_a_file():
     at = "2025-03-04 08:00"
-    events = dossier() + told(
+    events = dossier() + posted(
         "component",
         DOSSIER,
         ("submitted", at, {"component_code": "1", "form": "paper"}),
@@ -253,7 +239,7 @@ def test_what_is_owed_and_what_has_a_file():
 
 def test_a_lost_item_is_failed():
     item = {"item_no": "E1"}
-    events = dossier(("returned", "2025-03-20 08:00", {"method": "postal"})) + told(
+    events = dossier(("returned", "2025-03-20 08:00", {"method": "postal"})) + posted(
         "post",
         DOSSIER,
         ("return_requested", "2025-03-04 08:00", {}),
@@ -276,7 +262,7 @@ def test_a_lost_item_is_failed():
 
 def decision(number: int, kind: str, *items: dict[str, Any], on: str = "2025-01-02") -> list[Event]:
     dates = {"kind": kind, "signed_on": on, "effective_on": on}
-    return told("catalogue", f"H51/{number}/2025", ("decided", f"{on} 09:00", dates | {"items": list(items)}))
+    return posted("catalogue", f"H51/{number}/2025", ("decided", f"{on} 09:00", dates | {"items": list(items)}))
 
 
 def publication(code: str, action: str = "new", **more: Any) -> dict[str, Any]:
@@ -303,6 +289,15 @@ def test_a_replacement_under_a_new_code_is_one_in_and_one_out():
     events += decision(3, "services", {"procedure_code": "1.000002", "scheme": "levels4", "level": 4})
     found = figures(events, "catalogue", "2025-02-01", "2025-02-28")
     assert (found["in_force"], found["put_in"], found["taken_out"], found["replaced"], found["level_4"]) == (1, 1, 1, 1, 1)
+    repeal = posted(
+        "catalogue", "H51/2/2025", ("repealed", "2025-02-10 08:00", {"by": "H51/4/2025", "effective_on": "2025-02-20"})
+    )
+    repeal[0]["id"] = "repeal"
+    days = [figures(events + repeal, "catalogue", day, day) for day in ("2025-02-19", "2025-02-20")]
+    assert [(day["level_4"], day["in_force"], day["put_in"], day["taken_out"]) for day in days] == [
+        (1, 1, 0, 0),
+        (0, 1, 1, 1),
+    ]
 
 
 STEPS = [{"no": n, "name": "x", "department": "d", "role": "r", "hours": h} for n, h in enumerate((4, 4, 112, 24, 16, 8), 1)]
@@ -313,10 +308,10 @@ def test_a_day_of_450_office_minutes_is_a_day_of_eight_hours():
     assert sum(step["hours"] for step in STEPS) == 168 == 21 * 8
     events = decision(1, "process", {"procedure_code": "1.005129", "steps": [*STEPS, STEPS[0] | {"no": 7, "hours": None}]})
     events += dossier()
-    day = told("step", DOSSIER, ("handed", "2025-03-03 07:30", HANDED), ("finished", "2025-03-04 07:30", {}))
+    day = posted("step", DOSSIER, ("handed", "2025-03-03 07:30", HANDED), ("finished", "2025-03-04 07:30", {}))
     (one,) = instances(World(setting(), events + day), DOSSIER)
     assert (one.used, one.allowed, one.outcome) == (480, 480, "on_time")
-    again = told("step", DOSSIER, ("handed", "2025-03-03 07:30", HANDED), ("handed", "2025-03-03 09:30", HANDED))
+    again = posted("step", DOSSIER, ("handed", "2025-03-03 07:30", HANDED), ("handed", "2025-03-03 09:30", HANDED))
     first, second = instances(World(setting(), events + again), DOSSIER)
     assert (first.used, first.outcome, second.allowed, second.ended_at) == (128, "early", 352, None)
 
@@ -326,14 +321,14 @@ def test_a_pause_is_not_used_and_overlaps_count_once():
     events += dossier(
         ("supplement_requested", "2025-03-03 09:30", {"content": "x"}), ("supplemented", "2025-03-03 13:30", {})
     )
-    events += told(
+    events += posted(
         "step",
         DOSSIER,
         ("handed", "2025-03-03 07:30", HANDED),
         ("paused", "2025-03-03 10:30", {"reason": "x"}),
         ("resumed", "2025-03-03 15:00", {}),
     )
-    end = told("step", DOSSIER, ("finished", "2025-03-03 17:00", {}))[0] | {"id": "end"}
+    end = posted("step", DOSSIER, ("finished", "2025-03-03 17:00", {}))[0] | {"id": "end"}
     (one,) = instances(World(setting(), [*events, end]), DOSSIER)
     assert one.used == 256  # 07:30-09:30 and 15:00-17:00: 240 of 450 minutes
     still = figures(events, "steps", "2025-03-03", "2025-03-03")
@@ -362,16 +357,16 @@ def test_the_officer_of_a_dossier_and_its_indices():
         (RECEIVED[0], RECEIVED[1], RECEIVED[2] | {"kind": "behaviour"}),
     )
     assert figures(events + angry, "officers", "2025-03-01", "2025-03-31")["CB-1"]["7"] == (0, 1)
-    untrue = told("feedback", "PAKN-1", ("answered", "2025-03-06 08:00", {"founded": False}))
+    untrue = posted("feedback", "PAKN-1", ("answered", "2025-03-06 08:00", {"founded": False}))
     untrue[0]["id"] = "untrue"
     assert figures(events + angry + untrue, "officers", "2025-03-01", "2025-03-31")["CB-1"]["7"] == (1, 1)
 
 
 def test_the_last_sheet_of_a_dossier_and_channel_counts():
     sheet = {"dossier_code": DOSSIER, "agency_code": "H51.01", "channel": "paper", "overall": "satisfied"}
-    events = told("survey", "P1", ("submitted", "2025-03-03 08:00", sheet))
-    events += told("survey", "P2", ("submitted", "2025-04-03 08:00", sheet | {"overall": "not_satisfied"}))
-    events += told("survey", "P3", ("submitted", "2025-03-03 08:00", sheet | {"dossier_code": None}))
+    events = posted("survey", "P1", ("submitted", "2025-03-03 08:00", sheet))
+    events += posted("survey", "P2", ("submitted", "2025-04-03 08:00", sheet | {"overall": "not_satisfied"}))
+    events += posted("survey", "P3", ("submitted", "2025-03-03 08:00", sheet | {"dossier_code": None}))
     assert figures(events, "surveys", "2025-03-01", "2025-03-31")["sat.survey"] == (1, 1)
     assert figures(events, "surveys", "2025-03-01", "2025-04-30")["sat.survey"] == (1, 2)
 
@@ -385,11 +380,14 @@ def test_the_review_of_a_city_in_2025():
         ("reviewed", "2025-03-03 08:00", {"sheet_before": before, "issues": 10}),
         ("proposed", "2025-03-04 08:00", {"sheet_after": after, "to": "own", "issues_proposed": 12}),
     ]
-    found = figures(told("review", "2.000635", *steps), "reviews", "2025-03-01", "2025-03-31")
+    found = figures(posted("review", "2.000635", *steps), "reviews", "2025-03-01", "2025-03-31")
     assert percent(*found["cost.cut"]) == percent(1_024_000 - 231_000, 1_024_000) == "77.44"
     assert (found["saving_vnd"], found["review.issues"]) == (2_559_804_000, (12, 10))
-    early = figures(told("review", "2.000635", *steps), "reviews", "2025-03-04", "2025-03-31")
+    early = figures(posted("review", "2.000635", *steps), "reviews", "2025-03-04", "2025-03-31")
     assert early["reviewed"] == 0  # by the last reviewed
+    sooner = posted("review", "1.000001", ("proposed", "2025-03-01 08:00", steps[1][2]), steps[0])
+    before_it = figures(sooner, "reviews", "2025-03-01", "2025-03-31")
+    assert (before_it["reviewed"], before_it["cost_before_vnd"], before_it["issues_proposed"]) == (1, 0, 0)
 
 
 def test_the_cost_before_that_was_not_printed():
