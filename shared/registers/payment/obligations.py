@@ -34,7 +34,8 @@ def obligations(payments: Iterable[Known]) -> dict[str, Obligation]:
 
 
 def _obligation(attempts: list[Known]) -> Obligation:
-    first = min(attempts, key=lambda one: (_instant(one.facts["initiated_at"]), one.code))
+    # in fold order, as of events of one record
+    first = min(attempts, key=lambda one: (_instant(one.facts["initiated_at"]), one.facts["initiated_by"]))
     paid = sorted(
         (one for one in attempts if one.facts["state"] == PaymentState.SUCCEEDED),
         key=lambda one: (_instant(one.facts["paid_at"]), one.code),

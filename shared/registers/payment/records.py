@@ -164,5 +164,6 @@ def _obligation(initiated: RecordEvent | None) -> Mapping[str, Any]:
         "owed_vnd": data.get("owed_vnd", data["amount_vnd"]),
         "initiated_at": initiated.time,
         "initiated_on": local_date(initiated.time),
+        "initiated_by": [initiated.source, initiated.id],
         "items": data.get("items", []),
     }
