@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
+from tests.oracle.registers.answers.product import Product, load, told
 from tests.oracle.registers.decision_histories import setting, tenant
 from tests.oracle.registers.histories import statements_of
-from tests.oracle.registers.product import Product, load, told
 from tests.oracle.registers.questions import answer, differences, random_questions
 from tests.oracle.registers.world import Log
 from tests.support.api import Served, served
 
-RECORDS = int(os.environ.get("MOTCUA_ORACLE_RECORDS", "300"))
-QUESTIONS = int(os.environ.get("MOTCUA_ORACLE_QUESTIONS", "150"))
+RECORDS = int(os.environ.get("ORACLE_RECORDS", "300"))
+QUESTIONS = int(os.environ.get("ORACLE_QUESTIONS", "150"))
 WITHOUT = {"pay.online", "pay.procedures", "pay.procedures_paid"}
 """Of dossiers and procedures: the index 766 has them (3.6, 3.5, 3.5b)."""
-SEED = os.environ.get("MOTCUA_ORACLE_SEED", "2026")
+SEED = os.environ.get("ORACLE_SEED", "2026")
 
 
 def without(said: Any) -> Any:
