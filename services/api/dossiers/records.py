@@ -9,7 +9,7 @@ from services.api.dossiers.record_schemas import ComponentsOut, FeedbackAboutOut
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import Dossier
-from shared.events.rules.registers import PAYMENT
+from shared.events.rules.registers import PAYMENT, STEP
 from shared.events.rules.voids import void_problems
 from shared.events.store import record_events
 from shared.payments.store import attempts
@@ -19,6 +19,7 @@ from shared.projection.store import cursor as projections
 from shared.registers.component.anomalies import result_anomalies
 from shared.registers.feedback.complaints import dossier_complained_about
 from shared.registers.post.anomalies import dossier_anomalies
+from shared.vocabulary.events import RecordEvent
 from shared.vocabulary.voids import absent_void_targets
 
 _NOTHING: Final = Record(None)
@@ -26,8 +27,10 @@ _ANYWHERE: Final = 2**63 - 1
 """A position behind all: what a void names may have come later."""
 
 
-async def read_records(connection: DriverConnection, access: Access, dossier: Dossier) -> dict[str, Any]:
-    """The fields of a dossier's answer that other registers give."""
+async def read_records(
+    connection: DriverConnection, access: Access, dossier: Dossier
+) -> tuple[dict[str, Any], list[RecordEvent]]:
+    """The fields of a dossier's answer that other registers give, and what was told of its steps."""
     tenant = access.tenant
     events = await record_events.concerning(connection, tenant, dossier.code)
     folded = {
@@ -46,13 +49,14 @@ async def read_records(connection: DriverConnection, access: Access, dossier: Do
 
     paid = attempts.of_dossier(events.get(PAYMENT.name, {}), dossier.code)
     company = await attempts.company_of(connection, tenant, paid)
-    return {
+    found: dict[str, Any] = {
         "payments": [PaymentOut(**payment_answer(one, dossier.agency_code, company)) for one in paid],
         "components": components(own("component"), dossier),
         "post": post(own("post"), dossier),
         "surveys": surveys(dossier, folded.get("survey", {})),
         "feedback": feedback(dossier, folded.get("feedback", {}), access),
     }
+    return found, events.get(STEP.name, {}).get(dossier.code, [])
 
 
 def components(record: Record, dossier: Dossier) -> ComponentsOut | None:

@@ -82,12 +82,11 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
             problems = void_problems(events, elsewhere)
         data = await applicant_access.masked(connection, caller.tenant, dossier.applicant_event)
         sync = await read_sync(connection, caller.tenant, dossier.code)
-        records = await read_records(connection, access, dossier)
+        records, told = await read_records(connection, access, dossier)
         owed = None
         if may_ask(events):
             almanac, _ = await context.almanacs.of(connection, caller.tenant)
             owed = uncomputed(dossier.code, events, almanac)
-        told = await events_of(connection, access, dossier)
         slip = await read_slip(context, connection, access, dossier, told) if told else None
     known_there = None if sync is None else SyncOut.model_validate(sync)
     found = detail(

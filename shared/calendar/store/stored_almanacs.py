@@ -13,7 +13,9 @@ from shared.calendar.rules.calendar import DayKind
 from shared.calendar.rules.working_time import HoursEntry, OfficeHours
 from shared.catalogue.rules.terms import ProcedureTerms, SupplementPolicy, Term, TermsVersion, TermUnit
 from shared.database.engine import DriverConnection
+from shared.events.rules.registers import CATALOGUE
 from shared.events.store import event_log
+from shared.events.store.record_events import OF_ONE_REGISTER
 from shared.vocabulary.events import Tenant
 
 NEWEST_FACT: Final = """greatest(
@@ -25,6 +27,9 @@ NEWEST_FACT: Final = """greatest(
 so that it rises with every change."""
 
 _NEWEST: Final = f"SELECT {NEWEST_FACT.format(tenant='$1')}"
+_NEWEST_AND_DECIDED: Final = f"""
+SELECT {NEWEST_FACT.format(tenant="$1")} AS known_from,
+       (SELECT max(position) FROM event_log WHERE {OF_ONE_REGISTER}) AS decided"""
 
 
 async def newest_fact(connection: DriverConnection, tenant: Tenant) -> datetime | None:
@@ -71,11 +76,11 @@ async def read_almanac(
     )
 
 
-LimitsOf = Callable[[DriverConnection, Tenant], Awaitable[Limits | None]]
-"""The limits that a tenant's decisions give procedures: the same object until there are others."""
+LimitsOf = Callable[[DriverConnection, Tenant, int], Awaitable[Limits | None]]
+"""The limits that a tenant's decisions give procedures, the last of them told at a position: the same object until then."""
 
 
-async def _no_limits(_connection: DriverConnection, _tenant: Tenant) -> Limits | None:
+async def _no_limits(_connection: DriverConnection, _tenant: Tenant, _decided: int) -> Limits | None:
     return None
 
 
@@ -88,8 +93,10 @@ class Almanacs:
 
     async def of(self, connection: DriverConnection, tenant: Tenant) -> tuple[Almanac, datetime | None]:
         """The almanac, and from when the newest fact in it was known."""
-        newest = await newest_fact(connection, tenant)
-        limits = await self._limits_of(connection, tenant)
+        row = await connection.fetchrow(_NEWEST_AND_DECIDED, tenant, CATALOGUE.name)
+        assert row is not None
+        newest, decided = row
+        limits = None if decided is None else await self._limits_of(connection, tenant, decided)
         kept = self._kept.get(tenant)
         if kept is None or kept[0] != newest or kept[1] is not limits:
             # a change in between is in the almanac already and read once more at the next look

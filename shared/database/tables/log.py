@@ -43,6 +43,14 @@ event_log = Table(
         text("coalesce(data ->> 'dossier_code', data ->> 'about_dossier')"),
         postgresql_where=text("name LIKE '%.%' AND coalesce(data ->> 'dossier_code', data ->> 'about_dossier') IS NOT NULL"),
     ),
+    # whether another register has new events
+    Index(
+        "ix_event_log_registers",
+        "tenant",
+        text("split_part(name, '.', 1)"),
+        "position",
+        postgresql_where=text("name LIKE '%.%'"),
+    ),
 )
 
 event_redaction = Table(

@@ -17,11 +17,8 @@ class StoredLimits:
     def __init__(self) -> None:
         self._kept: Final[dict[Tenant, tuple[int, Limits]]] = {}
 
-    async def of(self, connection: DriverConnection, tenant: Tenant) -> Limits | None:
-        """None: there is no decision."""
-        newest = await record_cursor.newest_told(connection, tenant, CATALOGUE)
-        if newest is None:
-            return None
+    async def of(self, connection: DriverConnection, tenant: Tenant, newest: int) -> Limits | None:
+        """``newest``: the position of the last event about a decision."""
         kept = self._kept.get(tenant)
         if kept is None or kept[0] != newest:
             codes = await record_cursor.codes_told(connection, tenant, CATALOGUE)

@@ -10,6 +10,9 @@ from shared.vocabulary.events import RecordEvent, Tenant
 OF_REGISTER: Final = "starts_with(name, {} || '.')"
 """SQL: the event is of a register, named by a text."""
 
+OF_ONE_REGISTER: Final = "tenant = $1 AND name LIKE '%.%' AND split_part(name, '.', 1) = $2"
+"""SQL: the events of a register other than the dossiers', by the index `ix_event_log_registers`."""
+
 # by the subjects' index whatever the statistics say
 _HISTORIES: Final = f"""
 SELECT e.* FROM unnest($3::text[]) AS c(code) CROSS JOIN LATERAL (

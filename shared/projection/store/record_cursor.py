@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from shared.database.engine import DriverConnection
 from shared.events.rules.registers import Register
-from shared.events.store.record_events import OF_REGISTER
+from shared.events.store.record_events import OF_ONE_REGISTER, OF_REGISTER
 from shared.projection.store.cursor import CHECK_SECONDS, RETRY_SECONDS
 from shared.vocabulary.events import Tenant
 
@@ -122,25 +121,9 @@ async def failing(connection: DriverConnection, tenant: Tenant, register: Regist
     return {row[0] for row in rows}
 
 
-_TOLD: Final = f"""
-SELECT code, position FROM record WHERE tenant = $1 AND register = $2
-UNION ALL SELECT code, position FROM record_failure WHERE tenant = $1 AND register = $2
-UNION ALL SELECT dossier_code, position FROM event_log WHERE tenant = $1 AND {OF_REGISTER.format("$2::text")}
-  AND position > (SELECT coalesce(max(position), 0) FROM projection_cursor WHERE tenant = $1 AND projection = $3)"""
-"""The records that events of the log name, with positions of such events, the last one of each among them."""
-
-
-async def newest_told(connection: DriverConnection, tenant: Tenant, register: Register) -> int | None:
-    """The position of the last event of a register, projected or not; None: there is none."""
-    position: int | None = await connection.fetchval(
-        f"SELECT max(position) FROM ({_TOLD}) AS told", tenant, register.name, register.projection
-    )
-    return position
-
-
 async def codes_told(connection: DriverConnection, tenant: Tenant, register: Register) -> list[str]:
     """The records of a register that some event names, projected or not."""
     rows = await connection.fetch(
-        f"SELECT DISTINCT code FROM ({_TOLD}) AS told ORDER BY 1", tenant, register.name, register.projection
+        f"SELECT DISTINCT dossier_code FROM event_log WHERE {OF_ONE_REGISTER} ORDER BY 1", tenant, register.name
     )
     return [row[0] for row in rows]
