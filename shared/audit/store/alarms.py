@@ -201,7 +201,7 @@ async def part_done(connection: DriverConnection, tenant: Tenant, audit_id: str,
     """The part ``number`` is done and counts once, whoever else did it too."""
     await connection.execute(
         """
-        UPDATE audit SET parts_done = $3 + 1, position = $4, sums_compared = sums_compared + $5,
+        UPDATE audit SET parts_done = $3 + 1, position = greatest(position, $4), sums_compared = sums_compared + $5,
             dossiers_compared = dossiers_compared + $6, sums_differing = sums_differing + $7,
             dossiers_differing = dossiers_differing + $8
         WHERE tenant = $1 AND audit_id = $2 AND parts_done = $3

@@ -5,7 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from services.worker.projection.record_projector import RecordProjector
 from shared.database.engine import driver_session
+from shared.projection.rules.register_projections import PROJECTIONS
 from tests.support.api import H51, Served
 from tests.support.events import api, event, feed, writer
 from tests.support.http.questions import narrowed
@@ -44,6 +46,8 @@ async def test_every_question_that_waits_for_a_position_refuses_one_beyond_the_e
     await writer.post("/v1/events", json=event())
     log = (await feed(writer))["log"]
     await project(api.engine)
+    for projection in PROJECTIONS.values():
+        await RecordProjector(api.engine, projection).work(H51)
     client = await api.key()
     questions = narrowed((await client.get("/openapi.json")).json(), "min_position")
     assert {"/v1/stream", "/v1/stats/summary", "/v1/reports/II.06", "/v1/indices/766"} <= {path for path, _ in questions}

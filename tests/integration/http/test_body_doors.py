@@ -40,7 +40,8 @@ async def api(shared_database_url: str, own_redis_url: str) -> AsyncIterator[Ser
 
 
 def concrete(path: str) -> str:
-    return "/".join("x1" if part.startswith("{") else part for part in path.split("/"))
+    parts = {"{gateway}": "national", "{date}": "2025-03-03", "{date}.csv": "2025-03-03.csv", "{date}.txt": "2025-03-03.txt"}
+    return "/".join(parts.get(part, "x1") if part.startswith("{") else part for part in path.split("/"))
 
 
 def said(answer: httpx.Response) -> tuple[int, Any]:

@@ -15,7 +15,7 @@ import pytest
 from services.api.http.bodies.limits import ARRAY
 from services.api.main import create_app
 from shared.settings import Settings
-from tests.support.access.subtree_admin import Province, province_of
+from tests.support.access.subtree_admin import OWN_DOSSIER, Province, province_of
 from tests.support.api import Served, served
 from tests.support.document import ASKED
 from tests.support.events import JSON, LINES, event, head, lines
@@ -57,13 +57,22 @@ def seen(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
     return answer.status_code, {name: answer.headers[name] for name in names if name in answer.headers}, content
 
 
+def filled_in(path: str, frozen: str) -> str:
+    given = {"{by}": "agency", "{freeze_id}": frozen, "{code}": OWN_DOSSIER}
+    for name, value in given.items():
+        path = path.replace(name, value)
+    return path
+
+
 async def test_a_path_for_a_format_answers_what_the_old_ways_answer(province: Province) -> None:
     frozen = (await province.admin.post("/v1/freezes", json={"period": "2018", "reason": "report"})).json()["id"]
     filled = 0
     for path in ENDINGS:
         place, _, format_ = path.rpartition(".")
         query = ASKED.get(place, "")
-        ending, old = (one.replace("{by}", "agency").replace("{freeze_id}", frozen) for one in (path, place))
+        if "{date}" in path:
+            continue  # a statement needs one that was loaded: tests/integration/payments
+        ending, old = (filled_in(one, frozen) for one in (path, place))
         for client in (province.whole, province.admin):
             answers = [
                 await client.get(f"{ending}?{query}"),
