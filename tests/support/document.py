@@ -13,7 +13,16 @@ ASKED = {
     "/v1/indices/766/dossiers": "period=2018&indicator=2.1&part=denominator",
     "/v1/overdue/dossiers": "bucket=late_over_10",
     "/v1/overdue/reasons/dossiers": "period=2018&figure=dossiers",
+    "/v1/reports/II.05": "period=2018",
     "/v1/reports/II.06": "period=2018",
+    "/v1/stats/feedback/records": "period=2018&figure=f1",
+    "/v1/stats/payments/records": "period=2018&figure=total.p1",
+    "/v1/stats/digitisation/records": "period=2018&figure=dossiers",
+    "/v1/stats/catalogue/records": "period=2018&figure=in_force",
+    "/v1/stats/steps/records": "period=2018&figure=finished",
+    "/v1/stats/post/records": "period=2018&figure=requested",
+    "/v1/stats/surveys/records": "period=2018&figure=sheets",
+    "/v1/stats/reviews/records": "period=2018&figure=reviewed",
 }
 """What an operation must be asked with."""
 

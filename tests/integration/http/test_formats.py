@@ -70,8 +70,8 @@ async def test_a_path_for_a_format_answers_what_the_old_ways_answer(province: Pr
     for path in ENDINGS:
         place, _, format_ = path.rpartition(".")
         query = ASKED.get(place, "")
-        if "{date}" in path:
-            continue  # a statement needs one that was loaded: tests/integration/payments
+        if "{date}" in path or "/records." in path:
+            continue  # a statement needs one that was loaded (tests/integration/payments); these had their endings at once
         ending, old = (filled_in(one, frozen) for one in (path, place))
         for client in (province.whole, province.admin):
             answers = [
@@ -90,7 +90,7 @@ async def test_a_path_for_a_format_answers_what_the_old_ways_answer(province: Pr
         for given in ("json", format_):
             refused = await province.whole.get(f"{ending}?{query}&format={given}")
             assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/format")
-    assert filled >= len(ENDINGS)
+    assert filled >= len([path for path in ENDINGS if "{date}" not in path and "/records." not in path])
 
 
 async def test_a_cursor_goes_on_in_either_format(province: Province) -> None:

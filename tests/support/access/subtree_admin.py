@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 
+from services.worker.projection.record_projector import RecordProjector
+from shared.projection.rules.register_projections import PROJECTIONS
 from shared.vocabulary.events import DossierCode, Tenant
-from tests.support.api import Served
+from tests.support.api import H51, Served
 from tests.support.events import event
 from tests.support.projection import project
 
@@ -69,4 +71,7 @@ async def province_of(api: Served) -> Province:
     events = [received(number, agency) for number, agency in enumerate(AGENCIES, 1)]
     assert (await whole.post("/v1/events", json=events)).json()["accepted"] == len(AGENCIES)
     await project(api.engine)
+    for projection in PROJECTIONS.values():
+        while await RecordProjector(api.engine, projection).work(H51):
+            pass
     return Province(api, whole, await api.key(agency="H51.12"))
