@@ -47,6 +47,15 @@ def _environment(settings: Settings) -> dict[str, str]:
     return os.environ | {f"MOTCUA_{name.upper()}": "" if value is None else str(value) for name, value in plain.items()}
 
 
+_BEGIN: Final = """
+import ctypes, runpy, signal
+if hasattr(prctl := getattr(ctypes.CDLL(None), "prctl", None), "argtypes"):
+    prctl(1, signal.SIGTERM)
+runpy.run_module("services.api.reader", run_name="__main__", alter_sys=True)
+"""
+"""While it imports, for seconds on a busy machine, it does not see its parent end: Linux tells it (``PR_SET_PDEATHSIG``)."""
+
+
 class _Child:
     """One process, from its start to its end."""
 
@@ -96,7 +105,7 @@ class _Child:
         with self._theirs as theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "services.api.reader", str(theirs.fileno())),
+                *("-c", _BEGIN, str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 env=_environment(self._settings),
