@@ -17,8 +17,9 @@ from shared.counting.rules.figure_definitions import FIGURES, SUMMED, Opening, S
 from shared.counting.rules.period_sums import Sums, adder
 from shared.counting.rules.question import Key, Question, cuts_of, members_of
 from shared.counting.rules.spans import spans_of
-from shared.counting.store.statement import STAMP, STORED_FIGURES, Shape, figures_sql
+from shared.counting.store.statement import RECORDS_STAMP, STAMP, STORED_FIGURES, Shape, figures_sql
 from shared.database.engine import DriverConnection
+from shared.events.rules.registers import Register
 from shared.vocabulary.events import Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -100,9 +101,15 @@ async def _rows(connection: DriverConnection, tenant: Tenant, question: Question
     )
 
 
-async def read_stamp(connection: DriverConnection, tenant: Tenant, projection: str = DOSSIERS) -> Stamp:
+async def read_stamp(connection: DriverConnection, tenant: Tenant) -> Stamp:
     """How far the figures are."""
-    rows = await connection.fetch(STAMP, tenant, projection)
+    rows = await connection.fetch(STAMP, tenant, DOSSIERS)
+    return Stamp(*rows[0])
+
+
+async def read_records_stamp(connection: DriverConnection, tenant: Tenant, register: Register) -> Stamp:
+    """How far the records of another register are: those that were set aside are not counted."""
+    rows = await connection.fetch(RECORDS_STAMP, tenant, register.projection, register.name)
     return Stamp(*rows[0])
 
 

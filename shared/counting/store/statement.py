@@ -14,19 +14,23 @@ from shared.counting.store.slots import is_day_sql, year_slot_sql
 STORED_FIGURES: Final = tuple(figure for figure in SUMMED if not isinstance(FIGURES[figure].counted, Opening))
 """What a row of counts holds: flows, and stocks as signed changes. Openings follow from the stocks."""
 
-STAMP: Final = """
+_STAMP: Final = """
 SELECT now() AS answered_at, coalesce(c.position, 0) AS position,
        (SELECT recorded_at FROM event_log WHERE tenant = $1 AND position = c.position) AS recorded_at,
        coalesce(h.position, 0) AS head,
        (SELECT min(recorded_at) FROM event_log
         WHERE tenant = $1 AND position IN (
             coalesce(c.position, 0) + 1,
-            (SELECT min(position) FROM projection_failure WHERE tenant = $1 AND position <= coalesce(c.position, 0))
+            (SELECT min(position) FROM {failed} AND position <= coalesce(c.position, 0))
         )) AS waiting_since,
        (SELECT count(*) FROM seen_agency WHERE tenant = $1) AS seen_agencies
 FROM (SELECT 1) one
 LEFT JOIN log_counter h ON h.tenant = $1
 LEFT JOIN projection_cursor c ON c.tenant = $1 AND c.projection = $2"""
+
+STAMP: Final = _STAMP.format(failed="projection_failure WHERE tenant = $1")
+RECORDS_STAMP: Final = _STAMP.format(failed="record_failure WHERE tenant = $1 AND register = $3")
+"""The same of another register's records."""
 
 
 _ALL: Final = "SELECT number, code FROM figure_code WHERE tenant = $1 AND kind = '{}' UNION ALL SELECT 0, ''"

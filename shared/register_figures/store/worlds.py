@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -13,7 +13,7 @@ from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.working_time import OFFICE_HOURS, WorkingTime
 from shared.catalogue.rules.agency_tree import AgencyTree
 from shared.catalogue.store.catalogues import Catalogue
-from shared.counting.store.answers import Stamp, read_stamp
+from shared.counting.store.answers import Stamp, read_records_stamp, read_stamp
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.events.rules.registers import DOSSIER, REGISTERS
@@ -152,9 +152,13 @@ async def _key(connection: DriverConnection, scope: FigureScope, register: str) 
 async def _stamp(connection: DriverConnection, scope: FigureScope, figures: FigureSet) -> Stamp:
     if scope.moment.position is not None:
         return await scope.moment.stamp(connection, scope.access.tenant)
-    projections = {REGISTERS[name].projection for name in figures.needs}
-    stamps = [await read_stamp(connection, scope.access.tenant, one) for one in sorted(projections)]
-    return min(stamps, key=lambda stamp: stamp.position)
+    tenant = scope.access.tenant
+    stamps = [
+        await (read_stamp(connection, tenant) if one is DOSSIER else read_records_stamp(connection, tenant, one))
+        for one in map(REGISTERS.__getitem__, sorted(figures.needs))
+    ]
+    waiting = [stamp.waiting_since for stamp in stamps if stamp.waiting_since is not None]
+    return replace(min(stamps, key=lambda stamp: stamp.position), waiting_since=min(waiting, default=None))
 
 
 async def _present(connection: DriverConnection, scope: FigureScope, figures: FigureSet) -> Present | None:

@@ -91,6 +91,28 @@ def some() -> list[dict[str, Any]]:
     ]
 
 
+async def test_figures_have_the_age_of_what_is_set_aside(api: Served) -> None:
+    """A record that cannot be folded is not counted: its register's figures say so, and no other's."""
+    client = await api.key()
+    await told(client, *some())
+    await project(api)
+    period = {"from": "2025-03-01", "to": "2025-03-31"}
+    assert (await asked(client, "/v1/stats/feedback", **period))["as_of"]["lag_seconds"] == 0.0
+    async with driver_session(api.engine) as connection:
+        await connection.execute(
+            "INSERT INTO record_failure (tenant, register, code, position, reason, attempts, failed_at)"
+            " VALUES ('H51', 'feedback', 'P-1', 2, 'fault', 1, now())"
+        )
+    assert (await asked(client, "/v1/stats/feedback", **period))["as_of"]["lag_seconds"] > 0.0
+    async with driver_session(api.engine) as connection:
+        await connection.execute("UPDATE record_failure SET register = 'review'")
+        await connection.execute(
+            "INSERT INTO projection_failure (tenant, dossier_code, position, reason, attempts, failed_at)"
+            " VALUES ('H51', 'H51.12-250102-00123', 2, 'fault', 1, now())"
+        )
+    assert (await asked(client, "/v1/stats/feedback", **period))["as_of"]["lag_seconds"] == 0.0
+
+
 async def test_figures_and_what_is_behind_them(api: Served) -> None:
     client = await api.key()
     await told(client, *some())
