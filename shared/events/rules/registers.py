@@ -103,15 +103,22 @@ DOSSIER: Final = Register(
     written_here=frozenset({EventName.DUE_SET}),
 )
 
-COMPONENT: Final = Register(
-    name="component",
-    events=("submitted", "exempt", "digitised", "reused", "result_issued", "result_revoked", VOIDED),
-    subject_pattern=DOSSIER_CODE_PATTERN,
-    projection="component",
-    moving=frozenset(),
-    tenant_of=tenant_of_dossier,
-    stands_with="code",
-)
+
+def _of_dossiers(name: str, *events: str, tied: frozenset[str] = frozenset()) -> Register:
+    """A register whose records have the codes of dossiers and stand where these do."""
+    return Register(
+        name=name,
+        events=(*events, VOIDED),
+        subject_pattern=DOSSIER_CODE_PATTERN,
+        projection=name,
+        moving=frozenset(),
+        tenant_of=tenant_of_dossier,
+        stands_with="code",
+        tied=tied,
+    )
+
+
+COMPONENT: Final = _of_dossiers("component", "submitted", "exempt", "digitised", "reused", "result_issued", "result_revoked")
 
 CATALOGUE: Final = Register(
     name="catalogue",
@@ -122,15 +129,8 @@ CATALOGUE: Final = Register(
     tenant_of=lambda decision: tenant_of_agency(decision.partition("/")[0]),
 )
 
-STEP: Final = Register(
-    name="step",
-    events=("handed", "taken", "returned_back", "paused", "resumed", "finished", VOIDED),
-    subject_pattern=DOSSIER_CODE_PATTERN,
-    projection="step",
-    moving=frozenset(),
-    tenant_of=tenant_of_dossier,
-    stands_with="code",
-    tied=frozenset({"resumed"}),
+STEP: Final = _of_dossiers(
+    "step", "handed", "taken", "returned_back", "paused", "resumed", "finished", tied=frozenset({"resumed"})
 )
 
 FEEDBACK: Final = Register(
@@ -156,15 +156,7 @@ FEEDBACK: Final = Register(
     moving=frozenset({"submitted", "received", "transferred", VOIDED}),
 )
 
-POST: Final = Register(
-    name="post",
-    events=("collected", "handed_over", "return_requested", "dispatched", "delivered", "failed", VOIDED),
-    subject_pattern=DOSSIER_CODE_PATTERN,
-    projection="post",
-    moving=frozenset(),
-    tenant_of=tenant_of_dossier,
-    stands_with="code",
-)
+POST: Final = _of_dossiers("post", "collected", "handed_over", "return_requested", "dispatched", "delivered", "failed")
 
 SURVEY: Final = Register(
     name="survey",
