@@ -49,11 +49,12 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 _BEGIN: Final = """
 import ctypes, runpy, signal
-if hasattr(prctl := getattr(ctypes.CDLL(None), "prctl", None), "argtypes"):
-    prctl(1, signal.SIGTERM)
+PR_SET_PDEATHSIG = 1
+if prctl := getattr(ctypes.CDLL(None), "prctl", None):
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 runpy.run_module("services.api.reader", run_name="__main__", alter_sys=True)
 """
-"""While it imports, for seconds on a busy machine, it does not see its parent end: Linux tells it (``PR_SET_PDEATHSIG``)."""
+"""While it imports, for seconds on a busy machine, it does not see its parent end; Linux tells it."""
 
 
 class _Child:
