@@ -23,8 +23,6 @@ from shared.vocabulary.events import RecordEvent
 from shared.vocabulary.voids import absent_void_targets
 
 _NOTHING: Final = Record(None)
-_ANYWHERE: Final = 2**63 - 1
-"""A position behind all: what a void names may have come later."""
 
 
 async def read_records(
@@ -40,7 +38,7 @@ async def read_records(
     }
 
     absent = {one for by_code in events.values() for told in by_code.values() for one in absent_void_targets(told)}
-    elsewhere = await projections.present(connection, tenant, absent, _ANYWHERE)
+    elsewhere = await projections.present(connection, tenant, absent)
 
     def own(register: str) -> Record:
         record = folded.get(register, {}).get(dossier.code, _NOTHING)

@@ -1,7 +1,6 @@
 """The internal steps of one dossier, folded from the log when asked, as the dossier is."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import orjson
 
@@ -23,9 +22,6 @@ from shared.vocabulary.events import RecordEvent
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.voids import absent_void_targets
 
-_ANYWHERE: Final = 2**63 - 1
-"""A position behind all: what a void names may have come later."""
-
 
 async def events_of(connection: DriverConnection, access: Access, dossier: Dossier) -> list[RecordEvent]:
     """What was told of the steps of a dossier."""
@@ -38,7 +34,7 @@ async def read_slip(
 ) -> Slip:
     """The control slip of a dossier that the caller sees."""
     tenant = access.tenant
-    elsewhere = await projections.present(connection, tenant, absent_void_targets(events), _ANYWHERE)
+    elsewhere = await projections.present(connection, tenant, absent_void_targets(events))
     record = fold_record(PROJECTIONS[STEP.name], dossier.code, events)
     facts = orjson.loads(row_of(dossier.code, 0, record).facts)  # as JSON, as stored ones are
     almanac, _ = await context.almanacs.of(connection, tenant)

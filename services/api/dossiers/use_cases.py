@@ -1,6 +1,6 @@
 """What is done when dossiers are asked for."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from services.api.dossiers.answers import applicant, detail
 from services.api.dossiers.records import read_records
@@ -28,9 +28,6 @@ from shared.vocabulary.codes import is_dossier_code
 from shared.vocabulary.errors import NotFound
 from shared.vocabulary.events import DossierCode, Event
 from shared.vocabulary.voids import absent_void_targets
-
-_ANYWHERE: Final = 2**63 - 1
-"""A position behind all: what a void names may have come later than all of the void's own dossier."""
 
 
 class DossierPage(NamedTuple):
@@ -78,7 +75,7 @@ async def read_dossier(context: Context, caller: Caller, code: str) -> DossierDe
         absent = absent_void_targets(events)
         problems: tuple[Anomaly, ...] = ()
         if absent or any(event.name == "voided" for event in events):
-            elsewhere = await projections.present(connection, caller.tenant, absent, _ANYWHERE)
+            elsewhere = await projections.present(connection, caller.tenant, absent)
             problems = void_problems(events, elsewhere)
         data = await applicant_access.masked(connection, caller.tenant, dossier.applicant_event)
         sync = await read_sync(connection, caller.tenant, dossier.code)

@@ -35,9 +35,6 @@ from shared.vocabulary.events import DossierCode, RecordEvent
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.voids import Identity, absent_void_targets
 
-_ANYWHERE: Final = 2**63 - 1
-"""A position behind all: what a void names may have come later than all of the void's own record."""
-
 DUE_ON: Final = "due_on"
 _NO_DATE: Final = "~"
 """After every date."""
@@ -232,5 +229,5 @@ async def _strange(
     if agency is not None and not access.catalogue.agencies.is_known(agency, on):
         found.append("unknown_agency")
     absent = absent_void_targets(events)
-    elsewhere = await cursor.present(connection, tenant, absent, _ANYWHERE)
+    elsewhere = await cursor.present(connection, tenant, absent)
     return [*found, *dict.fromkeys(problem.value for problem in void_problems(events, elsewhere))]

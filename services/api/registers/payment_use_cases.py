@@ -1,7 +1,7 @@
 """What is done when payments are asked for."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from services.api.dossiers.payment_schemas import payment_answer
 from services.api.http.context import Context
@@ -23,9 +23,6 @@ from shared.projection.store import cursor as projections
 from shared.vocabulary.errors import Forbidden, NotFound
 from shared.vocabulary.events import DossierCode, RecordEvent
 from shared.vocabulary.voids import Identity, absent_void_targets
-
-_ANYWHERE: Final = 2**63 - 1
-"""A position behind all: what a void names may have come later than all of the void's own payment."""
 
 
 async def read_page(
@@ -70,7 +67,7 @@ async def read_payment(
         told = await record_events.concerning(connection, caller.tenant, payment.facts["dossier_code"] or "")
         beside = attempts.of_dossier(told.get(PAYMENT.name, {}), payment.facts["dossier_code"] or "")
         company = await attempts.company_of(connection, caller.tenant, [payment, *beside])
-        elsewhere = await projections.present(connection, caller.tenant, absent_void_targets(events), _ANYWHERE)
+        elsewhere = await projections.present(connection, caller.tenant, absent_void_targets(events))
         payer = None
         if purpose is not None:
             code = DossierCode(reference)  # the table of personal data has a column for the codes of all records

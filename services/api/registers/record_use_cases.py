@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
@@ -23,9 +23,6 @@ from shared.registers.measures import Known
 from shared.vocabulary.errors import NotFound
 from shared.vocabulary.events import RecordEvent
 from shared.vocabulary.voids import absent_void_targets
-
-_ANYWHERE: Final = 2**63 - 1
-"""A position behind all: what a void names may have come later than all of the void's own record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ async def read_record(context: Context, caller: Caller, register: Register, code
         record = fold_record(PROJECTIONS[register.name], code, events)
         if not events or not access.sees(record.agency):
             raise NotFound
-        elsewhere = await cursor.present(connection, caller.tenant, absent_void_targets(events), _ANYWHERE)
+        elsewhere = await cursor.present(connection, caller.tenant, absent_void_targets(events))
     facts = orjson.loads(records.row_of(code, events[-1].position, record).facts)
     problems = (problem.value for problem in void_problems(events, elsewhere))
     return ReadRecord(Known(code, record.agency, facts, [*record.anomalies, *problems]), events, access)

@@ -310,8 +310,12 @@ async def dossiers_after(connection: DriverConnection, tenant: Tenant, after: in
     return DossiersAfter(after, row["until"], row["codes"])
 
 
+ANYWHERE: Final = 2**63 - 1
+"""A position behind all: what a void names may have come later than all of the void's own record."""
+
+
 async def present(
-    connection: DriverConnection, tenant: Tenant, identities: Iterable[Identity], up_to: int
+    connection: DriverConnection, tenant: Tenant, identities: Iterable[Identity], up_to: int = ANYWHERE
 ) -> frozenset[Identity]:
     """Those of ``identities`` that the log holds at or before position ``up_to``."""
     wanted = sorted(identities)
