@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from shared.events.cloudevents import fields
 from shared.vocabulary.errors import InvalidInput
@@ -25,6 +26,21 @@ DossierPageLimit = Annotated[int, Field(ge=1, le=MOST_A_PAGE, description="Dossi
 
 
 LocalDate = fields.LocalDate
+
+
+class _WithoutEnding(StringConvertor):
+    regex = r"(?![^/]*\.(?:csv|txt|xlsx|html)(?:/|$))[^/]+"
+
+
+class _Inner(StringConvertor):
+    regex = r"[^/](?:.*[^/])?"
+
+
+register_url_convertor("without_ending", _WithoutEnding())
+"""``{date:without_ending}``: the same path with the ending of a format is another one."""
+
+register_url_convertor("inner", _Inner())
+"""``{code:inner}``: slashes inside, none at an end."""
 
 
 def _one_spelling(value: object) -> object:

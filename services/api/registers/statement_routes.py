@@ -38,6 +38,7 @@ GatewayInPath = Annotated[Gateway, Path(description="The gateway (cổng thanh t
 DateInPath = Annotated[LocalDate, Path(description="The local day that it is of (ngày).", examples=["2018-01-02"])]
 
 _PATH: Final = "/v1/payments/statements/{gateway}/{date}"
+_PATH_WITHOUT_ENDING: Final = _PATH.replace("{date}", "{date:without_ending}")
 _JSON: Final = "application/json"
 _CSV: Final = MEDIA_TYPES["csv"]
 _PLAIN: Final = "text/plain"
@@ -94,7 +95,7 @@ async def put_payment_statement_text(
 
 
 @router.put(
-    _PATH,
+    _PATH_WITHOUT_ENDING,
     summary="Load a gateway's statement",
     description=f"{_TELLING}\n\nAs CSV: `{_PATH}.csv`; as lines: `{_PATH}.txt`; here too as `{_CSV}` and `{_PLAIN}`.",
     response_model=StatementOut,
@@ -126,7 +127,7 @@ async def _sheet(context: Context, caller: Caller, gateway: str, day: date_type)
 
 
 @router.get(
-    _PATH,
+    _PATH_WITHOUT_ENDING,
     summary="A gateway's statement, classed",
     description="A statement (kết quả đối soát) as it was classed when loaded, and which differences are closed since."
     f" Of the whole province: needs a key without an agency subtree. As CSV: `{_PATH}.csv`.",

@@ -77,7 +77,7 @@ async def list_surveys(context: RequestContext, caller: DossierReader, asked: An
 
 
 @router.get(
-    "/v1/surveys/{code:path}",
+    "/v1/surveys/{code:inner}",
     summary="One sheet of a survey",
     description="""A sheet (phiếu khảo sát) with all that its events tell. Folded from the log when asked: never older
 than your own accepted events. What somebody wrote on it only with a `purpose`, for keys with `applicants:read`; each such

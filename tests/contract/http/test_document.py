@@ -82,7 +82,7 @@ def test_what_has_a_second_format_has_an_operation_for_it() -> None:
     assert with_csv >= OLD_PATHS
     undressed = create_app(Settings(_env_file=None))  # type: ignore[call-arg]
     choosing = {
-        route.path
+        route.path_format
         for router in undressed.router.routes
         for route in getattr(getattr(router, "original_router", None), "routes", ())
         if "format" in {parameter["name"] for parameter in all_parameters(route)}

@@ -145,7 +145,7 @@ class _Operation:
 
     def __init__(self, route: APIRoute, method: str) -> None:
         self.route = route
-        self.limit = limit_of(method, route.path)
+        self.limit = limit_of(method, route.path_format)
         self.demand = demand_of(route.dependant)
         self.takes_body = route.body_field is not None or "requestBody" in (route.openapi_extra or {})
 
