@@ -11,35 +11,40 @@ from shared.events.cloudevents.models import EXTENSIONS, Envelope
 from shared.events.rules.registers import LONGEST_SUBJECT, REGISTERS
 from shared.vocabulary.events import VOIDED
 
-Told = Mapping[str, tuple[type[Data], Mapping[str, Any]]]
-"""By the event's name: the model of its data, whose docstring describes the event, and an example of it."""
+Told = Mapping[str, tuple[type[Data], Mapping[str, Any]] | tuple[type[Data], Mapping[str, Any], str]]
+"""By the event's name: the model of its data, an example of it, and words for the event where they are not its docstring."""
 
+_VOIDED_WORDS: Final = "Takes one event of the same record out (hủy một sự kiện)."
 _TIME: Final = "2022-05-12T08:00:00+07:00"
 
 
-def models_of(name: str, subject: str, what: str, told: Told) -> dict[str, type[Envelope]]:
-    """The models of a register's events by type. ``subject``: a code for the examples; ``what``: what codes are of."""
+def models_of(name: str, subject: str, what: str, told: Told, *, code: Any = None) -> dict[str, type[Envelope]]:
+    """The models of a register's events by type.
+
+    ``subject``: a code for the examples; ``what``: what codes are of; ``code``: their type, else a text of the register's
+    pattern.
+    """
     register = REGISTERS[name]
     first = next(iter(told))
     voided = {"event_id": f"{name}-{first}-1", "event_source": "urn:h51:motcua", "reason": "Nhập nhầm"}
-    code = Annotated[str, Strict(), StringConstraints(max_length=LONGEST_SUBJECT, pattern=register.subject_pattern)]
+    code = code or Annotated[str, Strict(), StringConstraints(max_length=LONGEST_SUBJECT, pattern=register.subject_pattern)]
     models: dict[str, type[Envelope]] = {}
-    every: Told = {**told, VOIDED: (VoidedData, voided)}
-    for event, (data, values) in every.items():
+    every: Told = {**told, VOIDED: (VoidedData, voided, _VOIDED_WORDS)}
+    for event, (data, values, *words) in every.items():
         type_ = register.type_of(event)
         example: dict[str, Any] = {"specversion": "1.0", "type": type_, "source": "urn:h51:motcua"}
         example |= {"id": f"{name}-{event}-1", "subject": subject, "time": _TIME, "data": values}
         needs_data = any(field.is_required() for field in data.model_fields.values())
         members = {
             "__module__": data.__module__,
-            "__doc__": "Takes one event of the same record out (hủy một sự kiện)." if event == VOIDED else data.__doc__,
+            "__doc__": words[0] if words else data.__doc__,
             "__annotations__": {"subject": code, "type": Literal[type_], "data": data if needs_data else data | None},
             "model_config": ConfigDict(json_schema_extra={"examples": [example], **EXTENSIONS}),
             "subject": Field(description=f"{what}.", examples=[subject]),
             **({} if needs_data else {"data": None}),
         }
-        words = f"{name}_{event}".split("_")
-        models[type_] = new_class("".join(map(str.title, words)), (Envelope,), {}, _filled(members))
+        title = "".join(map(str.title, f"{name}_{event}".split("_")))
+        models[type_] = new_class(title, (Envelope,), {}, _filled(members))
     return models
 
 

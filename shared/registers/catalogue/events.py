@@ -31,7 +31,7 @@ from shared.events.cloudevents.fields import (
     Truth,
     unpersonal,
 )
-from shared.events.cloudevents.models import Envelope
+from shared.events.cloudevents.models import EXTENSIONS, Envelope
 from shared.events.rules.registers import LONGEST_SUBJECT, REGISTERS
 
 _REGISTER: Final = REGISTERS["catalogue"]
@@ -250,7 +250,7 @@ def _example(event: str, *told: Mapping[str, Any]) -> ConfigDict:
     examples: list[Any] = [
         one | {"id": f"85-2022-{event}-{number}", "data": data} for number, data in enumerate(told, start=1)
     ]
-    return ConfigDict(json_schema_extra={"examples": examples})
+    return ConfigDict(json_schema_extra={"examples": examples, **EXTENSIONS})
 
 
 class _Decision(Envelope):

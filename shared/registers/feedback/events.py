@@ -1,9 +1,8 @@
 """Every event of a feedback (phản ánh, kiến nghị) as a CloudEvent 1.0 (docs/registers.md, section 1)."""
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.events.cloudevents import data as of
 from shared.events.cloudevents.fields import (
@@ -17,8 +16,7 @@ from shared.events.cloudevents.fields import (
     Text,
     Truth,
 )
-from shared.events.cloudevents.models import Envelope
-from shared.events.rules.registers import FEEDBACK
+from shared.registers.envelopes import models_of
 
 Kind = Literal["rule", "behaviour"]
 Route = Literal["portal", "phone", "letter", "direct", "survey"]
@@ -98,160 +96,60 @@ class FeedbackReopenedData(of.Data):
     reason: Text = Field(description="lý do", json_schema_extra=PERSONAL)
 
 
-def _example(name: str, data: Mapping[str, Any]) -> ConfigDict:
-    one = {"specversion": "1.0", "type": FEEDBACK.type_of(name), "source": "urn:h51:pakn", "id": f"{_CODE}-{name}"}
-    one |= {"subject": _CODE, "time": "2025-01-23T08:30:00+07:00"}
-    return ConfigDict(json_schema_extra={"examples": [{**one, "data": dict(data)}]})
-
-
-class FeedbackEvent(Envelope):
-    """What is the same in every event of a feedback."""
-
-    subject: RecordCodeText = Field(description="Feedback code (mã phản ánh, kiến nghị).", examples=[_CODE])
-
-
-class FeedbackSubmitted(FeedbackEvent):
-    """Sent, not accepted yet (đã gửi); state sent."""
-
-    model_config = _example(
-        "submitted",
-        {
-            "agency_code": "H51.12",
-            "route": "portal",
-            "kind": "behaviour",
-            "about_dossier": "H51.12-250102-00123",
-            "sender": {"kind": "citizen", "name": "Nguyễn Văn A", "phone": "0900000001"},
-            "content": "Hồ sơ trễ hẹn, không có thư xin lỗi",
-        },
-    )
-    type: Literal["vn.motcua.feedback.submitted.v1"]
-    data: FeedbackSubmittedData
-
-
-class FeedbackReceived(FeedbackEvent):
-    """Accepted (tiếp nhận); state open."""
-
-    model_config = _example("received", {"kind": "behaviour", "agency_code": "H51.12"})
-    type: Literal["vn.motcua.feedback.received.v1"]
-    data: FeedbackReceivedData
-
-
-class FeedbackReclassified(FeedbackEvent):
-    """Of the other kind (phân loại lại)."""
-
-    model_config = _example("reclassified", {"kind": "rule"})
-    type: Literal["vn.motcua.feedback.reclassified.v1"]
-    data: FeedbackReclassifiedData
-
-
-class FeedbackTransferred(FeedbackEvent):
-    """Handed to another agency of the own tree (chuyển trong tỉnh, bộ): its answer term runs from here."""
-
-    model_config = _example("transferred", {"agency_code": "H51.13"})
-    type: Literal["vn.motcua.feedback.transferred.v1"]
-    data: of.TransferredData
-
-
-class FeedbackMoreRequested(FeedbackEvent):
-    """The sender is asked for more (yêu cầu bổ sung thông tin); state waiting."""
-
-    model_config = _example("more_requested", {"reason": "Chưa nêu ngày giao dịch"})
-    type: Literal["vn.motcua.feedback.more_requested.v1"]
-    data: of.RefusedData
-
-
-class FeedbackMoreGiven(FeedbackEvent):
-    """The sender has told more (đã bổ sung thông tin); state open, or sent."""
-
-    model_config = _example("more_given", {})
-    type: Literal["vn.motcua.feedback.more_given.v1"]
-    data: of.Data | None = None
-
-
-class FeedbackAnswered(FeedbackEvent):
-    """Answered (trả lời); state handled."""
-
-    model_config = _example("answered", {"public": True, "founded": True})
-    type: Literal["vn.motcua.feedback.answered.v1"]
-    data: FeedbackAnsweredData | None = None
-
-
-class FeedbackPublished(FeedbackEvent):
-    """Published (công khai); state handled."""
-
-    model_config = _example("published", {"url": "https://pakn.example.vn/2025/123"})
-    type: Literal["vn.motcua.feedback.published.v1"]
-    data: FeedbackPublishedData | None = None
-
-
-class FeedbackRefused(FeedbackEvent):
-    """Not taken (từ chối tiếp nhận); state refused."""
-
-    model_config = _example("refused", {"reason": "not_feedback"})
-    type: Literal["vn.motcua.feedback.refused.v1"]
-    data: FeedbackRefusedData
-
-
-class FeedbackForwarded(FeedbackEvent):
-    """Sent on outside the own tree (chuyển cơ quan có thẩm quyền); state handled."""
-
-    model_config = _example("forwarded", {"to": "Bộ Tư pháp"})
-    type: Literal["vn.motcua.feedback.forwarded.v1"]
-    data: FeedbackForwardedData
-
-
-class FeedbackWithdrawn(FeedbackEvent):
-    """Taken back (rút phản ánh); state handled."""
-
-    model_config = _example("withdrawn", {"reason": "Đã được giải quyết"})
-    type: Literal["vn.motcua.feedback.withdrawn.v1"]
-    data: FeedbackWithdrawnData | None = None
-
-
-class FeedbackRated(FeedbackEvent):
-    """Judged by the sender (đánh giá kết quả trả lời)."""
-
-    model_config = _example("rated", {"satisfied": True})
-    type: Literal["vn.motcua.feedback.rated.v1"]
-    data: FeedbackRatedData
-
-
-class FeedbackReopened(FeedbackEvent):
-    """Asked again (phản ánh lại); state open."""
-
-    model_config = _example("reopened", {"reason": "Chưa trả lời đúng nội dung"})
-    type: Literal["vn.motcua.feedback.reopened.v1"]
-    data: FeedbackReopenedData
-
-
-class FeedbackVoided(FeedbackEvent):
-    """Takes one event of the same feedback out of the computation (hủy sự kiện)."""
-
-    model_config = _example(
-        "voided", {"event_id": f"{_CODE}-received", "event_source": "urn:h51:pakn", "reason": "Nhập nhầm mã"}
-    )
-    type: Literal["vn.motcua.feedback.voided.v1"]
-    data: of.VoidedData
-
-
-_IN_ORDER: Final[tuple[type[FeedbackEvent], ...]] = (
-    FeedbackSubmitted,
-    FeedbackReceived,
-    FeedbackReclassified,
-    FeedbackTransferred,
-    FeedbackMoreRequested,
-    FeedbackMoreGiven,
-    FeedbackAnswered,
-    FeedbackPublished,
-    FeedbackRefused,
-    FeedbackForwarded,
-    FeedbackWithdrawn,
-    FeedbackRated,
-    FeedbackReopened,
-    FeedbackVoided,
+MODELS: Final = models_of(
+    "feedback",
+    _CODE,
+    "Feedback code (mã phản ánh, kiến nghị)",
+    {
+        "submitted": (
+            FeedbackSubmittedData,
+            {
+                "agency_code": "H51.12",
+                "route": "portal",
+                "kind": "behaviour",
+                "about_dossier": "H51.12-250102-00123",
+                "sender": {"kind": "citizen", "name": "Nguyễn Văn A", "phone": "0900000001"},
+                "content": "Hồ sơ trễ hẹn, không có thư xin lỗi",
+            },
+            "Sent, not accepted yet (đã gửi); state sent.",
+        ),
+        "received": (
+            FeedbackReceivedData,
+            {"kind": "behaviour", "agency_code": "H51.12"},
+            "Accepted (tiếp nhận); state open.",
+        ),
+        "reclassified": (FeedbackReclassifiedData, {"kind": "rule"}, "Of the other kind (phân loại lại)."),
+        "transferred": (
+            of.TransferredData,
+            {"agency_code": "H51.13"},
+            "Handed to another agency of the own tree (chuyển trong tỉnh, bộ): its answer term runs from here.",
+        ),
+        "more_requested": (
+            of.RefusedData,
+            {"reason": "Chưa nêu ngày giao dịch"},
+            "The sender is asked for more (yêu cầu bổ sung thông tin); state waiting.",
+        ),
+        "more_given": (of.Data, {}, "The sender has told more (đã bổ sung thông tin); state open, or sent."),
+        "answered": (FeedbackAnsweredData, {"public": True, "founded": True}, "Answered (trả lời); state handled."),
+        "published": (
+            FeedbackPublishedData,
+            {"url": "https://pakn.example.vn/2025/123"},
+            "Published (công khai); state handled.",
+        ),
+        "refused": (FeedbackRefusedData, {"reason": "not_feedback"}, "Not taken (từ chối tiếp nhận); state refused."),
+        "forwarded": (
+            FeedbackForwardedData,
+            {"to": "Bộ Tư pháp"},
+            "Sent on outside the own tree (chuyển cơ quan có thẩm quyền); state handled.",
+        ),
+        "withdrawn": (FeedbackWithdrawnData, {"reason": "Đã được giải quyết"}, "Taken back (rút phản ánh); state handled."),
+        "rated": (FeedbackRatedData, {"satisfied": True}, "Judged by the sender (đánh giá kết quả trả lời)."),
+        "reopened": (
+            FeedbackReopenedData,
+            {"reason": "Chưa trả lời đúng nội dung"},
+            "Asked again (phản ánh lại); state open.",
+        ),
+    },
+    code=RecordCodeText,
 )
-
-MODELS: Final[Mapping[str, type[Envelope]]] = {
-    FEEDBACK.type_of(name): model for name, model in zip(FEEDBACK.events, _IN_ORDER, strict=True)
-}
-"""Every event of a feedback by its type."""
+"""Every event by its type."""

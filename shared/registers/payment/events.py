@@ -1,9 +1,8 @@
 """The events of a payment: one attempt to pay, named by its reference, `MaThamChieu` (rules of registers, section 2)."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from shared.events.cloudevents import data as of
@@ -18,8 +17,7 @@ from shared.events.cloudevents.fields import (
     Text,
     whole,
 )
-from shared.events.cloudevents.models import Envelope
-from shared.events.rules.registers import PAYMENT
+from shared.registers.envelopes import models_of
 
 
 def _number(value: Any) -> Any:
@@ -97,123 +95,55 @@ class RefundedData(of.Data):
     outcome: Literal["succeeded", "pending", "failed"] = Field(description="thành công, đang xử lý, thất bại")
 
 
-def _example(event: str, data: Mapping[str, Any]) -> ConfigDict:
-    example: dict[str, Any] = {
-        "specversion": "1.0",
-        "type": PAYMENT.type_of(event),
-        "source": "urn:h51:motcua",
-        "id": f"tt-000123-{event}",
-        "subject": "dvcH511218010200123-20180102090000",
-        "time": "2018-01-02T09:00:00+07:00",
-        "data": data,
-    }
-    return ConfigDict(json_schema_extra={"examples": [example]})
-
-
-class _Payment(Envelope):
-    subject: RecordCodeText = Field(
-        description="Reference of the attempt (MaThamChieu).", examples=["dvcH511218010200123-20180102090000"]
-    )
-
-
-class PaymentInitiated(_Payment):
-    """An attempt to pay begins (khởi tạo giao dịch thanh toán)."""
-
-    model_config = _example(
-        "initiated",
-        {
-            "dossier_code": "H51.12-180102-00123",
-            "amount_vnd": 50000,
-            "owed_vnd": 50000,
-            "purpose": "fee",
-            "gateway": "national",
-            "items": [{"code": "LP01", "name": "Lệ phí cấp bản sao", "amount_vnd": 50000}],
-            "payer": {"kind": "citizen", "name": "Nguyễn Văn A"},
-        },
-    )
-
-    type: Literal["vn.motcua.payment.initiated.v1"]
-    data: PaymentInitiatedData
-
-
-class PaymentConfirmed(_Payment):
-    """The gateway tells the result (kết quả thanh toán); a success is for ever."""
-
-    model_config = _example(
-        "confirmed", {"outcome": "succeeded", "amount_vnd": 50000, "gateway_txn": "GD0001", "bank_code": "VCB"}
-    )
-
-    type: Literal["vn.motcua.payment.confirmed.v1"]
-    data: PaymentConfirmedData
-
-
-class PaymentQueried(_Payment):
-    """The gateway was asked, and answered (tra soát giao dịch)."""
-
-    model_config = _example("queried", {"state": 1, "amount_vnd": 50000, "gateway_txn": "GD0001"})
-
-    type: Literal["vn.motcua.payment.queried.v1"]
-    data: PaymentQueriedData
-
-
-class PaymentReceiptIssued(_Payment):
-    """A receipt was issued (cấp biên lai)."""
-
-    model_config = _example("receipt_issued", {"number": "BL0001", "url": "https://bienlai.example/BL0001.pdf"})
-
-    type: Literal["vn.motcua.payment.receipt_issued.v1"]
-    data: ReceiptIssuedData
-
-
-class PaymentReceiptCancelled(_Payment):
-    """A receipt was cancelled (hủy biên lai)."""
-
-    model_config = _example("receipt_cancelled", {"number": "BL0001", "reason": "Sai tên người nộp"})
-
-    type: Literal["vn.motcua.payment.receipt_cancelled.v1"]
-    data: ReceiptCancelledData
-
-
-class PaymentRefundRequested(_Payment):
-    """Somebody orders a refund (đề nghị hoàn trả); none is ordered by the system."""
-
-    model_config = _example("refund_requested", {"refund_ref": "HT0001", "amount_vnd": 50000, "reason": "double"})
-
-    type: Literal["vn.motcua.payment.refund_requested.v1"]
-    data: RefundRequestedData
-
-
-class PaymentRefunded(_Payment):
-    """What became of a refund (kết quả hoàn trả)."""
-
-    model_config = _example("refunded", {"refund_ref": "HT0001", "amount_vnd": 50000, "outcome": "succeeded"})
-
-    type: Literal["vn.motcua.payment.refunded.v1"]
-    data: RefundedData
-
-
-class PaymentVoided(_Payment):
-    """Takes one event of the same payment out of the computation (hủy sự kiện)."""
-
-    model_config = _example(
-        "voided", {"event_id": "tt-000123-confirmed", "event_source": "urn:h51:motcua", "reason": "Nhập nhầm giao dịch"}
-    )
-
-    type: Literal["vn.motcua.payment.voided.v1"]
-    data: of.VoidedData
-
-
-_IN_ORDER: Final[tuple[type[Envelope], ...]] = (
-    PaymentInitiated,
-    PaymentConfirmed,
-    PaymentQueried,
-    PaymentReceiptIssued,
-    PaymentReceiptCancelled,
-    PaymentRefundRequested,
-    PaymentRefunded,
-    PaymentVoided,
+MODELS: Final = models_of(
+    "payment",
+    "dvcH511218010200123-20180102090000",
+    "Reference of the attempt (MaThamChieu)",
+    {
+        "initiated": (
+            PaymentInitiatedData,
+            {
+                "dossier_code": "H51.12-180102-00123",
+                "amount_vnd": 50000,
+                "owed_vnd": 50000,
+                "purpose": "fee",
+                "gateway": "national",
+                "items": [{"code": "LP01", "name": "Lệ phí cấp bản sao", "amount_vnd": 50000}],
+                "payer": {"kind": "citizen", "name": "Nguyễn Văn A"},
+            },
+            "An attempt to pay begins (khởi tạo giao dịch thanh toán).",
+        ),
+        "confirmed": (
+            PaymentConfirmedData,
+            {"outcome": "succeeded", "amount_vnd": 50000, "gateway_txn": "GD0001", "bank_code": "VCB"},
+            "The gateway tells the result (kết quả thanh toán); a success is for ever.",
+        ),
+        "queried": (
+            PaymentQueriedData,
+            {"state": 1, "amount_vnd": 50000, "gateway_txn": "GD0001"},
+            "The gateway was asked, and answered (tra soát giao dịch).",
+        ),
+        "receipt_issued": (
+            ReceiptIssuedData,
+            {"number": "BL0001", "url": "https://bienlai.example/BL0001.pdf"},
+            "A receipt was issued (cấp biên lai).",
+        ),
+        "receipt_cancelled": (
+            ReceiptCancelledData,
+            {"number": "BL0001", "reason": "Sai tên người nộp"},
+            "A receipt was cancelled (hủy biên lai).",
+        ),
+        "refund_requested": (
+            RefundRequestedData,
+            {"refund_ref": "HT0001", "amount_vnd": 50000, "reason": "double"},
+            "Somebody orders a refund (đề nghị hoàn trả); none is ordered by the system.",
+        ),
+        "refunded": (
+            RefundedData,
+            {"refund_ref": "HT0001", "amount_vnd": 50000, "outcome": "succeeded"},
+            "What became of a refund (kết quả hoàn trả).",
+        ),
+    },
+    code=RecordCodeText,
 )
-
-MODELS: Final[Mapping[str, type[Envelope]]] = {
-    PAYMENT.type_of(event): model for event, model in zip(PAYMENT.events, _IN_ORDER, strict=True)
-}
+"""Every event by its type."""

@@ -10,7 +10,7 @@ import pytest
 
 from shared import registers
 from shared.events.cloudevents import registered
-from shared.events.cloudevents.models import Envelope
+from shared.events.cloudevents.models import EXTENSIONS, Envelope
 from shared.events.cloudevents.registered import MODELS_BY_REGISTER, models_by_type, registers_by_type
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, REGISTERS, Register, register_of
 from shared.projection.rules import register_projections
@@ -40,6 +40,8 @@ def test_every_register_is_whole() -> None:
         for event in row.events:
             model = models_by_type()[row.type_of(event)]
             assert issubclass(model, Envelope)
+            schema = model.model_json_schema()
+            assert {key: schema[key] for key in EXTENSIONS} == EXTENSIONS, f"{model.__name__}: which attributes may be added"
             assert get_args(model.model_fields["type"].annotation) == (row.type_of(event),)
             assert registers_by_type()[row.type_of(event)] == (row, event)
             assert logged_name(row.logged(event)) == row.logged(event)
