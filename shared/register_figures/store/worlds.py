@@ -86,8 +86,11 @@ class KnownWorld:
         return self.almanac.working_time(agency or "")
 
 
-_REMEMBERED: Final = 120_000
-"""So many records and dossiers are kept in all between two questions: about a kilobyte each."""
+_REMEMBERED_KILOBYTES: Final = 120_000
+"""So much is kept in all between two questions: about a kilobyte for a record or a dossier's row."""
+
+_HISTORY_KILOBYTES: Final = 6
+"""A dossier with what its events make of it, which has them."""
 
 # a record or dossier that was set aside may be projected without a move of the cursor
 _STATE: Final = """
@@ -101,7 +104,7 @@ class Worlds:
     """What was read lately: the same records and dossiers until their projection moves."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[object, ...], Mapping[str, Any]] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], tuple[int, Mapping[str, Any]]] = OrderedDict()
 
     async def read(
         self, connection: DriverConnection, scope: FigureScope, almanac: Almanac, figures: FigureSet
@@ -115,7 +118,8 @@ class Worlds:
         dossiers: Mapping[str, KnownDossier] = {}
         if DOSSIER.name in figures.needs:
             key = (*await _key(connection, scope, DOSSIER.name), figures.histories, moment.visible)
-            dossiers = await self._remembered(key, partial(_dossiers, connection, scope, histories=figures.histories))
+            read_dossiers = partial(_dossiers, connection, scope, histories=figures.histories)
+            dossiers = await self._remembered(key, read_dossiers, _HISTORY_KILOBYTES if figures.histories else 1)
         return KnownWorld(
             today=scope.access.today,
             catalogue=scope.access.catalogue,
@@ -128,13 +132,13 @@ class Worlds:
         )
 
     async def _remembered(
-        self, key: tuple[object, ...], read: Callable[[], Awaitable[Mapping[str, _T]]]
+        self, key: tuple[object, ...], read: Callable[[], Awaitable[Mapping[str, _T]]], kilobytes: int = 1
     ) -> Mapping[str, _T]:
-        found = self._kept.pop(key, None)
+        _, found = self._kept.pop(key, (0, None))
         if found is None:
             found = await read()
-        self._kept[key] = found
-        while sum(map(len, self._kept.values())) > _REMEMBERED:
+        self._kept[key] = len(found) * kilobytes, found
+        while sum(size for size, _ in self._kept.values()) > _REMEMBERED_KILOBYTES:
             self._kept.popitem(last=False)
         return found
 

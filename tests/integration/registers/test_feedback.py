@@ -15,6 +15,7 @@ from services.worker.runtime.fail_points import FailPoints
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
 from shared.projection.rules.register_projections import PROJECTIONS
+from shared.register_figures.store import worlds
 from shared.vocabulary.events import Tenant
 from tests.support.api import Served, clock, served
 from tests.support.events import event, feed
@@ -89,6 +90,31 @@ def some() -> list[dict[str, Any]]:
         step("refused", "2025-03-12", "P-5"),
         *handled("P-6")[:3],
     ]
+
+
+async def test_what_was_read_is_kept_until_something_is_projected(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, reads = await api.key(), []
+    read = worlds.records_at
+
+    async def counted(*arguments: Any) -> Any:
+        reads.append(arguments[2])
+        return await read(*arguments)
+
+    monkeypatch.setattr(worlds, "records_at", counted)
+    await told(client, *some())
+    await project(api)
+    period = {"from": "2025-03-01", "to": "2025-03-31"}
+    first = [(await asked(client, "/v1/stats/feedback", **period))["figures"] for _ in range(3)]
+    assert (first[0]["f1"], first[1:], reads.count("feedback")) == (4, first[:1] * 2, 1)
+    await told(client, step("received", "2025-03-07", "P-7"))
+    await project(api)
+    assert (await asked(client, "/v1/stats/feedback", **period))["figures"]["f1"] == 5
+    # what is larger than what may be kept is read each time
+    monkeypatch.setattr(worlds, "_REMEMBERED_KILOBYTES", 3)
+    before = len(reads)
+    for _ in range(2):
+        await asked(client, "/v1/stats/feedback", **period)
+    assert len(reads) > before
 
 
 async def test_figures_have_the_age_of_what_is_set_aside(api: Served) -> None:
