@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.figures.schemas import AsOfOut, CheckOut, PeriodOut, ScopeOut, scope_answer
+from services.api.figures.schemas import CheckOut, scope_answer
 from services.api.registers.schemas import RegisterRateOut, amounts_answer, table_answer
-from services.api.reports.form_ii06 import FormOut, UnitOut
+from services.api.reports.form_ii06 import FilledForm
 from services.api.reports.printed_forms import FormHead, PrintedForm, PrintedLine
 from shared.figures.rules.filters import DossierFilters
 from shared.register_figures.rules.sums import Sums, rate_of
@@ -136,7 +136,7 @@ _COLUMNS_ANSWER: Final[list[dict[str, Any]]] = [
 ]
 
 
-class FormII05Out(BaseModel):
+class FormII05Out(FilledForm):
     """Form II.05 filled in."""
 
     model_config = ConfigDict(
@@ -171,19 +171,10 @@ class FormII05Out(BaseModel):
         }
     )
 
-    form: FormOut
-    by: str = Field(description="What column 2 lists.")
-    period: PeriodOut
-    scope: ScopeOut
-    period_words: str = Field(description="The reporting period in words (kỳ báo cáo).")
-    reporting_unit: UnitOut
-    receiving_unit: str | None = Field(description="Who gets it (đơn vị nhận báo cáo), as asked; null: not told.")
-    unit: str = Field(description="Of the columns (đơn vị tính).")
     columns: list[FeedbackColumnOut]
     rows: list[FeedbackLineOut]
     total: FeedbackLineOut
     checks: list[CheckOut] = Field(description="Of the whole, and of each kind.")
-    as_of: AsOfOut
     calendar_version: str | None
     records: str = Field(description="Template of the list behind a figure of the total: `{figure}` is its id.")
 

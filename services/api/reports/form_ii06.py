@@ -152,7 +152,22 @@ def _line_answer(line: Line) -> dict[str, Any]:
 _EXAMPLE: Final = _line_answer(Line.of(1, "Hộ tịch", "Hộ tịch", SUMS_EXAMPLE))
 
 
-class FormII06Out(BaseModel):
+class FilledForm(BaseModel):
+    """What every form says beside its lines."""
+
+    form: FormOut
+    by: str = Field(description="What column 2 lists.")
+    period: PeriodOut
+    scope: ScopeOut
+    period_words: str = Field(description="The reporting period in words (kỳ báo cáo).")
+    reporting_unit: UnitOut
+    receiving_unit: str | None = Field(description="Who gets it (đơn vị nhận báo cáo), as asked; null: not told.")
+    unit: str = Field(description="Of the columns (đơn vị tính).")
+    checks: list[CheckOut]
+    as_of: AsOfOut
+
+
+class FormII06Out(FilledForm):
     """Form II.06 filled in."""
 
     model_config = ConfigDict(
@@ -180,20 +195,10 @@ class FormII06Out(BaseModel):
         }
     )
 
-    form: FormOut
-    by: str = Field(description="What column 2 lists.")
-    period: PeriodOut
-    scope: ScopeOut
-    period_words: str = Field(description="The reporting period in words (kỳ báo cáo).")
-    reporting_unit: UnitOut
-    receiving_unit: str | None = Field(description="Who gets it (đơn vị nhận báo cáo), as asked; null: not told.")
-    unit: str = Field(description="Of the columns (đơn vị tính).")
     columns: list[ColumnOut]
     beside: dict[str, str] = Field(description="The figure of each count that stands beside the columns.")
     rows: list[LineOut]
     total: LineOut
-    checks: list[CheckOut]
-    as_of: AsOfOut
     dossiers: str = Field(description="Template of the list behind a figure of the total: `{figure}` is one of a column's.")
     row_dossiers: str = Field(
         description="Template of the list behind a figure of a row: `{row}` is its key, percent-encoded."
