@@ -16,3 +16,6 @@ Admin = Annotated[Caller, Depends(requires(Permission.ADMIN))]
 
 ProvinceAdmin = Annotated[Caller, Depends(requires_whole_province(Permission.ADMIN))]
 """For what belongs to no agency: audits, procedures, days off, dossiers that cannot be folded."""
+
+ProvinceReader = Annotated[Caller, Depends(requires_whole_province(Permission.DOSSIERS_READ))]
+"""The same to read: statements of gateways, reviews of procedures."""

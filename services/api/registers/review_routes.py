@@ -6,12 +6,12 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.api.http.answers import json_answer
+from services.api.http.callers import ProvinceReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PageCursor, PageLimit
 from services.api.registers.record_schemas import ReviewDetail, ReviewList
 from services.api.registers.record_use_cases import read_page, read_record
-from services.api.registers.statement_schemas import ProvinceReader
 from shared.events.rules.registers import REVIEW
 from shared.registers.measures import Known
 from shared.registers.review.wages import wage_anomalies, wage_of

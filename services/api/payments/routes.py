@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.dossiers.payment_schemas import PaymentDetail, PaymentList
 from services.api.http import cursors
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader
+from services.api.http.callers import DossierReader, ProvinceReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit
-from services.api.registers import payment_use_cases, statement_use_cases
-from services.api.registers.statement_schemas import ProvinceReader, StatementList, StatementQuestion
+from services.api.payments import statement_use_cases, use_cases
+from services.api.payments.statement_schemas import StatementList, StatementQuestion
 from shared.events.rules.registers import RECORD_CODE_PATTERN
 from shared.payments.store.attempts import Filter
 from shared.search.store.pages import PageKey
@@ -54,7 +54,7 @@ async def list_payments(
     kept = asked.model_dump(exclude={"cursor", "limit"})
     digest = cursors.digest_of({**kept, "path": "/v1/payments", "tenant": caller.tenant, "root": caller.agency})
     mark = cursors.read(asked.cursor, digest, any_code=True)
-    items, has_more = await payment_use_cases.read_page(
+    items, has_more = await use_cases.read_page(
         context,
         caller,
         Filter(asked.dossier, asked.line, asked.state),
@@ -112,5 +112,5 @@ async def get_payment(
         ),
     ] = None,
 ) -> Response:
-    found = await payment_use_cases.read_payment(context, caller, reference, purpose, request.state.request_id)
+    found = await use_cases.read_payment(context, caller, reference, purpose, request.state.request_id)
     return json_answer(found, headers={"cache-control": "no-store"})

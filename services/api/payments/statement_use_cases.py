@@ -13,15 +13,15 @@ from services.api.http import cursors
 from services.api.http.answers import as_json
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
-from services.api.projection.use_cases import WAIT_SECONDS
-from services.api.registers.statement_bodies import MissingLine, StatementLine, outside
-from services.api.registers.statement_schemas import (
+from services.api.payments.statement_bodies import MissingLine, StatementLine, outside
+from services.api.payments.statement_schemas import (
     CloseIn,
     ClosingOut,
     StatementList,
     StatementQuestion,
     StatementStatusOut,
 )
+from services.api.projection.use_cases import WAIT_SECONDS
 from shared.database.clock import database_now
 from shared.database.engine import DriverConnection, driver_session
 from shared.events.rules.registers import PAYMENT

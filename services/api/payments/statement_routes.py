@@ -10,15 +10,15 @@ from pydantic import TypeAdapter
 from services.api.catalogue.bodies import body_described, csv_answer, csv_body_described
 from services.api.http.answers import MEDIA_TYPE
 from services.api.http.auth import Caller
-from services.api.http.callers import ProvinceAdmin
+from services.api.http.callers import ProvinceAdmin, ProvinceReader
 from services.api.http.context import Context, RequestContext
 from services.api.http.errors.problems import unsupported_type
 from services.api.http.formats import MEDIA_TYPES, Format, FormatParameter, described_as, format_of
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import LocalDate
-from services.api.registers import statement_use_cases as use_cases
-from services.api.registers.statement_bodies import read_json, read_text
-from services.api.registers.statement_schemas import (
+from services.api.payments import statement_use_cases as use_cases
+from services.api.payments.statement_bodies import read_json, read_text
+from services.api.payments.statement_schemas import (
     CSV_EXAMPLE,
     FIELDS,
     JSON_EXAMPLE,
@@ -27,7 +27,6 @@ from services.api.registers.statement_schemas import (
     CloseIn,
     ClosingOut,
     Gateway,
-    ProvinceReader,
     StatementIn,
     StatementOut,
 )

@@ -3,10 +3,8 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.auth import Caller, Permission, requires_whole_province
 from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit
 from shared.events.cloudevents.fields import AmountVnd, Instant
 from shared.payments.rules.classification import LineClass
@@ -19,9 +17,6 @@ SHEET_FIELDS: Final = (*FIELDS, "class", "ours_vnd")
 """The columns in which people get a classed statement; the last two are no part of one that is loaded."""
 
 Gateway = Literal["national", "local"]
-
-ProvinceReader = Annotated[Caller, Depends(requires_whole_province(Permission.DOSSIERS_READ))]
-"""Statements belong to no agency."""
 
 _LINE: Final[dict[str, Any]] = {
     "reference": "dvcH511218010200123-20180102090000",

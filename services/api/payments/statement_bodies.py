@@ -21,7 +21,7 @@ from services.api.http import sheets
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import faults_of
 from services.api.http.errors.problems import MOST_FAULTS, NOT_UTF8, InvalidFields, Refused, malformed
-from services.api.registers.statement_schemas import FIELDS, SHEET_FIELDS, LineIn, StatementIn
+from services.api.payments.statement_schemas import FIELDS, SHEET_FIELDS, LineIn, StatementIn
 from shared.events.cloudevents.fields import FIRST_YEAR, LAST_YEAR, instant_of
 from shared.payments.rules.classification import LineClass
 from shared.vocabulary.errors import InvalidInput
