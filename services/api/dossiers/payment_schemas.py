@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.dossiers.record_timeline import RecordStepOut
 from shared.payments.store.attempts import Company
 from shared.registers.measures import Known
 from shared.registers.payment.obligations import reckoned_anomalies
@@ -85,19 +86,6 @@ class PaymentOut(BaseModel):
     anomalies: list[str] = Field(description="Codes of what is strange about it (bất thường).")
 
 
-class PaymentEventOut(BaseModel):
-    """An event of a payment."""
-
-    name: str
-    time: datetime
-    source: str
-    id: str
-    position: int
-    recorded_at: datetime
-    voided: bool = Field(description="Whether a void took it out.")
-    data: dict[str, Any]
-
-
 class PaymentDetail(PaymentOut):
     """A payment with everything that its events tell."""
 
@@ -107,7 +95,7 @@ class PaymentDetail(PaymentOut):
 
     items: list[dict[str, Any]] = Field(description="What is paid: code, name, amount_vnd each.")
     payer: Any = Field(None, description="Who pays (người nộp tiền), as it was told; only where it is asked for.")
-    timeline: list[PaymentEventOut]
+    timeline: list[RecordStepOut]
 
 
 class PaymentList(BaseModel):

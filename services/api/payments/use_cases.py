@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.api.dossiers.payment_schemas import payment_answer
+from services.api.dossiers.record_timeline import timeline_of
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
@@ -13,7 +14,6 @@ from shared.database.engine import DriverConnection, driver_session
 from shared.dossiers.rules.dossier import fold
 from shared.dossiers.store import applicant_access
 from shared.dossiers.store.applicant_access import Reading
-from shared.events.cloudevents.decoding import shown_data
 from shared.events.rules.registers import PAYMENT
 from shared.events.rules.voids import effective_events, in_fold_order, void_problems
 from shared.events.store import event_log, record_events
@@ -75,7 +75,7 @@ async def read_payment(
             payer = _payer(events, await applicant_access.read_texts(connection, caller.tenant, reading, events))
     answer = payment_answer(payment, agency, company)
     answer["anomalies"] = sorted({*answer["anomalies"], *void_problems(events, elsewhere)})
-    return answer | {"items": payment.facts.get("items", []), "payer": payer, "timeline": _timeline(events)}
+    return answer | {"items": payment.facts.get("items", []), "payer": payer, "timeline": timeline_of(PAYMENT, events)}
 
 
 async def _agency(connection: DriverConnection, caller: Caller, dossier_code: str | None) -> str | None:
@@ -91,22 +91,3 @@ def _payer(events: list[RecordEvent], texts: Mapping[Identity, Mapping[str, Any]
     effective = effective_events(in_fold_order(PAYMENT, events))
     told = (texts.get((event.source, event.id), {}).get("payer") for event in effective)
     return next((payer for payer in told if payer is not None), None)
-
-
-def _timeline(events: list[RecordEvent]) -> list[dict[str, Any]]:
-    """All events in fold order; those that a void took out are marked."""
-    ordered = in_fold_order(PAYMENT, events)
-    effective = {(event.source, event.id) for event in effective_events(ordered)}
-    return [
-        {
-            "name": event.name.local_name,
-            "time": event.time,
-            "source": event.source,
-            "id": event.id,
-            "position": event.position,
-            "recorded_at": event.recorded_at,
-            "voided": not event.is_void and (event.source, event.id) not in effective,
-            "data": shown_data(event),
-        }
-        for event in ordered
-    ]

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.dossiers.record_timeline import RecordStepOut
 from shared.registers.feedback.standing import TERMS
 
 _ITEM_EXAMPLE: Final[dict[str, Any]] = {
@@ -82,17 +83,10 @@ class TermOut(BaseModel):
     shortened: ShortenedTermOut | None = Field(description="Of an answer, where an order shortens it.")
 
 
-class FeedbackStepOut(BaseModel):
+class FeedbackStepOut(RecordStepOut):
     """An event in the history of a feedback (diễn biến)."""
 
-    position: int
-    recorded_at: datetime
-    source: str
-    id: str
-    name: str
-    time: datetime
     state: str | None = Field(description="The state after it.")
-    voided: bool = Field(description="Whether a void took it out (đã huỷ).")
     data: dict[str, Any] = Field(description="With the sender's words where the key may read them.")
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.api.dossiers.record_timeline import timeline_of
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
@@ -17,7 +18,6 @@ from shared.calendar.rules.working_time import OFFICE_HOURS, WorkingTime
 from shared.database.engine import DriverConnection, driver_session
 from shared.dossiers.store import applicant_access
 from shared.dossiers.store.applicant_access import Reading
-from shared.events.cloudevents.decoding import shown_data
 from shared.events.rules.registers import FEEDBACK
 from shared.events.rules.voids import effective_events, in_fold_order, void_problems
 from shared.events.store import lookups, record_events
@@ -154,8 +154,7 @@ def _detail(
 ) -> dict[str, Any]:
     facts, today = known.facts, reckoner.today.isoformat()
     standing = standing_at(facts, today)
-    ordered = in_fold_order(FEEDBACK, events)
-    effective = effective_events(ordered)
+    effective = effective_events(in_fold_order(FEEDBACK, events))
     submitted = next((event for event in effective if event.name.local_name == "submitted"), None)
     told = {} if submitted is None else words.get((submitted.source, submitted.id), {})
     is_sent = standing.sent_on is not None
@@ -164,7 +163,7 @@ def _detail(
         **{name: facts[name] for name in ("about_officer", "repeats", "founded")},
         "terms": [_term(reckoner, access, known.agency, one) for one in terms_of(standing, today, reckoner.terms)],
         "in_time": reckoner.terms.is_in_time(standing, today) if is_sent else None,
-        "timeline": _timeline(ordered, effective, words),
+        "timeline": _timeline(events, words),
         "sender": told.get("sender"),
         "content": told.get("content"),
         "calendar_version": reckoner.calendar_version,
@@ -183,33 +182,16 @@ def _term(reckoner: _Reckoner, access: Access, agency: str | None, term: Term) -
     return asdict(term) | {"shortened": shortened}
 
 
-def _timeline(
-    ordered: Sequence[RecordEvent],
-    effective: Sequence[RecordEvent],
-    words: Mapping[Identity, Mapping[str, Any]],
-) -> list[dict[str, Any]]:
-    """All events in fold order; those that a void took out are marked."""
-    counting = {(event.source, event.id) for event in effective}
+def _timeline(events: Sequence[RecordEvent], words: Mapping[Identity, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """All events in fold order, each with the state after it."""
+    effective = {(event.source, event.id) for event in effective_events(in_fold_order(FEEDBACK, events))}
     state, received = None, False
     found: list[dict[str, Any]] = []
-    for event in ordered:
-        identity = event.source, event.id
-        if identity in counting:
-            state = state_after(state, event.name.local_name, received=received)
-            received = received or event.name.local_name == "received"
-        found.append(
-            {
-                "position": event.position,
-                "recorded_at": event.recorded_at,
-                "source": event.source,
-                "id": event.id,
-                "name": event.name.local_name,
-                "time": event.time,
-                "state": state,
-                "voided": not event.is_void and identity not in counting,
-                "data": {**shown_data(event), **words.get(identity, {})},
-            }
-        )
+    for entry in timeline_of(FEEDBACK, events, words):
+        if (entry["source"], entry["id"]) in effective:
+            state = state_after(state, entry["name"], received=received)
+            received = received or entry["name"] == "received"
+        found.append({**entry, "state": state})
     return found
 
 

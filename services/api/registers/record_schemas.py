@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.dossiers.record_schemas import SurveyOut
+from services.api.dossiers.record_timeline import RecordStepOut
 
 _SHEET: Final[dict[str, Any]] = {
     "code": "PKS-2022-000017",
@@ -42,19 +43,6 @@ _REVIEW: Final[dict[str, Any]] = {
     "decision": None,
     "anomalies": [],
 }
-
-
-class RecordStepOut(BaseModel):
-    """An event of a record (diễn biến)."""
-
-    name: str
-    time: datetime
-    source: str
-    id: str
-    position: int
-    recorded_at: datetime
-    voided: bool = Field(description="Whether a void took it out (đã huỷ).")
-    data: dict[str, Any]
 
 
 class SheetOut(SurveyOut):

@@ -12,9 +12,8 @@ from services.api.http.keyring import Caller
 from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.database.engine import driver_session
-from shared.events.cloudevents.decoding import shown_data
 from shared.events.rules.registers import Register
-from shared.events.rules.voids import effective_events, in_fold_order, void_problems
+from shared.events.rules.voids import void_problems
 from shared.events.store import record_events
 from shared.projection.rules.records import fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
@@ -32,24 +31,6 @@ class ReadRecord:
     known: Known
     events: Sequence[RecordEvent]
     access: Access
-
-    def timeline(self, register: Register) -> list[dict[str, Any]]:
-        """All events in fold order; those that do not count are marked."""
-        ordered = in_fold_order(register, self.events)
-        effective = {(event.source, event.id) for event in effective_events(ordered)}
-        return [
-            {
-                "name": event.name.local_name,
-                "time": event.time,
-                "source": event.source,
-                "id": event.id,
-                "position": event.position,
-                "recorded_at": event.recorded_at,
-                "voided": not event.is_void and (event.source, event.id) not in effective,
-                "data": shown_data(event),
-            }
-            for event in ordered
-        ]
 
 
 async def read_record(context: Context, caller: Caller, register: Register, code: str) -> ReadRecord:

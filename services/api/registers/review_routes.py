@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
+from services.api.dossiers.record_timeline import timeline_of
 from services.api.http.answers import json_answer
 from services.api.http.callers import ProvinceReader
 from services.api.http.context import RequestContext
@@ -92,4 +93,4 @@ async def get_review(
     wage = wage_of(tree.facts(tree.root))
     answer = _review(found.known)
     answer["anomalies"] += wage_anomalies(found.known.facts, wage)
-    return json_answer(answer | {"wage": wage, "timeline": found.timeline(REVIEW)})
+    return json_answer(answer | {"wage": wage, "timeline": timeline_of(REVIEW, found.events)})

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.dossiers.record_timeline import timeline_of
 from services.api.http.answers import json_answer
 from services.api.http.callers import DossierReader
 from services.api.http.context import RequestContext
@@ -129,6 +130,6 @@ async def get_survey(
         "sheet": _sheet(found.known) if facts else None,
         "comment": comment,
         "anomalies": anomalies,
-        "timeline": found.timeline(SURVEY),
+        "timeline": timeline_of(SURVEY, found.events),
     }
     return json_answer(answer, headers={"cache-control": "no-store"})
