@@ -70,6 +70,13 @@ async def test_a_result_becomes_an_event_and_is_answered_under_our_signature(
     assert event["data"] == {"outcome": "succeeded", "amount_vnd": 50000, "gateway_txn": "NP1", "bank_code": "VCB"}
 
 
+async def test_a_parameter_that_there_is_not_is_refused(api: Served, platform: httpx.AsyncClient) -> None:
+    answer = await platform.post(PATH, json=result(), params={"no-such": "1"})
+    assert answer.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [("/no-such", "unknown_field")]
+    assert await events(api) == []
+
+
 async def test_the_same_result_again_is_one_event(api: Served, platform: httpx.AsyncClient) -> None:
     first = await platform.post(PATH, json=result())
     again = await platform.post(PATH, json=result())
