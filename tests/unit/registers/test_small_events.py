@@ -79,7 +79,7 @@ def test_the_fast_path_takes_less_and_nothing_otherwise(type_: str, data: Any) -
         for key in path[:-1]:
             part = part[key]
         if data.draw(st.booleans()):
-            part[path[-1]] = data.draw(st.sampled_from(ODD))
+            part[path[-1]] = copy.deepcopy(data.draw(st.sampled_from(ODD)))  # what follows changes it
         elif isinstance(part, dict):
             part["strange"] = part.pop(path[-1])
     fast = plain_event(json.dumps(event).encode(), H51, KEY)
