@@ -52,8 +52,9 @@ async def asked_of(
         await wait_until_counted(context, caller, figures, asked.min_position)
 
     async def read(connection: DriverConnection, seen: Seen) -> _T:
-        world = await context.worlds.read(connection, seen.scope, await seen.almanac(), figures)
-        return await answer(Question(figures, seen.scope, world))
+        parts = (context.worlds, context.indices, connection, seen.scope, await seen.almanac(), figures)
+        async with Question.asked(*parts) as question:
+            return await answer(question)
 
     return await view.read(read, Place.HEAVY_SNAPSHOT)
 

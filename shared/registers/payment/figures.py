@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
-from shared.registers.measures import Check, Counted, FigureSet, Rate, World
+from shared.registers.measures import ByUnit, Check, FigureSet, Rate, Turns, Unit, World
 from shared.registers.payment.records import PaymentState
+from shared.vocabulary.local_time import day_after
 
 _LINES: Final = {
     "fee": "phí, lệ phí (fees)",
@@ -50,24 +52,33 @@ def _columns(facts: Mapping[str, Any], first: str, last: str) -> dict[str, int]:
     return counts
 
 
-def count(world: World, first: date, last: date) -> Iterator[Counted]:
+def _counts(facts: Mapping[str, Any], first: date, last: date) -> dict[str, int]:
+    columns = _columns(facts, first.isoformat(), last.isoformat())
+    return {f"{line}.{column}": n for line in (facts["purpose"], _TOTAL) for column, n in columns.items()}
+
+
+def _turns(facts: Mapping[str, Any], _: date) -> Turns:
+    told = {on for on in (facts["initiated_on"], facts["paid_on"]) if on is not None}
+    changes = {on for name in ("states", "refunded") for on, _ in facts[name]}
+    return Turns({day_after(date.fromisoformat(on)) for on in told}, set(map(date.fromisoformat, told | changes)))
+
+
+def units(world: World) -> Iterator[Unit]:
     """Every payment that was initiated. It stands where its dossier does, under the root without one."""
     dossiers = world.dossiers()
-    since, until = first.isoformat(), last.isoformat()
     for payment in world.records(_PAYMENT).values():
         facts = payment.facts
         if facts["obligation"] is None:
             continue
-        columns = _columns(facts, since, until)
-        if not columns:
-            continue
         known = dossiers.get(facts["dossier_code"])
         row = None if known is None else known.row
-        yield Counted(
+        yield Unit(
+            case=facts["dossier_code"],
             code=payment.code,
             agency=None if row is None else row.agency,
             procedure=None if row is None else row.procedure,
-            counts={f"{line}.{column}": n for line in (facts["purpose"], _TOTAL) for column, n in columns.items()},
+            counts=partial(_counts, facts),
+            turns=partial(_turns, facts),
             dossier=facts["dossier_code"],
             channel=None if row is None else row.channel,
             cuts={"gateway": facts["gateway"]},
@@ -83,6 +94,8 @@ def _success(line: str) -> Rate:
     return Rate(name, f"{line}.p2", f"{line}.p1", f"{name}/1")
 
 
+_BY_UNIT: Final = ByUnit(units=units, cases=frozenset({_PAYMENT}), named_in={_PAYMENT: "dossier_code"})
+
 FIGURE_SET: Final = FigureSet(
     path="payments",
     title="Thanh toán trực tuyến (online payments)",
@@ -91,7 +104,8 @@ FIGURE_SET: Final = FigureSet(
     figures={
         f"{line}.{column}": f"{of_line}: {words}" for line, of_line in _ALL.items() for column, words in _COLUMNS.items()
     },
-    count=count,
+    count=_BY_UNIT.count,
+    by_unit=_BY_UNIT,
     rates=[_success(line) for line in (_TOTAL, *_LINES)],
     checks=[
         *(Check((f"{line}.p1",), (f"{line}.p2", f"{line}.p3", f"{line}.p4")) for line in _ALL),
