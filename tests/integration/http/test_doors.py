@@ -80,6 +80,16 @@ async def test_only_the_names_that_it_was_given(database_url: str, redis_url: st
             assert await whoami(caller_at(api, "127.0.0.1", host=host), **DEVELOPMENT) == 200
 
 
+async def test_a_request_with_two_names_is_asked_by_none(database_url: str, redis_url: str) -> None:
+    twice = httpx.Headers([("host", "mc.h51.example"), ("host", "mc.h51.example")])
+    async with served(database_url, redis_url, api_host="0.0.0.0", allowed_hosts="mc.h51.example") as api:
+        refused = await caller_at(api, "10.0.0.1", host="mc.h51.example").get("/docs", headers=twice)
+        assert refused.status_code == 421
+    async with served(database_url, redis_url) as api:
+        twice = httpx.Headers([("host", "localhost"), ("host", "localhost"), *DEVELOPMENT.items()])
+        assert (await caller_at(api, "127.0.0.1").get("/v1/whoami", headers=twice)).status_code == 401
+
+
 async def test_the_explorer_loads_and_runs_nothing_from_elsewhere(api: Served) -> None:
     answer = await api.client(None).get("/docs")
     policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";"))
