@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from services.api.http import keyring, wrong_keys
+from services.api.http.access.keyring import Caller
+from services.api.http.access.wrong_keys import WrongKeys
 from services.api.http.bodies.limits import Held, Patience
-from services.api.http.keyring import Caller
 from services.api.http.reads.exports import CutShortError, Export
-from services.api.http.wrong_keys import WrongKeys
 from shared.access.store import keys
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
@@ -144,7 +144,7 @@ async def test_wrong_keys_are_slowed_down_and_the_right_one_never(api: Served, m
 def test_what_is_kept_of_wrong_keys_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wrong_keys, "MOST", 2)
     now = [0.0]
-    monkeypatch.setattr("services.api.http.wrong_keys.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("services.api.http.access.wrong_keys.time.monotonic", lambda: now[0])
     known = WrongKeys()
     for number in range(20_000):
         known.count(str(number))
@@ -278,6 +278,6 @@ async def test_a_key_is_looked_up_again_for_whoever_stays(api: Served, monkeypat
     assert await ring.holds(caller)
     await revoked(api, caller)
     assert await ring.holds(caller)  # within the second
-    monkeypatch.setattr("services.api.http.keyring.time.monotonic", lambda: 1e12)
+    monkeypatch.setattr("services.api.http.access.keyring.time.monotonic", lambda: 1e12)
     assert not await ring.holds(caller)
     assert await ring.holds(Caller(Tenant("H51"), keyring.DEVELOPMENT_KEY_ID, frozenset(), None))
