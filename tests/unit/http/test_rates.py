@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.api.http import rates
+from services.api.http.access import rates
 from services.api.http.access.rates import Rate
 
 
