@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.api.http import keyring, wrong_keys
+from services.api.http.access import keyring, wrong_keys
 from services.api.http.access.keyring import Caller
 from services.api.http.access.wrong_keys import WrongKeys
 from services.api.http.bodies.limits import Held, Patience
