@@ -111,10 +111,8 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
             stopping.set()
             if context.reader is not None:
                 await context.reader.aclose()
-            await context.indices.aclose()
-            await watchers.aclose()
-            await intake.aclose()
-            await doorbell.aclose()
+            for kept in (context.indices, watchers, intake, doorbell):
+                await kept.aclose()
             for one in (write_engine, heavy_engine, health_engine, door_engine, engine):
                 await one.dispose()
 

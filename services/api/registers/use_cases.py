@@ -52,8 +52,9 @@ async def asked_of(
         await wait_until_counted(context, caller, figures, asked.min_position)
 
     async def read(connection: DriverConnection, seen: Seen) -> _T:
-        parts = (context.worlds, context.indices, connection, seen.scope, await seen.almanac(), figures)
-        async with Question.asked(*parts) as question:
+        almanac = await seen.almanac()
+        kept = (context.worlds, context.indices)
+        async with Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures) as question:
             return await answer(question)
 
     return await view.read(read, Place.HEAVY_SNAPSHOT)

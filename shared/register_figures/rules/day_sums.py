@@ -92,7 +92,7 @@ class _Segment:
     """Some of the differences."""
 
     def __init__(self, by_last: _ByDay, by_first: _ByDay, straddling: _Straddling) -> None:
-        self._parts: Final = (by_last, by_first, straddling)
+        self.parts: Final = (by_last, by_first, straddling)
         self.size: Final = len(by_last.days) + len(by_first.days) + len(straddling.begins)
         self.nbytes: Final = by_last.nbytes + by_first.nbytes + straddling.nbytes
 
@@ -107,13 +107,13 @@ class _Segment:
         )
 
     def with_(self, other: "_Segment") -> "_Segment":
-        (mine, my_firsts, my_straddling), (theirs, their_firsts, their_straddling) = self._parts, other._parts
+        (mine, my_firsts, my_straddling), (theirs, their_firsts, their_straddling) = self.parts, other.parts
         names = ("begins", "sinces", "slots", "amounts")
         both = (np.concatenate((getattr(my_straddling, name), getattr(their_straddling, name))) for name in names)
         return _Segment(_joined(mine, theirs), _joined(my_firsts, their_firsts), _Straddling(*both))
 
     def add(self, totals: Numbers, first: int, last: int) -> None:
-        by_last, by_first, straddling = self._parts
+        by_last, by_first, straddling = self.parts
         by_last.add(totals, last)
         by_first.add(totals, first)
         straddling.take(totals, first, last)

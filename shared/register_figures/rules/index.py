@@ -274,4 +274,3 @@ class Behind:
 
 
 _NONE: Final[Numbers] = np.zeros(0, np.int64)
-

@@ -16,6 +16,7 @@ from shared.events.store.event_log import OF_DOSSIERS
 from shared.events.store.record_events import OF_ONE_REGISTER
 from shared.projection.store import dossier_rows
 from shared.registers.measures import FigureSet, Known, KnownDossier
+from shared.sync.store import held
 from shared.vocabulary.events import DossierCode, Tenant
 
 # a record or dossier that was set aside may be projected without a move of the cursor
@@ -41,10 +42,14 @@ _CASES: Final = "SELECT DISTINCT {key} FROM record WHERE tenant = $1 AND registe
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How far what figures are made of is projected: by register its position and corrections, and what failed."""
+    """How far what figures are made of is projected: by register its position and corrections, and what failed.
+
+    ``seen``: the snapshot, where they ask what the portal holds.
+    """
 
     cursors: Mapping[str, tuple[int, int]]
     failed: frozenset[str]
+    seen: str | None = None
 
     def is_before(self, other: "Counted") -> bool:
         """Whether ``other`` follows by events and further tries alone, so that what has changed can be told."""
@@ -61,7 +66,8 @@ async def read_counted(connection: DriverConnection, tenant: Tenant, figures: Fi
     assert row is not None
     cursors = {projections[one]: (at, corrections) for one, (at, corrections) in orjson.loads(row["cursors"]).items()}
     cursors = dict.fromkeys(figures.needs, (0, 0)) | cursors
-    return Counted(cursors, frozenset((*row["records"], *row["dossiers"])))
+    seen = await held.snapshot(connection) if figures.portal else None
+    return Counted(cursors, frozenset((*row["records"], *row["dossiers"])), seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +79,14 @@ class Changes:
 
 
 async def changes(
-    connection: DriverConnection, tenant: Tenant, figures: FigureSet, before: Counted, now: Counted, most: int
+    connection: DriverConnection, tenant: Tenant, figures: FigureSet, before: Counted, now: Counted, *, most: int
 ) -> Changes:
     """What has happened between two states; with the cases that changed records name, or have ever named."""
     by_unit = figures.by_unit
     assert by_unit is not None
     codes = {one.rpartition(" ")[0] for one in before.failed ^ now.failed}
+    if before.seen is not None:
+        codes.update(await held.changed_since(connection, tenant, before.seen, most + 1))
     shared = False
     for name, (since, _) in before.cursors.items():
         until = now.cursors[name][0]
@@ -118,6 +126,15 @@ async def cases(connection: DriverConnection, tenant: Tenant, figures: FigureSet
 Records = Mapping[str, Mapping[str, Known]]
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What some cases need: records by register and code, dossiers, and those of them that the portal holds."""
+
+    records: Records
+    dossiers: Mapping[str, KnownDossier]
+    held: Collection[str] = ()
+
+
 async def read_shared(connection: DriverConnection, tenant: Tenant, figures: FigureSet) -> Records:
     """The records that all units may need, by register and code."""
     assert figures.by_unit is not None
@@ -126,7 +143,7 @@ async def read_shared(connection: DriverConnection, tenant: Tenant, figures: Fig
 
 async def read_parts(
     connection: DriverConnection, tenant: Tenant, figures: FigureSet, codes: Collection[str], pace: Pace
-) -> tuple[Records, Mapping[str, KnownDossier]]:
+) -> Parts:
     """The records and dossiers that have the codes of some cases or name them, in a transaction of one snapshot."""
     by_unit = figures.by_unit
     assert by_unit is not None
@@ -150,7 +167,7 @@ async def read_parts(
             dossiers[code] = KnownDossier(one.row, folded)
             if number % SLICE == 0:
                 await work.rest()
-    return found, dossiers
+    return Parts(found, dossiers, await held.held_among(connection, tenant, wanted) if figures.portal else ())
 
 
 def _known(rows: Collection[Any]) -> dict[str, Known]:

@@ -6,7 +6,7 @@ not, or cannot be told to, everything is read and counted as if there were none.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -31,6 +31,8 @@ _MOST_BESIDE: Final = 500_000
 _FOLLOWING_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 60.0
 _MEGABYTE: Final = 2**20
+_NEEDED: Final = 3
+"""While an index is made ready or added to, its parts are there two or three times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,15 @@ class Indices:
     def __init__(self, engine: AsyncEngine | None = None, pace: Pace | None = None) -> None:
         self._engine = engine
         self._pace = pace or Pace()
+        self._one_made = asyncio.Semaphore(1)
         self._kept: dict[tuple[Tenant, str], _Kept] = {}
         self.least_cases = 2_000
         """Fewer are counted one by one quickly enough."""
         self.most_bytes = 2 * 1024 * _MEGABYTE
         """All indices together; one that is larger alone is not kept."""
+        self.grown: Callable[[int], None] = lambda _: None
+        """Is told the bytes of memory that go with what is kept, when they have changed."""
+        self._told_bytes = 0
         self.idle_seconds = 3_600.0
         """One that nobody has asked for so long is dropped."""
 
@@ -87,7 +93,7 @@ class Indices:
 
         To be asked before anything else is read in the transaction. ``world``: without what is counted.
         """
-        if self._engine is None or figures.by_unit is None or figures.portal or scope.moment.position is not None:
+        if self._engine is None or figures.by_unit is None or scope.moment.position is not None:
             yield None
             return
         kept = self._kept.setdefault((scope.access.tenant, figures.path), _Kept(figures))
@@ -115,6 +121,7 @@ class Indices:
 
     def _forget(self, kept: _Kept) -> None:
         kept.index = kept.counted = kept.ground = kept.world = None
+        self._measure()
         if kept.work is not None and kept.work is not asyncio.current_task():
             kept.work.cancel()
             kept.work = None
@@ -131,7 +138,7 @@ class Indices:
             if not now.is_before(kept.counted):  # else this snapshot is the older one
                 self._forget(kept)
             return False
-        changed = await changes(connection, tenant, kept.figures, kept.counted, now, most)
+        changed = await changes(connection, tenant, kept.figures, kept.counted, now, most=most)
         if changed.shared:
             self._forget(kept)
             return False
@@ -140,7 +147,7 @@ class Indices:
         if changed.codes:
             kept.is_busy = len(changed.codes) > _MOST_AT_ONCE
             try:
-                await self._read(connection, tenant, kept.figures, kept.index, kept.world, sorted(changed.codes))
+                await self._read(connection, tenant, kept, sorted(changed.codes), index=kept.index, world=kept.world)
             except BaseException:  # half of it may have been taken in
                 self._forget(kept)
                 raise
@@ -153,54 +160,68 @@ class Indices:
         self,
         connection: DriverConnection,
         tenant: Tenant,
-        figures: FigureSet,
+        kept: _Kept,
+        codes: Sequence[str],
+        *,
         index: FigureIndex,
         world: KnownWorld,
-        codes: list[str],
     ) -> None:
+        figures = kept.figures
         assert figures.by_unit is not None
         work = self._pace.begin()
         for start in range(0, len(codes), _PAGE):
             page = frozenset(codes[start : start + _PAGE])
-            known, dossiers = await read_parts(connection, tenant, figures, page, self._pace)
-            part = replace(world, known={**world.known, **known}, known_dossiers=dossiers)
+            parts = await read_parts(connection, tenant, figures, page, self._pace)
+            known = {**world.known, **parts.records}
+            part = replace(world, known=known, known_dossiers=parts.dossiers, held=parts.held)
             work.again()
             index.replace(page, figures.by_unit.units(part))
+            self._measure(index)
             await work.rest()
+
+    def _measure(self, index: FigureIndex | None = None) -> None:
+        """Tell how much there is, with the index that is being made."""
+        held = {id(one.index): one.index.nbytes for one in self._kept.values() if one.index is not None}
+        if index is not None:
+            held[id(index)] = index.nbytes
+        needed = _NEEDED * sum(held.values())
+        if abs(needed - self._told_bytes) > _MEGABYTE:
+            self._told_bytes = needed
+            self.grown(needed)
 
     async def _keep(self, tenant: Tenant, kept: _Kept, world: KnownWorld) -> None:
         """Make an index, and follow what happens until nobody asks for it."""
         try:
-            while await self._make(tenant, kept, world) and await self._follow(tenant, kept):
-                get_logger().debug("register_index_worn", tenant=tenant, register=kept.figures.path)
+            is_wanted = True
+            while is_wanted:
+                async with self._one_made:
+                    is_made = await self._make(tenant, kept, world)
+                is_wanted = is_made and await self._follow(tenant, kept)
         except Exception as error:  # noqa: BLE001 - questions are answered without it
             kept.not_before = time.monotonic() + _AGAIN_SECONDS
-            kept.index = kept.counted = kept.ground = kept.world = None
+            self._forget(kept)
             get_logger().error("register_index_failed", tenant=tenant, register=kept.figures.path, **failure_of(error))
 
     async def _make(self, tenant: Tenant, kept: _Kept, world: KnownWorld) -> bool:
-        assert self._engine is not None
         figures, started = kept.figures, time.monotonic()
-        async with driver_session(self._engine) as connection:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                counted = await read_counted(connection, tenant, figures)
-                codes = await cases(connection, tenant, figures)
-                if len(codes) < self.least_cases:
-                    kept.not_before = time.monotonic() + _AGAIN_SECONDS
-                    return False
-                shared = await read_shared(connection, tenant, figures)
+        async with self._snapshot() as connection:
+            counted = await read_counted(connection, tenant, figures)
+            codes = await cases(connection, tenant, figures)
+            if len(codes) < self.least_cases:
+                kept.not_before = started + _AGAIN_SECONDS
+                return False
+            shared = await read_shared(connection, tenant, figures)
+        index = FigureIndex(figures, date(world.today.year + 1, 12, 31))
+        bare = replace(world, known=shared, known_dossiers={})
+        for start in range(0, len(codes), _PAGE):
             # what changes while it is made is taken in afterwards, by its events
-            index = FigureIndex(figures, date(world.today.year + 1, 12, 31))
-            bare = replace(world, known=shared, known_dossiers={})
-            for start in range(0, len(codes), _PAGE):
-                page = codes[start : start + _PAGE]
-                async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    try:
-                        await self._read(connection, tenant, figures, index, bare, page)
-                    except TooMuch:
-                        return self._too_large(tenant, kept, index)
-                if index.nbytes > self.most_bytes:
+            async with self._snapshot() as connection:
+                try:
+                    await self._read(connection, tenant, kept, codes[start : start + _PAGE], index=index, world=bare)
+                except TooMuch:
                     return self._too_large(tenant, kept, index)
+            if index.nbytes > self.most_bytes:
+                return self._too_large(tenant, kept, index)
         await asyncio.to_thread(index.finish)
         async with kept.lock:
             kept.index, kept.counted, kept.ground, kept.world = index, counted, _Ground.of(figures, world), bare
@@ -215,7 +236,17 @@ class Indices:
         )
         return True
 
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[DriverConnection]:
+        assert self._engine is not None
+        async with (
+            driver_session(self._engine) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
     def _too_large(self, tenant: Tenant, kept: _Kept, index: FigureIndex) -> bool:
+        self._measure()
         kept.not_before = time.monotonic() + self.idle_seconds
         get_logger().warning("register_index_too_large", tenant=tenant, register=kept.figures.path, units=index.size)
         return False
@@ -232,25 +263,16 @@ class Indices:
 
     async def _follow(self, tenant: Tenant, kept: _Kept) -> bool:
         """Take in what happens; whether the index is to be made anew, while it goes on to answer."""
-        assert self._engine is not None
         while kept.index is not None and time.monotonic() - kept.asked_at < self.idle_seconds:
             if kept.index.is_worn:
                 return True
-            async with (
-                driver_session(self._engine) as connection,
-                kept.lock,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
+            # whoever waits for the lock has no connection: who has it may want one
+            async with kept.lock, self._snapshot() as connection:
                 if kept.index is not None:
                     await self._take_in(connection, tenant, kept, _MOST_BESIDE)
             await asyncio.sleep(_FOLLOWING_SECONDS)
-        kept.index = kept.counted = kept.ground = kept.world = None
+        self._forget(kept)
         return False
-
-    async def settled(self) -> None:
-        """Until every index that is being made is there, or is not to be."""
-        while any(one.work is not None and not one.work.done() and one.index is None for one in self._kept.values()):
-            await asyncio.sleep(0.01)
 
     async def aclose(self) -> None:
         """Nothing is made or followed any more."""

@@ -108,6 +108,7 @@ class Question:
         worlds: Worlds,
         indices: Indices,
         connection: DriverConnection,
+        *,
         scope: FigureScope,
         almanac: Almanac,
         figures: FigureSet,

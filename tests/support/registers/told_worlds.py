@@ -46,7 +46,9 @@ class ToldWorld:
     _synced: Collection[str]
     office: WorkingTime
     today: date = date(2025, 12, 31)
-    procedures: Mapping[str, Any] = field(default_factory=lambda: {"1.000001": procedure("1.000001", result_is_document=True)})
+    procedures: Mapping[str, Any] = field(
+        default_factory=lambda: {"1.000001": procedure("1.000001", result_is_document=True)}
+    )
 
     @classmethod
     def of(cls, events: Sequence[Event | RecordEvent], office: WorkingTime) -> ToldWorld:
@@ -82,7 +84,7 @@ class ToldWorld:
     def working_day(self, after: date, count: int) -> date:
         return self.office.day_after(after, count)
 
-    def working_time(self, agency: str | None) -> WorkingTime:
+    def working_time(self, _: str | None) -> WorkingTime:
         return self.office
 
     def tree_on(self, on: date) -> Any:

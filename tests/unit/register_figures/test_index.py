@@ -28,7 +28,9 @@ def periods(chance: random.Random, count: int) -> Iterator[tuple[date, date]]:
     yield date(1990, 1, 1), UNTIL
 
 
-def counted(figures: FigureSet, world: ToldWorld, first: date, last: date) -> dict[tuple[object, ...], dict[str, int | None]]:
+def counted(
+    figures: FigureSet, world: ToldWorld, first: date, last: date
+) -> dict[tuple[object, ...], dict[str, int | None]]:
     """What `count` says of each unit, by code and place; nothing where it counts for nothing."""
     found: dict[tuple[object, ...], dict[str, int | None]] = {}
     for unit in figures.count(world, first, last):  # type: ignore[arg-type]
