@@ -75,6 +75,7 @@ class Indices:
         self._pace = pace or Pace()
         self._one_made = asyncio.Semaphore(1)
         self._kept: dict[tuple[Tenant, str], _Kept] = {}
+        self.is_asked = engine is not None
         self.least_cases = 2_000
         """Fewer are counted one by one quickly enough."""
         self.most_bytes = 2 * 1024 * _MEGABYTE
@@ -93,7 +94,7 @@ class Indices:
 
         To be asked before anything else is read in the transaction. ``world``: without what is counted.
         """
-        if self._engine is None or figures.by_unit is None or scope.moment.position is not None:
+        if not self.is_asked or figures.by_unit is None or scope.moment.position is not None:
             yield None
             return
         kept = self._kept.setdefault((scope.access.tenant, figures.path), _Kept(figures))
