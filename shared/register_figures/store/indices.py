@@ -78,7 +78,7 @@ class Indices:
         self.is_asked = engine is not None
         self.least_cases = 2_000
         """Fewer are counted one by one quickly enough."""
-        self.most_bytes = 2 * 1024 * _MEGABYTE
+        self.most_bytes = 4 * 1024 * _MEGABYTE
         """All indices together; one that is larger alone is not kept."""
         self.grown: Callable[[int], None] = lambda _: None
         """Is told the bytes of memory that go with what is kept, when they have changed."""

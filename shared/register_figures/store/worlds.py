@@ -13,7 +13,7 @@ from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.working_time import OFFICE_HOURS, WorkingTime
 from shared.catalogue.rules.agency_tree import AgencyTree
 from shared.catalogue.store.catalogues import Catalogue
-from shared.counting.store.answers import Stamp, read_records_stamp, read_stamp
+from shared.counting.store.answers import Stamp, read_stamps
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.events.rules.registers import DOSSIER, REGISTERS
@@ -159,11 +159,7 @@ async def _key(connection: DriverConnection, scope: FigureScope, register: str) 
 async def stamp_of(connection: DriverConnection, scope: FigureScope, figures: FigureSet) -> Stamp:
     if scope.moment.position is not None:
         return await scope.moment.stamp(connection, scope.access.tenant)
-    tenant = scope.access.tenant
-    stamps = [
-        await (read_stamp(connection, tenant) if one is DOSSIER else read_records_stamp(connection, tenant, one))
-        for one in map(REGISTERS.__getitem__, sorted(figures.needs))
-    ]
+    stamps = await read_stamps(connection, scope.access.tenant, map(REGISTERS.__getitem__, sorted(figures.needs)))
     waiting = [stamp.waiting_since for stamp in stamps if stamp.waiting_since is not None]
     return replace(min(stamps, key=lambda stamp: stamp.position), waiting_since=min(waiting, default=None))
 
