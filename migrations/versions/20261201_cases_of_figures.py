@@ -16,7 +16,7 @@ def upgrade() -> None:
         op.create_index(
             f"ix_record_{register}_{fact}",
             "record",
-            ["tenant", sa.text(f"(facts ->> '{fact}')")],
+            [sa.text(f"(facts ->> '{fact}')"), sa.text("tenant")],
             unique=False,
             postgresql_where=sa.text(f"register = '{register}' AND (facts ->> '{fact}') IS NOT NULL"),
         )

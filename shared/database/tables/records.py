@@ -42,19 +42,20 @@ record = Table(
     *(
         Index(
             f"ix_record_{register}_{fact}",
-            "tenant",
             text(f"(facts ->> '{fact}')"),
+            "tenant",
             postgresql_where=text(f"register = '{register}' AND (facts ->> '{fact}') IS NOT NULL"),
         )
         for register, fact in (("survey", "dossier_code"), ("feedback", "repeats"))
     ),
     # of payments: what a gateway's statement of a day asks for, the attempts of one obligation and of one dossier, and the
-    # payments that have a receipt's number
+    # payments that have a receipt's number; the tenant last: else, without statistics, such an index is taken for a record
+    # by its code, and every payment of the tenant is read
     *(
         Index(
             f"ix_record_payment_{name}",
-            "tenant",
             *(text(f"(facts ->> '{fact}')") for fact in facts),
+            "tenant",
             postgresql_where=text("register = 'payment'"),
         )
         for name, facts in {

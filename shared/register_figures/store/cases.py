@@ -36,7 +36,8 @@ WHERE tenant = $1 AND position > $2 AND position <= $3 AND {OF_DOSSIERS} LIMIT $
 _RECORDS: Final = "SELECT code, agency, facts::text, anomalies FROM record WHERE tenant = $1 AND register = $2"
 # each by an index of its own
 _BY_CODE: Final = f"{_RECORDS} AND code = ANY($3::text[])"
-_BY_FACT: Final = f"{_RECORDS} AND register = '{{register}}' AND facts ->> '{{fact}}' = ANY($3::text[])"
+_NAMES: Final = "(facts ->> '{fact}') IS NOT NULL AND facts ->> '{fact}' = ANY($3::text[])"
+_BY_FACT: Final = f"{_RECORDS} AND register = '{{register}}' AND {_NAMES}"
 _CASES: Final = "SELECT DISTINCT {key} FROM record WHERE tenant = $1 AND register = '{register}'"
 
 
