@@ -130,6 +130,7 @@ class Counted:
 
     ``counts``: by the id of a figure or part; absent: 0; None: not known, because the calendar is not confirmed.
     ``dossier``: where the unit stands with a dossier, whose present agency then says who may see it.
+    ``everywhere``: it is no agency's, but every one's: a procedure of the catalogue, in each row by agency and by channel.
     ``cuts``: the further keys by which it can be cut; ``field``: its field, where the catalogue's does not count.
     """
 
@@ -140,6 +141,7 @@ class Counted:
     dossier: str | None = None
     channel: str | None = None
     cuts: Mapping[str, str] = field(default_factory=dict)
+    everywhere: bool = False
 
 
 Count = Callable[[World, date, date], Iterator[Counted]]
@@ -148,12 +150,16 @@ Count = Callable[[World, date, date], Iterator[Counted]]
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``numerator / denominator`` in percent, both ids of figures or parts. ``formula``: in words, for the description."""
+    """``numerator / denominator`` in percent, both ids of figures or parts. ``formula``: in words, for the description.
+
+    ``of_procedures``: both count procedures, each once: those of the units that count there.
+    """
 
     id: str
     numerator: str
     denominator: str
     formula: str
+    of_procedures: bool = False
 
 
 @dataclass(frozen=True, slots=True)

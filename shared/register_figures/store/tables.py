@@ -18,6 +18,8 @@ MOST_PIECES: Final = 120
 """Each piece of a period is counted anew from all records."""
 
 CUTS: Final = ("agency", "procedure", "field", "channel")
+_OF_PROCEDURES: Final = ("procedure", "field")
+"""The cuts in which what is everywhere has a row of its own."""
 TIME_CUTS: Final = tuple(grain.value for grain in TimeGrain)
 
 
@@ -77,12 +79,12 @@ class Question:
             total, _ = await self._sums(self.scope.period)
             return Table(total, rows, checks_of(self.figures, total))
         key_of, names, kept = self._keys(by)
-        total, by_key = await self._sums(self.scope.period, key_of)
+        total, by_key = await self._sums(self.scope.period, key_of, kept, spread=by not in _OF_PROCEDURES)
         found = [key for key in names if key in kept or key in by_key]
         found += sorted(by_key.keys() - set(found) - {UNKNOWN})
         if UNKNOWN in by_key and UNKNOWN not in found:
             found.append(UNKNOWN)
-        rows = [Row(key, names.get(key), by_key.get(key, Sums())) for key in found]
+        rows = [Row(key, names.get(key), by_key[key]) for key in found]
         rows = [row for row in rows if row.key in kept or not row.sums.is_empty]
         checks = checks_of(self.figures, total)
         if by is not None:
@@ -97,6 +99,7 @@ class Question:
         """
         period, wanted = self.scope.period, row
         key_of: Callable[[Counted], str] | None = None
+        spread = by not in _OF_PROCEDURES
         if by in TIME_CUTS and row is not None:
             bucket = next((one for one in self._buckets(TimeGrain(by)) if one.key == row), None)
             if bucket is None:
@@ -105,12 +108,12 @@ class Question:
         elif by is not None:
             key_of, _, _ = self._keys(by)
         found: list[Unit] = []
-        chosen, work = self._chooser(), self.scope.moment.pace.begin()
+        chosen, work = self.chooser(), self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
             if number % SLICE == 0:
                 await work.rest()
             amount = unit.counts.get(figure, 0)
-            if amount != 0 and chosen(unit) and (key_of is None or key_of(unit) == wanted):
+            if amount != 0 and chosen(unit) and (key_of is None or (spread and unit.everywhere) or key_of(unit) == wanted):
                 found.append(Unit(unit.code, unit.agency, unit.procedure, amount))
         return sorted(found, key=lambda one: one.code)
 
@@ -120,17 +123,36 @@ class Question:
             raise InvalidInput.of(self.scope.period.named_by, "too_many_pieces", f"a period of at most {MOST_PIECES} pieces")
         return buckets
 
-    async def _sums(self, period: Period, key_of: Callable[[Counted], str] | None = None) -> tuple[Sums, dict[str, Sums]]:
-        total, by_key = Sums(), dict[str, Sums]()
-        chosen, work = self._chooser(), self.scope.moment.pace.begin()
+    async def _sums(
+        self,
+        period: Period,
+        key_of: Callable[[Counted], str] | None = None,
+        kept: frozenset[str] = frozenset(),
+        *,
+        spread: bool = False,
+    ) -> tuple[Sums, dict[str, Sums]]:
+        """Of the whole, and of rows: those of ``kept`` though empty. ``spread``: what is everywhere is in each of them."""
+        total, by_key = Sums.begin(self.figures), {key: Sums.begin(self.figures) for key in kept}
+        everywhere: list[Counted] = []
+        chosen, work = self.chooser(), self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
             if number % SLICE == 0:
                 await work.rest()
             if not unit.counts or not chosen(unit):
                 continue
             total.add(unit)
-            if key_of is not None:
-                by_key.setdefault(key_of(unit), Sums()).add(unit)
+            if key_of is None:
+                continue
+            if spread and unit.everywhere:
+                everywhere.append(unit)
+                continue
+            key = key_of(unit)
+            if key not in by_key:
+                by_key[key] = Sums.begin(self.figures)
+            by_key[key].add(unit)
+        for sums in by_key.values():
+            for unit in everywhere:
+                sums.add(unit)
         return total, by_key
 
     def field_of(self, unit: Counted) -> str | None:
@@ -141,7 +163,7 @@ class Question:
         known = None if procedure is None else self.scope.access.catalogue.procedures.get(procedure)  # type: ignore[call-overload]
         return None if known is None else known.field
 
-    def _chooser(self) -> Callable[[Counted], bool]:
+    def chooser(self) -> Callable[[Counted], bool]:
         """Whether the scope counts a unit: what the caller may see of it, and its filters."""
         scope, of_agencies = self.scope, self.figures.unit != TENANT
         codes = scope.codes() if of_agencies else None
@@ -152,12 +174,15 @@ class Question:
             return visible is None or (present is not None and present.of(unit) in visible)
 
         def chosen(unit: Counted) -> bool:
-            return (
+            here = unit.everywhere or (
                 (codes is None or unit.agency in codes)
-                and (scope.procedure is None or unit.procedure == scope.procedure)
-                and (scope.field is None or (self.field_of(unit) or UNKNOWN) == scope.field)
                 and (scope.channel is None or unit.channel == scope.channel.value)
                 and is_visible(unit)
+            )
+            return (
+                here
+                and (scope.procedure is None or unit.procedure == scope.procedure)
+                and (scope.field is None or (self.field_of(unit) or UNKNOWN) == scope.field)
             )
 
         return chosen

@@ -181,8 +181,23 @@ def answer(log: Log, statements: Statements, question: Question) -> Any:
         return behind(in_scope(world, register, top, *days), question.figure)
     if question.cut is not None:
         return rows_of(world, register, top, days, question.cut)
-    extra = payments.procedure_rates(world, top, *days) if question.register == "payments" else {}
-    return total(register, in_scope(world, register, top, *days)) | extra
+    return total(register, in_scope(world, register, top, *days)) | of_procedures(world, register, top, days)
+
+
+def of_procedures(
+    world: World, register: Register, top: str, days: tuple[date, date], row: tuple[str, str] | None = None
+) -> Answer:
+    """The rates of payments that count procedures, of a scope, or of one row of a cut of it."""
+    if register is not REGISTERS["payments"]:
+        return {}
+
+    def chosen(agency: str | None, keys: dict[str, str]) -> bool:
+        if not world.holds(top, agency) or row is None:
+            return world.holds(top, agency)
+        cut, key = row
+        return (world.row(top, agency) if cut == "agency" else keys.get(cut, UNKNOWN)) == key
+
+    return payments.procedure_rates(world, chosen, *days, row[1] if row is not None and row[0] == "procedure" else None)
 
 
 def behind(units: list[Unit], figure: str) -> set[str] | None:
@@ -194,12 +209,17 @@ def behind(units: list[Unit], figure: str) -> set[str] | None:
 
 def rows_of(world: World, register: Register, top: str, days: tuple[date, date], cut: str) -> dict[str, Answer]:
     if cut in TIME_CUTS:
-        return {key: total(register, in_scope(world, register, top, *part)) for key, part in periods(cut, *days).items()}
+        return {
+            key: total(register, in_scope(world, register, top, *part)) | of_procedures(world, register, top, part)
+            for key, part in periods(cut, *days).items()
+        }
     grouped: dict[str, list[Unit]] = {}
     for unit in in_scope(world, register, top, *days):
         key = world.row(top, unit.agency) if cut == "agency" else unit.keys.get(cut, UNKNOWN)
         grouped.setdefault(key, []).append(unit)
-    return {key: total(register, found) for key, found in grouped.items()}
+    return {
+        key: total(register, found) | of_procedures(world, register, top, days, (cut, key)) for key, found in grouped.items()
+    }
 
 
 def statement(world: World, gateway: str, day: date, lines: list[dict[str, Any]]) -> Answer:
@@ -239,10 +259,11 @@ def differences(wanted: Any, got: Any, path: str = "") -> list[str]:
 
 
 def empty(row: Any) -> bool:
-    """Of nothing only: zeros, or a record without effective events; indices 8 and 9 have a value without any dossier."""
+    """Of nothing only: zeros, or a record without effective events. Indices 8 and 9 have a value without any dossier, and
+    procedures have a fee without any."""
     if not isinstance(row, dict):
         return row == []
-    return all(value in (0, None, (0, 0)) for key, value in row.items() if key not in ("8", "9"))
+    return all(value in (0, None, (0, 0)) for key, value in row.items() if key not in ("8", "9", "pay.procedures"))
 
 
 def compare(

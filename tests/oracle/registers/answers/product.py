@@ -106,7 +106,7 @@ class Product:
         if question.register == "statement":
             return statement(await self.get(f"/v1/payments/statements/{question.gateway}/{question.first}"))
         if question.register == "records":
-            return await self.records(str(question.figure))
+            return await self.records(str(question.figure), question.as_of)
         scope = {
             "from_": question.first.isoformat(),
             "to": question.last.isoformat(),
@@ -124,7 +124,7 @@ class Product:
             return {row["key"]: amounts(question.register, row) for row in table["rows"]}
         return amounts(question.register, await self.get(path, **scope))
 
-    async def records(self, register: str) -> dict[str, Any]:
+    async def records(self, register: str, as_of: int | None) -> dict[str, Any]:
         if register == "steps":
             codes = {one["subject"] for one in await self.step_events()}
             found = {code: await self.client.get(f"/v1/dossiers/{code}") for code in codes}
@@ -136,7 +136,7 @@ class Product:
                 for code, dossier in dossiers.items()
             }
         key = "code" if register == "feedback" else "reference"
-        items = await self.pages(f"/v1/{register}")
+        items = await self.pages(f"/v1/{register}", as_of=None if as_of is None else self.recorded[as_of - 1])
         told_of = items if register == "feedback" else [one for one in items if one["dossier_code"]]  # those initiated
         return {one[key]: record(register, one) for one in told_of}
 
