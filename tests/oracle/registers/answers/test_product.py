@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+
 import pytest
 
 from tests.oracle.registers.answers.product import Product, load, told
