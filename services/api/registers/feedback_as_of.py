@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from services.api.figures.parameters import Filters
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from services.api.registers.feedback_use_cases import DUE_ON, Reckoner, by_due_date
 from services.api.registers.use_cases import asked_of
 from shared.events.rules.registers import FEEDBACK

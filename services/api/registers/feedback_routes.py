@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.figures.parameters import ANY_PERIOD, AsOf, Filters
 from services.api.http import cursors
+from services.api.http.access.callers import DossierReader
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit
-from services.api.http.visibility import access_of
 from services.api.registers.feedback_as_of import FeedbackThen, read_page_then
 from services.api.registers.feedback_schemas import FeedbackDetail, FeedbackList
 from services.api.registers.feedback_use_cases import read_feedback, read_page
