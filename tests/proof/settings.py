@@ -20,6 +20,7 @@ class ProofSettings:
     scale: int
     dossiers: int
     questions: int
+    records: int
     seed: str
     rate: int
     seconds: int
@@ -32,6 +33,7 @@ class ProofSettings:
             scale=_whole("SCALE", 1),
             dossiers=_whole("DOSSIERS", 10_000),
             questions=_whole("QUESTIONS", 500),
+            records=_whole("RECORDS", 2_000),
             seed=os.environ.get("MOTCUA_PROOF_SEED") or "proof",
             rate=_whole("RATE", 200),
             seconds=_whole("SECONDS", 60),

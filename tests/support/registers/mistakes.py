@@ -17,5 +17,5 @@ MISTAKES: Final[dict[str, str]] = {
 }
 """By what it is; ``$1`` the tenant, ``$2`` the register. Done in this order they are of three records and one sum."""
 
-ROWS: Final = "SELECT code, position, agency, facts::text, counts::text, anomalies FROM record WHERE tenant = $1 AND register = $2 ORDER BY code"  # noqa: E501
+ROWS: Final = "SELECT code, position, agency, facts::text, counts::text, anomalies FROM record WHERE tenant = $1 AND register = $2 ORDER BY code"
 SUMS: Final = "SELECT * FROM record_sum WHERE tenant = $1 AND register = $2"

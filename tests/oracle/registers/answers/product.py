@@ -12,6 +12,7 @@ import httpx
 from services.worker.projection.record_projector import RecordProjector
 from shared.projection.rules.register_projections import PROJECTIONS
 from tests.oracle.log import instant
+from tests.oracle.registers.anomalies import KNOWN
 from tests.oracle.registers.events import Event
 from tests.oracle.registers.questions import REGISTERS, Question, Statements
 from tests.oracle.registers.world import Setting
@@ -19,6 +20,7 @@ from tests.support.api import H51, Served
 from tests.support.projection import project
 
 BATCH = 400
+SLIP = ("handed_at", "taken_at", "giver", "receiver", "standing")
 INSTANTS = ("sent_at", "received_at", "handled_at", "published_at", "paid_at", "started_at", "ended_at")
 FIELDS = {
     "feedback": ("state", "kind", "agency", "sent_at", "received_at", "handled_at", "published_at"),
@@ -33,6 +35,17 @@ FIELDS = {
 async def told(api: Served, setting: Setting, events: Sequence[Event]) -> httpx.AsyncClient:
     """The catalogues and the whole log, counted by every projection."""
     admin = await api.key()
+    await tell(admin, setting, events)
+    await project(api.engine)
+    for projection in PROJECTIONS.values():
+        projector = RecordProjector(api.engine, projection)
+        while await projector.work(H51):
+            pass
+    return admin
+
+
+async def tell(admin: httpx.AsyncClient, setting: Setting, events: Sequence[Event]) -> None:
+    """The catalogues and the whole log."""
     days = [{"date": day.isoformat(), "kind": kind, "source": "danh mục"} for day, kind in setting.calendar.days.items()]
     calendar = {"days": days, "confirmed_years": sorted(setting.calendar.confirmed)}
     for path, content in (
@@ -47,12 +60,6 @@ async def told(api: Served, setting: Setting, events: Sequence[Event]) -> httpx.
         assert answer.status_code == 202, answer.text
         refused = [one for one in answer.json()["results"] if one["status"] == "rejected"]
         assert not refused, refused[:3]
-    await project(api.engine)
-    for projection in PROJECTIONS.values():
-        projector = RecordProjector(api.engine, projection)
-        while await projector.work(H51):
-            pass
-    return admin
 
 
 @dataclass
@@ -105,6 +112,8 @@ class Product:
     async def ask(self, question: Question) -> Any:
         if question.register == "statement":
             return statement(await self.get(f"/v1/payments/statements/{question.gateway}/{question.first}"))
+        if question.register == "anomalies":
+            return {code: await self.strange(str(question.figure), code) for code in question.codes}
         if question.register == "records":
             return await self.records(str(question.figure), question.as_of)
         scope = {
@@ -116,6 +125,9 @@ class Product:
         if question.register in ("scores", "officers"):
             path = "/v1/scores/tt01_2018" + ("/officers" if question.register == "officers" else "")
             return {row["key"]: indices(row["indices"]) for row in (await self.get(path, **scope))["rows"]}
+        return await self.figures(question, scope)
+
+    async def figures(self, question: Question, scope: dict[str, Any]) -> Any:
         path = f"/v1/stats/{question.register}"
         if question.figure is not None:
             return {one["code"] for one in await self.pages(f"{path}/records", figure=question.figure, **scope)}
@@ -140,9 +152,28 @@ class Product:
         told_of = items if register == "feedback" else [one for one in items if one["dossier_code"]]  # those initiated
         return {one[key]: record(register, one) for one in told_of}
 
+    async def strange(self, what: str, code: str) -> Any:
+        """The anomalies of a record, or of what stands beside a dossier; or the rows of its slip that have ended."""
+        if what in ("feedback", "payments"):
+            return known_of(what, (await self.get(f"/v1/{what}/{code}"))["anomalies"])
+        if what == "slips":
+            rows = (await self.get(f"/v1/dossiers/{code}/slip"))["rows"]
+            return [
+                {name: instant(row[name]) if name.endswith("_at") and row[name] else row[name] for name in SLIP}
+                for row in rows
+                if row["ended_at"] is not None
+            ]
+        dossier = await self.get(f"/v1/dossiers/{code}")
+        beside = {"component": dossier["components"], "post": dossier["post"], "step": dossier["steps"]}
+        return {name: known_of(name, one["anomalies"]) for name, one in beside.items() if one is not None}
+
     async def step_events(self) -> list[Event]:
         _, events = await Product.of(self.client)
         return [one for one in events if one["type"].startswith("vn.motcua.step.")]
+
+
+def known_of(register: str, said: Sequence[str]) -> set[str]:
+    return set(said) & set(KNOWN[register].split())
 
 
 def record(register: str, one: dict[str, Any]) -> dict[str, Any]:
