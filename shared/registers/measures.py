@@ -130,7 +130,6 @@ class Counted:
 
     ``counts``: by the id of a figure or part; absent: 0; None: not known, because the calendar is not confirmed.
     ``dossier``: where the unit stands with a dossier, whose present agency then says who may see it.
-    ``everywhere``: it is no agency's, but every one's: a procedure of the catalogue, in each row by agency and by channel.
     ``cuts``: the further keys by which it can be cut; ``field``: its field, where the catalogue's does not count.
     """
 
@@ -141,7 +140,6 @@ class Counted:
     dossier: str | None = None
     channel: str | None = None
     cuts: Mapping[str, str] = field(default_factory=dict)
-    everywhere: bool = False
 
 
 Count = Callable[[World, date, date], Iterator[Counted]]
@@ -184,7 +182,7 @@ class FigureSet:
     ``needs``: the registers whose records are read, and ``dossier`` for dossiers. ``histories``: dossiers come folded.
     ``figures``: ids in the order of answers, with their words. ``parts``: ids that are counted and listed but are no figure
     of the answer. ``cuts``: the keys of `Counted.cuts`, with their words. ``portal``: it is asked which dossiers
-    the portal holds.
+    the portal holds. ``procedures``: parts that are procedures of the catalogue on the last day, whatever units there are.
     """
 
     path: str
@@ -199,6 +197,7 @@ class FigureSet:
     cuts: Mapping[str, str] = field(default_factory=dict)
     histories: bool = False
     portal: bool = False
+    procedures: Mapping[str, Callable[[World, date], Collection[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what answers could not be made of."""

@@ -16,18 +16,12 @@ CALENDAR_UNCONFIRMED: Final = "calendar_unconfirmed"
 class Sums:
     """Amounts by figure or part. ``unknown``: those to which a unit adds something that is not known.
 
-    ``procedures``: of parts that rates of procedures divide, the procedures of the units that count there.
+    ``procedures``: of parts that rates of procedures divide, the procedures that count there.
     """
 
     amounts: dict[str, int] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     procedures: dict[str, set[str]] = field(default_factory=dict)
-
-    @classmethod
-    def begin(cls, figures: FigureSet) -> "Sums":
-        """Empty ones, which know what of the figures counts procedures."""
-        parts = (part for rate in figures.rates if rate.of_procedures for part in (rate.numerator, rate.denominator))
-        return cls(procedures={part: set() for part in parts})
 
     def add(self, unit: Counted) -> None:
         for name, amount in unit.counts.items():
@@ -35,16 +29,14 @@ class Sums:
                 self.unknown.add(name)
             else:
                 self.amounts[name] = self.amounts.get(name, 0) + amount
-                if name in self.procedures and amount and unit.procedure is not None:
-                    self.procedures[name].add(unit.procedure)
 
     def of(self, name: str) -> int | None:
         """A figure; None: it is not known."""
         return None if name in self.unknown else self.amounts.get(name, 0)
 
-    def procedures_of(self, name: str) -> int | None:
-        """How many procedures count in a part; None: it is not known."""
-        return None if name in self.unknown else len(self.procedures.get(name, ()))
+    def procedures_of(self, name: str) -> int:
+        """How many procedures count in a part."""
+        return len(self.procedures.get(name, ()))
 
     @property
     def is_empty(self) -> bool:

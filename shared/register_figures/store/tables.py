@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from shared.as_of.store.records import SLICE
 from shared.counting.rules.period_sums import Check
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.tables import UNKNOWN, FigureScope
+from shared.register_figures.rules.procedures import add_counted, both, divided
 from shared.register_figures.rules.sums import Sums, checks_of, children_check
 from shared.register_figures.store.worlds import KnownWorld
 from shared.registers.measures import TENANT, Counted, FigureSet
@@ -19,7 +21,6 @@ MOST_PIECES: Final = 120
 
 CUTS: Final = ("agency", "procedure", "field", "channel")
 _OF_PROCEDURES: Final = ("procedure", "field")
-"""The cuts in which what is everywhere has a row of its own."""
 TIME_CUTS: Final = tuple(grain.value for grain in TimeGrain)
 
 
@@ -73,13 +74,15 @@ class Question:
         """
         if by in TIME_CUTS:
             rows = [
-                Row(bucket.key, bucket.key, (await self._sums(bucket.period))[0], bucket.period)
+                Row(bucket.key, bucket.key, await self._whole(bucket.period), bucket.period)
                 for bucket in self._buckets(TimeGrain(by))
             ]
-            total, _ = await self._sums(self.scope.period)
+            total = await self._whole(self.scope.period)
             return Table(total, rows, checks_of(self.figures, total))
         key_of, names, kept = self._keys(by)
-        total, by_key = await self._sums(self.scope.period, key_of, kept, spread=by not in _OF_PROCEDURES)
+        total, by_key = await self._sums(self.scope.period, key_of)
+        by_key |= {key: Sums() for key in kept - by_key.keys()}
+        await self._add_procedures(self.scope.period, by, total, by_key)
         found = [key for key in names if key in kept or key in by_key]
         found += sorted(by_key.keys() - set(found) - {UNKNOWN})
         if UNKNOWN in by_key and UNKNOWN not in found:
@@ -97,9 +100,12 @@ class Question:
         Raises:
             InvalidInput: there is no such row.
         """
+        if figure in self.figures.procedures:
+            codes = self._catalogue(figure, self.scope.period.to_on, by)
+            behind = codes.get(row, set()) if by in _OF_PROCEDURES else codes[None]
+            return [Unit(code, None, code, 1) for code in sorted(behind)]
         period, wanted = self.scope.period, row
         key_of: Callable[[Counted], str] | None = None
-        spread = by not in _OF_PROCEDURES
         if by in TIME_CUTS and row is not None:
             bucket = next((one for one in self._buckets(TimeGrain(by)) if one.key == row), None)
             if bucket is None:
@@ -113,7 +119,7 @@ class Question:
             if number % SLICE == 0:
                 await work.rest()
             amount = unit.counts.get(figure, 0)
-            if amount != 0 and chosen(unit) and (key_of is None or (spread and unit.everywhere) or key_of(unit) == wanted):
+            if amount != 0 and chosen(unit) and (key_of is None or key_of(unit) == wanted):
                 found.append(Unit(unit.code, unit.agency, unit.procedure, amount))
         return sorted(found, key=lambda one: one.code)
 
@@ -123,17 +129,8 @@ class Question:
             raise InvalidInput.of(self.scope.period.named_by, "too_many_pieces", f"a period of at most {MOST_PIECES} pieces")
         return buckets
 
-    async def _sums(
-        self,
-        period: Period,
-        key_of: Callable[[Counted], str] | None = None,
-        kept: frozenset[str] = frozenset(),
-        *,
-        spread: bool = False,
-    ) -> tuple[Sums, dict[str, Sums]]:
-        """Of the whole, and of rows: those of ``kept`` though empty. ``spread``: what is everywhere is in each of them."""
-        total, by_key = Sums.begin(self.figures), {key: Sums.begin(self.figures) for key in kept}
-        everywhere: list[Counted] = []
+    async def _sums(self, period: Period, key_of: Callable[[Counted], str] | None = None) -> tuple[Sums, dict[str, Sums]]:
+        total, by_key = Sums(), dict[str, Sums]()
         chosen, work = self.chooser(), self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
             if number % SLICE == 0:
@@ -141,19 +138,40 @@ class Question:
             if not unit.counts or not chosen(unit):
                 continue
             total.add(unit)
-            if key_of is None:
-                continue
-            if spread and unit.everywhere:
-                everywhere.append(unit)
-                continue
-            key = key_of(unit)
-            if key not in by_key:
-                by_key[key] = Sums.begin(self.figures)
-            by_key[key].add(unit)
-        for sums in by_key.values():
-            for unit in everywhere:
-                sums.add(unit)
+            if key_of is not None:
+                by_key.setdefault(key_of(unit), Sums()).add(unit)
         return total, by_key
+
+    async def _whole(self, period: Period) -> Sums:
+        total, _ = await self._sums(period)
+        await self._add_procedures(period, None, total, {})
+        return total
+
+    async def _add_procedures(self, period: Period, by: str | None, total: Sums, by_key: Mapping[str, Sums]) -> None:
+        """What rates of procedures divide: of every row anew, each procedure once."""
+        parts = divided(self.figures)
+        if not parts:
+            return
+        key_of, _, _ = self._keys(by)
+        _, by_both = await self._sums(period, lambda unit: both(None if key_of is None else key_of(unit), unit.procedure))
+        add_counted(parts, by_both, total, by_key)
+        for part in self.figures.procedures:
+            codes = self._catalogue(part, period.to_on, by)
+            total.procedures[part] = codes[None]
+            for key, sums in by_key.items():
+                sums.procedures[part] = codes.get(key, set()) if by in _OF_PROCEDURES else codes[None]
+
+    def _catalogue(self, part: str, last: date, by: str | None) -> dict[str | None, set[str]]:
+        """The procedures of the scope in a part of the catalogue, all (None) and by the rows of a cut of procedures."""
+        scope, (key_of, _, _) = self.scope, self._keys(by if by in _OF_PROCEDURES else None)
+        found: dict[str | None, set[str]] = {None: set()}
+        for code in self.figures.procedures[part](self.world, last):
+            unit = Counted(code, None, code, {})
+            if scope.procedure in (None, code) and scope.field in (None, self.field_of(unit) or UNKNOWN):
+                found[None].add(code)
+                if key_of is not None:
+                    found.setdefault(key_of(unit), set()).add(code)
+        return found
 
     def field_of(self, unit: Counted) -> str | None:
         """The field (lĩnh vực) that a unit names, else that of its procedure by the catalogue."""
@@ -174,15 +192,12 @@ class Question:
             return visible is None or (present is not None and present.of(unit) in visible)
 
         def chosen(unit: Counted) -> bool:
-            here = unit.everywhere or (
-                (codes is None or unit.agency in codes)
-                and (scope.channel is None or unit.channel == scope.channel.value)
-                and is_visible(unit)
-            )
             return (
-                here
+                (codes is None or unit.agency in codes)
                 and (scope.procedure is None or unit.procedure == scope.procedure)
                 and (scope.field is None or (self.field_of(unit) or UNKNOWN) == scope.field)
+                and (scope.channel is None or unit.channel == scope.channel.value)
+                and is_visible(unit)
             )
 
         return chosen

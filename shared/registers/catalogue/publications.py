@@ -16,9 +16,9 @@ def decided(world: World) -> DecidedCatalogue:
     return DecidedCatalogue.of({code: one.facts for code, one in world.records("catalogue").items()})
 
 
-def published(world: World, catalogue: DecidedCatalogue | None = None) -> Published:
-    """Asks the decisions of a world, each day once. ``catalogue``: these, where they are at hand."""
-    catalogue = catalogue or decided(world)
+def published(world: World) -> Published:
+    """Asks the decisions of a world, each day once."""
+    catalogue = decided(world)
 
     @cache
     def item(procedure: str | None, on: date) -> Item | None:

@@ -3,7 +3,7 @@
 Beside them what the index 766 asks of dossiers and procedures: 3.5, 3.5b and 3.6 (rules, section 8).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -58,7 +58,7 @@ def _columns(facts: Mapping[str, Any], first: str, last: str) -> dict[str, int]:
 
 
 def count(world: World, first: date, last: date) -> Iterator[Counted]:
-    """Every payment that was initiated, the dossiers of procedures with a fee, and these procedures."""
+    """Every payment that was initiated, and the dossiers of procedures with a fee."""
     yield from _payments(world, first, last)
     yield from _dossiers(world, first, last)
 
@@ -87,14 +87,20 @@ def _payments(world: World, first: date, last: date) -> Iterator[Counted]:
         )
 
 
+def _fees(world: World) -> Callable[[str | None, date], bool]:
+    """Whether a procedure has a fee: the decision in force on the day says, else the sheet."""
+    item_of, sheets = published(world), world.procedures
+    return lambda procedure, on: truth_of("fee", item_of(procedure, on), sheets.get(procedure or ""))
+
+
+def _fee_procedures(world: World, last: date) -> list[str]:
+    has_fee = _fees(world)
+    return [code for code in {*world.procedures, *decided(world).procedures} if has_fee(code, last)]
+
+
 def _dossiers(world: World, first: date, last: date) -> Iterator[Counted]:
-    """Whether a procedure has a fee, its decision in force on the day of reception says, else the sheet."""
-    catalogue, sheets = decided(world), world.procedures
-    item_of = published(world, catalogue)
-
-    def has_fee(procedure: str | None, on: date) -> bool:
-        return truth_of("fee", item_of(procedure, on), sheets.get(procedure or ""))
-
+    """By the day of reception: a fee, and what was paid."""
+    has_fee = _fees(world)
     started = (one for one in world.records(_PAYMENT).values() if one.facts["obligation"] is not None)
     paid = {one.facts["dossier_code"] for one in started if is_paid_online([one], has_online_paid=False)}
     for code, dossier in world.dossiers().items():
@@ -112,9 +118,6 @@ def _dossiers(world: World, first: date, last: date) -> Iterator[Counted]:
         }
         told = {name: 1 for name, counted in counts.items() if counted}
         yield Counted(code, row.agency, row.procedure, told, dossier=code, channel=row.channel)
-    for code in sorted({*sheets, *catalogue.procedures}):
-        if has_fee(code, last):
-            yield Counted(code, None, code, {"fee_procedures": 1}, everywhere=True)
 
 
 def _sums(column: str) -> tuple[str, ...]:
@@ -153,6 +156,7 @@ FIGURE_SET: Final = FigureSet(
         _of_procedures("pay.procedures", "fee_charged", "fee_procedures", "charging a fee / having a fee (766 3.5)"),
         _of_procedures("pay.procedures_paid", "fee_paid", "fee_dossiers", "paid online / with dossiers (766 3.5b)"),
     ],
+    procedures={"fee_procedures": _fee_procedures},
     checks=[
         *(Check((f"{line}.p1",), (f"{line}.p2", f"{line}.p3", f"{line}.p4")) for line in _ALL),
         *(Check((f"{line}.p5",), (f"{line}.p6", f"{line}.p7")) for line in _ALL),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import pytest
 
+from shared.register_figures.rules.procedures import add_counted, both, divided
 from shared.register_figures.rules.sums import Sums, rate_of
 from shared.registers.payment.figures import FIGURE_SET
 from shared.vocabulary.events import Event, RecordEvent
@@ -37,12 +40,17 @@ def decided(fee: bool, effective_on: str, code: str = "1.000001") -> RecordEvent
 
 
 def rates(
-    of_dossiers: list[Event], events: list[RecordEvent] = (), sheet: Any = SHEET
-) -> list[tuple[int | None, int | None]]:  # type: ignore[assignment]
-    sums = Sums.begin(FIGURE_SET)
-    for unit in FIGURE_SET.count(FixedWorld(events, of_dossiers, sheet=sheet), date(2025, 3, 1), date(2025, 3, 31)):
-        sums.add(unit)
-    found = {rate.id: rate_of(sums, rate) for rate in FIGURE_SET.rates}
+    of_dossiers: list[Event], events: Sequence[RecordEvent] = (), sheet: Any = SHEET
+) -> list[tuple[int | None, int | None]]:
+    world, period = FixedWorld(events, of_dossiers, sheet=sheet), (date(2025, 3, 1), date(2025, 3, 31))
+    total, by_both = Sums(), defaultdict[str, Sums](Sums)
+    for unit in FIGURE_SET.count(world, *period):
+        total.add(unit)
+        by_both[both(None, unit.procedure)].add(unit)
+    add_counted(divided(FIGURE_SET), by_both, total, {})
+    for part, codes in FIGURE_SET.procedures.items():
+        total.procedures[part] = set(codes(world, period[1]))
+    found = {rate.id: rate_of(total, rate) for rate in FIGURE_SET.rates}
     return [(found[name].numerator, found[name].denominator) for name in RATES]
 
 
