@@ -25,6 +25,7 @@ class ProofSettings:
     rate: int
     seconds: int
     mutants: int
+    register_mutants: int
     mutation_seconds: int
 
     @staticmethod
@@ -38,5 +39,6 @@ class ProofSettings:
             rate=_whole("RATE", 200),
             seconds=_whole("SECONDS", 60),
             mutants=_whole("MUTANTS", 15),
+            register_mutants=_whole("REGISTER_MUTANTS", 5),
             mutation_seconds=_whole("MUTATION_SECONDS", 1_800),
         )

@@ -20,7 +20,16 @@ from tests.proof.settings import ProofSettings
 from tests.system.local_run import KEY, ROOT, LocalRun
 
 SMALL = ProofSettings(
-    scale=2_000, dossiers=60, questions=24, records=250, seed="sample", rate=20, seconds=2, mutants=1, mutation_seconds=60
+    scale=2_000,
+    dossiers=60,
+    questions=24,
+    records=250,
+    seed="sample",
+    rate=20,
+    seconds=2,
+    mutants=1,
+    register_mutants=1,
+    mutation_seconds=60,
 )
 
 
