@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -20,6 +21,7 @@ from tests.support.api import H51, Served
 from tests.support.projection import project
 
 BATCH = 400
+TRIES = 30
 SLIP = ("handed_at", "taken_at", "giver", "receiver", "standing")
 INSTANTS = ("sent_at", "received_at", "handled_at", "published_at", "paid_at", "started_at", "ended_at")
 FIELDS = {
@@ -96,6 +98,11 @@ class Product:
     async def get(self, path: str, **parameters: Any) -> Any:
         named = {key.rstrip("_"): value for key, value in parameters.items() if value is not None}
         answer = await self.client.get(path, params=named)
+        for _ in range(TRIES):  # what takes long is answered when asked again
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(float(answer.headers["retry-after"]))
+            answer = await self.client.get(path, params=named)
         assert answer.status_code == 200, f"{path} {named}: {answer.status_code} {answer.text}"
         return answer.json()
 
