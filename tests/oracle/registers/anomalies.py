@@ -185,6 +185,16 @@ def of_dossier(world: World, code: str) -> dict[str, set[str]]:
     return {name: of(world, code, dossier) for name, of in kinds.items() if code in world.records[name]}
 
 
+def giver_of(events: list[Told], handed: Told) -> str | None:
+    """Who the row says gave it, else the holder: 'officer of the last handed that was not returned_back (then the from of that
+    row)'."""
+    earlier = last(before(events, handed), "handed")
+    if "from_officer" in handed.data or earlier is None:
+        return handed.data.get("from_officer")
+    between = before(events, handed)[before(events, handed).index(earlier) :]
+    return earlier.data.get("from_officer") if named(between, "returned_back") else earlier.data["officer"]
+
+
 def slip(world: World, code: str) -> list[dict[str, Any]]:
     """'a row per handed: when, who gave, who took, early / on time / late': of those that are instances and ended. Who took it
     signed the slip, though that was after the dossier's end."""
@@ -199,7 +209,7 @@ def slip(world: World, code: str) -> list[dict[str, Any]]:
             {
                 "handed_at": one.handed.time,
                 "taken_at": taken.time if taken else None,
-                "giver": one.handed.data.get("from_officer"),
+                "giver": giver_of(events, one.handed),
                 "receiver": taken.data["officer"] if taken else one.officer,
                 "standing": one.outcome,
             }
