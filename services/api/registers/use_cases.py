@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AsyncExitStack
 from typing import Final, TypeVar
 
 from services.api.figures.parameters import Filters
@@ -49,7 +49,7 @@ async def asked_of(
 ) -> _T:
     """``answer(question)``, made of one snapshot of all that the figures are made of, now or as of then.
 
-    They are counted after the snapshot: the database ends a transaction in which nothing is asked for long.
+    Without an index they are counted after the snapshot: the database ends a transaction in which nothing is asked for long.
     """
     view = await view_when_counted(context, caller, asked)
     if asked.min_position:
@@ -57,10 +57,15 @@ async def asked_of(
 
     async def read(connection: DriverConnection, seen: Seen) -> _T:
         almanac = await seen.almanac()
-        # of an earlier instant there is one
-        async with nullcontext() if connection.is_in_transaction() else snapshot(connection):
-            world = await context.worlds.read(connection, seen.scope, almanac, figures)
-        return await answer(Question(figures, seen.scope, world))
+        kept = (context.worlds, context.indices)
+        async with AsyncExitStack() as snapshots:
+            if not connection.is_in_transaction():  # of an earlier instant there is one
+                await snapshots.enter_async_context(snapshot(connection))
+            question = Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures)
+            async with question as asked_now:
+                if asked_now.index is None:
+                    await snapshots.aclose()
+                return await answer(asked_now)
 
     return await view.read(read)
 
