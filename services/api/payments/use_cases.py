@@ -63,7 +63,7 @@ async def read_page_then(context: Context, caller: Caller, page: Page, as_of: st
 
     async def answer(connection: DriverConnection, seen: Seen) -> tuple[list[dict[str, Any]], bool]:
         world = await context.worlds.read(connection, seen.scope, await seen.almanac(), FIGURE_SET)
-        is_seen = Question(FIGURE_SET, seen.scope, world).sees()
+        is_seen = Question(FIGURE_SET, seen.scope, world).chooser()
         known, dossiers = world.records(PAYMENT.name), world.dossiers()
         company = attempts.Company(obligations(known.values()), receipts_twice(known.values()))
         found: list[dict[str, Any]] = []

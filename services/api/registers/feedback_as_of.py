@@ -32,7 +32,7 @@ async def read_page_then(
     async def answer(question: Question) -> tuple[dict[str, Any], Mark | None]:
         world = question.world
         reckoner = Reckoner.of(world.almanac, world.today)
-        is_seen = replace(question, scope=replace(question.scope, tree_on=world.today)).sees()
+        is_seen = replace(question, scope=replace(question.scope, tree_on=world.today)).chooser()
         found = {
             known.code: known
             for known in world.records(FEEDBACK.name).values()

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 from typing import Final, TypeVar
 
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import view_when_counted
-from services.api.figures.views import Seen, snapshot
+from services.api.figures.views import Seen
 from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
 from services.api.projection.use_cases import WAIT_SECONDS
@@ -49,7 +48,7 @@ async def asked_of(
 ) -> _T:
     """``answer(question)``, made of one snapshot of all that the figures are made of, now or as of then.
 
-    Without an index they are counted after the snapshot: the database ends a transaction in which nothing is asked for long.
+    They are counted after the snapshot: the database ends a transaction in which nothing is asked for long.
     """
     view = await view_when_counted(context, caller, asked)
     if asked.min_position:
@@ -58,14 +57,8 @@ async def asked_of(
     async def read(connection: DriverConnection, seen: Seen) -> _T:
         almanac = await seen.almanac()
         kept = (context.worlds, context.indices)
-        async with AsyncExitStack() as snapshots:
-            if not connection.is_in_transaction():  # of an earlier instant there is one
-                await snapshots.enter_async_context(snapshot(connection))
-            question = Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures)
-            async with question as asked_now:
-                if asked_now.index is None:
-                    await snapshots.aclose()
-                return await answer(asked_now)
+        async with Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures) as question:
+            return await answer(question)
 
     return await view.read(read)
 

@@ -1,9 +1,8 @@
 """Figures of registers for a scope: sums, cuts, and the units behind a figure; from `FigureSet.count`, or an index of it."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, Protocol
@@ -14,7 +13,6 @@ from shared.as_of.store.records import SLICE
 from shared.calendar.rules.almanac import Almanac
 from shared.counting.rules.period_sums import Check
 from shared.database.engine import DriverConnection
-from shared.events.rules.registers import CATALOGUE
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.tables import UNKNOWN, FigureScope
 from shared.register_figures.rules.index import Behind, FigureIndex, Place
@@ -97,7 +95,7 @@ def cuts_of(figures: FigureSet) -> tuple[str, ...]:
 class Question:
     """Figures of a register for a scope, in the world that it is asked about.
 
-    ``index``: where there is one it is asked, and the world has nothing that is counted. ``only``: units with these cuts.
+    ``index``: where there is one it is asked, and the world has only what all units share. ``only``: units with these cuts.
     """
 
     figures: FigureSet
@@ -118,16 +116,22 @@ class Question:
         almanac: Almanac,
         figures: FigureSet,
     ) -> "AsyncIterator[Question]":
-        """A question to be asked within, of one snapshot of which nothing was read yet."""
+        """A question to be asked within, made of one snapshot of which nothing was read yet.
+
+        What is counted one by one is counted after the snapshot: the database ends a transaction in which nothing is asked
+        for long.
+        """
         bare = KnownWorld(scope.access.today, scope.access.catalogue, almanac, UNSTAMPED)
-        async with indices.ready(connection, scope, bare, figures) as index:
-            if index is None:
-                yield cls(figures, scope, await worlds.read(connection, scope, almanac, figures))
-            else:
-                # of the catalogue of procedures there is no index
-                known = await worlds.records(connection, scope, CATALOGUE.name) if figures.procedures else {}
+        async with AsyncExitStack() as held:
+            if not connection.is_in_transaction():  # of an earlier instant there is one
+                await held.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
+            ready = await held.enter_async_context(indices.ready(connection, scope, bare, figures))
+            if ready is not None:
                 stamp = await stamp_of(connection, scope, figures)
-                yield cls(figures, scope, replace(bare, stamp=stamp, known={CATALOGUE.name: known}), index)
+                yield cls(figures, scope, replace(bare, stamp=stamp, known=ready.shared), ready.index)
+                return
+            world = await worlds.read(connection, scope, almanac, figures)
+        yield cls(figures, scope, world)
 
     async def table(self, by: str | None) -> Table:
         """The figures of the scope, cut by something; None: not cut.
@@ -165,7 +169,8 @@ class Question:
         """
         if figure in self.figures.procedures:
             codes = self._catalogue(figure, self.scope.period.to_on, by)
-            return [Unit(code, None, code, 1) for code in sorted(codes[row if by in _OF_PROCEDURES else None])]
+            of_row = codes.get(row, set()) if by in _OF_PROCEDURES else codes[None]
+            return [Unit(code, None, code, 1) for code in sorted(of_row)]
         period, chosen = self._row(by, row)
         if self.index is not None:
             behind = await self._behind(self.index, figure, period, chosen)
@@ -231,7 +236,7 @@ class Question:
         if self.index is not None:
             return await self._indexed_sums(self.index, period, key_of, by_agency=by_agency)
         total, by_key = Sums(), dict[str, Sums]()
-        chosen, work = self._chooser(), self.scope.moment.pace.begin()
+        chosen, work = self.chooser(), self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
             if number % SLICE == 0:
                 await work.rest()
@@ -280,18 +285,18 @@ class Question:
             codes = self._catalogue(part, period.to_on, by)
             total.procedures[part] = codes[None]
             for key, sums in by_key.items():
-                sums.procedures[part] = codes[key if by in _OF_PROCEDURES else None]
+                sums.procedures[part] = codes.get(key, set()) if by in _OF_PROCEDURES else codes[None]
 
-    def _catalogue(self, part: str, last: date, by: str | None) -> defaultdict[str | None, set[str]]:
+    def _catalogue(self, part: str, last: date, by: str | None) -> dict[str | None, set[str]]:
         """The procedures of the scope in a part of the catalogue, all (None) and by the rows of a cut of procedures."""
         scope, (key_of, _, _) = self.scope, self._keys(by if by in _OF_PROCEDURES else None)
-        found: defaultdict[str | None, set[str]] = defaultdict(set)
+        found: dict[str | None, set[str]] = {None: set()}
         for code in self.figures.procedures[part](self.world, last):
             unit = Counted(code, None, code, {})
             if scope.procedure in (None, code) and scope.field in (None, self.field_of(unit) or UNKNOWN):
                 found[None].add(code)
                 if key_of is not None:
-                    found[key_of(unit)].add(code)
+                    found.setdefault(key_of(unit), set()).add(code)
         return found
 
     def field_of(self, unit: _Placed) -> str | None:
@@ -302,15 +307,15 @@ class Question:
         known = None if procedure is None else self.scope.access.catalogue.procedures.get(procedure)  # type: ignore[call-overload]
         return None if known is None else known.field
 
+    def chooser(self) -> Callable[[Counted], bool]:
+        """Whether the scope counts a unit: what the caller may see of it, and its filters."""
+        chosen = self._chooser()
+        return lambda unit: self._is_visible(unit) and chosen(unit)
+
     def _is_visible(self, unit: Counted) -> bool:
         """Whom the caller may see now, where that is not what is asked about."""
         visible, present = self.scope.moment.visible, self.world.present
         return self.figures.unit == TENANT or visible is None or (present is not None and present.of(unit) in visible)
-
-    def sees(self) -> Callable[[Counted], bool]:
-        """Whether a record is of the scope, and may be seen: for lists of records."""
-        chosen = self._chooser()
-        return lambda unit: self._is_visible(unit) and chosen(unit)
 
     def _chooser(self) -> Callable[[_Placed], bool]:
         """Whether the scope counts what stands in a place, by its filters."""

@@ -116,7 +116,8 @@ class Worlds:
         tenant, moment = scope.access.tenant, scope.moment
         known: dict[str, Mapping[str, Known]] = {}
         for name in sorted(figures.needs - {DOSSIER.name}):
-            known[name] = await self.records(connection, scope, name)
+            read = partial(records_at, connection, tenant, name, moment.position, moment.pace)
+            known[name] = await self._remembered(await _key(connection, scope, name), read)
         dossiers: Mapping[str, KnownDossier] = {}
         if DOSSIER.name in figures.needs:
             key = (*await _key(connection, scope, DOSSIER.name), figures.histories, moment.visible)
@@ -132,12 +133,6 @@ class Worlds:
             present=await _present(connection, scope, figures),
             held=await held_dossiers(connection, tenant, moment.as_of) if figures.portal else (),
         )
-
-    async def records(self, connection: DriverConnection, scope: FigureScope, register: str) -> Mapping[str, Known]:
-        """The records of one register at the moment of ``scope``."""
-        tenant, moment = scope.access.tenant, scope.moment
-        read = partial(records_at, connection, tenant, register, moment.position, moment.pace)
-        return await self._remembered(await _key(connection, scope, register), read)
 
     async def _remembered(
         self, key: tuple[object, ...], read: Callable[[], Awaitable[Mapping[str, _T]]], kilobytes: int = 1

@@ -109,11 +109,11 @@ def _fee_procedures(world: World, last: date) -> list[str]:
     return [code for code in {*world.procedures, *decided(world).procedures} if has_fee(code, last)]
 
 
-def _received(told: Mapping[str, int], received_on: date, first: date, last: date) -> Mapping[str, int]:
+def _on_reception(told: Mapping[str, int], received_on: date, first: date, last: date) -> Mapping[str, int]:
     return told if first <= received_on <= last else {}
 
 
-def _turns_of_reception(received_on: date, _: date) -> Turns:
+def _reception(received_on: date, _: date) -> Turns:
     return Turns((day_after(received_on),), (received_on,))
 
 
@@ -135,13 +135,14 @@ def _dossiers(world: World) -> Iterator[Unit]:
             "owing": owing,
             "paid_online": owing and is_paid,
         }
+        told = {name: 1 for name, counted in counts.items() if counted}
         yield Unit(
             case=code,
             code=code,
             agency=row.agency,
             procedure=row.procedure,
-            counts=partial(_received, {name: 1 for name, is_counted in counts.items() if is_counted}, row.received_on),
-            turns=partial(_turns_of_reception, row.received_on),
+            counts=partial(_on_reception, told, row.received_on),
+            turns=partial(_reception, row.received_on),
             dossier=code,
             channel=row.channel,
         )
