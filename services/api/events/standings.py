@@ -50,7 +50,10 @@ class _AsTold:
     """Records that are nowhere until an event of them is recorded."""
 
     async def agencies_if_absent(
-        self, connection: DriverConnection, tenant: Tenant, codes: Sequence[str]
+        self,
+        connection: DriverConnection,  # noqa: ARG002 - of others
+        tenant: Tenant,  # noqa: ARG002
+        codes: Sequence[str],
     ) -> Mapping[str, str | None]:
         """The agencies that records would have if nothing were recorded of them; from then on nothing is known of them."""
         return dict.fromkeys(codes)

@@ -12,6 +12,7 @@ from shared.register_figures.rules.sums import Sums, checks_of, children_check
 from shared.register_figures.store.worlds import KnownWorld
 from shared.registers.measures import TENANT, Counted, FigureSet
 from shared.vocabulary.errors import InvalidInput
+from shared.vocabulary.events import Channel
 from shared.vocabulary.periods import Bucket, Period, TimeGrain, cut
 
 MOST_PIECES: Final = 120
@@ -19,6 +20,8 @@ MOST_PIECES: Final = 120
 
 CUTS: Final = ("agency", "procedure", "field", "channel")
 TIME_CUTS: Final = tuple(grain.value for grain in TimeGrain)
+_CLOSED_CUTS: Final = frozenset({"agency", "channel"})
+"""Those of which every row there may be is known: another one is a mistake. A procedure or field may be told tomorrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ class Unit:
     agency: str | None
     procedure: str | None
     amount: int | None
+
+
+def _no_row(key: str | None) -> InvalidInput:
+    return InvalidInput.of("/row", "no_row", f"a key of a row, which {key!r} is not")
 
 
 def cuts_of(figures: FigureSet) -> tuple[str, ...]:
@@ -93,17 +100,21 @@ class Question:
         """The units that a figure of the scope, or of one row of a table, counts, by code.
 
         Raises:
-            InvalidInput: there is no such row.
+            InvalidInput: there is no such row, or one of ``by`` and ``row`` is missing.
         """
+        if (by is None) != (row is None):
+            raise InvalidInput.of("/by" if by is None else "/row", "missing", "required")
         period, wanted = self.scope.period, row
         key_of: Callable[[Counted], str] | None = None
-        if by in TIME_CUTS and row is not None:
+        if by in TIME_CUTS:
             bucket = next((one for one in self._buckets(TimeGrain(by)) if one.key == row), None)
             if bucket is None:
-                raise InvalidInput.of("/row", "no_row", f"a key of a row, which {row!r} is not")
+                raise _no_row(row)
             period = bucket.period
         elif by is not None:
-            key_of, _, _ = self._keys(by)
+            key_of, names, _ = self._keys(by)
+            if by in _CLOSED_CUTS and wanted not in names:
+                raise _no_row(row)
         found: list[Unit] = []
         chosen, work = self._chooser(), self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
@@ -178,6 +189,6 @@ class Question:
                 fields = {one.field: one.field_name or one.field for one in catalogue.procedures.values() if one.field}
                 return (lambda unit: self.field_of(unit) or UNKNOWN), dict(sorted(fields.items())), frozenset()
             case "channel":
-                return (lambda unit: unit.channel or UNKNOWN), {}, frozenset()
+                return (lambda unit: unit.channel or UNKNOWN), dict.fromkeys((*sorted(Channel), UNKNOWN)), frozenset()
             case _:
                 return (lambda unit: unit.cuts.get(by, UNKNOWN)), {}, frozenset()
