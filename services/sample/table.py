@@ -15,6 +15,9 @@ from shared.vocabulary.errors import FieldError, InvalidInput
 SAMPLES: Final = {"soctrang-2018": "soctrang_2018_by_unit", "soctrang-2022": "soctrang_2022"}
 """Names that ``MOTCUA_SAMPLE`` and ``motcua sample`` know, with the report's id in ``published.json``."""
 
+REGISTERS_SAMPLE: Final = "soctrang-2022-registers"
+"""The second sample year, which is no table alone (``services.sample.registers``)."""
+
 RATE: Final = re.compile(r"(\d{1,3}(\.\d{1,2})?)?")
 
 CSV_HEADINGS: Final = ("name", "received", "on_time", "in_progress_within", "late", "on_time_rate_pct")
@@ -86,7 +89,9 @@ def published_table(name: str, tenant: str) -> UnitTable:
         InvalidInput: no sample has this name.
     """
     if name not in SAMPLES:
-        raise InvalidInput.of("/sample", "unknown_sample", f"expected one of {', '.join(sorted(SAMPLES))}, or none")
+        raise InvalidInput.of(
+            "/sample", "unknown_sample", f"expected one of {', '.join(sorted({*SAMPLES, REGISTERS_SAMPLE}))}, or none"
+        )
     document = json.loads(files("services.sample").joinpath("published.json").read_text(encoding="utf-8"))
     report: dict[str, Any] = next(report for report in document["reports"] if report["id"] == SAMPLES[name])
     return _by_unit(name, tenant, report) if "units" in report else _whole_province(name, tenant, report)
