@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from services.sample import catalogue
 
+LAND_OFFICE: Final = "53"
 _DEPARTMENTS: Final = {
     "51": "Sở Xây dựng (mẫu)",
     "52": "Sở Tư pháp (mẫu)",
-    "53": "Sở Tài nguyên và Môi trường (mẫu)",
+    LAND_OFFICE: "Sở Tài nguyên và Môi trường (mẫu)",
     "54": "Sở Kế hoạch và Đầu tư (mẫu)",
 }
 _DISTRICTS: Final = {"61": "Huyện Mẫu Đông", "62": "Huyện Mẫu Tây", "63": "Huyện Mẫu Nam"}

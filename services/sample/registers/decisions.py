@@ -128,7 +128,7 @@ def _item(number: int, action: str, **more: Any) -> dict[str, Any]:
         "name": f"Thủ tục mẫu số {number} ({FIELD_NAMES[field]})",
         "field": field,
         "levels": _LEVELS[number // len(_FIELDS) % len(_LEVELS)],
-        "origin": "local" if number % 10 == 0 else "central",
+        "origin": "local" if number % 11 == 0 else "central",
         "limit": {"value": _working_days(invented(number)), "unit": "working_days"},
         "fee": number % 3 == 0,
         "result_document": number % 7 != 0,

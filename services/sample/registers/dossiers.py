@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from services.sample.history import LOCAL
-from services.sample.registers.agencies import SEVEN_STEPS, desks
+from services.sample.registers.agencies import LAND_OFFICE, SEVEN_STEPS, desks
 from services.sample.registers.envelopes import NAME, EventWriter, at_hour
 from services.sample.table import Unit, UnitTable, published_table, scaled
 
@@ -81,11 +81,13 @@ def _local(instant: str) -> datetime:
     return datetime.fromisoformat(instant).astimezone(LOCAL)
 
 
-def dossier_of_seven_steps(writer: EventWriter, agency: str) -> tuple[Dossier, list[dict[str, Any]]]:
+def dossier_of_seven_steps(writer: EventWriter, tenant: str) -> tuple[Dossier, list[dict[str, Any]]]:
     """A dossier of 2025 that runs through the published process, received when the slip is form 06 already."""
+    agency = f"{tenant}.{LAND_OFFICE}"
     received_at, ended_at = at_hour(date(2025, 10, 6), 8), at_hour(date(2025, 10, 31), 15)
     due_on = date(2025, 11, 4)
-    dossier = Dossier(0, f"{agency}-251006-00001", agency, SEVEN_STEPS.code, "online", received_at, due_on, ended_at)
+    number = 36  # of those that have everything
+    dossier = Dossier(number, f"{agency}-251006-00001", agency, SEVEN_STEPS.code, "online", received_at, due_on, ended_at)
     write = writer.write
     events = [
         write(

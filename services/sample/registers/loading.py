@@ -3,6 +3,7 @@
 import httpx
 from rich.console import Console
 
+from services.sample.registers.envelopes import YEAR
 from services.sample.registers.payments import STATEMENT_GATEWAY, STATEMENT_ON
 from services.sample.registers.published import OBSERVATION, given_tables
 from services.sample.registers.year import register_year
@@ -33,5 +34,5 @@ def load_year(client: httpx.Client, table: UnitTable, console: Console) -> None:
 
 def _all_registers(client: httpx.Client, position: int) -> bool:
     """Whether figures of every register are as new as an event; each is waited for a while."""
-    asked = {"period": "2022", "min_position": position}
+    asked = {"period": str(YEAR), "min_position": str(position)}
     return all(client.get(f"/v1/stats/{path}", params=asked).is_success for path in FIGURE_SETS)

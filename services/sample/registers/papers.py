@@ -71,7 +71,7 @@ def survey_events(writer: EventWriter, dossier: Dossier) -> Iterator[dict[str, A
     overall = "not_satisfied" if is_unhappy else "satisfied" if place % 3 == 0 else "very_satisfied"
     yield writer.write(
         "survey.submitted",
-        f"PKS-2022-{place:05d}",
+        f"PKS-{dossier.ended_at:%Y}-{place:05d}",
         dossier.ended_at + timedelta(minutes=40),
         dossier_code=dossier.code,
         agency_code=dossier.agency,

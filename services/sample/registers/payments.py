@@ -16,7 +16,7 @@ from services.sample.registers.dossiers import Dossier
 from services.sample.registers.envelopes import NAME, EventWriter
 
 STATEMENT_GATEWAY: Final = "national"
-STATEMENT_ON: Final = date(2022, 8, 16)
+STATEMENT_ON: Final = date(2022, 8, 26)
 
 _LAND_PROCEDURE: Final = "1.004193"
 _MINUTE: Final = timedelta(minutes=1)
@@ -186,7 +186,7 @@ def statement(told: Sequence[Attempt]) -> list[dict[str, Any]]:
         _statement_line(elsewhere),  # other_day
         _statement_line(not_here),
         _statement_line(both, state="failed"),
-        _statement_line(missing, reference="dvcH51MAU20220816101500"),  # unknown there; ours has no line: missing_there
+        _statement_line(missing, reference="dvcH51MAU20220826101500"),  # unknown there; ours has no line: missing_there
     ]
 
 

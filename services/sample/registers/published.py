@@ -76,7 +76,7 @@ def published_lines(client: httpx.Client) -> Iterator[PublishedLine]:
     for name, table in given_tables().items():
         period = {"from": table["from"], "to": table["to"]}
         answer = asked(client, f"/v1/stats/{table['register']}", period)
-        beside = next((one["figures"] for one in answer["given"] if one["id"] == name), {})
+        beside: dict[str, Any] = next((one["figures"] for one in answer["given"] if one["id"] == name), {})
         for figure, printed in table["figures"].items():
             yield PublishedLine(name, figure, printed, _computed(client, name, figure, beside))
     yield from _form_lines(client)

@@ -20,7 +20,7 @@ _SECONDS_A_DAY: Final = 34_200
 
 
 def step_events(writer: EventWriter, dossier: Dossier) -> Iterator[dict[str, Any]]:
-    """Each step as long as its share of the hours: what ends early was early in each, what is late was late in each."""
+    """Each step as long as its share of the hours: what is in time is mostly so in each of them, what is late in none."""
     if dossier.number % _EVERY and not dossier.is_late and dossier.ended_at is not None:
         return
     steps = [step for step in process_steps(dossier.procedure) if "hours" in step]

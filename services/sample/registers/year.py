@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, Final
 
 from services.sample.history import history
-from services.sample.registers.agencies import agencies, calendar, departments, procedures
+from services.sample.registers.agencies import agencies, calendar, procedures
 from services.sample.registers.decisions import catalogue_events
 from services.sample.registers.dossiers import dossier_of_seven_steps, dossiers_of, year_table
 from services.sample.registers.envelopes import EventWriter
@@ -37,7 +37,7 @@ def register_year(tenant: str) -> RegisterYear:
     table, writer = year_table(tenant), EventWriter()
     told = list(history(table))
     dossiers = list(dossiers_of(told))
-    seven, of_seven = dossier_of_seven_steps(writer, next(reversed(departments(tenant))))
+    seven, of_seven = dossier_of_seven_steps(writer, tenant)
     paid = attempts(dossiers)
     late = [one for one in dossiers if one.is_late and one.ended_at is not None and one.ended_at.date() <= _COMPLAINED_UNTIL]
 
