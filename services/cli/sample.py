@@ -1,4 +1,4 @@
-"""``motcua sample``: load a published unit table as events into a running API, and print it against what is counted."""
+"""``motcua sample``: load a published year as events into a running API, and print it against what is counted."""
 
 import argparse
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from services.sample.registers.dossiers import year_table
 from services.sample.registers.loading import load_year
 from services.sample.registers.published import print_lines, published_lines
 from services.sample.replay import ReplayError, figures, replay, summary, sync, wait_until_synced
-from services.sample.table import CSV_HEADINGS, REGISTERS_SAMPLE, UnitTable, published_table, read_table
+from services.sample.table import CSV_HEADINGS, REGISTERS_SAMPLE, SAMPLE_NAMES, UnitTable, published_table, read_table
 from shared.settings import Settings
 
 NARROWEST_SHEET = 130
@@ -25,9 +25,9 @@ NARROWEST_SHEET = 130
 
 def register(commands: Any) -> None:
     command = commands.add_parser(
-        "sample", help="load a published unit table as events, and compare what is counted with what was printed"
+        "sample", help="load a published year as events, and compare what is counted with what was printed"
     )
-    command.add_argument("name", nargs="?", help=f"published table ({Settings().sample} when absent)")
+    command.add_argument("name", nargs="?", help=f"{', '.join(SAMPLE_NAMES)} ({Settings().sample} when absent)")
     command.add_argument(
         "--table", type=Path, help=f"a table of your own instead: CSV with the headings {', '.join(CSV_HEADINGS)}"
     )

@@ -144,6 +144,8 @@ class Now:
                 yield connection
                 return
             async with connection.transaction(isolation="repeatable_read", readonly=True):
+                # figures of registers are counted here from all dossiers of a province: long, and nobody waits for a reader
+                await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
                 yield connection
 
     async def listed(self, request: Request, paging: Paging, select: Select) -> Response:
