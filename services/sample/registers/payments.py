@@ -43,7 +43,7 @@ _UNIT_VND: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt. ``paid_at``: when it was known to have succeeded; ``is_second``: what it pays was paid already."""
+    """One attempt. ``paid_at``: when it was known to have succeeded; ``is_double``: what it pays was paid already."""
 
     reference: str
     dossier: Dossier
@@ -53,16 +53,14 @@ class Attempt:
     at: datetime
     state: str
     paid_at: datetime | None = None
-    is_second: bool = False
+    is_double: bool = False
 
 
 def attempts(dossiers: Sequence[Dossier]) -> list[Attempt]:
     """Every attempt, line by line; of each those that succeeded first."""
     with_fee = {procedure.code for procedure in PROCEDURES if procedure.has_fee}
     chance = random.Random(NAME)  # noqa: S311 - a repeatable sample, not a secret
-    rest = [
-        dossier for dossier in dossiers if dossier.procedure in with_fee and dossier.received_at.year == STATEMENT_ON.year
-    ]
+    rest = [dossier for dossier in dossiers if dossier.procedure in with_fee]
     found: list[Attempt] = []
     for line in _LINES:
         fitting = [dossier for dossier in rest if (dossier.procedure == _LAND_PROCEDURE) == (line.purpose == "land")]
@@ -94,13 +92,12 @@ def _attempts_of(line: _Line, dossiers: Sequence[Dossier], chance: random.Random
         amounts[-1] += line.amount_vnd - unit * shares
     for place in range(obligations):
         gateway = STATEMENT_GATEWAY if place % 4 != 3 else "local"  # noqa: PLR2004 - one in four
-        second = _attempt(line, dossiers[place], gateway, amounts[place], 40)
-        second = replace(second, state="succeeded", paid_at=second.at + 5 * _MINUTE)
         if place < line.doubles:
-            # thought failed, so the citizen paid again; the gateway, asked later, says that it had succeeded
-            first = _attempt(line, dossiers[place], gateway, amounts[place], 20)
-            yield replace(first, state="succeeded", paid_at=first.at + 60 * _MINUTE, is_second=True)
-        yield second
+            # thought failed, so the citizen pays again; the gateway, asked later, says that it had succeeded
+            double = _attempt(line, dossiers[place], gateway, amounts[place], 20)
+            yield replace(double, state="succeeded", paid_at=double.at + 60 * _MINUTE, is_double=True)
+        kept = _attempt(line, dossiers[place], gateway, amounts[place], 40)
+        yield replace(kept, state="succeeded", paid_at=kept.at + 5 * _MINUTE)
     unpaid = line.attempts - line.succeeded
     pending, again = unpaid // 5, unpaid // 3
     alone = iter(dossiers[obligations:])
@@ -124,7 +121,7 @@ def _attempt(line: _Line, dossier: Dossier, gateway: str, amount_vnd: int, minut
 
 
 def payment_events(writer: EventWriter, attempt: Attempt, place: int) -> Iterator[dict[str, Any]]:
-    """What is told of the ``place``-th attempt. Of two double payments the second one was refunded, the third not yet."""
+    """What is told of the ``place``-th attempt. Double payments are refunded, but for the very first attempt."""
 
     def told(name: str, at: datetime, **data: Any) -> dict[str, Any]:
         return writer.write(f"payment.{name}", attempt.reference, at, **data)
@@ -140,13 +137,13 @@ def payment_events(writer: EventWriter, attempt: Attempt, place: int) -> Iterato
         payer={"kind": "citizen", "name": f"Người Nộp Thử {place}"},
     )
     txn = _transaction(attempt)
-    if attempt.state == "failed" or attempt.is_second:
+    if attempt.state == "failed" or attempt.is_double:
         yield told("confirmed", attempt.at + 10 * _MINUTE, outcome="failed", error_code="99")
     if attempt.paid_at is None:
         if attempt.state == "pending":
             yield told("queried", attempt.at + 30 * _MINUTE, state=3)
         return
-    if attempt.is_second:
+    if attempt.is_double:
         yield told("queried", attempt.paid_at, state=1, amount_vnd=attempt.amount_vnd, gateway_txn=txn)
     else:
         yield told(
@@ -158,7 +155,7 @@ def payment_events(writer: EventWriter, attempt: Attempt, place: int) -> Iterato
             bank_code="NHMAU",
         )
     yield told("receipt_issued", attempt.paid_at + 2 * _MINUTE, number=f"BL22-{place:05d}")
-    if attempt.is_second and place:
+    if attempt.is_double and place:
         refund = {"refund_ref": f"HT22-{place:05d}", "amount_vnd": attempt.amount_vnd}
         yield told("refund_requested", attempt.paid_at + timedelta(days=1), **refund, reason="double")
         yield told("refunded", attempt.paid_at + timedelta(days=4), **refund, outcome="succeeded")
