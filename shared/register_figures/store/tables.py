@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 from shared.as_of.store.records import SLICE
 from shared.counting.rules.period_sums import Check
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.tables import UNKNOWN, FigureScope
+from shared.register_figures.rules.procedures import add_counted, both, divided
 from shared.register_figures.rules.sums import Sums, checks_of, children_check
 from shared.register_figures.store.worlds import KnownWorld
 from shared.registers.measures import TENANT, Counted, FigureSet
@@ -18,6 +20,7 @@ MOST_PIECES: Final = 120
 """Each piece of a period is counted anew from all records."""
 
 CUTS: Final = ("agency", "procedure", "field", "channel")
+_OF_PROCEDURES: Final = ("procedure", "field")
 TIME_CUTS: Final = tuple(grain.value for grain in TimeGrain)
 
 
@@ -71,18 +74,20 @@ class Question:
         """
         if by in TIME_CUTS:
             rows = [
-                Row(bucket.key, bucket.key, (await self._sums(bucket.period))[0], bucket.period)
+                Row(bucket.key, bucket.key, await self._whole(bucket.period), bucket.period)
                 for bucket in self._buckets(TimeGrain(by))
             ]
-            total, _ = await self._sums(self.scope.period)
+            total = await self._whole(self.scope.period)
             return Table(total, rows, checks_of(self.figures, total))
         key_of, names, kept = self._keys(by)
         total, by_key = await self._sums(self.scope.period, key_of)
+        by_key |= {key: Sums() for key in kept - by_key.keys()}
+        await self._add_procedures(self.scope.period, by, total, by_key)
         found = [key for key in names if key in kept or key in by_key]
         found += sorted(by_key.keys() - set(found) - {UNKNOWN})
         if UNKNOWN in by_key and UNKNOWN not in found:
             found.append(UNKNOWN)
-        rows = [Row(key, names.get(key), by_key.get(key, Sums())) for key in found]
+        rows = [Row(key, names.get(key), by_key[key]) for key in found]
         rows = [row for row in rows if row.key in kept or not row.sums.is_empty]
         checks = checks_of(self.figures, total)
         if by is not None:
@@ -95,6 +100,10 @@ class Question:
         Raises:
             InvalidInput: there is no such row.
         """
+        if figure in self.figures.procedures:
+            codes = self._catalogue(figure, self.scope.period.to_on, by)
+            behind = codes.get(row, set()) if by in _OF_PROCEDURES else codes[None]
+            return [Unit(code, None, code, 1) for code in sorted(behind)]
         period, wanted = self.scope.period, row
         key_of: Callable[[Counted], str] | None = None
         if by in TIME_CUTS and row is not None:
@@ -105,7 +114,7 @@ class Question:
         elif by is not None:
             key_of, _, _ = self._keys(by)
         found: list[Unit] = []
-        chosen, work = self._chooser(), self.scope.moment.pace.begin()
+        chosen, work = self.chooser(), self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
             if number % SLICE == 0:
                 await work.rest()
@@ -122,7 +131,7 @@ class Question:
 
     async def _sums(self, period: Period, key_of: Callable[[Counted], str] | None = None) -> tuple[Sums, dict[str, Sums]]:
         total, by_key = Sums(), dict[str, Sums]()
-        chosen, work = self._chooser(), self.scope.moment.pace.begin()
+        chosen, work = self.chooser(), self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
             if number % SLICE == 0:
                 await work.rest()
@@ -133,6 +142,37 @@ class Question:
                 by_key.setdefault(key_of(unit), Sums()).add(unit)
         return total, by_key
 
+    async def _whole(self, period: Period) -> Sums:
+        total, _ = await self._sums(period)
+        await self._add_procedures(period, None, total, {})
+        return total
+
+    async def _add_procedures(self, period: Period, by: str | None, total: Sums, by_key: Mapping[str, Sums]) -> None:
+        """What rates of procedures divide: of every row anew, each procedure once."""
+        parts = divided(self.figures)
+        if not parts:
+            return
+        key_of, _, _ = self._keys(by)
+        _, by_both = await self._sums(period, lambda unit: both(None if key_of is None else key_of(unit), unit.procedure))
+        add_counted(parts, by_both, total, by_key)
+        for part in self.figures.procedures:
+            codes = self._catalogue(part, period.to_on, by)
+            total.procedures[part] = codes[None]
+            for key, sums in by_key.items():
+                sums.procedures[part] = codes.get(key, set()) if by in _OF_PROCEDURES else codes[None]
+
+    def _catalogue(self, part: str, last: date, by: str | None) -> dict[str | None, set[str]]:
+        """The procedures of the scope in a part of the catalogue, all (None) and by the rows of a cut of procedures."""
+        scope, (key_of, _, _) = self.scope, self._keys(by if by in _OF_PROCEDURES else None)
+        found: dict[str | None, set[str]] = {None: set()}
+        for code in self.figures.procedures[part](self.world, last):
+            unit = Counted(code, None, code, {})
+            if scope.procedure in (None, code) and scope.field in (None, self.field_of(unit) or UNKNOWN):
+                found[None].add(code)
+                if key_of is not None:
+                    found.setdefault(key_of(unit), set()).add(code)
+        return found
+
     def field_of(self, unit: Counted) -> str | None:
         """The field (lĩnh vực) that a unit names, else that of its procedure by the catalogue."""
         procedure = unit.procedure
@@ -141,7 +181,7 @@ class Question:
         known = None if procedure is None else self.scope.access.catalogue.procedures.get(procedure)  # type: ignore[call-overload]
         return None if known is None else known.field
 
-    def _chooser(self) -> Callable[[Counted], bool]:
+    def chooser(self) -> Callable[[Counted], bool]:
         """Whether the scope counts a unit: what the caller may see of it, and its filters."""
         scope, of_agencies = self.scope, self.figures.unit != TENANT
         codes = scope.codes() if of_agencies else None

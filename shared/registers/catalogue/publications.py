@@ -11,9 +11,14 @@ Published = Callable[[str | None, date], Item | None]
 """The item of a procedure that is in force on a day; None: no decision speaks."""
 
 
+def decided(world: World) -> DecidedCatalogue:
+    """All decisions of a world."""
+    return DecidedCatalogue.of({code: one.facts for code, one in world.records("catalogue").items()})
+
+
 def published(world: World) -> Published:
     """Asks the decisions of a world, each day once."""
-    catalogue = DecidedCatalogue.of({code: one.facts for code, one in world.records("catalogue").items()})
+    catalogue = decided(world)
 
     @cache
     def item(procedure: str | None, on: date) -> Item | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -17,13 +16,7 @@ from tests.support.api import Served, served
 
 RECORDS = int(os.environ.get("ORACLE_RECORDS", "300"))
 QUESTIONS = int(os.environ.get("ORACLE_QUESTIONS", "150"))
-WITHOUT = {"pay.online", "pay.procedures", "pay.procedures_paid"}
-"""Of dossiers and procedures: the index 766 has them (3.6, 3.5, 3.5b)."""
 SEED = os.environ.get("ORACLE_SEED", "2026")
-
-
-def without(said: Any) -> Any:
-    return {key: without(value) for key, value in said.items() if key not in WITHOUT} if isinstance(said, dict) else said
 
 
 @pytest.fixture
@@ -42,9 +35,9 @@ async def test_every_figure_is_that_of_the_oracle(api: Served) -> None:
     found: list[str] = []
     for question in random_questions(log, statements, SEED, QUESTIONS):
         asked = product.snapped(question)
-        if asked.register == "records" and asked.as_of is not None:
-            continue
+        if (asked.register, asked.figure) == ("records", "steps") and asked.as_of is not None:
+            continue  # one dossier is answered as it is now
         wanted = answer(log, statements, asked)
         if wanted is not None:
-            found += differences(without(wanted), await product.ask(asked), f"{asked}")
+            found += differences(wanted, await product.ask(asked), f"{asked}")
     assert found == [], f"{len(found)} differences, the first:\n" + "\n".join(found[:40])
