@@ -38,6 +38,7 @@ from shared.deadlines.store.decided_limits import StoredLimits
 from shared.doorbell import Doorbell
 from shared.observability import new_registry
 from shared.payment_platform.protocol.accounts import PaymentAccounts
+from shared.register_figures.store.indices import Indices
 from shared.settings import Settings
 
 _WRITE_TIMEOUT_SECONDS: Final = 15
@@ -97,6 +98,7 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
             intake=intake,
             payments=PaymentAccounts.of(settings),
             stopping=stopping,
+            indices=Indices(engine, heavy.pace),
             reader=Reader(settings) if settings.reader and not is_reader else None,
         )
         app.state.context = context
@@ -109,9 +111,8 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
             stopping.set()
             if context.reader is not None:
                 await context.reader.aclose()
-            await watchers.aclose()
-            await intake.aclose()
-            await doorbell.aclose()
+            for kept in (context.indices, watchers, intake, doorbell):
+                await kept.aclose()
             for one in (write_engine, heavy_engine, health_engine, door_engine, engine):
                 await one.dispose()
 

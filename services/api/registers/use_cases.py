@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from typing import Final, TypeVar
 
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import view_when_counted
-from services.api.figures.views import Seen, snapshot
+from services.api.figures.views import Seen
 from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
 from services.api.projection.use_cases import WAIT_SECONDS
@@ -57,10 +56,9 @@ async def asked_of(
 
     async def read(connection: DriverConnection, seen: Seen) -> _T:
         almanac = await seen.almanac()
-        # of an earlier instant there is one
-        async with nullcontext() if connection.is_in_transaction() else snapshot(connection):
-            world = await context.worlds.read(connection, seen.scope, almanac, figures)
-        return await answer(Question(figures, seen.scope, world))
+        kept = (context.worlds, context.indices)
+        async with Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures) as question:
+            return await answer(question)
 
     return await view.read(read)
 

@@ -13,9 +13,12 @@ from tests.oracle.registers.histories import statements_of
 from tests.oracle.registers.questions import answer, differences, random_questions
 from tests.oracle.registers.world import Log
 from tests.support.api import Served, served
+from tests.support.registers.indices import made, small_enough
 
 RECORDS = int(os.environ.get("ORACLE_RECORDS", "300"))
 QUESTIONS = int(os.environ.get("ORACLE_QUESTIONS", "150"))
+INDEXED = ("feedback", "payments", "digitisation", "steps", "post", "surveys")
+"""Of these an index answers, where nothing is asked as of then."""
 SEED = os.environ.get("ORACLE_SEED", "2026")
 
 
@@ -33,6 +36,10 @@ async def test_every_figure_is_that_of_the_oracle(api: Served) -> None:
     statements = statements_of(log.at(None), SEED, 6)
     await load(client, statements)
     found: list[str] = []
+    indices = small_enough(api)
+    for path in INDEXED:
+        await product.get(f"/v1/stats/{path}", period="2025")
+    assert len(await made(indices)) == len(INDEXED)
     for question in random_questions(log, statements, SEED, QUESTIONS):
         asked = product.snapped(question)
         if (asked.register, asked.figure) == ("records", "steps") and asked.as_of is not None:
