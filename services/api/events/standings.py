@@ -54,7 +54,7 @@ class _Dossiers:
         return dict[str, list[Any]](found.items())
 
     def agency_of(self, code: str, history: list[Any]) -> str | None:
-        return fold(DossierCode(code), history).agency_code
+        return fold(DossierCode(code), history).agencies
 
     def agency_in_code(self, code: str) -> str | None:
         return code.partition("-")[0]
@@ -107,7 +107,7 @@ class _WithDossiers:
         return {code: found[dossier] for code, dossier in wanted.items() if dossier in found}
 
     def agency_of(self, code: str, history: list[Any]) -> str | None:
-        return fold(DossierCode(self._dossier_of[code]), history).agency_code
+        return fold(DossierCode(self._dossier_of[code]), history).agencies
 
     def agency_in_code(self, code: str) -> str | None:
         dossier = self._dossier_of.get(code)

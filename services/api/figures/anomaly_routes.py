@@ -119,7 +119,7 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
 
 
 def _anomalies(scope: FigureScope, counted: dict[str | None, AnomalyCounts], *, everything: bool) -> dict[str, Any]:
-    rows = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
+    rows = AgencyRows.of(scope.access, scope.top, scope.tree_on)
     by_row: dict[str, list[AnomalyCounts]] = {key: [] for key in rows.keys}
     for code, of_code in counted.items():
         by_row[rows.key(code)].append(of_code)

@@ -158,7 +158,7 @@ class _Gathered:
         self.by = by
         self.scope = scope
         self.almanac = almanac
-        self.table = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
+        self.table = AgencyRows.of(scope.access, scope.top, scope.tree_on)
         self.total = _Times()
         self.buckets = pieces_of(scope.period, TimeGrain(by)) if by in set(TimeGrain) else []
         self.begins = [bucket.period.from_on for bucket in self.buckets]

@@ -7,7 +7,7 @@ from services.api.dossiers.payment_schemas import payment_answer
 from services.api.dossiers.record_timeline import timeline_of
 from services.api.http.context import Context
 from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
+from services.api.http.visibility import access_of, list_access_of
 from shared.access.store.keys import Permission
 from shared.access.store.visibility import any_of
 from shared.database.engine import DriverConnection, driver_session
@@ -29,7 +29,7 @@ async def read_page(
     context: Context, caller: Caller, asked: Filter, *, is_double: bool | None, after: str, limit: int
 ) -> tuple[list[dict[str, Any]], bool]:
     """Payments by reference, after one, and whether there are more. ``is_double``: only those that are, or are not."""
-    access = await access_of(context, caller)
+    access = await list_access_of(context, caller, is_limited=False)
     asked = asked._replace(agencies=any_of(access.codes()), may_be_double=is_double)
     found: list[dict[str, Any]] = []
     async with driver_session(context.engine) as connection:
@@ -83,7 +83,7 @@ async def _agency(connection: DriverConnection, caller: Caller, dossier_code: st
     if dossier_code is None:
         return None
     code = DossierCode(dossier_code)
-    return fold(code, (await event_log.of_dossiers(connection, caller.tenant, [code])).get(code, [])).agency_code
+    return fold(code, (await event_log.of_dossiers(connection, caller.tenant, [code])).get(code, [])).agencies
 
 
 def _payer(events: list[RecordEvent], texts: Mapping[Identity, Mapping[str, Any]]) -> Any:
