@@ -43,8 +43,8 @@ class ScopeParameters(BaseModel):
     receiving_agency: Annotated[
         str | None,
         _text(
-            "Only what a desk of this agency or below it received (cơ quan tiếp nhận), for whatever competent agency; without"
-            " `agency` of all that the key may see.",
+            "Only what a desk of this agency or below it received (cơ quan tiếp nhận), for whatever competent agency;"
+            " without `agency` of all that the key may see.",
             "H51.12",
         ),
     ] = None

@@ -74,8 +74,8 @@ async def summary(context: RequestContext, caller: StatsCaller, asked: FilterPar
     description="""The same figures for each part and for the whole (`total`).
 
 `agency` (cơ quan có thẩm quyền): by the competent agency, the direct children of `agency`, each with its subtree, and the
-agency's own dossiers under its own key; `receiving_agency` (cơ quan tiếp nhận): the same dossiers, with the same total, by the
-agency whose desk received them (Decree 309/2026), in the same rows and one for each desk outside `agency`;
+agency's own dossiers under its own key; `receiving_agency` (cơ quan tiếp nhận): the same dossiers, with the same total, by
+the agency whose desk received them (Decree 309/2026), in the same rows and one for each desk outside `agency`;
 `procedure` (thủ tục), `field` (lĩnh vực), `channel` (kênh); `quarter` (quý), `month` (tháng), ISO `week` (tuần) or `day`
 (ngày) of the period. Dossiers whose agency or field no catalogue knows stand in the row `unknown`: the rows add up.""",
     response_model=TableOut,

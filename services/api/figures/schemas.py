@@ -255,7 +255,8 @@ class RowOut(FiguresOut):
     """One line of a table."""
 
     key: str = Field(
-        description="Code, or `unknown` (by `agency` the competent one, by `receiving_agency` the desk's); for time cuts 2018-05-03, 2018-W18, 2018-05, 2018-Q2."
+        description="Code, or `unknown` (by `agency` the competent one, by `receiving_agency` the desk's); for time cuts"
+        " 2018-05-03, 2018-W18, 2018-05, 2018-Q2."
     )
     name: str | None = Field(description="Its name, if it has one.")
     period: PeriodOut | None = Field(None, description="Only in time cuts: the days of this line.")

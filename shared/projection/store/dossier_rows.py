@@ -26,7 +26,8 @@ NO_SPANS: Final = "{}"
 class DossierRow(NamedTuple):
     """A row of ``dossier`` without its tenant, as it travels.
 
-    ``agency``: its agencies, where they are apart as a pair (`shared.vocabulary.codes.agency_pair`). ``taken_over_at``: told.
+    ``agency``: its agencies, where they are apart as a pair (`shared.vocabulary.codes.agency_pair`);
+    ``taken_over_at``: as told.
     """
 
     code: DossierCode
