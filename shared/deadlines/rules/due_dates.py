@@ -193,11 +193,12 @@ def _compute_dates(history: _History, almanac: Almanac, version: datetime | None
     waits = waits_that_ask(computed.dossier, received, pays=pays, is_former=almanac.is_former)
     if "due_at" not in received.data:
         begun = _begun_by(history.recorded, received, computed.dossier)
-        waits = [
-            Wait(max(wait.begun_at, begun.time), wait.ended_by)
-            for wait in waits
-            if begun is not None and fold_key(begun) < fold_key(wait.ended_by)
-        ]
+        if begun is not received:  # until then there is no term that could be waited in
+            waits = [
+                Wait(max(wait.begun_at, begun.time), wait.ended_by)
+                for wait in waits
+                if begun is not None and fold_key(begun) < fold_key(wait.ended_by)
+            ]
         if begun is None:
             computed.uncomputed.append(Uncomputed(received, UncomputedReason.AWAITING_TAKEOVER))
         elif terms is None or terms.term is None:
