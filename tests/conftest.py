@@ -26,7 +26,10 @@ import pytest
 from redis.asyncio import Redis
 
 from shared.observability import forget_logging
-from tests.support.servers import (
+
+pytest.register_assert_rewrite("tests.support", "tests.oracle")  # first, so that a failed assertion there says what differed
+
+from tests.support.servers import (  # noqa: E402 - after the line above
     DISTRIBUTE_VARIABLE,
     EXTERNAL_VARIABLE,
     FOLDER_VARIABLE,
@@ -39,7 +42,7 @@ from tests.support.servers import (
     read_servers,
     start_guardian,
 )
-from tests.support.suite.progress import Progress
+from tests.support.suite.progress import Progress  # noqa: E402 - likewise
 
 _GUARDIAN = pytest.StashKey[subprocess.Popen[bytes]]()
 

@@ -10,14 +10,14 @@ from fastapi import FastAPI
 from services.api.events.fast_path import EventFastPathMiddleware
 from services.api.events.schemas import BatchReceipt, Receipt
 from services.api.http import explorer, openapi
+from services.api.http.access.hosts import HostMiddleware
+from services.api.http.access.keyring import KeyRing
 from services.api.http.as_of import AsOfViews
 from services.api.http.bodies.kinds import EVENT_PATHS
 from services.api.http.bodies.lingering import LingeringCloseMiddleware
 from services.api.http.bodies.middleware import BodyMiddleware
 from services.api.http.context import Context
 from services.api.http.errors import problems
-from services.api.http.hosts import HostMiddleware
-from services.api.http.keyring import KeyRing
 from services.api.http.middleware import ReaderMiddleware, RequestMiddleware
 from services.api.http.openapi import Problem
 from services.api.http.reads import limits

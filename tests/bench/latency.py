@@ -97,13 +97,14 @@ async def _watched(database: Database, seconds: float) -> list[float]:
     """How long after it was recorded each event was counted, looked at every few milliseconds."""
     link = await asyncpg.connect(database.url)
     delays: list[float] = []
-    last = await link.fetchval("SELECT coalesce(max(position), 0) FROM projection_cursor WHERE tenant = 'H51'")
+    counted = "SELECT coalesce(max(position), 0) FROM projection_cursor WHERE tenant = 'H51' AND projection = 'dossiers'"
+    last = await link.fetchval(counted)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         rows = await link.fetch(
             "SELECT extract(epoch FROM clock_timestamp() - e.recorded_at)::float8 AS delay, e.position FROM event_log e"
             " WHERE e.tenant = 'H51' AND e.position > $1"
-            " AND e.position <= (SELECT max(position) FROM projection_cursor WHERE tenant = 'H51')",
+            f" AND e.position <= ({counted})",
             last,
         )
         if rows:

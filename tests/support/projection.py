@@ -23,6 +23,7 @@ from shared.dossiers.rules.dossier import fold
 from shared.dossiers.rules.voids import void_problems
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import event_log
+from shared.projection.store import cursor
 from shared.projection.store.dossier_rows import DossierRow, row_of
 from shared.vocabulary.events import DossierCode, EventName, Tenant
 from shared.vocabulary.voids import absent_void_targets
@@ -106,9 +107,9 @@ def small_batches(monkeypatch, size: int) -> None:
 async def expected_rows(engine) -> dict[str, DossierRow]:
     """Every dossier's row, from the whole log up to the cursor."""
     async with driver_session(engine) as link:
-        position = await link.fetchval("SELECT position FROM projection_cursor WHERE tenant = $1", TENANT)
+        position = await cursor.position(link, TENANT)
         log = await event_log.read_after(link, TENANT, 0, 1_000_000)
-    log = [event for event in log if event.position <= (position or 0)]
+    log = [event for event in log if event.position <= position]
     identities = {(event.source, event.id) for event in log}
     histories: dict[DossierCode, list[Any]] = {}
     for event in log:
@@ -124,11 +125,11 @@ async def expected_rows(engine) -> dict[str, DossierRow]:
 async def expected_sums(engine) -> Sums:
     """Every sum, from the counts of every dossier."""
     async with driver_session(engine) as link:
-        position = await link.fetchval("SELECT position FROM projection_cursor WHERE tenant = $1", TENANT)
+        position = await cursor.position(link, TENANT)
         log = await event_log.read_after(link, TENANT, 0, 1_000_000)
     histories: dict[DossierCode, list[Any]] = {}
     for event in log:
-        if event.position <= (position or 0):
+        if event.position <= position:
             histories.setdefault(event.dossier_code, []).append(event)
     sums: dict[Any, Counter[str]] = {}
     for code, events in histories.items():
@@ -210,5 +211,5 @@ async def assert_all_counted(engine) -> None:
     """The cursor has reached the end of the log, and everything is exact."""
     async with driver_session(engine) as link:
         head = await event_log.head(link, TENANT)
-        assert await link.fetchval("SELECT position FROM projection_cursor WHERE tenant = $1", TENANT) == head.position
+        assert await cursor.position(link, TENANT) == head.position
     await assert_exact(engine)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.http.callers import AnyCaller
+from services.api.http.access.callers import AnyCaller
 from services.api.http.openapi import error_answers
 
 router = APIRouter(tags=["keys"])

@@ -18,7 +18,7 @@ from services.api.audit.schemas import (
 )
 from services.api.audit.use_cases import queue_audit
 from services.api.http import cursors
-from services.api.http.callers import ProvinceAdmin
+from services.api.http.access.callers import ProvinceAdmin
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PageCursor, PageLimit

@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.api.audit.schemas import AuditIn
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from services.api.jobs.use_cases import queue_job
 from shared.access.store.visibility import Access
 from shared.audit.store import alarms

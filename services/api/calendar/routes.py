@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from services.api.calendar import schemas as items
 from services.api.calendar.schemas import OfficeHoursItem, OfficeHoursList, UsualHours
 from services.api.catalogue.resource import Resource, Words
-from services.api.http.auth import Caller, Permission, requires
+from services.api.http.access.auth import Caller, Permission, requires
 from services.api.http.bodies.json_cutter import Turn
 from services.api.http.errors.problems import MOST_FAULTS
 from shared.access.store import own_rows

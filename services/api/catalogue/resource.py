@@ -24,9 +24,9 @@ from services.api.catalogue.bodies import (
 from services.api.catalogue.parameters import AsOf, Replace
 from services.api.catalogue.schemas import Change
 from services.api.catalogue.shortened_codes import shortened
-from services.api.http.auth import Caller, refuse_replacing
+from services.api.http.access.auth import Caller, refuse_replacing
+from services.api.http.access.callers import AnyCaller
 from services.api.http.bodies.json_cutter import Turn
-from services.api.http.callers import AnyCaller
 from services.api.http.context import Context, RequestContext
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import InvalidFields

@@ -25,9 +25,9 @@ from services.api.catalogue.schemas import (
     Procedures,
 )
 from services.api.catalogue.use_cases import find_agency, find_procedure
-from services.api.http.auth import Caller, Permission, requires, requires_whole_province
+from services.api.http.access.auth import Caller, Permission, requires, requires_whole_province
+from services.api.http.access.callers import AnyCaller, ProvinceAdmin
 from services.api.http.bodies.json_cutter import Turn
-from services.api.http.callers import AnyCaller, ProvinceAdmin
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE

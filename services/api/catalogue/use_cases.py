@@ -1,8 +1,8 @@
 """One agency or procedure of the catalogue, by its code."""
 
 from services.api.catalogue.schemas import AgencyDetail, AgencyItem, ProcedureItem
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from shared.vocabulary.errors import NotFound
 
 

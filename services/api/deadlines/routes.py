@@ -23,8 +23,8 @@ from services.api.deadlines.use_cases import (
 )
 from services.api.dossiers.lists import listed, serve_list
 from services.api.http import cursors
+from services.api.http.access.callers import DossierReader, StatsCaller
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.handover import heavy

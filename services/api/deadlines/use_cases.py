@@ -23,9 +23,9 @@ from services.api.deadlines.schemas import (
     ReasonsTotal,
 )
 from services.api.figures.schemas import PeriodOut
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import list_access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import list_access_of
 from shared.access.store.visibility import Access
 from shared.counting.rules.contributions import Resolution, resolution
 from shared.database.engine import driver_session

@@ -11,10 +11,10 @@ from services.api.dossiers.parameters import DEFAULT_LIMIT, Paging
 from services.api.dossiers.schemas import ITEM_EXAMPLE, DossierList
 from services.api.dossiers.use_cases import read_page
 from services.api.http import cursors, sheets
+from services.api.http.access.keyring import Caller
 from services.api.http.answers import json_answer
 from services.api.http.context import Context
 from services.api.http.formats import Format, described_as, format_of, path_without_format
-from services.api.http.keyring import Caller
 from services.api.http.openapi import error_answers
 from services.api.http.reads.exports import Export, written
 from services.api.http.reads.handover import heavy_as_file

@@ -10,10 +10,10 @@ from services.api.dossiers.answers import ITEM_FIELDS, ItemJson, item
 from services.api.dossiers.lists import digest_of, page_answer
 from services.api.dossiers.parameters import DEFAULT_LIMIT, Paging
 from services.api.http import cursors
+from services.api.http.access.keyring import Caller
 from services.api.http.as_of import PastView
 from services.api.http.context import Context
 from services.api.http.formats import Format, format_of
-from services.api.http.keyring import Caller
 from services.api.http.reads.exports import Export, written
 from services.api.http.sheets import file_name
 from shared.database.engine import DriverConnection

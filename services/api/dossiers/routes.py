@@ -8,11 +8,11 @@ from services.api.dossiers.lists import listed, serve_list
 from services.api.dossiers.parameters import DossierCodeInPath, DossierFilters
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail
 from services.api.dossiers.use_cases import read_applicant, read_dossier
+from services.api.http.access.callers import ApplicantReader, DossierReader
+from services.api.http.access.visibility import list_access_of
 from services.api.http.answers import json_answer
-from services.api.http.callers import ApplicantReader, DossierReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from services.api.http.visibility import list_access_of
 from shared.search.store.filters import Selection
 from shared.vocabulary.errors import InvalidInput
 

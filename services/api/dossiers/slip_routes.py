@@ -9,8 +9,8 @@ from services.api.dossiers import slip_files
 from services.api.dossiers.parameters import DossierCodeInPath
 from services.api.dossiers.step_schemas import SlipOut
 from services.api.dossiers.use_cases import read_control_slip
+from services.api.http.access.callers import DossierReader
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader
 from services.api.http.context import RequestContext
 from services.api.http.formats import MEDIA_TYPES, SlipFormat, described_as, format_of
 from services.api.http.openapi import error_answers

@@ -7,9 +7,9 @@ from services.api.dossiers.records import read_records
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail, SyncOut
 from services.api.dossiers.step_schemas import SlipOut, StepsOut
 from services.api.dossiers.steps import events_of, read_slip
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
 from shared.deadlines.rules.due_dates import may_ask, uncomputed

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.events.posting import take_event, take_events
-from services.api.http.auth import Demand, admitted_to, bearer_token
+from services.api.http.access.auth import Demand, admitted_to, bearer_token
 from services.api.http.bodies.kinds import EVENT_PATHS, PATH
 from services.api.http.bodies.middleware import WholeBody
 from services.api.http.context import context_of

@@ -9,11 +9,11 @@ from typing import Any, NotRequired, TypedDict
 
 from services.api.events import authorization
 from services.api.events.moves import Move, moves_among
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
 from services.api.http.errors.problems import Unauthenticated
-from services.api.http.keyring import Caller
 from services.api.http.reads.limits import RETRY_AFTER_SECONDS
-from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
 from shared.events.store import event_log

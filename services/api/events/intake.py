@@ -6,9 +6,9 @@ from typing import NamedTuple, cast
 
 from services.api.events import authorization, receipts
 from services.api.events.receipts import Receipt
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from services.api.intake.fairness import BYTES_AT_ONCE, EVENTS_AT_ONCE, EVENTS_IN_A_ROW
 from services.api.intake.group_commit import AppendResult
 from shared.access.store.visibility import Access

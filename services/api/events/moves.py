@@ -13,8 +13,8 @@ from urllib.parse import quote, urlencode
 
 from services.api.events import authorization
 from services.api.events.authorization import Subject
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from shared.access.store.visibility import Access
 from shared.catalogue.store.catalogues import Catalogue, changed_since
 from shared.database.engine import DriverConnection

@@ -9,12 +9,12 @@ from services.api.events import bodies
 from services.api.events.intake import EventIntake
 from services.api.events.uploads import take_lines
 from services.api.events.use_cases import record_event, record_events
+from services.api.http.access.keyring import Caller
 from services.api.http.answers import MEDIA_TYPE, as_json, json_answer
 from services.api.http.bodies.kinds import BodyKind, kind_by_headers, kind_of
 from services.api.http.bodies.limits import LONGEST_EVENT, too_large
 from services.api.http.context import Context
 from services.api.http.errors.problems import language_of
-from services.api.http.keyring import Caller
 
 MOST_EVENTS: Final = 10_000
 _RECEIPTS_AT_ONCE: Final = 100

@@ -10,9 +10,9 @@ from services.api.events.feed import FeedItemJson, FeedPageJson, Page
 from services.api.events.moves import Move
 from services.api.events.posting import take_events
 from services.api.events.schemas import FeedPage
+from services.api.http.access.callers import DossierReader, EventWriter
 from services.api.http.answers import json_answer
 from services.api.http.bodies.kinds import PATH
-from services.api.http.callers import DossierReader, EventWriter
 from services.api.http.context import RequestContext
 from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers

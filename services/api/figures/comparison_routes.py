@@ -8,8 +8,8 @@ from pydantic import Field
 from services.api.figures.comparison_schemas import AveragesAnswer, ComparisonAnswer, averages_answer, comparison_answer
 from services.api.figures.parameters import By, Filters
 from services.api.figures.use_cases import answered, ask_by
+from services.api.http.access.callers import StatsCaller
 from services.api.http.answers import json_answer
-from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from shared.figures.rules.comparison import Compare, as_far, compared_period

@@ -8,8 +8,8 @@ from fastapi import Request, Response
 from services.api.figures.parameters import ListQuestion
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from shared.calendar.rules.almanac import Almanac
 from shared.figures.store.tables import FigureScope
 from shared.search.store.filters import Selection

@@ -11,8 +11,8 @@ from services.api.figures.lists import listed_of
 from services.api.figures.parameters import By, FilterParameters, ListQuestion
 from services.api.figures.schemas import SummaryOut, TableOut, summary_answer, table_answer
 from services.api.figures.use_cases import answered, ask_by
+from services.api.http.access.callers import DossierReader, StatsCaller
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from shared.counting.rules.figure_definitions import AnyFigure

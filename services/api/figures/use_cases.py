@@ -5,8 +5,8 @@ from typing import Final
 
 from services.api.figures.parameters import Filters
 from services.api.figures.views import Place, Seen, View, view_of
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from services.api.projection.use_cases import wait_until_counted
 from shared.database.engine import DriverConnection
 from shared.figures.store import tables

@@ -17,9 +17,9 @@ from services.api.dossiers.lists_as_of import listed_then
 from services.api.dossiers.parameters import Paging
 from services.api.figures.parameters import Filters, ScopeParameters
 from services.api.http import as_of as past_views
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.as_of.store.moments import Then
 from shared.as_of.store.rows import fold_those_with_events_elsewhere

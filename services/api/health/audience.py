@@ -12,9 +12,9 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 
 from services.api.health.schemas import Lag
-from services.api.http.auth import Demand, Permission, admitted_to, bearer_token
+from services.api.http.access.auth import Demand, Permission, admitted_to, bearer_token
+from services.api.http.access.proxies import is_local
 from services.api.http.context import context_of
-from services.api.http.proxies import is_local
 from shared.database.outages import is_outage
 from shared.projection.store.health import TenantHealth
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from math import inf
 from typing import Final, TypeVar
 
-from services.api.http.keyring import Caller
+from services.api.http.access.keyring import Caller
 from services.api.http.parameters import read_known_at
 from services.api.http.reads.heavy import HeavyReads
 from shared.access.store.visibility import Access

@@ -8,17 +8,17 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
+from services.api.http.access.keyring import KeyRing
+from services.api.http.access.rates import Rate
+from services.api.http.access.wrong_keys import WrongKeys
 from services.api.http.as_of import AsOfViews
 from services.api.http.bodies.limits import Held
-from services.api.http.keyring import KeyRing
-from services.api.http.rates import Rate
 from services.api.http.reads import limits
 from services.api.http.reads.heavy import HeavyReads
 from services.api.http.reads.places import Seats
 from services.api.http.reads.reader import Reader
 from services.api.http.reads.shared_answers import SharedAnswers
 from services.api.http.reads.watcher import Watchers
-from services.api.http.wrong_keys import WrongKeys
 from services.api.intake.fairness import IngestFairness
 from services.api.metrics import Metrics
 from shared.calendar.store.stored_almanacs import Almanacs

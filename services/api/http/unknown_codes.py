@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from fastapi import Request
 
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import CODE_PARAMETERS, ROW, unknown_codes
 from services.api.http.context import Context, context_of
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.database.engine import driver_session
 from shared.events.store import lookups

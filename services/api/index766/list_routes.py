@@ -9,8 +9,8 @@ from services.api.dossiers.lists import serve_list
 from services.api.figures.parameters import Filters, ListQuestion
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Seen
+from services.api.http.access.callers import DossierReader, StatsCaller
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.handover import heavy

@@ -10,15 +10,15 @@ from services.api.catalogue.schemas import Change
 from services.api.figures.parameters import FilterParameters
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Place, Seen
+from services.api.http.access.auth import Caller, Permission, requires
+from services.api.http.access.callers import StatsCaller
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import json_answer
-from services.api.http.auth import Caller, Permission, requires
-from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import read_known_at
 from services.api.http.reads.handover import heavy
-from services.api.http.visibility import access_of
 from services.api.index766.input_schemas import INPUT_EXAMPLE, InputItem, Inputs, inputs_answer
 from services.api.index766.schemas import IndexOut, index_answer
 from shared.access.store.visibility import Access

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from services.api.http.callers import ProvinceAdmin, SyncManager
+from services.api.http.access.callers import ProvinceAdmin, SyncManager
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.jobs.answers import job_begun

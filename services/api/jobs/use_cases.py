@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from shared.access.store.keys import Permission
 from shared.database.engine import DriverConnection, driver_session
 from shared.doorbell import Topic

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.dossiers.payment_schemas import PaymentDetail, PaymentList
 from services.api.http import cursors
+from services.api.http.access.callers import DossierReader, ProvinceReader
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader, ProvinceReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit

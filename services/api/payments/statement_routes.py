@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter
 
 from services.api.catalogue.bodies import body_described, csv_answer, csv_body_described
+from services.api.http.access.auth import Caller
+from services.api.http.access.callers import ProvinceAdmin, ProvinceReader
 from services.api.http.answers import MEDIA_TYPE
-from services.api.http.auth import Caller
-from services.api.http.callers import ProvinceAdmin, ProvinceReader
 from services.api.http.context import Context, RequestContext
 from services.api.http.errors.problems import unsupported_type
 from services.api.http.formats import MEDIA_TYPES, Format, FormatParameter, described_as, format_of

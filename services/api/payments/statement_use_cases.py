@@ -10,9 +10,9 @@ import msgspec
 import orjson
 
 from services.api.http import cursors
+from services.api.http.access.keyring import Caller
 from services.api.http.answers import as_json
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from services.api.payments.statement_bodies import MissingLine, StatementLine, outside
 from services.api.payments.statement_schemas import (
     CloseIn,

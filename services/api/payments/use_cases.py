@@ -5,9 +5,9 @@ from typing import Any
 
 from services.api.dossiers.payment_schemas import payment_answer
 from services.api.dossiers.record_timeline import timeline_of
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of, list_access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of, list_access_of
 from shared.access.store.keys import Permission
 from shared.access.store.visibility import any_of
 from shared.database.engine import DriverConnection, driver_session

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Body
 
 from services.api.http import cursors
-from services.api.http.callers import ProvinceAdmin
+from services.api.http.access.callers import ProvinceAdmin
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PageCursor, PageLimit

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from shared.database.clock import database_now
 from shared.database.engine import driver_session
 from shared.doorbell import Topic

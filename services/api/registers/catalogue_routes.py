@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.catalogue.schemas import PROCEDURE_CODE_PATTERN
 from services.api.figures.parameters import Filters
+from services.api.http.access.callers import AnyCaller
+from services.api.http.access.keyring import Caller
 from services.api.http.answers import json_answer
-from services.api.http.callers import AnyCaller
 from services.api.http.context import Context, RequestContext
-from services.api.http.keyring import Caller
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from services.api.http.reads.handover import heavy

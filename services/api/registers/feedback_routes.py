@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.http import cursors
+from services.api.http.access.callers import DossierReader
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit
-from services.api.http.visibility import access_of
 from services.api.registers.feedback_schemas import FeedbackDetail, FeedbackList
 from services.api.registers.feedback_use_cases import read_feedback, read_page
 from shared.events.rules.registers import FEEDBACK, RECORD_CODE_PATTERN

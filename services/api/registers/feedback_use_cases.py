@@ -8,9 +8,9 @@ from typing import Any, Final
 import orjson
 
 from services.api.dossiers.record_timeline import timeline_of
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from shared.access.store.keys import Permission
 from shared.access.store.visibility import Access
 from shared.calendar.rules.almanac import Almanac, version_text

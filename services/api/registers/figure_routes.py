@@ -8,8 +8,8 @@ from pydantic import Field, create_model
 
 from services.api.figures.parameters import PLAIN, FilterParameters, Filters
 from services.api.http import cursors, sheets
+from services.api.http.access.callers import DossierReader, StatsCaller
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.formats import Format, described_as
 from services.api.http.openapi import error_answers

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from services.api.http.access.callers import ProvinceAdmin, StatsCaller
 from services.api.http.answers import json_answer
-from services.api.http.callers import ProvinceAdmin, StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.errors.problems import InvalidFields
 from services.api.http.openapi import error_answers

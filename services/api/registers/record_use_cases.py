@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 
 from services.api.http import cursors
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.database.engine import driver_session
 from shared.events.rules.registers import Register

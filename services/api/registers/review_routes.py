@@ -6,8 +6,8 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.api.dossiers.record_timeline import timeline_of
+from services.api.http.access.callers import ProvinceReader
 from services.api.http.answers import json_answer
-from services.api.http.callers import ProvinceReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PageCursor, PageLimit

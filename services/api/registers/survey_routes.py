@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.dossiers.record_timeline import timeline_of
+from services.api.http.access.callers import DossierReader
 from services.api.http.answers import json_answer
-from services.api.http.callers import DossierReader
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit

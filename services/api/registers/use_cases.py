@@ -7,8 +7,8 @@ from typing import Final, TypeVar
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import view_when_counted
 from services.api.figures.views import Place, Seen
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from services.api.projection.use_cases import WAIT_SECONDS
 from shared.database.engine import DriverConnection, driver_session
 from shared.events.rules.registers import REGISTERS

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from services.api.figures.parameters import Filters
+from services.api.http.access.callers import StatsCaller
 from services.api.http.answers import json_answer
-from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.formats import ReportFormat, described_as, format_of
 from services.api.http.openapi import error_answers

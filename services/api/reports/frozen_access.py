@@ -6,10 +6,10 @@ agencies that the report counts; once one of them has moved away it is answered 
 
 from dataclasses import dataclass
 
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.as_of import with_seen
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access
 from shared.catalogue.store.catalogues import Catalogue
 from shared.database.engine import DriverConnection

@@ -13,14 +13,14 @@ from services.api.dossiers.parameters import Paging
 from services.api.figures.schemas import summary_answer, table_answer
 from services.api.figures.views import past_scope_of
 from services.api.http import cursors
+from services.api.http.access.auth import Caller, Permission, requires
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import as_json, json_answer
 from services.api.http.as_of import PastView, with_seen
-from services.api.http.auth import Caller, Permission, requires
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.handover import heavy
 from services.api.http.unknown_codes import note_unknown_codes
-from services.api.http.visibility import access_of
 from services.api.reports.frozen_access import FrozenAccess, both, holder_access
 from services.api.reports.frozen_schemas import (
     DifferencePage,

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 
 from services.api.figures.parameters import FilterParameters
+from services.api.http.access.callers import StatsCaller
 from services.api.http.answers import json_answer
-from services.api.http.callers import StatsCaller
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.handover import heavy

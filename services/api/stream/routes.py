@@ -14,13 +14,13 @@ from services.api.figures.parameters import Filters
 from services.api.figures.schemas import summary_answer
 from services.api.figures.use_cases import answered, ask_by, view_when_counted
 from services.api.figures.views import Now
+from services.api.http.access.auth import Caller
+from services.api.http.access.callers import StatsCaller
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import as_json
-from services.api.http.auth import Caller
-from services.api.http.callers import StatsCaller
 from services.api.http.context import Context, RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.limits import STREAM_EVENTS_A_SECOND
-from services.api.http.visibility import access_of
 from shared.access.store.visibility import Access, any_of
 from shared.database.engine import driver_session
 from shared.database.outages import is_outage

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.api.http import cursors
+from services.api.http.access.callers import SyncManager
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import json_answer
-from services.api.http.callers import SyncManager
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from services.api.http.visibility import access_of
 from services.api.jobs.use_cases import refuse_unseen_comparison
 from services.api.sync.parameters import DifferenceQuestion
 from services.api.sync.schemas import DifferenceList, DifferingDossier

@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.api.http import cursors
+from services.api.http.access.callers import SyncManager
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import json_answer
-from services.api.http.callers import SyncManager
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.reads.handover import heavy
-from services.api.http.visibility import access_of
 from services.api.sync.lag_schemas import LagAnswer, LateDossierOut, LateList
 from services.api.sync.lag_use_cases import read_lag, span_of
 from services.api.sync.parameters import LagQuestion, LateQuestion

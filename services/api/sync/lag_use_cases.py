@@ -3,9 +3,9 @@
 from urllib.parse import urlencode
 
 from services.api.figures.schemas import PeriodOut
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from services.api.sync.lag_schemas import LagAnswer, LagRow, Sums
 from services.api.sync.parameters import LagQuestion
 from shared.access.store.visibility import Access, any_of

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Body, Query, Response
 
 from services.api.dossiers.parameters import DossierCodeInPath
 from services.api.http import cursors
+from services.api.http.access.callers import SyncManager
+from services.api.http.access.visibility import access_of
 from services.api.http.answers import json_answer
-from services.api.http.callers import SyncManager
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from services.api.http.visibility import access_of
 from services.api.jobs.answers import job_begun
 from services.api.jobs.schemas import JobOut
 from services.api.sync.parameters import LedgerQuestion, SyncQuestion

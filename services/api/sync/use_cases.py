@@ -6,12 +6,12 @@ from typing import Any
 
 from services.api.dossiers.use_cases import visible
 from services.api.figures.schemas import PeriodOut, link_answer
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import InvalidFields
-from services.api.http.keyring import Caller
 from services.api.http.parameters import read_known_at
-from services.api.http.visibility import access_of
 from services.api.index766.schemas import INDEX_DOSSIERS
 from services.api.jobs.use_cases import queue_job
 from services.api.sync.parameters import SyncQuestion

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from services.api.http.callers import Admin
+from services.api.http.access.callers import Admin
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.transfers.schemas import TransferIn, TransferOut

@@ -6,9 +6,9 @@ from typing import Final
 
 import orjson
 
+from services.api.http.access.keyring import Caller
+from services.api.http.access.visibility import access_of
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
-from services.api.http.visibility import access_of
 from services.api.projection.use_cases import wait_until_counted
 from services.api.transfers.schemas import TransferOut
 from shared.access.store.visibility import Access

@@ -29,7 +29,7 @@ async def give_numbers(
     if not missing:
         return
     last = await connection.fetchval("SELECT coalesce(max(number), 0) FROM figure_code WHERE tenant = $1", tenant)
-    numbers |= {with_codes_sql: number for number, with_codes_sql in enumerate(missing, start=last + 1)}
+    numbers |= {named: number for number, named in enumerate(missing, start=last + 1)}
     branches = {
         code: [numbers[CodeKind.BRANCH, branch] for branch in branches_of(code)]
         for kind, code in missing
@@ -38,13 +38,7 @@ async def give_numbers(
     await _insert(
         connection,
         tenant,
-        {
-            with_codes_sql: (
-                numbers[with_codes_sql],
-                branches.get(with_codes_sql[1], []) if with_codes_sql[0] is CodeKind.AGENCY else [],
-            )
-            for with_codes_sql in missing
-        },
+        {(kind, code): (numbers[kind, code], branches[code] if kind is CodeKind.AGENCY else []) for kind, code in missing},
     )
 
 

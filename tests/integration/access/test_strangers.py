@@ -10,7 +10,7 @@ import orjson
 import pytest
 from fastapi.routing import APIRoute
 
-from services.api.http.auth import demand_of
+from services.api.http.access.auth import demand_of
 from services.api.routers import routers
 from shared.access.store.keys import Permission
 from shared.vocabulary.events import Tenant

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from services.api.http import keyring, wrong_keys
+from services.api.http.access import keyring, wrong_keys
+from services.api.http.access.keyring import Caller
+from services.api.http.access.wrong_keys import WrongKeys
 from services.api.http.bodies.limits import Held, Patience
-from services.api.http.keyring import Caller
 from services.api.http.reads.exports import CutShortError, Export
-from services.api.http.wrong_keys import WrongKeys
 from shared.access.store import keys
 from shared.access.store.keys import Permission
 from shared.database.engine import driver_session
@@ -80,6 +80,16 @@ async def test_only_the_names_that_it_was_given(database_url: str, redis_url: st
             assert await whoami(caller_at(api, "127.0.0.1", host=host), **DEVELOPMENT) == 200
 
 
+async def test_a_request_with_two_names_is_asked_by_none(database_url: str, redis_url: str) -> None:
+    twice = httpx.Headers([("host", "mc.h51.example"), ("host", "mc.h51.example")])
+    async with served(database_url, redis_url, api_host="0.0.0.0", allowed_hosts="mc.h51.example") as api:
+        refused = await caller_at(api, "10.0.0.1", host="mc.h51.example").get("/docs", headers=twice)
+        assert refused.status_code == 421
+    async with served(database_url, redis_url) as api:
+        twice = httpx.Headers([("host", "localhost"), ("host", "localhost"), *DEVELOPMENT.items()])
+        assert (await caller_at(api, "127.0.0.1").get("/v1/whoami", headers=twice)).status_code == 401
+
+
 async def test_the_explorer_loads_and_runs_nothing_from_elsewhere(api: Served) -> None:
     answer = await api.client(None).get("/docs")
     policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["content-security-policy"].split(";"))
@@ -134,7 +144,7 @@ async def test_wrong_keys_are_slowed_down_and_the_right_one_never(api: Served, m
 def test_what_is_kept_of_wrong_keys_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wrong_keys, "MOST", 2)
     now = [0.0]
-    monkeypatch.setattr("services.api.http.wrong_keys.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("services.api.http.access.wrong_keys.time.monotonic", lambda: now[0])
     known = WrongKeys()
     for number in range(20_000):
         known.count(str(number))
@@ -268,6 +278,6 @@ async def test_a_key_is_looked_up_again_for_whoever_stays(api: Served, monkeypat
     assert await ring.holds(caller)
     await revoked(api, caller)
     assert await ring.holds(caller)  # within the second
-    monkeypatch.setattr("services.api.http.keyring.time.monotonic", lambda: 1e12)
+    monkeypatch.setattr("services.api.http.access.keyring.time.monotonic", lambda: 1e12)
     assert not await ring.holds(caller)
     assert await ring.holds(Caller(Tenant("H51"), keyring.DEVELOPMENT_KEY_ID, frozenset(), None))

@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.api.http.rates import Rate
+from services.api.http.access.rates import Rate
 from services.api.http.reads import limits
 from services.api.http.reads.watcher import Watchers
 from shared.access.store import keys

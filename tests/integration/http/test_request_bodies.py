@@ -17,11 +17,11 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from services.api.catalogue.bodies import MOST_ITEMS
-from services.api.http.auth import demand_of
+from services.api.http.access.auth import demand_of
+from services.api.http.access.rates import Rate
 from services.api.http.bodies.kinds import LINES_PATH
 from services.api.http.bodies.limits import LIMITS, LONGEST_EVENT, MOST_MEMBERS, USUAL, Patience, limit_of
 from services.api.http.errors import problems
-from services.api.http.rates import Rate
 from services.api.main import create_app
 from services.api.routers import routers
 from shared.access.store.keys import Permission

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.api.http.keyring import Caller
+from services.api.http.access.keyring import Caller
 from services.api.http.reads import limits
 from services.api.http.reads.places import Places, Seats
 from shared.database.pace import Pace

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from services.api.http import rates
-from services.api.http.rates import Rate
+from services.api.http.access import rates
+from services.api.http.access.rates import Rate
 
 
 async def test_a_little_passes_at_once_and_the_rest_at_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:

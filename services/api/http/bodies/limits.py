@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from services.api.http.access.rates import Rate
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import Refused
-from services.api.http.rates import Rate
 from shared.vocabulary.errors import Overloaded
 
 _MIB: Final = 2**20

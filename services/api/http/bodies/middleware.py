@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.http.auth import admitted_to, bearer_token, demand_of
+from services.api.http.access.auth import admitted_to, bearer_token, demand_of
 from services.api.http.bodies.compression import Inflater, TruncatedError
 from services.api.http.bodies.framing import NO_BODY, size_of
 from services.api.http.bodies.kinds import BodyKind, is_gzip, kind_of

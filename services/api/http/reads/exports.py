@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from services.api.http import sheets
+from services.api.http.access.keyring import Caller, KeyRing
 from services.api.http.errors.problems import Unauthenticated
-from services.api.http.keyring import Caller, KeyRing
 from services.api.http.reads.heavy import HeavyReads
 from services.api.http.reads.limits import UNREAD_SECONDS
 

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.api.http.keyring import Caller
+from services.api.http.access.keyring import Caller
 from services.api.http.reads import limits
 from services.api.http.reads.places import Places
 from shared.database.engine import DriverConnection, driver_session

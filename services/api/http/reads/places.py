@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from services.api.http.keyring import Caller
+from services.api.http.access.keyring import Caller
 from services.api.http.reads.limits import RETRY_AFTER_SECONDS
 from shared.vocabulary.errors import Overloaded, TooMany
 from shared.vocabulary.events import Tenant

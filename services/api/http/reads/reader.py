@@ -37,6 +37,13 @@ _END_SECONDS: Final = 6.0
 _PAUSE_SECONDS: Final = 2.0
 """After a reader that ended before it was ready: whoever comes sooner does not start another one."""
 
+_GIVES_MEMORY_BACK: Final = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
+"""For the allocator of glibc, which by itself keeps large pieces that were freed for the next ones."""
+
 Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -44,7 +51,8 @@ def _environment(settings: Settings) -> dict[str, str]:
     """The settings as a process reads them; an empty one is absent."""
     told = {name: getattr(settings, name) for name in Settings.model_fields} | {"reader": False}
     plain = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in told.items()}
-    return os.environ | {f"MOTCUA_{name.upper()}": "" if value is None else str(value) for name, value in plain.items()}
+    named = {f"MOTCUA_{name.upper()}": "" if value is None else str(value) for name, value in plain.items()}
+    return _GIVES_MEMORY_BACK | os.environ | named
 
 
 _BEGIN: Final = """

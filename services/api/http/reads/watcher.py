@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.api.http.keyring import DEVELOPMENT_KEY_ID, Caller
+from services.api.http.access.keyring import DEVELOPMENT_KEY_ID, Caller
 from shared.access.store import keys
 from shared.database.engine import driver_session
 from shared.observability import failure_of, get_logger

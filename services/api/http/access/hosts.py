@@ -5,9 +5,9 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.api.http.access.proxies import is_asked_by_its_name
 from services.api.http.errors import messages
 from services.api.http.errors.problems import answer
-from services.api.http.proxies import is_asked_by_its_name
 from shared.settings import Settings
 
 _PROBED: Final = frozenset({"/healthz", "/readyz"})

@@ -1,7 +1,7 @@
 """What a caller may see."""
 
+from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
-from services.api.http.keyring import Caller
 from shared.access.store.visibility import Access
 from shared.catalogue.store.catalogues import seen_count
 from shared.database.engine import driver_session

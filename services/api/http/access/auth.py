@@ -14,10 +14,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.types import Scope as AsgiScope
 
+from services.api.http.access.keyring import DEVELOPMENT_KEY_ID, Caller
+from services.api.http.access.proxies import address_of, is_local
 from services.api.http.context import Context, context_of
 from services.api.http.errors.problems import TooManyWrongKeys, Unauthenticated
-from services.api.http.keyring import DEVELOPMENT_KEY_ID, Caller
-from services.api.http.proxies import address_of, is_local
 from services.api.http.query_names import refuse_unknown
 from services.api.http.reads.handover import HandedOver, is_heavy
 from services.api.http.unknown_codes import note_unknown

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Security
 
-from services.api.http.auth import Caller, Permission, any_caller, requires, requires_whole_province
+from services.api.http.access.auth import Caller, Permission, any_caller, requires, requires_whole_province
 
 AnyCaller = Annotated[Caller, Security(any_caller)]
 EventWriter = Annotated[Caller, Depends(requires(Permission.EVENTS_WRITE))]

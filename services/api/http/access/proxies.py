@@ -24,8 +24,9 @@ def address_of(scope: Scope) -> str:
 
 
 def host_of(scope: Scope) -> str:
-    """The name in ``Host``, without its port, in lower case; "" for none."""
-    told = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "").strip().lower()
+    """The name in ``Host``, without its port, in lower case; "" for none, and for several: a proxy may have read another."""
+    named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    told = named[0].strip().lower() if len(named) == 1 else ""
     if told.startswith("["):
         return told[1:].partition("]")[0]
     return told.partition(":")[0]
