@@ -16,7 +16,7 @@ from shared.calendar.rules.almanac import Almanac, read_version, version_text
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.rules.working_time import WorkingTime
 from shared.deadlines.rules.clock_events import CAUSE_ORDER, Cause, Decision, DueSet, Withdrawal, written
-from shared.deadlines.rules.waits import Wait, granted, waits_that_ask
+from shared.deadlines.rules.waits import granted, waits_since, waits_that_ask
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.dossiers.rules.voids import effective_events, fold_key, followed, in_fold_order
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName
@@ -193,12 +193,7 @@ def _compute_dates(history: _History, almanac: Almanac, version: datetime | None
     waits = waits_that_ask(computed.dossier, received, pays=pays, is_former=almanac.is_former)
     if "due_at" not in received.data:
         begun = _begun_by(history.recorded, received, computed.dossier)
-        if begun is not received:  # until then there is no term that could be waited in
-            waits = [
-                Wait(max(wait.begun_at, begun.time), wait.ended_by)
-                for wait in waits
-                if begun is not None and fold_key(begun) < fold_key(wait.ended_by)
-            ]
+        waits = waits_since(begun, waits)
         if begun is None:
             computed.uncomputed.append(Uncomputed(received, UncomputedReason.AWAITING_TAKEOVER))
         elif terms is None or terms.term is None:
