@@ -111,7 +111,18 @@ class Life:
             self.work(self.draw(st.sampled_from(["paid", "rated", "overdue", "extended", "assigned"])))
 
 
-WORK = ("assigned", "assigned", "paid", "supplemented", "extended", "transferred", "overdue", "due_set", "rated", "taken_over")
+WORK = (
+    "assigned",
+    "assigned",
+    "paid",
+    "supplemented",
+    "extended",
+    "transferred",
+    "overdue",
+    "due_set",
+    "rated",
+    "taken_over",
+)
 
 
 @st.composite
