@@ -93,7 +93,9 @@ async def agencies_around(
         for event in moving:
             history = histories[event.subject]
             before = [one for one in history if one.position < event.position]
-            told_agencies = {one.data.get("agency_code") for one in [*before, event]} - {None}
+            told_agencies = {
+                (one.data.get("agency_code"), one.data.get("receiving_agency_code")) for one in [*before, event]
+            } - {(None, None)}
             if not before or (len(told_agencies) < 2 and not any(one.is_void for one in [*before, event])):  # noqa: PLR2004
                 continue  # nearly all: the first of its record, or what tells the agency that has it already
             agencies = kept.agency_of(event.subject, before), kept.agency_of(event.subject, [*before, event])

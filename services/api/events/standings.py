@@ -71,7 +71,7 @@ class _Dossiers(_AsTold):
         return dict[str, list[Any]](found.items())
 
     def agency_of(self, code: str, history: list[Any]) -> str | None:
-        return fold(DossierCode(code), history).agency_code
+        return fold(DossierCode(code), history).agencies
 
     def agency_in_code(self, code: str) -> str | None:
         return code.partition("-")[0]
@@ -139,7 +139,7 @@ class _WithDossiers:
         return {code: agencies.get(named[code]) if code in named else None for code in codes}
 
     def agency_of(self, code: str, history: list[Any]) -> str | None:
-        return fold(DossierCode(self._dossier_of[code]), history).agency_code
+        return fold(DossierCode(self._dossier_of[code]), history).agencies
 
     def agency_in_code(self, code: str) -> str | None:
         dossier = self._dossier_of.get(code)

@@ -26,7 +26,7 @@ from shared.events.cloudevents.fields import whole
 from shared.events.cloudevents.models import Envelope
 from shared.events.rules.new_events import APPLICANT, APPLICANT_FIELDS, TEXTS, NewEvent
 from shared.events.rules.personal_text import ADDRESS_FIELDS, TEXT_FIELDS, personal_in_text, personal_texts
-from shared.vocabulary.codes import tenant_of_agency
+from shared.vocabulary.codes import agency_pair, tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 from shared.vocabulary.sources import is_own_source
 from shared.vocabulary.spelling import is_utf8
@@ -73,7 +73,7 @@ def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> Inv
 
 
 class ValidatedEvent(msgspec.Struct, frozen=True, gc=False):
-    """A validated event on its way into the log, with the agency that it names, as told.
+    """A validated event on its way into the log, with the agency that it names, as told; with the desk too (`agency_pair`).
 
     ``personal``: the fields of its data in which somebody has written what looks like a number or address of a person.
     """
@@ -189,8 +189,12 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
     if register.tenant_of is not None and register.tenant_of(event.subject) != tenant:
         raise _invalid(("subject",), "tenant", tenant=tenant)
     agency_code = getattr(event.data, "agency_code", None)
-    if agency_code is not None and tenant_of_agency(agency_code) != tenant:
-        raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
+    desk_code = getattr(event.data, "receiving_agency_code", None)
+    for field, told in (("agency_code", agency_code), ("receiving_agency_code", desk_code)):
+        if told is not None and tenant_of_agency(told) != tenant:
+            raise _invalid(("data", field), "tenant", tenant=tenant)
+    if agency_code is not None:
+        agency_code = agency_pair(agency_code, desk_code)
     new = _recorded_by_schema(event, event.type, content_key)
     return ValidatedEvent(new, agency_code, _personal_fields(new))
 

@@ -355,7 +355,7 @@ class Question:
             case None:
                 return None, {}, frozenset()
             case "agency":
-                rows = AgencyRows.of(self.scope.access, self.scope.agency, self.scope.tree_on)
+                rows = AgencyRows.of(self.scope.access, self.scope.top, self.scope.tree_on)
                 return (lambda unit: rows.key(unit.agency)), {key: rows.name(key) for key in rows.keys}, rows.children
             case "procedure":
                 procedures = {str(code): one.name for code, one in catalogue.procedures.items()}
