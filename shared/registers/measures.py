@@ -205,12 +205,16 @@ class ByUnit:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``numerator / denominator`` in percent, both ids of figures or parts. ``formula``: in words, for the description."""
+    """``numerator / denominator`` in percent, both ids of figures or parts. ``formula``: in words, for the description.
+
+    ``of_procedures``: both count procedures, each once: those of the units that count there.
+    """
 
     id: str
     numerator: str
     denominator: str
     formula: str
+    of_procedures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +239,8 @@ class FigureSet:
     ``needs``: the registers whose records are read, and ``dossier`` for dossiers. ``histories``: dossiers come folded.
     ``figures``: ids in the order of answers, with their words. ``parts``: ids that are counted and listed but are no figure
     of the answer. ``cuts``: the keys of `Counted.cuts`, with their words. ``portal``: it is asked which dossiers
-    the portal holds. ``by_unit``: where an index can keep them.
+    the portal holds. ``by_unit``: where an index can keep them. ``procedures``: parts that are
+    procedures of the catalogue on the last day, whatever units there are: by decisions (`catalogue`) and the sheet.
     """
 
     path: str
@@ -251,6 +256,7 @@ class FigureSet:
     histories: bool = False
     portal: bool = False
     by_unit: ByUnit | None = None
+    procedures: Mapping[str, Callable[[World, date], Collection[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what answers could not be made of."""

@@ -106,6 +106,5 @@ def _days_of(catalogue: Catalogue, after: date, until: date) -> list[date]:
 
 def _agencies(access: Access) -> set[str]:
     """The agencies with dossiers that the caller could see."""
-    codes = access.codes()
-    seen = access.catalogue.seen
-    return {access.catalogue.agencies.resolve(code) for code in (seen if codes is None else seen & codes)}
+    catalogue = access.catalogue
+    return {catalogue.agencies.resolve(code) for code in catalogue.named if access.sees(code)}

@@ -9,7 +9,7 @@ from services.api.dossiers.parameters import Paging
 from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from shared.vocabulary.events import Channel
 
-By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
+By = Literal["agency", "receiving_agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 
 PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 """A key of a row: no control characters, which the database would not take."""
@@ -17,6 +17,18 @@ PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 
 def _text(description: str, example: str) -> Any:
     return Field(description=description, examples=[example], min_length=1, max_length=200, pattern=PRINTABLE)
+
+
+AsOf = Annotated[
+    str | None,
+    Field(
+        max_length=40,
+        description="As it stood then (tại thời điểm): a date, for its local end of day (today: now), or an RFC 3339 instant"
+        " such as 2026-01-31T17:00:00+07:00. Of the events recorded by then, with the catalogues as then known.",
+    ),
+]
+ANY_PERIOD: Final = "1900"
+"""Of a question that has no period."""
 
 
 class ScopeParameters(BaseModel):
@@ -38,7 +50,15 @@ class ScopeParameters(BaseModel):
     ] = None
     to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày), such as 2018-12-31.")] = None
     agency: Annotated[
-        str | None, _text("Only this agency (cơ quan) and what is below it; default: all that the key may see.", "H51.12")
+        str | None, _text("Only this competent agency (cơ quan) and what is below it; default: the key's.", "H51.12")
+    ] = None
+    receiving_agency: Annotated[
+        str | None,
+        _text(
+            "Only what a desk of this agency or below it received (cơ quan tiếp nhận), for whatever competent agency;"
+            " without `agency` of all that the key may see.",
+            "H51.12",
+        ),
     ] = None
     field: Annotated[
         str | None,

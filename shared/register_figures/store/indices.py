@@ -19,7 +19,7 @@ from shared.database.pace import Pace
 from shared.figures.store.tables import FigureScope
 from shared.observability import failure_of, get_logger
 from shared.register_figures.rules.index import FigureIndex
-from shared.register_figures.store.cases import Counted, cases, changes, read_counted, read_parts, read_shared
+from shared.register_figures.store.cases import Counted, Records, cases, changes, read_counted, read_parts, read_shared
 from shared.register_figures.store.worlds import KnownWorld
 from shared.registers.measures import FigureSet, ProcedureFacts
 from shared.vocabulary.events import Tenant
@@ -71,6 +71,14 @@ class _Kept:
     """Nothing is made earlier: it did not go well."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An index to be asked. ``shared``: the records that all of its units need, by register and code."""
+
+    index: FigureIndex
+    shared: Records
+
+
 class Indices:
     """Those of all tenants. ``engine``: for what is read beside questions; None: nothing is kept."""
 
@@ -93,7 +101,7 @@ class Indices:
     @asynccontextmanager
     async def ready(
         self, connection: DriverConnection, scope: FigureScope, world: KnownWorld, figures: FigureSet
-    ) -> AsyncIterator[FigureIndex | None]:
+    ) -> AsyncIterator[Ready | None]:
         """The index for questions within, as of the transaction's snapshot; None: there is none, and one is made.
 
         To be asked before anything else is read in the transaction. ``world``: without what is counted.
@@ -108,8 +116,8 @@ class Indices:
             return
         async with kept.lock:
             index = await self._current(connection, scope.access.tenant, kept, world)
-            if index is not None:
-                yield index
+            if index is not None and kept.world is not None:
+                yield Ready(index, kept.world.known)
                 return
         yield None
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Final, Protocol
 
 import numpy as np
@@ -15,18 +16,23 @@ from shared.database.engine import DriverConnection
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.tables import UNKNOWN, FigureScope
 from shared.register_figures.rules.index import Behind, FigureIndex, Place
+from shared.register_figures.rules.procedures import add_counted, both, divided
 from shared.register_figures.rules.sums import Sums, checks_of, children_check
 from shared.register_figures.store.indices import Indices
 from shared.register_figures.store.worlds import UNSTAMPED, KnownWorld, Worlds, stamp_of
 from shared.registers.measures import TENANT, Counted, FigureSet
 from shared.vocabulary.errors import InvalidInput
+from shared.vocabulary.events import Channel
 from shared.vocabulary.periods import Bucket, Period, TimeGrain, cut
 
 MOST_PIECES: Final = 120
 """Each piece of a period is counted anew from all records."""
 
 CUTS: Final = ("agency", "procedure", "field", "channel")
+_OF_PROCEDURES: Final = ("procedure", "field")
 TIME_CUTS: Final = tuple(grain.value for grain in TimeGrain)
+_CLOSED_CUTS: Final = frozenset({"agency", "channel"})
+"""Those of which every row there may be is known: another one is a mistake. A procedure or field may be told tomorrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,10 @@ class _Placed(Protocol):
 _KeyOf = Callable[[_Placed], str]
 
 
+def _no_row(key: str | None) -> InvalidInput:
+    return InvalidInput.of("/row", "no_row", f"a key of a row, which {key!r} is not")
+
+
 def cuts_of(figures: FigureSet) -> tuple[str, ...]:
     """What figures of a register can be cut by."""
     return (*(one for one in CUTS if one != "agency" or figures.unit != TENANT), *figures.cuts, *TIME_CUTS)
@@ -92,7 +102,7 @@ def cuts_of(figures: FigureSet) -> tuple[str, ...]:
 class Question:
     """Figures of a register for a scope, in the world that it is asked about.
 
-    ``index``: where there is one it is asked, and the world has nothing that is counted. ``only``: units with these cuts.
+    ``index``: where there is one it is asked, and the world has only what all units share. ``only``: units with these cuts.
     """
 
     figures: FigureSet
@@ -113,13 +123,22 @@ class Question:
         almanac: Almanac,
         figures: FigureSet,
     ) -> "AsyncIterator[Question]":
-        """A question to be asked within, of one snapshot of which nothing was read yet."""
+        """A question to be asked within, made of one snapshot of which nothing was read yet.
+
+        What is counted one by one is counted after the snapshot: the database ends a transaction in which nothing is asked
+        for long.
+        """
         bare = KnownWorld(scope.access.today, scope.access.catalogue, almanac, UNSTAMPED)
-        async with indices.ready(connection, scope, bare, figures) as index:
-            if index is None:
-                yield cls(figures, scope, await worlds.read(connection, scope, almanac, figures))
-            else:
-                yield cls(figures, scope, replace(bare, stamp=await stamp_of(connection, scope, figures)), index)
+        async with AsyncExitStack() as held:
+            if not connection.is_in_transaction():  # of an earlier instant there is one
+                await held.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
+            ready = await held.enter_async_context(indices.ready(connection, scope, bare, figures))
+            if ready is not None:
+                stamp = await stamp_of(connection, scope, figures)
+                yield cls(figures, scope, replace(bare, stamp=stamp, known=ready.shared), ready.index)
+                return
+            world = await worlds.read(connection, scope, almanac, figures)
+        yield cls(figures, scope, world)
 
     async def table(self, by: str | None) -> Table:
         """The figures of the scope, cut by something; None: not cut.
@@ -129,18 +148,20 @@ class Question:
         """
         if by in TIME_CUTS:
             rows = [
-                Row(bucket.key, bucket.key, (await self._sums(bucket.period))[0], bucket.period)
+                Row(bucket.key, bucket.key, await self._whole(bucket.period), bucket.period)
                 for bucket in self._buckets(TimeGrain(by))
             ]
-            total, _ = await self._sums(self.scope.period)
+            total = await self._whole(self.scope.period)
             return Table(total, rows, checks_of(self.figures, total))
         key_of, names, kept = self._keys(by)
         total, by_key = await self._sums(self.scope.period, key_of, by_agency=by == "agency")
+        by_key |= {key: Sums() for key in kept - by_key.keys()}
+        await self._add_procedures(self.scope.period, by, total, by_key)
         found = [key for key in names if key in kept or key in by_key]
         found += sorted(by_key.keys() - set(found) - {UNKNOWN})
         if UNKNOWN in by_key and UNKNOWN not in found:
             found.append(UNKNOWN)
-        rows = [Row(key, names.get(key), by_key.get(key, Sums())) for key in found]
+        rows = [Row(key, names.get(key), by_key[key]) for key in found]
         rows = [row for row in rows if row.key in kept or not row.sums.is_empty]
         checks = checks_of(self.figures, total)
         if by is not None:
@@ -151,9 +172,13 @@ class Question:
         """The units that a figure of the scope, or of one row of a table, counts, by code.
 
         Raises:
-            InvalidInput: there is no such row.
+            InvalidInput: there is no such row, or one of ``by`` and ``row`` is missing.
         """
         period, chosen = self._row(by, row)
+        if figure in self.figures.procedures:
+            codes = self._catalogue(figure, self.scope.period.to_on, by)
+            of_row = codes.get(row, set()) if by in _OF_PROCEDURES else codes[None]
+            return [Unit(code, None, code, 1) for code in sorted(of_row)]
         if self.index is not None:
             behind = await self._behind(self.index, figure, period, chosen)
             return self._units(self.index, behind, await asyncio.to_thread(self.index.in_order, behind, None, None))
@@ -173,7 +198,7 @@ class Question:
         Raises:
             InvalidInput: there is no such row.
         """
-        if self.index is not None:
+        if self.index is not None and figure not in self.figures.procedures:
             behind = await self._behind(self.index, figure, *self._row(by, row))
             order = await asyncio.to_thread(self.index.in_order, behind, after, limit)
             return UnitPage(self._units(self.index, behind, order), len(behind.units), behind.amount)
@@ -184,14 +209,22 @@ class Question:
         return UnitPage(rest[:limit], len(units), amount)
 
     def _row(self, by: str | None, row: str | None) -> tuple[Period, Callable[[_Placed], bool]]:
-        """The period of a row, and whether what stands in a place is in it."""
+        """The period of a row, and whether what stands in a place is in it.
+
+        Raises:
+            InvalidInput: there is no such row, or one of ``by`` and ``row`` is missing.
+        """
+        if (by is None) != (row is None):
+            raise InvalidInput.of("/by" if by is None else "/row", "missing", "required")
         chosen, period = self._chooser(), self.scope.period
-        if by in TIME_CUTS and row is not None:
+        if by in TIME_CUTS:
             bucket = next((one for one in self._buckets(TimeGrain(by)) if one.key == row), None)
             if bucket is None:
-                raise InvalidInput.of("/row", "no_row", f"a key of a row, which {row!r} is not")
+                raise _no_row(row)
             return bucket.period, chosen
-        key_of, _, _ = self._keys(None if by in TIME_CUTS else by)
+        key_of, names, _ = self._keys(by)
+        if by in _CLOSED_CUTS and row not in names:
+            raise _no_row(row)
         return period, chosen if key_of is None else lambda unit: chosen(unit) and key_of(unit) == row
 
     async def _behind(self, index: FigureIndex, figure: str, period: Period, chosen: Callable[[_Placed], bool]) -> Behind:
@@ -218,7 +251,7 @@ class Question:
         if self.index is not None:
             return await self._indexed_sums(self.index, period, key_of, by_agency=by_agency)
         total, by_key = Sums(), dict[str, Sums]()
-        chosen, work = self._chooser(), self.scope.moment.pace.begin()
+        chosen, work = self.chooser(), self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
             if number % SLICE == 0:
                 await work.rest()
@@ -250,6 +283,37 @@ class Question:
         total = index.sums(columns.sum(axis=0))
         return total, {} if key_of is None else {key: index.sums(columns[row]) for key, row in rows.items()}
 
+    async def _whole(self, period: Period) -> Sums:
+        total, _ = await self._sums(period)
+        await self._add_procedures(period, None, total, {})
+        return total
+
+    async def _add_procedures(self, period: Period, by: str | None, total: Sums, by_key: Mapping[str, Sums]) -> None:
+        """What rates of procedures divide: of every row anew, each procedure once."""
+        parts = divided(self.figures)
+        if not parts:
+            return
+        key_of, _, _ = self._keys(by)
+        _, by_both = await self._sums(period, lambda unit: both(None if key_of is None else key_of(unit), unit.procedure))
+        add_counted(parts, by_both, total, by_key)
+        for part in self.figures.procedures:
+            codes = self._catalogue(part, period.to_on, by)
+            total.procedures[part] = codes[None]
+            for key, sums in by_key.items():
+                sums.procedures[part] = codes.get(key, set()) if by in _OF_PROCEDURES else codes[None]
+
+    def _catalogue(self, part: str, last: date, by: str | None) -> dict[str | None, set[str]]:
+        """The procedures of the scope in a part of the catalogue, all (None) and by the rows of a cut of procedures."""
+        scope, (key_of, _, _) = self.scope, self._keys(by if by in _OF_PROCEDURES else None)
+        found: dict[str | None, set[str]] = {None: set()}
+        for code in self.figures.procedures[part](self.world, last):
+            unit = Counted(code, None, code, {})
+            if scope.procedure in (None, code) and scope.field in (None, self.field_of(unit) or UNKNOWN):
+                found[None].add(code)
+                if key_of is not None:
+                    found.setdefault(key_of(unit), set()).add(code)
+        return found
+
     def field_of(self, unit: _Placed) -> str | None:
         """The field (lĩnh vực) that a unit names, else that of its procedure by the catalogue."""
         procedure = unit.procedure
@@ -257,6 +321,11 @@ class Question:
             return unit.cuts["field"]
         known = None if procedure is None else self.scope.access.catalogue.procedures.get(procedure)  # type: ignore[call-overload]
         return None if known is None else known.field
+
+    def chooser(self) -> Callable[[Counted], bool]:
+        """Whether the scope counts a unit: what the caller may see of it, and its filters."""
+        chosen = self._chooser()
+        return lambda unit: self._is_visible(unit) and chosen(unit)
 
     def _is_visible(self, unit: Counted) -> bool:
         """Whom the caller may see now, where that is not what is asked about."""
@@ -286,7 +355,7 @@ class Question:
             case None:
                 return None, {}, frozenset()
             case "agency":
-                rows = AgencyRows.of(self.scope.access, self.scope.agency, self.scope.tree_on)
+                rows = AgencyRows.of(self.scope.access, self.scope.top, self.scope.tree_on)
                 return (lambda unit: rows.key(unit.agency)), {key: rows.name(key) for key in rows.keys}, rows.children
             case "procedure":
                 procedures = {str(code): one.name for code, one in catalogue.procedures.items()}
@@ -295,6 +364,6 @@ class Question:
                 fields = {one.field: one.field_name or one.field for one in catalogue.procedures.values() if one.field}
                 return (lambda unit: self.field_of(unit) or UNKNOWN), dict(sorted(fields.items())), frozenset()
             case "channel":
-                return (lambda unit: unit.channel or UNKNOWN), {}, frozenset()
+                return (lambda unit: unit.channel or UNKNOWN), dict.fromkeys((*sorted(Channel), UNKNOWN)), frozenset()
             case _:
                 return (lambda unit: unit.cuts.get(by, UNKNOWN)), {}, frozenset()
