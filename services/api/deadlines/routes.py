@@ -66,7 +66,8 @@ async def ageing_dossiers(
     summary="Letters of apology",
     description="""Who owes a letter of apology with a new date (văn bản xin lỗi và hẹn lại ngày trả, điều 19 Nghị
 định 61/2018/NĐ-CP), who sent it before the term ended, who sent it late, who not: counts by the competent agency, over
-the dossiers that are open now or ended in the period. Folded from the log: it takes the longer, the more dossiers are late.""",
+the dossiers that are open now or ended in the period. Folded from the log: it takes the longer, the more dossiers
+are late.""",
     response_model=ApologiesAnswer,
     responses=error_answers(),
 )
