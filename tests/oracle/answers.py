@@ -171,8 +171,10 @@ class Judge:
         prefix = chance.choice(self.dossiers).code[: chance.randint(1, 20)]
         one_by_one: dict[str, tuple[Any, Scope]] = {
             "agency": (agency, lambda d: in_subtree(agency, d.agency, self.tenant)),
-            # one that was never received stands with its agency
-            "receiving_agency": (desk, lambda d: in_subtree(desk, d.receiving_agency or d.agency, self.tenant)),
+            "receiving_agency": (
+                desk,
+                lambda d: d.received_at is not None and in_subtree(desk, d.receiving_agency, self.tenant),
+            ),
             "procedure": (procedure, lambda d: d.procedure == procedure),
             "channel": (channel, lambda d: d.channel == channel),
             "status": (status, lambda d: d.status == status),

@@ -13,7 +13,7 @@ from services.api.http.access.visibility import list_access_of
 from services.api.http.answers import json_answer
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from shared.search.store.filters import Selection
+from shared.search.store.filters import RECEIVED, Selection
 from shared.vocabulary.errors import InvalidInput
 
 router = APIRouter(tags=["dossiers"])
@@ -54,6 +54,7 @@ async def list_dossiers(
         due_before=asked.due_before,
         untouched_days=asked.untouched_days,
         code_prefix=asked.q,
+        more=[] if desk is None else [RECEIVED],
     )
     return await listed(request, context, caller, selection, asked)
 

@@ -17,7 +17,7 @@ from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.tables import UNKNOWN, FigureScope
 from shared.projection.store.dossier_rows import NO_SPANS
-from shared.search.store.filters import RowFilterSql, Selection
+from shared.search.store.filters import RECEIVED, RowFilterSql, Selection
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import Channel
 from shared.vocabulary.periods import TimeGrain, cut
@@ -44,6 +44,7 @@ def selection_of(scope: FigureScope, now: datetime, figure: AnyFigure | None) ->
         other_procedures=question.other_procedures,
         channel=question.channel,
         figure=None if figure is None else (figure, scope.period),
+        more=[] if scope.receiving_agency is None else [RECEIVED],
     )
 
 

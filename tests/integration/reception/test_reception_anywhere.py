@@ -249,9 +249,11 @@ async def test_a_desk_s_key_counts_its_own_and_asks_for_what_it_received(
     assert len(await opened(desk, received["dossiers"].replace("{figure}", "received.total"))) == 3
     assert totals(await table(competent, "receiving_agency")) == {"H51.13": 1, "H51.13.01": 1, "H51.14": 1}
     assert totals(await table(competent, "receiving_agency", receiving_agency="H51.13")) == {"H51.13": 2}
+    await tell(whole, "submitted", "H51.13-180102-00001", agency_code="H51.13")
+    await project(api.engine)
+    assert len(await codes(whole, receiving_agency="H51.13")) == 3, "nobody has received that one yet"
     assert figure((await table(other, "agency", receiving_agency="H51.13"))["total"], "received.total") == 0
-    for client in (desk, competent):
-        assert len(await codes(client)) == 4
+    assert [len(await codes(client)) for client in (desk, competent)] == [5, 4]
     foreign = await desk.get("/v1/stats/summary", params=PERIOD | {"agency": "H51.12", "receiving_agency": "H51.13"})
     assert foreign.status_code == 403
     for asked, status in (
