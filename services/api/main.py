@@ -32,12 +32,13 @@ from services.api.routers import routers
 from services.serving.methods import HeadMiddleware
 from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
-from shared.database.engine import create_engine
+from shared.database.engine import IDLE_SECONDS, create_engine
 from shared.database.kill_points import kill_point
 from shared.deadlines.store.decided_limits import StoredLimits
 from shared.doorbell import Doorbell
 from shared.observability import new_registry
 from shared.payment_platform.protocol.accounts import PaymentAccounts
+from shared.register_figures.store.indices import Indices
 from shared.settings import Settings
 
 _WRITE_TIMEOUT_SECONDS: Final = 15
@@ -57,7 +58,9 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
         name = "motcua-reader" if is_reader else "motcua-api"
         reading = limits.READER_READ_CONNECTIONS if is_reader else limits.READ_CONNECTIONS
         door = limits.READER_DOOR_CONNECTIONS if is_reader else limits.DOOR_CONNECTIONS
-        engine = create_engine(url, application=name, pool_size=reading)
+        # what is heavy computes between its statements, and holds nobody up
+        idle = limits.HEAVY_STATEMENT_SECONDS
+        engine = create_engine(url, application=name, pool_size=reading, idle_seconds=idle if is_reader else IDLE_SECONDS)
         door_engine = create_engine(url, application=f"{name}-door", pool_size=door)
         health_engine = create_engine(url, application="motcua-api-health", pool_size=limits.HEALTH_CONNECTIONS)
         heavy_engine = create_engine(
@@ -65,6 +68,7 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
             application="motcua-api-heavy",
             pool_size=limits.HEAVY_CONNECTIONS,
             statement_timeout_seconds=limits.HEAVY_STATEMENT_SECONDS,
+            idle_seconds=idle,
         )
         write_engine = create_engine(
             url,
@@ -97,6 +101,7 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
             intake=intake,
             payments=PaymentAccounts.of(settings),
             stopping=stopping,
+            indices=Indices(engine, heavy.pace),
             reader=Reader(settings) if settings.reader and not is_reader else None,
         )
         app.state.context = context
@@ -109,9 +114,8 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
             stopping.set()
             if context.reader is not None:
                 await context.reader.aclose()
-            await watchers.aclose()
-            await intake.aclose()
-            await doorbell.aclose()
+            for kept in (context.indices, watchers, intake, doorbell):
+                await kept.aclose()
             for one in (write_engine, heavy_engine, health_engine, door_engine, engine):
                 await one.dispose()
 

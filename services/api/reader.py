@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from services.api.http.reads.handover import receive_message, send_message
-from services.api.http.reads.reader import READY
+from services.api.http.reads.reader import KEPT_BYTES, READY
 from services.api.main import GARBAGE_THRESHOLD, create_app
 from shared.observability import configure_logging
 from shared.settings import Settings
@@ -50,6 +50,11 @@ class _Answers:
             task = asyncio.create_task(self._serve(socket.socket(fileno=link)))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
+
+    def tell_kept(self, bytes_: int) -> None:
+        """Tell the other process what is kept for later questions."""
+        with suppress(BlockingIOError, ConnectionError):
+            self._control.send(bytes_.to_bytes(KEPT_BYTES))
 
     async def cancel(self) -> None:
         """Nobody is there to be answered."""
@@ -104,6 +109,7 @@ async def _run(settings: Settings, control: socket.socket) -> None:
         answers = _Answers(app, control)
         asyncio.get_running_loop().add_reader(control, answers.take)
         control.send(READY)
+        app.state.context.indices.grown = answers.tell_kept
         await answers.ended.wait()
         signal.setitimer(signal.ITIMER_REAL, _END_SECONDS)  # the signal ends a process that does not
         app.state.context.stopping.set()

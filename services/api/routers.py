@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 import services.api
 
-_ASKED_MOST: Final = ("deadlines", "dossiers", "figures", "reports")
+_ASKED_MOST: Final = ("deadlines", "dossiers", "figures", "registers", "reports")
 """These come first, because a path is looked for route by route; among them, and then, the order is that of the names."""
 
 

@@ -4,7 +4,7 @@ A register with figures has ``figures.py`` in its folder; `FigureSet` says what 
 definition, `FigureSet.count`: sums, cuts, rates, identities and the list behind a figure all come from it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
@@ -147,13 +147,74 @@ Count = Callable[[World, date, date], Iterator[Counted]]
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """The days on which the counts of a unit may change, or more: of a period's first day, and of its last."""
+
+    firsts: Collection[date] = ()
+    lasts: Collection[date] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One unit in any period; see `Counted`. ``counts``: for the local dates of a period, both ends included.
+
+    ``turns``: up to a day; between two of them ``counts`` answers the same. ``case``: what it is read with (`ByUnit`).
+    """
+
+    case: str
+    code: str
+    agency: str | None
+    procedure: str | None = None
+    counts: Callable[[date, date], Mapping[str, int | None]]
+    turns: Callable[[date], Turns]
+    dossier: str | None = None
+    channel: str | None = None
+    cuts: Mapping[str, str] = field(default_factory=dict)
+
+
+def counted(units: Iterable[Unit], first: date, last: date) -> Iterator[Counted]:
+    """Those that count for something in a period."""
+    for one in units:
+        counts = one.counts(first, last)
+        if counts:
+            yield Counted(one.code, one.agency, one.procedure, counts, one.dossier, one.channel, one.cuts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByUnit:
+    """How figures are counted unit by unit, so that an index can keep them (decision 52).
+
+    Units of a **case** are a function of the records and the dossier that have its code or name it, and of what all units
+    share. ``units``: every unit of a world that has all of these for the cases in it. ``cases``: the registers whose
+    records are cases. ``named_in``: by register the fact that names the case of a record, where that is not its own code;
+    ``evidence_in``: the fact that names another case of which it says something. Their events name both by the same word.
+    ``shared``: registers of which all units may need any record. ``sheet``: they need the sheet of procedures.
+    """
+
+    units: Callable[[World], Iterator[Unit]]
+    cases: frozenset[str]
+    named_in: Mapping[str, str] = field(default_factory=dict)
+    evidence_in: Mapping[str, str] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
+    sheet: bool = False
+
+    def count(self, world: World, first: date, last: date) -> Iterator[Counted]:
+        """As `Count` says: what the index is proven against."""
+        return counted(self.units(world), first, last)
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
-    """``numerator / denominator`` in percent, both ids of figures or parts. ``formula``: in words, for the description."""
+    """``numerator / denominator`` in percent, both ids of figures or parts. ``formula``: in words, for the description.
+
+    ``of_procedures``: both count procedures, each once: those of the units that count there.
+    """
 
     id: str
     numerator: str
     denominator: str
     formula: str
+    of_procedures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +239,8 @@ class FigureSet:
     ``needs``: the registers whose records are read, and ``dossier`` for dossiers. ``histories``: dossiers come folded.
     ``figures``: ids in the order of answers, with their words. ``parts``: ids that are counted and listed but are no figure
     of the answer. ``cuts``: the keys of `Counted.cuts`, with their words. ``portal``: it is asked which dossiers
-    the portal holds.
+    the portal holds. ``by_unit``: where an index can keep them. ``procedures``: parts that are
+    procedures of the catalogue on the last day, whatever units there are: by decisions (`catalogue`) and the sheet.
     """
 
     path: str
@@ -193,6 +255,8 @@ class FigureSet:
     cuts: Mapping[str, str] = field(default_factory=dict)
     histories: bool = False
     portal: bool = False
+    by_unit: ByUnit | None = None
+    procedures: Mapping[str, Callable[[World, date], Collection[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what answers could not be made of."""

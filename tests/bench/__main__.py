@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import figures, floods, growth, ingest, latency, plans, reads, records
+from tests.bench import figures, floods, growth, ingest, latency, plans, reads, records, registers
 from tests.bench.ingest import Bench
 from tests.bench.report import Report
 from tests.bench.sizes import SETTINGS
@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "soak": growth.soak,
     "floods": floods.floods,
     "record_events": records.record_events,
+    "registers": registers.registers,
 }
 SEED = 20_261_122
 

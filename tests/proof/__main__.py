@@ -13,12 +13,14 @@ from tests.proof.freshness import freshness_run
 from tests.proof.headline import headline_run, work_folder
 from tests.proof.mutation import mutation_run
 from tests.proof.oracle import oracle_run
+from tests.proof.registers import registers_run
 from tests.proof.settings import ProofSettings
 
 Part = Callable[[Path, ProofSettings, Console], bool]
 
 PARTS: dict[str, Part] = {
     "oracle": oracle_run,
+    "registers": registers_run,
     "freshness": freshness_run,
     "mutation": mutation_run,
     "headline": headline_run,

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import orjson
 from rich.console import Console
@@ -70,9 +72,18 @@ def freshness_run(folder: Path, settings: ProofSettings, console: Console) -> bo
     return seconds < PROMISE_SECONDS
 
 
-def measured(run: LocalRun, console: Console, *, rate: int, seconds: float) -> float:
+@dataclass(frozen=True)
+class Subject:
+    """What is told, and the answer that counts it. ``counted``: how many of ``life`` an answer counts."""
+
+    life: Callable[[int, datetime], list[Event]]
+    path: str
+    counted: Callable[[dict[str, Any]], int]
+
+
+def measured(run: LocalRun, console: Console, *, rate: int, seconds: float, subject: Subject | None = None) -> float:
     """The 99th percentile, in seconds; raises if the figures are not exactly what was told."""
-    found = asyncio.run(_measured(run, rate, seconds))
+    found = asyncio.run(_measured(run, rate, seconds, subject or DOSSIERS))
     told, acknowledged = found.ages(found.due), found.ages(found.acknowledged)
     for name, ages in (("logged", told), ("acknowledged", acknowledged)):
         shown = ", ".join(f"p{share * 100:.0f} {percentile(ages, share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99))
@@ -101,15 +112,18 @@ def _life(serial: int, now: datetime) -> list[Event]:
     return told
 
 
-async def _measured(run: LocalRun, rate: int, seconds: float) -> Freshness:
+DOSSIERS = Subject(_life, "/v1/stats/summary", lambda answer: int(answer["received"]["new"]["total"]))
+
+
+async def _measured(run: LocalRun, rate: int, seconds: float, subject: Subject) -> Freshness:
     found = Freshness()
     over = asyncio.Event()
-    dossiers = max(1, int(rate * seconds) // len(LIFE))
     now = datetime.now(UTC)
-    summary = f"/v1/stats/summary?from={now - timedelta(days=1):%Y-%m-%d}&to={now + timedelta(hours=7):%Y-%m-%d}"
-    told = [orjson.dumps(event) for serial in range(1, dossiers + 1) for event in _life(serial, now)]
+    lives = max(1, int(rate * seconds) // len(subject.life(0, now)))
+    summary = f"{subject.path}?from={now - timedelta(days=1):%Y-%m-%d}&to={now + timedelta(hours=7):%Y-%m-%d}"
+    told = [orjson.dumps(event) for serial in range(1, lives + 1) for event in subject.life(serial, now)]
     async with Lines(run.api_port, KEY, CONNECTIONS) as desks, Lines(run.api_port, KEY, 1) as reader:
-        before = (await reader.get(summary))["received"]["new"]["total"]
+        before = subject.counted(await reader.get(summary))
         asking = asyncio.create_task(_ask(reader, summary, found, over))
         begun = time.perf_counter() + 0.2
         telling = []
@@ -129,7 +143,7 @@ async def _measured(run: LocalRun, rate: int, seconds: float) -> Freshness:
         while answer["as_of"]["lag_seconds"] and time.perf_counter() < limit:
             await asyncio.sleep(0.05)
             answer = await reader.get(summary)
-    assert answer["received"]["new"]["total"] - before == dossiers
+    assert subject.counted(answer) - before == lives
     assert answer["as_of"]["lag_seconds"] == 0
     return found
 

@@ -81,6 +81,57 @@ TESTS: dict[str, list[str]] = {
 }
 """Which tests are run for a module of `shared`, by its path there, the quick ones first."""
 
+_UNIT = "tests/unit/registers"
+FEEDBACK = [f"{_UNIT}/test_feedback.py", f"{_UNIT}/test_feedback_figures.py"]
+PAYMENTS = [f"{_UNIT}/test_payment_records.py", f"{_UNIT}/test_payment_figures.py", f"{_UNIT}/test_payment_rates.py"]
+CATALOGUE = [f"{_UNIT}/test_catalogue.py", f"{_UNIT}/test_limits.py"]
+REVIEWS = [f"{_UNIT}/test_reviews.py", f"{_UNIT}/test_days_saved.py"]
+
+REGISTER_TESTS: dict[str, list[str]] = {
+    "registers/feedback/records": FEEDBACK,
+    "registers/feedback/standing": FEEDBACK,
+    "registers/feedback/terms": FEEDBACK,
+    "registers/feedback/figures": FEEDBACK,
+    "registers/feedback/complaints": [*FEEDBACK, f"{_UNIT}/test_scores.py"],
+    "registers/payment/records": PAYMENTS,
+    "registers/payment/obligations": PAYMENTS,
+    "registers/payment/figures": PAYMENTS,
+    "registers/component/records": [f"{_UNIT}/test_components.py"],
+    "registers/component/files": [f"{_UNIT}/test_components.py"],
+    "registers/component/anomalies": [f"{_UNIT}/test_components.py"],
+    "registers/component/figures": [f"{_UNIT}/test_components.py"],
+    "registers/catalogue/records": CATALOGUE,
+    "registers/catalogue/decisions": [*CATALOGUE, f"{_UNIT}/test_days_saved.py"],
+    "registers/catalogue/precedence": [*CATALOGUE, *REVIEWS],
+    "registers/catalogue/limits": CATALOGUE,
+    "registers/catalogue/figures": CATALOGUE,
+    "registers/step/records": [f"{_UNIT}/test_step.py"],
+    "registers/step/instances": [f"{_UNIT}/test_step.py"],
+    "registers/step/slip": [f"{_UNIT}/test_step.py"],
+    "registers/step/anomalies": [f"{_UNIT}/test_step.py"],
+    "registers/step/figures": [f"{_UNIT}/test_step.py"],
+    "registers/post/records": [f"{_UNIT}/test_post.py"],
+    "registers/post/anomalies": [f"{_UNIT}/test_post.py"],
+    "registers/post/figures": [f"{_UNIT}/test_post.py"],
+    "registers/survey/records": [f"{_UNIT}/test_surveys.py"],
+    "registers/survey/figures": [f"{_UNIT}/test_surveys.py"],
+    "registers/review/records": REVIEWS,
+    "registers/review/wages": REVIEWS,
+    "registers/review/savings": REVIEWS,
+    "registers/review/figures": REVIEWS,
+    "register_figures/rules/sums": [*FEEDBACK, *PAYMENTS, f"{_UNIT}/test_given_tables.py"],
+    "register_figures/rules/procedures": PAYMENTS,
+    "register_figures/rules/given_tables": [f"{_UNIT}/test_given_tables.py"],
+    "scores/rules/tt01_2018": [f"{_UNIT}/test_scores.py"],
+}
+"""The same of registers."""
+
+
+def module_of(place: str) -> str:
+    """What a module is called in the names of its mutants; of registers with the folder."""
+    return place.removeprefix("registers/") if place.startswith("registers/") else place.rpartition("/")[2]
+
+
 KILLED, SURVIVED, TOO_LONG = "killed", "survived", "too long"
 SPARE_SECONDS = 10
 LIBRARIES = ("hypothesis", "hypothesis.strategies", "orjson", "pydantic", "sqlalchemy.ext.asyncio", "asyncpg", "httpx")
@@ -96,10 +147,11 @@ def mutation_run(folder: Path, settings: ProofSettings, console: Console) -> boo
     counts: Counter[str] = Counter()
     unexplained: list[str] = []
     left = 0
-    for place, tests in TESTS.items():
-        module = place.rpartition("/")[2]
+    for place, tests in (TESTS | REGISTER_TESTS).items():
+        module = module_of(place)
+        most = settings.mutants if place in TESTS else settings.register_mutants
         source = (tree / "shared" / f"{place}.py").read_text(encoding="utf-8")
-        chosen = sample(module, source, settings.seed, settings.mutants)
+        chosen = sample(module, source, settings.seed, most)
         found: Counter[str] = Counter()
         for mutant in chosen:
             key = _key(mutant, tests)
@@ -232,7 +284,7 @@ class Forks:
         sys.path[:] = [str(self.tree), *(path for path in sys.path if path not in ("", here))]
         for name in [name for name in sys.modules if name.partition(".")[0] in ("shared", "services", "tests", "deploy")]:
             del sys.modules[name]
-        place = next(place for place in TESTS if place.rpartition("/")[2] == mutant.module)
+        place = next(place for place in TESTS | REGISTER_TESTS if module_of(place) == mutant.module)
         path = self.tree / "shared" / f"{place}.py"
         sys.meta_path.insert(0, _Changed(f"shared.{place.replace('/', '.')}", mutant.source, path))
         os.environ["MOTCUA_ORACLE_CASES"] = ORACLE_CASES

@@ -20,10 +20,12 @@ class ProofSettings:
     scale: int
     dossiers: int
     questions: int
+    records: int
     seed: str
     rate: int
     seconds: int
     mutants: int
+    register_mutants: int
     mutation_seconds: int
 
     @staticmethod
@@ -32,9 +34,11 @@ class ProofSettings:
             scale=_whole("SCALE", 1),
             dossiers=_whole("DOSSIERS", 10_000),
             questions=_whole("QUESTIONS", 500),
+            records=_whole("RECORDS", 2_000),
             seed=os.environ.get("MOTCUA_PROOF_SEED") or "proof",
             rate=_whole("RATE", 200),
             seconds=_whole("SECONDS", 60),
             mutants=_whole("MUTANTS", 15),
+            register_mutants=_whole("REGISTER_MUTANTS", 5),
             mutation_seconds=_whole("MUTATION_SECONDS", 1_800),
         )

@@ -13,14 +13,23 @@ import pytest
 from rich.console import Console
 
 from services.sample.table import published_table, scaled
-from tests.proof import headline
+from tests.proof import headline, registers
 from tests.proof.freshness import PROMISE_SECONDS, Freshness, measured, percentile
 from tests.proof.oracle import examined, told
 from tests.proof.settings import ProofSettings
 from tests.system.local_run import KEY, ROOT, LocalRun
 
 SMALL = ProofSettings(
-    scale=2_000, dossiers=60, questions=24, seed="sample", rate=20, seconds=2, mutants=1, mutation_seconds=60
+    scale=2_000,
+    dossiers=60,
+    questions=24,
+    records=250,
+    seed="sample",
+    rate=20,
+    seconds=2,
+    mutants=1,
+    register_mutants=1,
+    mutation_seconds=60,
 )
 
 
@@ -45,6 +54,17 @@ def test_every_part_holds(local_run: LocalRun) -> None:
     assert measured(local_run, console, rate=SMALL.rate, seconds=SMALL.seconds) > 0
 
 
+@pytest.mark.system
+@pytest.mark.timeout(300)
+def test_registers_are_mended_and_counted(local_run: LocalRun) -> None:
+    local_run.start().wait_ready()
+    printed = io.StringIO()
+    console = Console(file=printed, width=140)
+    registers.mended(local_run, console, SMALL)
+    assert "4 mistakes in each of 8 registers" in printed.getvalue()
+    assert measured(local_run, console, rate=SMALL.rate, seconds=SMALL.seconds, subject=registers.FEEDBACK) > 0
+
+
 def test_an_age_is_that_of_the_first_answer_that_counts_the_event() -> None:
     seen = Freshness(due={1: 0.0, 2: 1.0, 3: 1.5}, answers=[(0, 0.5), (1, 0.9), (3, 2.0), (3, 3.0)])
     assert seen.ages(seen.due) == [0.5, 0.9, 1.0]
@@ -57,6 +77,9 @@ def test_the_promise_of_freshness_is_the_one_that_is_measured() -> None:
     )
     assert promised is not None
     assert [float(number) for number in promised.groups()] == [ProofSettings.read().rate, 99, PROMISE_SECONDS]
+    promised = re.search(r"of registers, at (\d+) a second, within ([\d.]+) s", (ROOT / "docs/operating.md").read_text())
+    assert promised is not None
+    assert [float(number) for number in promised.groups()] == [registers.RATE, registers.PROMISE_SECONDS]
 
 
 VERDICTS = """

@@ -19,6 +19,18 @@ def _text(description: str, example: str) -> Any:
     return Field(description=description, examples=[example], min_length=1, max_length=200, pattern=PRINTABLE)
 
 
+AsOf = Annotated[
+    str | None,
+    Field(
+        max_length=40,
+        description="As it stood then (tại thời điểm): a date, for its local end of day (today: now), or an RFC 3339 instant"
+        " such as 2026-01-31T17:00:00+07:00. Of the events recorded by then, with the catalogues as then known.",
+    ),
+]
+ANY_PERIOD: Final = "1900"
+"""Of a question that has no period."""
+
+
 class ScopeParameters(BaseModel):
     """What figures can be about. A parameter that is not known is refused, or it would seem to have an effect."""
 

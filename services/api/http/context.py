@@ -25,6 +25,7 @@ from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
 from shared.doorbell import Doorbell
 from shared.payment_platform.protocol.accounts import PaymentAccounts
+from shared.register_figures.store.indices import Indices
 from shared.register_figures.store.worlds import Worlds
 from shared.settings import Settings
 
@@ -65,6 +66,7 @@ class Context:
     held: Held = field(default_factory=Held)
     wrong_keys: WrongKeys = field(default_factory=WrongKeys)
     worlds: Worlds = field(default_factory=Worlds)
+    indices: Indices = field(default_factory=Indices)
     shared: SharedAnswers = field(default_factory=SharedAnswers)
     streams: Seats = field(default_factory=lambda: Seats("streams", in_all=limits.STREAMS, by_key=limits.STREAMS_BY_KEY))
     polls: Seats = field(default_factory=lambda: Seats("waiting questions", in_all=limits.POLLS, by_key=limits.POLLS_BY_KEY))

@@ -76,7 +76,7 @@ async def index_dossiers(
 
     async def select(seen: Seen) -> Selection:
         async with seen.session() as connection:
-            return await lists.selection(connection, seen.scope, seen.instant, asked.asked)
+            return await lists.selection(connection, seen.scope, seen.instant, asked.asked, context.worlds)
 
     view = await view_when_counted(context, caller, asked)
     return await view.listed(request, asked, select)
@@ -85,8 +85,8 @@ async def index_dossiers(
 @router.get(
     "/v1/indices/766/procedures",
     summary="The procedures behind an indicator",
-    description="""The procedures (thủ tục) that the numerator (tử số) or denominator (mẫu số) of 3.5, 3.5b or 4.5a counts,
-asked with the same filters as `indices/766`: exactly as many, each with the dossiers that make it count.""",
+    description="""The procedures (thủ tục) that the numerator (tử số) or denominator (mẫu số) of 3.2, 3.5, 3.5b or 4.5a
+counts, asked with the same filters as `indices/766`: exactly as many, each with the dossiers that make it count.""",
     response_model=IndexProcedures,
     responses=error_answers(),
 )
@@ -98,7 +98,8 @@ async def index_procedures(
     part = PartOf(asked.indicator, Part(asked.part))
 
     async def answer(connection: DriverConnection, seen: Seen) -> dict[str, Any]:
-        return procedures_answer(seen.scope, part, await lists.procedures(connection, seen.scope, seen.instant, part))
+        found = await lists.procedures(connection, seen.scope, seen.instant, part, context.worlds)
+        return procedures_answer(seen.scope, part, found)
 
     view = await view_when_counted(context, caller, asked)
     return json_answer(await view.read(answer))

@@ -216,6 +216,8 @@ def _indicator(one: Scored, reading: Reading, scope: FigureScope) -> dict[str, A
     computed = one.standing is FigureOrigin.COMPUTED
     sources = reading.sources.get(rule.id, (DOSSIERS,))
     of_register = REGISTER_SHARES.get(rule.id) if computed and sources != (DOSSIERS,) else None
+    if of_register is not None and of_register.of_procedures:
+        of_register = None  # the list is of procedures
     return {
         "id": rule.id,
         "name": rule.name,
@@ -235,8 +237,7 @@ def _indicator(one: Scored, reading: Reading, scope: FigureScope) -> dict[str, A
         "by_unit": [_mean(mean, scope) for mean in reading.means] if rule.id == MEANS else None,
         "note": _DOSSIER_PART if rule.id == "5.4" and computed and sources == (DOSSIERS,) else _factor_note(share),
         **{
-            # the rows of dossiers know nothing of registers
-            f"{part}_{what}": link if computed and sources == (DOSSIERS,) else None
+            f"{part}_{what}": link if computed else None
             for part in (Part.NUMERATOR, Part.DENOMINATOR)
             for what, link in _links(rule.id, part, share, reading, scope).items()
         },

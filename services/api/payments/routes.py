@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.dossiers.payment_schemas import PaymentDetail, PaymentList
+from services.api.figures.parameters import AsOf
 from services.api.http import cursors
 from services.api.http.access.callers import DossierReader, ProvinceReader
 from services.api.http.answers import json_answer
@@ -35,6 +36,7 @@ class PaymentQuestion(BaseModel):
     double: bool | None = Field(
         None, description="Only those that paid an obligation twice, or only all others (nộp trùng)."
     )
+    as_of: AsOf = None
     cursor: PageCursor = None
     limit: PageLimit = 50
 
@@ -44,7 +46,7 @@ class PaymentQuestion(BaseModel):
     summary="Payments, page by page",
     description="""Attempts to pay (giao dịch thanh toán) by their reference, each with its obligation and what was paid too
 much for it. A payment is where its dossier is: keys with a subtree see those of its dossiers. Lists are as old as the
-projection.""",
+projection; `as_of` shows them as they stood then.""",
     response_model=PaymentList,
     responses=error_answers(),
 )
@@ -54,14 +56,13 @@ async def list_payments(
     kept = asked.model_dump(exclude={"cursor", "limit"})
     digest = cursors.digest_of({**kept, "path": "/v1/payments", "tenant": caller.tenant, "root": caller.agency})
     mark = cursors.read(asked.cursor, digest, any_code=True)
-    items, has_more = await use_cases.read_page(
-        context,
-        caller,
-        Filter(asked.dossier, asked.line, asked.state),
-        is_double=asked.double,
-        after="" if mark is None else mark.code,
-        limit=asked.limit,
+    page = use_cases.Page(
+        Filter(asked.dossier, asked.line, asked.state), asked.double, "" if mark is None else mark.code, asked.limit
     )
+    if asked.as_of is None:
+        items, has_more = await use_cases.read_page(context, caller, page)
+    else:
+        items, has_more = await use_cases.read_page_then(context, caller, page, asked.as_of)
     following = cursors.written(PageKey(None, items[-1]["reference"]), digest) if has_more else None
     return json_answer({"items": items, "next_cursor": following})
 

@@ -1,10 +1,12 @@
 """What is done when payments are asked for."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.api.dossiers.payment_schemas import payment_answer
 from services.api.dossiers.record_timeline import timeline_of
+from services.api.figures.parameters import ANY_PERIOD, Filters
+from services.api.figures.views import Place, Seen, view_of
 from services.api.http.access.keyring import Caller
 from services.api.http.access.visibility import access_of, list_access_of
 from services.api.http.context import Context
@@ -20,17 +22,29 @@ from shared.events.store import event_log, record_events
 from shared.payments.store import attempts
 from shared.payments.store.attempts import Filter
 from shared.projection.store import cursor as projections
+from shared.register_figures.store.tables import Question
+from shared.registers.measures import Counted
+from shared.registers.payment.figures import FIGURE_SET
+from shared.registers.payment.obligations import obligations, receipts_twice
 from shared.vocabulary.errors import Forbidden, NotFound
 from shared.vocabulary.events import DossierCode, RecordEvent
 from shared.vocabulary.voids import Identity, absent_void_targets
 
 
-async def read_page(
-    context: Context, caller: Caller, asked: Filter, *, is_double: bool | None, after: str, limit: int
-) -> tuple[list[dict[str, Any]], bool]:
-    """Payments by reference, after one, and whether there are more. ``is_double``: only those that are, or are not."""
+class Page(NamedTuple):
+    """Payments by reference, so many after one. ``is_double``: only those that are, or are not."""
+
+    chosen: Filter
+    is_double: bool | None
+    after: str
+    limit: int
+
+
+async def read_page(context: Context, caller: Caller, page: Page) -> tuple[list[dict[str, Any]], bool]:
+    """A page, and whether there are more."""
+    chosen, is_double, after, limit = page
     access = await list_access_of(context, caller, is_limited=False)
-    asked = asked._replace(agencies=any_of(access.codes()), may_be_double=is_double)
+    asked = chosen._replace(agencies=any_of(access.codes()), may_be_double=is_double)
     found: list[dict[str, Any]] = []
     async with driver_session(context.engine) as connection:
         while True:
@@ -41,6 +55,35 @@ async def read_page(
             if len(rows) <= limit or len(found) > limit:
                 return found[:limit], len(found) > limit
             after = rows[-1][0].code
+
+
+async def read_page_then(context: Context, caller: Caller, page: Page, as_of: str) -> tuple[list[dict[str, Any]], bool]:
+    """The same as it stood at an earlier instant; whom the key may see is a matter of now."""
+    asked = page.chosen
+
+    async def answer(connection: DriverConnection, seen: Seen) -> tuple[list[dict[str, Any]], bool]:
+        world = await context.worlds.read(connection, seen.scope, await seen.almanac(), FIGURE_SET)
+        is_seen = Question(FIGURE_SET, seen.scope, world).chooser()
+        known, dossiers = world.records(PAYMENT.name), world.dossiers()
+        company = attempts.Company(obligations(known.values()), receipts_twice(known.values()))
+        found: list[dict[str, Any]] = []
+        for code in sorted(code for code in known if code > page.after):
+            facts = known[code].facts
+            dossier = dossiers.get(facts["dossier_code"])
+            agency = None if dossier is None else dossier.row.agency
+            told = facts["dossier_code"], facts["purpose"], facts["state"]
+            wanted = asked.dossier, asked.line, asked.state
+            if all(one is None or one == value for one, value in zip(wanted, told, strict=True)) and is_seen(
+                Counted(code, agency, None, {}, dossier=facts["dossier_code"])
+            ):
+                one = payment_answer(known[code], agency, company)
+                found += [one] if page.is_double is None or one["double"] is page.is_double else []
+            if len(found) > page.limit:
+                break
+        return found[: page.limit], len(found) > page.limit
+
+    view = view_of(context, caller, Filters(period=ANY_PERIOD, as_of=as_of))
+    return await view.read(answer, Place.HEAVY_SNAPSHOT)
 
 
 async def read_payment(

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.catalogue.schemas import PROCEDURE_CODE_PATTERN
-from services.api.figures.parameters import Filters
+from services.api.figures.parameters import ANY_PERIOD, Filters
 from services.api.http.access.callers import AnyCaller
 from services.api.http.access.keyring import Caller
 from services.api.http.answers import json_answer
@@ -65,9 +65,6 @@ class ServiceQuestion(DayQuestion):
     ] = None
 
 
-_ANY_PERIOD: Final = "1900"
-"""The catalogue on a day asks about no period."""
-
 _T = TypeVar("_T")
 
 
@@ -78,7 +75,7 @@ async def _asked(
         facts = {code: one.facts for code, one in question.world.records("catalogue").items()}
         return answer(DecidedCatalogue.of(facts), question.world)
 
-    return await asked_of(context, caller, FIGURE_SET, Filters(period=_ANY_PERIOD, as_of=as_of), of)
+    return await asked_of(context, caller, FIGURE_SET, Filters(period=ANY_PERIOD, as_of=as_of), of)
 
 
 @router.get(

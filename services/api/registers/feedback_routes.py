@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.figures.parameters import ANY_PERIOD, AsOf, Filters
 from services.api.http import cursors
 from services.api.http.access.callers import DossierReader
 from services.api.http.access.visibility import access_of
@@ -13,6 +14,7 @@ from services.api.http.answers import json_answer
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
 from services.api.http.parameters import PRINTABLE, PageCursor, PageLimit
+from services.api.registers.feedback_as_of import FeedbackThen, read_page_then
 from services.api.registers.feedback_schemas import FeedbackDetail, FeedbackList
 from services.api.registers.feedback_use_cases import read_feedback, read_page
 from shared.events.rules.registers import FEEDBACK, RECORD_CODE_PATTERN
@@ -60,6 +62,7 @@ class FeedbackQuestion(BaseModel):
             examples=["due_on"],
         ),
     ] = "-sent_at"
+    as_of: AsOf = None
     cursor: PageCursor = None
     limit: PageLimit = 50
 
@@ -78,7 +81,8 @@ def _mark(cursor: str | None, digest: str) -> Mark | None:
     _PATH,
     summary="Feedback, page by page",
     description="""Feedback (phản ánh, kiến nghị) that the key may see, narrowed by any combination of filters. The
-worklist of what is due is `sort=due_on`. Lists are as old as the projection, and show nothing personal.""",
+worklist of what is due is `sort=due_on`. Lists are as old as the projection, and show nothing personal; `as_of` shows
+them as they stood then.""",
     response_model=FeedbackList,
     responses=error_answers(),
 )
@@ -87,7 +91,7 @@ async def list_feedback(
 ) -> Response:
     access = await access_of(context, caller)
     chosen = FeedbackFilter(
-        agencies=access.codes_within(access.scope(asked.agency)),
+        agencies=None if asked.as_of is not None else access.codes_within(access.scope(asked.agency)),
         kind=asked.kind,
         state=asked.state,
         route=asked.route,
@@ -97,7 +101,12 @@ async def list_feedback(
     kept = asked.model_dump(exclude={"cursor", "limit"})
     digest = cursors.digest_of({**kept, "path": _PATH, "tenant": caller.tenant, "root": caller.agency})
     order = asked.sort.removeprefix("-"), asked.sort.startswith("-")
-    page, mark = await read_page(context, caller, chosen, order, _mark(asked.cursor, digest), limit=asked.limit)
+    after = _mark(asked.cursor, digest)
+    if asked.as_of is None:
+        page, mark = await read_page(context, caller, chosen, order, after, limit=asked.limit)
+    else:
+        then = Filters.model_construct(period=ANY_PERIOD, agency=asked.agency, as_of=asked.as_of)  # as validated here
+        page, mark = await read_page_then(context, caller, FeedbackThen(then, chosen, order), after, limit=asked.limit)
     key = None if mark is None else PageKey(None, f"{mark.value}|{mark.code}")
     return json_answer(page | {"next_cursor": cursors.written(key, digest)})
 

@@ -25,7 +25,7 @@ from shared.projection.rules.records import fold_record
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import cursor, records
 from shared.registers.feedback.records import standing_at
-from shared.registers.feedback.standing import TERMS, Standing, state_after
+from shared.registers.feedback.standing import TERMS, state_after
 from shared.registers.feedback.terms import Term, Terms, shortened_term, terms_of
 from shared.registers.measures import Known
 from shared.search.store import feedback
@@ -41,7 +41,7 @@ _NO_DATE: Final = "~"
 
 
 @dataclass(frozen=True, slots=True)
-class _Reckoner:
+class Reckoner:
     """What depends on the calendar, on one day."""
 
     terms: Terms
@@ -49,7 +49,7 @@ class _Reckoner:
     version: datetime | None
 
     @classmethod
-    def of(cls, almanac: Almanac, today: date) -> "_Reckoner":
+    def of(cls, almanac: Almanac, today: date) -> "Reckoner":
         return cls(Terms(WorkingTime(almanac.calendar(None), OFFICE_HOURS).day_after), today, almanac.version)
 
     @property
@@ -59,7 +59,6 @@ class _Reckoner:
     def item(self, known: Known) -> dict[str, Any]:
         """A feedback of a list."""
         facts = known.facts
-        standing = standing_at(facts, self.today.isoformat())
         deed, clock = facts["owes"] or ("", "")
         names = ("route", "about_dossier", "sent_at", "received_at", "handled_at", "published_at")
         return {
@@ -70,11 +69,13 @@ class _Reckoner:
             **{name: facts[name] for name in names},
             "owes": deed or None,
             "due_on": None if not deed else self.terms.due_on(clock, TERMS[deed]),
-            "overdue": self._is_overdue(standing),
+            "overdue": self.is_overdue(known),
             "anomalies": list(known.anomalies),
         }
 
-    def _is_overdue(self, standing: Standing) -> bool | None:
+    def is_overdue(self, known: Known) -> bool | None:
+        """As the figure `overdue` of the day; None: the year is not confirmed."""
+        standing = standing_at(known.facts, self.today.isoformat())
         is_open = standing.received is not None and standing.state == "open"
         return self.terms.is_overdue(standing, self.today.isoformat()) if is_open else False
 
@@ -95,11 +96,11 @@ async def read_page(
     by, is_downwards = order
     async with driver_session(context.engine) as connection:
         almanac, _ = await context.almanacs.of(connection, caller.tenant)
-        reckoner = _Reckoner.of(almanac, context.catalogues.today())
+        reckoner = Reckoner.of(almanac, context.catalogues.today())
         chosen = replace(chosen, overdue_clock=reckoner.terms.last_overdue_clock(reckoner.today) or "")
         if by == DUE_ON:
             owing = await feedback.owing(connection, caller.tenant, chosen)
-            codes, mark = _by_due_date(owing, reckoner.terms, after, limit, is_downwards=is_downwards)
+            codes, mark = by_due_date(owing, reckoner.terms, after, limit, is_downwards=is_downwards)
             found = await feedback.of_codes(connection, caller.tenant, codes)
         else:
             sort = FeedbackSort(by), is_downwards
@@ -108,7 +109,7 @@ async def read_page(
     return {"items": items, "calendar_version": reckoner.calendar_version}, mark
 
 
-def _by_due_date(
+def by_due_date(
     owing: Sequence[tuple[str, str, str]], terms: Terms, after: Mark | None, limit: int, *, is_downwards: bool
 ) -> tuple[list[str], Mark | None]:
     """The codes of a page, and the mark of the next one; what no confirmed year dates stands last, downwards first."""
@@ -141,12 +142,12 @@ async def read_feedback(context: Context, caller: Caller, code: str, purpose: st
         if caller.may(Permission.APPLICANTS_READ):
             reading = Reading(dossier_code=DossierCode(code), reader=caller.key_id, purpose=purpose, request_id=request_id)
             words = await applicant_access.read_texts(connection, caller.tenant, reading, events)
-    reckoner = _Reckoner.of(almanac, access.today)
+    reckoner = Reckoner.of(almanac, access.today)
     return _detail(reckoner, access, known, events, words)
 
 
 def _detail(
-    reckoner: _Reckoner,
+    reckoner: Reckoner,
     access: Access,
     known: Known,
     events: Sequence[RecordEvent],
@@ -170,7 +171,7 @@ def _detail(
     }
 
 
-def _term(reckoner: _Reckoner, access: Access, agency: str | None, term: Term) -> dict[str, Any]:
+def _term(reckoner: Reckoner, access: Access, agency: str | None, term: Term) -> dict[str, Any]:
     shortened = None
     if term.deed == "answer":
         tree = access.catalogue.tree_on(date.fromisoformat(term.clock))

@@ -128,14 +128,13 @@ stands in the row `unknown`: rows add up. Cuts: {", ".join(cuts_of(figures))}.""
         mark = cursors.read(asked.cursor, digest, any_code=True)
 
         async def answer(question: Question) -> dict[str, Any]:
-            units = await question.units(asked.figure, asked.by, asked.row)
-            rest = units if mark is None else [unit for unit in units if unit.code > mark.code]
-            page, following = cursors.cut(rest[: asked.limit + 1], asked.limit, digest, lambda unit: unit.code)
-            amounts = [unit.amount for unit in units]
+            after = None if mark is None else mark.code
+            found = await question.page(asked.figure, asked.by, asked.row, after=after, limit=asked.limit + 1)
+            page, following = cursors.cut(found.units, asked.limit, digest, lambda unit: unit.code)
             return {
                 "items": [unit_answer(unit) for unit in page],
-                "count": len(units),
-                "amount": None if None in amounts else sum(one for one in amounts if one is not None),
+                "count": found.count,
+                "amount": found.amount,
                 "next_cursor": following,
             }
 

@@ -111,7 +111,8 @@ class WageOut(BaseModel):
 class ReviewDetail(ReviewOut):
     """A review with all that its events tell."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_REVIEW, "wage": None, "timeline": [_STEP]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_REVIEW, "wage": None, "wages": [], "timeline": [_STEP]}]})
 
-    wage: WageOut | None = Field(description="As the facts of the province tell it; null: none is told.")
+    wage: WageOut | None = Field(description="In force today, as the facts of the province tell it; null: none is.")
+    wages: list[WageOut] = Field(description="All that they tell, by the day from which each is in force.")
     timeline: list[RecordStepOut]

@@ -15,7 +15,7 @@ from services.api.registers.record_schemas import ReviewDetail, ReviewList
 from services.api.registers.record_use_cases import read_page, read_record
 from shared.events.rules.registers import REVIEW
 from shared.registers.measures import Known
-from shared.registers.review.wages import wage_anomalies, wage_of
+from shared.registers.review.wages import wage_anomalies, wage_on, wages_of
 
 router = APIRouter(tags=["reviews"])
 
@@ -90,7 +90,8 @@ async def get_review(
 ) -> Response:
     found = await read_record(context, caller, REVIEW, code)
     tree = found.access.catalogue.tree_on(found.access.today)
-    wage = wage_of(tree.facts(tree.root))
+    wages = wages_of(tree.facts(tree.root))
     answer = _review(found.known)
-    answer["anomalies"] += wage_anomalies(found.known.facts, wage)
-    return json_answer(answer | {"wage": wage, "timeline": timeline_of(REVIEW, found.events)})
+    answer["anomalies"] += wage_anomalies(found.known.facts, wages)
+    wage = wage_on(wages, found.access.today)
+    return json_answer(answer | {"wage": wage, "wages": wages, "timeline": timeline_of(REVIEW, found.events)})

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from services.api.figures.parameters import Filters
 from services.api.figures.use_cases import view_when_counted
-from services.api.figures.views import Place, Seen
+from services.api.figures.views import Seen
 from services.api.http.access.keyring import Caller
 from services.api.http.context import Context
 from services.api.projection.use_cases import WAIT_SECONDS
@@ -46,16 +46,21 @@ async def wait_until_counted(context: Context, caller: Caller, figures: FigureSe
 async def asked_of(
     context: Context, caller: Caller, figures: FigureSet, asked: Filters, answer: Callable[[Question], Awaitable[_T]]
 ) -> _T:
-    """``answer(question)`` in one snapshot of all that the figures are made of, now or as of then."""
+    """``answer(question)``, made of one snapshot of all that the figures are made of, now or as of then.
+
+    They are counted after the snapshot: the database ends a transaction in which nothing is asked for long.
+    """
     view = await view_when_counted(context, caller, asked)
     if asked.min_position:
         await wait_until_counted(context, caller, figures, asked.min_position)
 
     async def read(connection: DriverConnection, seen: Seen) -> _T:
-        world = await context.worlds.read(connection, seen.scope, await seen.almanac(), figures)
-        return await answer(Question(figures, seen.scope, world))
+        almanac = await seen.almanac()
+        kept = (context.worlds, context.indices)
+        async with Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures) as question:
+            return await answer(question)
 
-    return await view.read(read, Place.HEAVY_SNAPSHOT)
+    return await view.read(read)
 
 
 async def given_beside(context: Context, question: Question, asked: Filters) -> Sequence[GivenTable]:

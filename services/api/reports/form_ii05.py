@@ -15,7 +15,6 @@ from shared.figures.rules.filters import DossierFilters
 from shared.register_figures.rules.sums import Sums, rate_of
 from shared.register_figures.store.tables import Question, Table
 from shared.registers.feedback.figures import FIGURE_SET
-from shared.registers.measures import Counted, FigureSet, World
 from shared.reports.rules.form_ii05 import (
     BESIDE,
     CODE,
@@ -31,18 +30,6 @@ from shared.reports.rules.form_ii05 import (
 from shared.reports.rules.form_ii06 import BASIS, BASIS_DATE, TOTAL
 
 
-def _of_kind(kind: str) -> FigureSet:
-    """The same figures of one kind."""
-
-    def count(world: World, first: date, last: date) -> Iterator[Counted]:
-        return (unit for unit in FIGURE_SET.count(world, first, last) if unit.cuts["kind"] == kind)
-
-    return replace(FIGURE_SET, count=count)
-
-
-_OF_KINDS: Final[Mapping[str, FigureSet]] = {kind: _of_kind(kind) for kind in KINDS}
-
-
 @dataclass(frozen=True, slots=True)
 class CrossedTable:
     """The figures of the form: of all feedback, and of each kind by the keys of the same rows."""
@@ -53,7 +40,7 @@ class CrossedTable:
     @classmethod
     async def of(cls, question: Question, by: FormBy) -> "CrossedTable":
         """What the form says of a scope."""
-        kinds = {kind: await replace(question, figures=figures).table(by) for kind, figures in _OF_KINDS.items()}
+        kinds = {kind: await replace(question, only={"kind": kind}).table(by) for kind in KINDS}
         return cls(await question.table(by), kinds)
 
     def sums_of(self, key: str | None) -> dict[str | None, Sums]:

@@ -70,11 +70,12 @@ async def repair(
 ) -> int:
     """Store the right rows under the cursor's lock and at the position of the comparison; answer how many sums were wrong.
 
-    A wrong row may have counted in sums for something else than it says, or in none: they are settled with it, so that no
-    reader sees a sum that its repair has made wrong.
+    A wrong row may have counted in its sums for something else than it says, or in none: they are settled with it, so that
+    no reader sees a sum that its repair has made wrong. Other sums stay as they are: whatever is wrong there is told first.
     """
     right = [one.recounted for one in found.differing if one.recounted is not None]
     gone = [one.code for one in found.differing if one.recounted is None]
     await records.write(connection, tenant, projection.register.name, right, gone)
     await record_cursor.record_failures(connection, tenant, projection.register, found.folded.failures)
-    return await records.settle_sums(connection, tenant, projection.register.name) if found.differing else 0
+    concerned = [row for one in found.differing for row in (one.stored, one.recounted) if row is not None]
+    return await records.settle_sums(connection, tenant, projection.register.name, concerned) if concerned else 0

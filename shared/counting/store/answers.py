@@ -5,7 +5,7 @@ the period and those in it are put together from as few years, months and days a
 (`shared.counting.rules.spans`): what is read does not grow with the events, and hardly with the years.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import add
@@ -19,7 +19,7 @@ from shared.counting.rules.question import Key, Question, cuts_of, members_of
 from shared.counting.rules.spans import spans_of
 from shared.counting.store.statement import RECORDS_STAMP, STAMP, STORED_FIGURES, Shape, figures_sql
 from shared.database.engine import DriverConnection
-from shared.events.rules.registers import Register
+from shared.events.rules.registers import DOSSIER, Register
 from shared.vocabulary.events import Tenant
 from shared.vocabulary.projections import DOSSIERS
 
@@ -105,6 +105,16 @@ async def read_stamp(connection: DriverConnection, tenant: Tenant) -> Stamp:
     """How far the figures are."""
     rows = await connection.fetch(STAMP, tenant, DOSSIERS)
     return Stamp(*rows[0])
+
+
+async def read_stamps(connection: DriverConnection, tenant: Tenant, registers: Iterable[Register]) -> list[Stamp]:
+    """How far each of some registers is, from one snapshot."""
+    # names are constants of ours
+    statements = (
+        (STAMP if one is DOSSIER else RECORDS_STAMP).replace("$2", f"'{one.projection}'").replace("$3", f"'{one.name}'")
+        for one in registers
+    )
+    return [Stamp(*row) for row in await connection.fetch(" UNION ALL ".join(f"({one})" for one in statements), tenant)]
 
 
 async def read_records_stamp(connection: DriverConnection, tenant: Tenant, register: Register) -> Stamp:

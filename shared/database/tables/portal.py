@@ -37,6 +37,8 @@ sync_ledger = Table(
     required("in_doubt", Boolean, server_default=text("false")),
     # whether the portal knows the dossier as far as we know: decides create or update
     required("known_there", Boolean, server_default=text("false")),
+    # the transaction in which the portal began to hold the dossier as far as we know, or ceased to
+    required("held_change", BigInteger, server_default="0"),
     # shared.sync.rules.priorities: the lower the sooner; until live_until it goes before the backlog
     required("priority", SmallInteger, server_default="0"),
     Column("live_until", Instant),
@@ -56,6 +58,12 @@ sync_ledger = Table(
         "next_try_at",
         "dossier_code",
         postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_sync_ledger_held_change",
+        "tenant",
+        "held_change",
+        postgresql_where=text("held_change > 0"),
     ),
     Index(
         "ix_sync_ledger_live",

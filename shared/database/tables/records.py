@@ -38,6 +38,16 @@ record = Table(
         text("(facts ->> 'initiated_at')"),
         postgresql_where=text("register = 'payment' AND facts ->> 'state' = 'pending'"),
     ),
+    # the sheets about a dossier, and the feedback that repeats another (`shared.register_figures.store.cases`)
+    *(
+        Index(
+            f"ix_record_{register}_{fact}",
+            text(f"(facts ->> '{fact}')"),
+            "tenant",
+            postgresql_where=text(f"register = '{register}' AND (facts ->> '{fact}') IS NOT NULL"),
+        )
+        for register, fact in (("survey", "dossier_code"), ("feedback", "repeats"))
+    ),
     # of payments: what a gateway's statement of a day asks for, the attempts of one obligation and of one dossier, and the
     # payments that have a receipt's number; the tenant last: else, without statistics, such an index is taken for a record
     # by its code, and every payment of the tenant is read

@@ -25,7 +25,7 @@ from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotReg
 from shared.events.cloudevents.fields import whole
 from shared.events.cloudevents.models import Envelope
 from shared.events.rules.new_events import APPLICANT, APPLICANT_FIELDS, TEXTS, NewEvent
-from shared.events.rules.personal_text import TEXT_FIELDS, personal_in_text, personal_texts
+from shared.events.rules.personal_text import ADDRESS_FIELDS, TEXT_FIELDS, personal_in_text, personal_texts
 from shared.vocabulary.codes import agency_pair, tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 from shared.vocabulary.sources import is_own_source
@@ -49,6 +49,7 @@ MOST_FAULTS: Final = 20
 _TRAILING: Final = re.compile(r"trailing characters at line ([0-9]+) column ([0-9]+)")
 DATA_BASE64: Final = "data_base64"
 _BASE64: Final = DATA_BASE64.encode()
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ESCAPE: Final = rb"\u"
 """Its name may be spelt with escapes."""
 
@@ -92,7 +93,7 @@ def learn_registers() -> None:
     for type_, (register, name) in registered.registers_by_type().items():
         _TYPES[register.logged(name)] = type_.encode()
         personal = registered.personal_fields(type_)
-        if TEXT_FIELDS & registered.data_fields(type_).keys() - set(personal):
+        if (TEXT_FIELDS | ADDRESS_FIELDS) & registered.data_fields(type_).keys() - set(personal):
             _WRITTEN.add(register.logged(name))
         if personal:
             _PERSONAL[register.logged(name)] = personal
@@ -140,7 +141,7 @@ def with_plain_data(raw: bytes) -> bytes:
     if event.pop("data", None) is not None:
         raise _invalid((DATA_BASE64,), "data_twice")
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True).removeprefix(_BYTE_ORDER_MARK)
     except (TypeError, ValueError):
         raise _invalid((DATA_BASE64,), "base64") from None
     try:

@@ -34,7 +34,6 @@ from shared.index766.store.looking import Conditions, Looking, begin_looking, be
 from shared.index766.store.mean_times import MeanTime, mean_times
 from shared.index766.store.register_shares import (
     add_complained_about,
-    add_paid_by_register,
     read_register_shares,
     sources_of,
 )
@@ -136,7 +135,6 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
         tallies[row["procedure"]] = replace(
             tally, late=tally.late + 1, late_or_disliked=tally.late_or_disliked + (not row["disliked"])
         )
-    paid = await add_paid_by_register(connection, looking, tallies, COUNT_CONDITIONS)
     complained = await add_complained_about(connection, looking, tallies, (_PLEASED, hand), [row["code"] for row in beyond])
     registers = await read_register_shares(connection, looking, tallies, worlds)
     given = await _given(connection, scope, covered)
@@ -152,7 +150,7 @@ async def read(connection: DriverConnection, scope: FigureScope, covered: Period
     received = (window.begin, window.until)
     means = await mean_times(connection, scope, looking.almanac, Conditions(scope), received, rows=looking.rows)
     shares = {**measured(tallies, traits, denominator), **registers.shares}
-    return Reading(stamp, shares, means, given, own, sources_of(registers, paid=paid, complained=complained))
+    return Reading(stamp, shares, means, given, own, sources_of(registers, complained=complained))
 
 
 async def denominator_of(

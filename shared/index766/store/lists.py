@@ -22,6 +22,13 @@ from shared.index766.store.counts import (
     procedures_of,
 )
 from shared.index766.store.looking import Looking, begin_looking
+from shared.index766.store.register_shares import (
+    REGISTER_SHARES,
+    complained_about,
+    services_of,
+    units_behind,
+)
+from shared.register_figures.store.worlds import Worlds
 from shared.search.store.filters import RowFilterSql, Selection
 from shared.vocabulary.errors import InvalidInput
 
@@ -47,6 +54,8 @@ class ProcedureCondition(StrEnum):
     RESULT_IS_DOCUMENT = "result_is_document"
     LINK_IF_DOCUMENT = "link_if_document"
     """Where the result is a document: with a link to it."""
+    ONLINE_SERVICE = "online_service"
+    """By decisions, on the last day of the period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,8 @@ PARTS: Final[Mapping[tuple[str, Part], Behind]] = {
     ("1.4", Part.DENOMINATOR): _RECEIVED,
     ("2.1", Part.NUMERATOR): Behind((_NOT_LATE,), in_hand=True),
     ("2.1", Part.DENOMINATOR): _IN_HAND,
+    ("3.2", Part.NUMERATOR): Behind((COUNT_CONDITIONS["online"],), ProcedureCondition.ONLINE_SERVICE, of_procedures=True),
+    ("3.2", Part.DENOMINATOR): Behind((), ProcedureCondition.ONLINE_SERVICE, of_procedures=True),
     ("3.3", Part.NUMERATOR): Behind((COUNT_CONDITIONS["online"],), ProcedureCondition.LINK_IF_DOCUMENT),
     ("3.3", Part.DENOMINATOR): _RECEIVED,
     ("3.5", Part.NUMERATOR): Behind((COUNT_CONDITIONS["charged"],), ProcedureCondition.HAS_FEE, of_procedures=True),
@@ -97,12 +108,15 @@ PARTS: Final[Mapping[tuple[str, Part], Behind]] = {
     ("5.4", Part.NUMERATOR): Behind((_NOT_LATE, _NOT_DISLIKED), in_hand=True),
     ("5.4", Part.DENOMINATOR): _IN_HAND,
 }
-"""Every part of every indicator that dossiers feed, but 2.2; a test holds it against what is counted."""
+"""Every part of every indicator that dossiers feed, but 2.2; a test holds it against what is counted.
+
+Where a register has data, the dossiers of `REGISTER_SHARES` are those that it counts.
+"""
 
 _INDICATORS: Final = frozenset(indicator for indicator, _ in PARTS)
 MEANS: Final = "2.2"
-_WHOLE_CATALOGUE: Final = ("3.5", Part.DENOMINATOR)
-"""The part that counts procedures of the catalogue, with dossiers or without."""
+_WHOLE_CATALOGUE: Final = (("3.2", Part.DENOMINATOR), ("3.5", Part.DENOMINATOR))
+"""The parts that count procedures of the catalogue, with dossiers or without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +137,9 @@ class PartOf:
     unit: str | None = None
 
 
-async def selection(connection: DriverConnection, scope: FigureScope, now: datetime, asked: PartOf) -> Selection:
+async def selection(
+    connection: DriverConnection, scope: FigureScope, now: datetime, asked: PartOf, worlds: Worlds
+) -> Selection:
     """The dossiers behind a part, in the caller's transaction.
 
     Raises:
@@ -138,10 +154,12 @@ async def selection(connection: DriverConnection, scope: FigureScope, now: datet
     if behind is None or asked.unit is not None:
         detail = "numerator or denominator: mean and uncomputed are of 2.2 only" if behind is None else "of 2.2 only"
         raise InvalidInput.of("/part" if behind is None else "/unit", "no_part", detail)
-    return await _selected(connection, await begin_looking(connection, scope, now), now, behind)
+    return await _Behind(connection, await begin_looking(connection, scope, now), now, worlds).selected(asked, behind)
 
 
-async def procedures(connection: DriverConnection, scope: FigureScope, now: datetime, asked: PartOf) -> list[OfProcedure]:
+async def procedures(
+    connection: DriverConnection, scope: FigureScope, now: datetime, asked: PartOf, worlds: Worlds
+) -> list[OfProcedure]:
     """The procedures that a part counts, by code: exactly as many.
 
     Raises:
@@ -152,7 +170,8 @@ async def procedures(connection: DriverConnection, scope: FigureScope, now: date
         expected = sorted({indicator for (indicator, _), one in PARTS.items() if one.of_procedures})
         raise InvalidInput.of("/part", "no_part", f"a part of {', '.join(expected)}: they count procedures")
     looking = await begin_looking(connection, scope, now)
-    where = RowFilterSql(await _selected(connection, looking, now, behind))
+    lists = _Behind(connection, looking, now, worlds)
+    where = RowFilterSql(await lists.selected(asked, behind))
     rows = await fetch(
         connection,
         looking.rows,
@@ -161,39 +180,76 @@ async def procedures(connection: DriverConnection, scope: FigureScope, now: date
     )
     counts = {str(row["procedure"]): int(row["dossiers"]) for row in rows}
     known = scope.access.catalogue.procedures
-    if (asked.indicator, asked.part) == _WHOLE_CATALOGUE:
-        counts = {code: counts.get(code, 0) for code in _with_trait(scope, ProcedureCondition.HAS_FEE)}
+    if (asked.indicator, asked.part) in _WHOLE_CATALOGUE:
+        counts = {code: counts.get(code, 0) for code in await lists.catalogue(asked, behind)}
     names = {str(code): one.name for code, one in known.items()}
     return [OfProcedure(code, names.get(code), number) for code, number in sorted(counts.items())]
 
 
-def _with_trait(scope: FigureScope, trait: ProcedureCondition) -> list[str]:
-    chosen = procedures_of(scope)
-    if trait is ProcedureCondition.HAS_FEE:
-        return [code for code, known in chosen.items() if known.has_fee]
-    return [code for code, known in chosen.items() if known.result_is_document]
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """What stands behind the parts of one question."""
 
+    connection: DriverConnection
+    looking: Looking
+    now: datetime
+    worlds: Worlds
 
-async def _selected(connection: DriverConnection, looking: Looking, now: datetime, behind: Behind) -> Selection:
-    scope, window = looking.scope, looking.window
-    more: list[tuple[str, Collection[Any]]] = [_population(looking, in_hand=behind.in_hand)]
-    for condition in behind.counted:
-        if condition == _NOT_LATE:
-            late = [row["code"] for row in await beyond_term(connection, looking)]
-            more.append(("NOT late_instants @> {}::bigint", (microseconds(window.at),)))
-            more.append(("NOT code = ANY({}::text[])", (late,)))
-        elif condition == _SYNCED:
-            more.append(_synced(looking))
-        else:
-            more.append((condition, ()))
-    if behind.trait is ProcedureCondition.LINK_IF_DOCUMENT:
-        documents = _with_trait(scope, ProcedureCondition.RESULT_IS_DOCUMENT)
-        more.append(
-            (f"({COUNT_CONDITIONS['linked']} OR procedure IS NULL OR NOT procedure = ANY({{}}::text[]))", (documents,))
-        )
-    elif behind.trait is not None:
-        more.append(("procedure = ANY({}::text[])", (_with_trait(scope, behind.trait),)))
-    return replace(selection_of(scope, now, None), more=[(text, list(values)) for text, values in more], rows=looking.rows)
+    async def selected(self, asked: PartOf, behind: Behind) -> Selection:
+        """The dossiers of a part: those that a register counts, where one feeds the indicator."""
+        codes = await self._by_register(asked)
+        more = await self._conditions(behind) if codes is None else [("code = ANY({}::text[])", [codes])]
+        return replace(selection_of(self.looking.scope, self.now, None), more=more, rows=self.looking.rows)
+
+    async def _by_register(self, asked: PartOf) -> list[str] | None:
+        share = REGISTER_SHARES.get(asked.indicator)
+        if share is None:
+            return None
+        figure = share.numerator if asked.part is Part.NUMERATOR else share.dossiers_divided or share.denominator
+        units = await units_behind(self.connection, self.looking, self.worlds, asked.indicator, figure)
+        return None if units is None else [unit.code for unit in units]
+
+    async def catalogue(self, asked: PartOf, behind: Behind) -> list[str]:
+        """The procedures of the catalogue that a part counts."""
+        share = REGISTER_SHARES.get(asked.indicator)
+        if share is not None:
+            units = await units_behind(self.connection, self.looking, self.worlds, asked.indicator, share.denominator)
+            if units is not None:
+                return [unit.code for unit in units]
+        assert behind.trait is not None
+        return await self._with_trait(behind.trait)
+
+    async def _with_trait(self, trait: ProcedureCondition) -> list[str]:
+        if trait is ProcedureCondition.ONLINE_SERVICE:
+            return await services_of(self.connection, self.looking, self.worlds)
+        chosen = procedures_of(self.looking.scope)
+        if trait is ProcedureCondition.HAS_FEE:
+            return [code for code, known in chosen.items() if known.has_fee]
+        return [code for code, known in chosen.items() if known.result_is_document]
+
+    async def _conditions(self, behind: Behind) -> list[tuple[str, list[Any]]]:
+        window = self.looking.window
+        more: list[tuple[str, Collection[Any]]] = [_population(self.looking, in_hand=behind.in_hand)]
+        for condition in behind.counted:
+            if condition == _NOT_LATE:
+                late = [row["code"] for row in await beyond_term(self.connection, self.looking)]
+                more.append(("NOT late_instants @> {}::bigint", (microseconds(window.at),)))
+                more.append(("NOT code = ANY({}::text[])", (late,)))
+            elif condition == _SYNCED:
+                more.append(_synced(self.looking))
+            else:
+                more.append((condition, ()))
+            if condition == _NOT_DISLIKED:
+                about = await complained_about(self.connection, self.looking) or ()
+                more.append(("NOT code = ANY({}::text[])", (sorted(about),)))
+        if behind.trait is ProcedureCondition.LINK_IF_DOCUMENT:
+            documents = await self._with_trait(ProcedureCondition.RESULT_IS_DOCUMENT)
+            more.append(
+                (f"({COUNT_CONDITIONS['linked']} OR procedure IS NULL OR NOT procedure = ANY({{}}::text[]))", (documents,))
+            )
+        elif behind.trait is not None:
+            more.append(("procedure = ANY({}::text[])", (await self._with_trait(behind.trait),)))
+        return [(text, list(values)) for text, values in more]
 
 
 def _population(looking: Looking, *, in_hand: bool) -> tuple[str, Collection[Any]]:

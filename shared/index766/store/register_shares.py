@@ -13,23 +13,28 @@ from shared.events.rules.registers import CATALOGUE, COMPONENT, FEEDBACK, PAYMEN
 from shared.index766.rules.indicators import IndicatorCounts, Share
 from shared.index766.store.looking import Looking
 from shared.register_figures.rules.sums import Sums
-from shared.register_figures.store.tables import Question
+from shared.register_figures.store.tables import Question, Unit
 from shared.register_figures.store.worlds import KnownWorld, Worlds
-from shared.registers.catalogue.decisions import DecidedCatalogue
+from shared.registers.catalogue.publications import decided
 from shared.registers.feedback.complaints import dossiers_complained_about
 from shared.registers.figure_sets import BY_REGISTER
-from shared.registers.payment.obligations import is_paid_online
 
 DOSSIERS: Final = "dossiers"
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterShare:
-    """A register with the figures or parts that an indicator divides."""
+    """A register with the figures or parts that an indicator divides.
+
+    ``of_procedures``: both count procedures, those of the units there. ``dossiers_divided``: where the denominator counts
+    the whole catalogue, the part of their dossiers.
+    """
 
     register: Register
     numerator: str
     denominator: str
+    of_procedures: bool = False
+    dossiers_divided: str | None = None
 
     @property
     def path(self) -> str:
@@ -42,6 +47,9 @@ REGISTER_SHARES: Final[Mapping[str, RegisterShare]] = {
     "1.2": RegisterShare(CATALOGUE, "posted_in_time", "posting_owed"),
     "1.3": RegisterShare(CATALOGUE, "complete", "parts_told"),
     "3.1": RegisterShare(CATALOGUE, "full_of_eligible", "eligible_full"),
+    "3.5": RegisterShare(PAYMENT, "fee_charged", "fee_procedures", of_procedures=True, dossiers_divided="fee_dossiers"),
+    "3.5b": RegisterShare(PAYMENT, "fee_paid", "fee_dossiers", of_procedures=True),
+    "3.6": RegisterShare(PAYMENT, "paid_online", "owing"),
     "4.1": RegisterShare(COMPONENT, "document_filed", "document"),
     "4.2": RegisterShare(COMPONENT, "both", "dossiers"),
     "4.3": RegisterShare(COMPONENT, "with_reused", "dossiers"),
@@ -52,8 +60,9 @@ REGISTER_SHARES: Final[Mapping[str, RegisterShare]] = {
     "5.3": RegisterShare(FEEDBACK, "satisfied", "f2"),
 }
 _SERVICES_USED: Final = "3.2"
-PAID: Final = ("3.5b", "3.6")
 _DISLIKED: Final = "5.4"
+_BESIDE: Final[Mapping[str, tuple[Register, ...]]] = {PAYMENT.name: (CATALOGUE,)}
+"""Registers that say something of what an indicator of another one counts: which procedures have a fee, decisions say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +79,6 @@ class FromRegisters:
 Tallies = dict[str | None, IndicatorCounts]
 
 _HAS_RECORDS: Final = "SELECT EXISTS (SELECT FROM record WHERE tenant = $1 AND register = $2)"
-_RECEIVED_PAID: Final = """
-SELECT d.procedure, count(*) AS paid_online, count(*) FILTER (WHERE NOT ({uncharged})) AS paid_online_charged
-FROM dossier d
-WHERE d.tenant = $1 AND d.received_at >= $2 AND d.received_at < $3 AND d.code = ANY($4::text[]) AND NOT ({paid_online})"""
 
 
 async def _has(connection: DriverConnection, looking: Looking, register: Register) -> bool:
@@ -81,25 +86,13 @@ async def _has(connection: DriverConnection, looking: Looking, register: Registe
     return bool(await connection.fetchval(_HAS_RECORDS, looking.scope.access.tenant, register.name))
 
 
-async def add_paid_by_register(
-    connection: DriverConnection, looking: Looking, tallies: Tallies, conditions: Mapping[str, str]
-) -> bool:
-    """Add the dossiers that payments alone say are paid online; whether the register has any record."""
-    if not await _has(connection, looking, PAYMENT):
-        return False
+async def complained_about(connection: DriverConnection, looking: Looking) -> frozenset[str] | None:
+    """The dossiers that feedback complains about; None: the register has no record."""
+    if not await _has(connection, looking, FEEDBACK):
+        return None
     moment = looking.scope.moment
-    known = await records_at(connection, looking.scope.access.tenant, PAYMENT.name, moment.position, moment.pace)
-    codes = {
-        one.facts["dossier_code"]
-        for one in known.values()
-        if one.facts["obligation"] is not None and is_paid_online([one], has_online_paid=False)
-    }
-    statement = _RECEIVED_PAID.format(uncharged=conditions["uncharged"], paid_online=conditions["paid_online"])
-    values = (looking.window.begin, looking.window.until, sorted(codes))
-    for row in await looking.fetch(connection, statement, *values, end=" GROUP BY d.procedure"):
-        more = IndicatorCounts(paid_online=row["paid_online"], paid_online_charged=row["paid_online_charged"])
-        tallies[row["procedure"]] = tallies.get(row["procedure"], IndicatorCounts()) + more
-    return bool(known)
+    known = await records_at(connection, looking.scope.access.tenant, FEEDBACK.name, moment.position, moment.pace)
+    return frozenset(dossiers_complained_about(known.values())) if known else None
 
 
 async def add_complained_about(
@@ -114,49 +107,77 @@ async def add_complained_about(
     ``pleased``: a statement that answers those in hand, neither late nor disliked, of the codes in its last parameter;
     ``beyond``: late by their procedure's term alone.
     """
-    if not await _has(connection, looking, FEEDBACK):
+    about = await complained_about(connection, looking)
+    if about is None:
         return False
-    moment = looking.scope.moment
-    known = await records_at(connection, looking.scope.access.tenant, FEEDBACK.name, moment.position, moment.pace)
     statement, values = pleased
-    codes = sorted(dossiers_complained_about(known.values()) - set(beyond))
-    for row in await looking.fetch(connection, statement, *values, codes):
+    for row in await looking.fetch(connection, statement, *values, sorted(about - set(beyond))):
         tally = tallies.get(row["procedure"], IndicatorCounts())
         tallies[row["procedure"]] = replace(tally, late_or_disliked=tally.late_or_disliked + 1)
-    return bool(known)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Feeding:
+    """A register with data about the period and scope. ``sources``: the registers that have some of it."""
+
+    world: KnownWorld
+    question: Question
+    sources: tuple[str, ...]
+
+
+async def _feeding(connection: DriverConnection, looking: Looking, register: Register, worlds: Worlds) -> _Feeding | None:
+    """None: it feeds no indicator here."""
+    scope = looking.scope
+    # decisions are the province's; feedback has no procedure and no channel
+    if register in (CATALOGUE, FEEDBACK) and scope.is_narrowed:
+        return None
+    if register is CATALOGUE and str(scope.top) != str(scope.access.tenant):
+        return None
+    concerned = (register, *_BESIDE.get(register.name, ()))
+    if not any([await _has(connection, looking, one) for one in concerned]):
+        return None
+    figures = BY_REGISTER[register.name]
+    world = await worlds.read(connection, scope, looking.almanac, figures)
+    sources = tuple(sorted(one.name for one in concerned if _has_data(world, one, looking)))
+    return _Feeding(world, Question(figures, scope, world), sources) if sources else None
 
 
 async def read_register_shares(
     connection: DriverConnection, looking: Looking, tallies: Tallies, worlds: Worlds
 ) -> FromRegisters:
     """The shares of registers that have data about the period and scope."""
-    scope = looking.scope
     shares: dict[str, Share | None] = {}
     sources: dict[str, tuple[str, ...]] = {}
-    is_whole = not scope.is_narrowed
-    for register, may_ask in (
-        # decisions are the province's; feedback has no procedure and no channel
-        (CATALOGUE, is_whole and str(scope.top) == str(scope.access.tenant)),
-        (FEEDBACK, is_whole),
-        (COMPONENT, True),
-    ):
-        if not may_ask or not await _has(connection, looking, register):
+    for register in (CATALOGUE, FEEDBACK, PAYMENT, COMPONENT):
+        feeding = await _feeding(connection, looking, register, worlds)
+        if feeding is None:
             continue
-        figures = BY_REGISTER[register.name]
-        world = await worlds.read(connection, scope, looking.almanac, figures)
-        if not _has_data(world, register, looking):
-            continue
-        sums = (await Question(figures, scope, world).table(None)).total
+        sums = (await feeding.question.table(None)).total
         found = {name: _share(sums, one) for name, one in REGISTER_SHARES.items() if one.register is register}
         if register is CATALOGUE:
             found = {name: share for name, share in found.items() if share is None or share.denominator}
-            found |= _services_used(world, looking, tallies)
+            found |= _services_used(feeding.world, looking, tallies)
         shares |= found
-        also = (DOSSIERS,) if register is COMPONENT else ()
-        sources |= dict.fromkeys(found, (register.name, *also))
+        also = (DOSSIERS,) if register in (COMPONENT, PAYMENT) else ()
+        sources |= dict.fromkeys(found, tuple(sorted((*feeding.sources, *also))))
     if _SERVICES_USED in sources:
         sources[_SERVICES_USED] = (CATALOGUE.name, DOSSIERS)
     return FromRegisters(shares, sources)
+
+
+async def units_behind(
+    connection: DriverConnection, looking: Looking, worlds: Worlds, indicator: str, figure: str
+) -> list[Unit] | None:
+    """The units of a figure or part; None: no register feeds the indicator here."""
+    feeding = await _feeding(connection, looking, REGISTER_SHARES[indicator].register, worlds)
+    return None if feeding is None else await feeding.question.units(figure, None, None)
+
+
+async def services_of(connection: DriverConnection, looking: Looking, worlds: Worlds) -> list[str]:
+    """The online services of the last day, by decisions."""
+    world = await worlds.read(connection, looking.scope, looking.almanac, BY_REGISTER[CATALOGUE.name])
+    return sorted(decided(world).services(looking.scope.period.to_on))
 
 
 def _has_data(world: KnownWorld, register: Register, looking: Looking) -> bool:
@@ -170,20 +191,19 @@ def _has_data(world: KnownWorld, register: Register, looking: Looking) -> bool:
 
 
 def _share(sums: Sums, one: RegisterShare) -> Share | None:
-    numerator, denominator = sums.of(one.numerator), sums.of(one.denominator)
+    count = sums.procedures_of if one.of_procedures else sums.of
+    numerator, denominator = count(one.numerator), count(one.denominator)
     return None if numerator is None or denominator is None else Share(numerator, denominator)
 
 
 def _services_used(world: KnownWorld, looking: Looking, tallies: Tallies) -> dict[str, Share]:
     """3.2: the online services of the last day that have an online dossier in the period."""
-    catalogue = DecidedCatalogue.of({code: one.facts for code, one in world.records(CATALOGUE.name).items()})
-    services = catalogue.services(looking.scope.period.to_on)
+    services = decided(world).services(looking.scope.period.to_on)
     used = sum(tallies.get(code, IndicatorCounts()).online > 0 for code in services)
     return {_SERVICES_USED: Share(used, len(services))} if services else {}
 
 
-def sources_of(from_registers: FromRegisters, *, paid: bool, complained: bool) -> Mapping[str, tuple[str, ...]]:
+def sources_of(from_registers: FromRegisters, *, complained: bool) -> Mapping[str, tuple[str, ...]]:
     """What indicators are computed from, where that is not the dossiers alone."""
-    more = dict.fromkeys(PAID, (DOSSIERS, PAYMENT.name)) if paid else {}
     disliked = {_DISLIKED: (DOSSIERS, FEEDBACK.name)} if complained else {}
-    return {**from_registers.sources, **more, **disliked}
+    return {**from_registers.sources, **disliked}

@@ -203,6 +203,10 @@ USING (figure, agency, day)
 WHERE coalesce(s.amount, 0) <> coalesce(f.amount, 0)"""
 
 
+_GIVEN: Final = """(
+    SELECT agency, counts::jsonb AS counts FROM unnest($3::text[], $4::text[]) AS given(agency, counts)) AS r"""
+
+
 @dataclass(frozen=True, slots=True)
 class SumDifference:
     """A stored sum that is not what the stored rows add up to."""
@@ -220,16 +224,25 @@ async def sums_differing(connection: DriverConnection, tenant: Tenant, register:
     return [SumDifference(*row) for row in rows]
 
 
-async def settle_sums(connection: DriverConnection, tenant: Tenant, register: str) -> int:
-    """Make every sum what the stored rows add up to; answer how many were not. To be called under the cursor's lock."""
+async def settle_sums(
+    connection: DriverConnection, tenant: Tenant, register: str, rows: Collection[RecordRow] | None = None
+) -> int:
+    """Make every sum what the stored rows add up to; answer how many were not. To be called under the cursor's lock.
+
+    ``rows``: only the sums in which these say that they count.
+    """
+    concerned = f"SELECT figure, agency, day FROM ({_COUNTED.format(sign=1, relation=_GIVEN)}) AS counting"
     changed = await connection.fetch(
         f"""
         INSERT INTO record_sum (tenant, register, figure, agency, day, amount)
-        SELECT $1, $2, figure, agency, day, recounted FROM ({_SUMS_DIFFERING}) AS differing ORDER BY figure, agency, day
+        SELECT $1, $2, figure, agency, day, recounted FROM ({_SUMS_DIFFERING}) AS differing
+        WHERE $3::text[] IS NULL OR (figure, agency, day) IN ({concerned}) ORDER BY figure, agency, day
         ON CONFLICT (tenant, register, figure, agency, day) DO UPDATE SET amount = excluded.amount RETURNING 1
         """,
         tenant,
         register,
+        None if rows is None else [row.agency for row in rows],
+        [row.counts for row in rows or ()],
     )
     await connection.execute("DELETE FROM record_sum WHERE tenant = $1 AND register = $2 AND amount = 0", tenant, register)
     return len(changed)

@@ -57,7 +57,9 @@ def given_rates(figures: FigureSet, table: GivenTable) -> dict[str, RegisterRate
     """Our rates of its numbers, where both parts are given."""
     sums = Sums(table.counts)
     return {
-        rate.id: rate_of(sums, rate) for rate in figures.rates if sums.amounts.keys() >= {rate.numerator, rate.denominator}
+        rate.id: rate_of(sums, rate)
+        for rate in figures.rates
+        if not rate.of_procedures and sums.amounts.keys() >= {rate.numerator, rate.denominator}
     }
 
 

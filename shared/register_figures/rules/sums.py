@@ -14,10 +14,14 @@ CALENDAR_UNCONFIRMED: Final = "calendar_unconfirmed"
 
 @dataclass(slots=True)
 class Sums:
-    """Amounts by figure or part. ``unknown``: those to which a unit adds something that is not known."""
+    """Amounts by figure or part. ``unknown``: those to which a unit adds something that is not known.
+
+    ``procedures``: of parts that rates of procedures divide, the procedures that count there.
+    """
 
     amounts: dict[str, int] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    procedures: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, unit: Counted) -> None:
         for name, amount in unit.counts.items():
@@ -29,6 +33,10 @@ class Sums:
     def of(self, name: str) -> int | None:
         """A figure; None: it is not known."""
         return None if name in self.unknown else self.amounts.get(name, 0)
+
+    def procedures_of(self, name: str) -> int:
+        """How many procedures count in a part."""
+        return len(self.procedures.get(name, ()))
 
     @property
     def is_empty(self) -> bool:
@@ -46,7 +54,8 @@ class RegisterRate:
 
 def rate_of(sums: Sums, rate: Rate) -> RegisterRate:
     """A rate in percent with 2 decimals, rounded half up; a negative one too, where money can be lost."""
-    numerator, denominator = sums.of(rate.numerator), sums.of(rate.denominator)
+    count = sums.procedures_of if rate.of_procedures else sums.of
+    numerator, denominator = count(rate.numerator), count(rate.denominator)
     if numerator is None or denominator is None:
         return RegisterRate(None, numerator, denominator)
     value = percent(abs(numerator), abs(denominator))

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -13,7 +13,7 @@ from shared.calendar.rules.almanac import Almanac
 from shared.calendar.rules.working_time import OFFICE_HOURS, WorkingTime
 from shared.catalogue.rules.agency_tree import AgencyTree
 from shared.catalogue.store.catalogues import Catalogue
-from shared.counting.store.answers import Stamp, read_records_stamp, read_stamp
+from shared.counting.store.answers import Stamp, read_stamps
 from shared.database.engine import DriverConnection
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.events.rules.registers import DOSSIER, REGISTERS
@@ -55,8 +55,8 @@ class KnownWorld:
     catalogue: Catalogue
     almanac: Almanac
     stamp: Stamp
-    known: Mapping[str, Mapping[str, Known]]
-    known_dossiers: Mapping[str, KnownDossier]
+    known: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+    known_dossiers: Mapping[str, KnownDossier] = field(default_factory=dict)
     present: Present | None = None
     held: Collection[str] = ()
     _week: list[WorkingTime] = field(default_factory=list)
@@ -85,6 +85,9 @@ class KnownWorld:
     def working_time(self, agency: str | None) -> WorkingTime:
         return self.almanac.working_time(agency or "")
 
+
+UNSTAMPED: Final = Stamp(datetime.min.replace(tzinfo=UTC), 0, None, 0, None, 0)
+"""Of a world that nothing was read for."""
 
 _REMEMBERED_KILOBYTES: Final = 120_000
 """So much is kept in all between two questions: about a kilobyte for a record or a dossier's row."""
@@ -124,7 +127,7 @@ class Worlds:
             today=scope.access.today,
             catalogue=scope.access.catalogue,
             almanac=almanac,
-            stamp=await _stamp(connection, scope, figures),
+            stamp=await stamp_of(connection, scope, figures),
             known=known,
             known_dossiers=dossiers,
             present=await _present(connection, scope, figures),
@@ -153,14 +156,10 @@ async def _key(connection: DriverConnection, scope: FigureScope, register: str) 
     return tenant, register, None, state["position"], state["corrections"], *state["failures"], *state["others"]
 
 
-async def _stamp(connection: DriverConnection, scope: FigureScope, figures: FigureSet) -> Stamp:
+async def stamp_of(connection: DriverConnection, scope: FigureScope, figures: FigureSet) -> Stamp:
     if scope.moment.position is not None:
         return await scope.moment.stamp(connection, scope.access.tenant)
-    tenant = scope.access.tenant
-    stamps = [
-        await (read_stamp(connection, tenant) if one is DOSSIER else read_records_stamp(connection, tenant, one))
-        for one in map(REGISTERS.__getitem__, sorted(figures.needs))
-    ]
+    stamps = await read_stamps(connection, scope.access.tenant, map(REGISTERS.__getitem__, sorted(figures.needs)))
     waiting = [stamp.waiting_since for stamp in stamps if stamp.waiting_since is not None]
     return replace(min(stamps, key=lambda stamp: stamp.position), waiting_since=min(waiting, default=None))
 

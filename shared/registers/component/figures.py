@@ -1,21 +1,31 @@
 """The figures of digitisation (số hóa): dossiers received in the period, their components and results that are files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import partial
 
 from shared.registers.catalogue.precedence import truth_of
 from shared.registers.catalogue.publications import published
 from shared.registers.component.files import files_of
-from shared.registers.measures import Check, Counted, FigureSet, Rate, World
+from shared.registers.measures import ByUnit, Check, FigureSet, Rate, Turns, Unit, World
+from shared.vocabulary.local_time import day_after
 
 
-def count(world: World, first: date, last: date) -> Iterator[Counted]:
-    """The dossiers received from ``first`` to ``last`` (N)."""
+def _counts(told: Mapping[str, int], received_on: date, first: date, last: date) -> Mapping[str, int]:
+    return told if first <= received_on <= last else {}
+
+
+def _turns(received_on: date, _: date) -> Turns:
+    return Turns((day_after(received_on),), (received_on,))
+
+
+def units(world: World) -> Iterator[Unit]:
+    """Every received dossier, on the day of its reception (N)."""
     records, synced = world.records("component"), world.synced()
     item_of, sheets = published(world), world.procedures
     for code, dossier in world.dossiers().items():
         row = dossier.row
-        if row.received_on is None or not first <= row.received_on <= last:
+        if row.received_on is None:
             continue
         known = records.get(code)
         files = files_of(known.facts if known else {}, row.marks, is_synced=code in synced)
@@ -38,8 +48,19 @@ def count(world: World, first: date, last: date) -> Iterator[Counted]:
         }
         told = {name: int(amount) for name, amount in counts.items() if amount}
         told |= dict.fromkeys(known.anomalies if known else (), 1)
-        yield Counted(code, row.agency, row.procedure, told, dossier=code, channel=row.channel)
+        yield Unit(
+            case=code,
+            code=code,
+            agency=row.agency,
+            procedure=row.procedure,
+            counts=partial(_counts, told, row.received_on),
+            turns=partial(_turns, row.received_on),
+            dossier=code,
+            channel=row.channel,
+        )
 
+
+_BY_UNIT = ByUnit(units=units, cases=frozenset({"dossier"}), shared=frozenset({"catalogue"}), sheet=True)
 
 FIGURE_SET = FigureSet(
     path="digitisation",
@@ -48,7 +69,8 @@ FIGURE_SET = FigureSet(
     needs=frozenset({"component", "dossier", "catalogue"}),
     portal=True,
     figures={"dossiers": "hồ sơ tiếp nhận trong kỳ"},
-    count=count,
+    count=_BY_UNIT.count,
+    by_unit=_BY_UNIT,
     parts={
         "components_owed": "thành phần hồ sơ phải số hóa",
         "components_filed": "thành phần hồ sơ phải số hóa, đã có tệp",

@@ -6,32 +6,29 @@ from typing import Any, Final
 
 from shared.events.rules.registers import FEEDBACK
 from shared.registers.feedback.records import standing_at
-from shared.registers.feedback.standing import Standing
+from shared.registers.feedback.standing import TERMS, Standing
 from shared.registers.feedback.terms import Terms
-from shared.registers.measures import Check, Counted, FigureSet, Known, Rate, World
+from shared.registers.measures import ByUnit, Check, FigureSet, Rate, Turns, Unit, World
+from shared.vocabulary.local_time import day_after
 
 UNKNOWN: Final = "unknown"
 _OF_KIND: Final[Mapping[str | None, str]] = {"rule": "f4", "behaviour": "f5"}
 
 
-def count(world: World, first: date, last: date) -> Iterator[Counted]:
-    """Every feedback of the tenant with its counts for [first, last]."""
-    since, until = first.isoformat(), last.isoformat()
+def units(world: World) -> Iterator[Unit]:
+    """Every feedback of the world."""
     terms = Terms(world.working_day)
     records = world.records("feedback")
-    repeated = {
-        known.facts["repeats"]
-        for code, known in records.items()
-        if known.facts["repeats"] not in {None, code} and _sent_on(known.facts["steps"]) <= until
-    }
+    repeated: dict[str, str] = {}
     for code, known in records.items():
-        standing = standing_at(known.facts, until)
-        if _is_over(known.facts["steps"], standing, since):
-            continue
-        counts = _of_form(known.facts, standing, since, until, terms)
-        counts |= _of_index(standing, since, until, terms, is_new="f2" in counts, is_repeated=code in repeated)
-        if counts:
-            yield _counted(known, counts)
+        target = known.facts["repeats"]
+        if target not in {None, code}:
+            sent_on = _sent_on(known.facts["steps"])
+            repeated[target] = min(sent_on, repeated.get(target, sent_on))
+    for code, known in records.items():
+        one = _Feedback(known.facts, repeated.get(code), terms)
+        cuts = {name: known.facts[name] or UNKNOWN for name in ("kind", "route")}
+        yield Unit(case=code, code=code, agency=known.agency, counts=one.counts, turns=one.turns, cuts=cuts)
 
 
 def _sent_on(steps: Sequence[Sequence[Any]]) -> str:
@@ -39,15 +36,56 @@ def _sent_on(steps: Sequence[Sequence[Any]]) -> str:
     return str(next(step[1] for step in steps if step[0] == "submitted"))
 
 
+class _Feedback:
+    """One feedback in any period. ``repeated_on``: when another one first said that it repeats this one."""
+
+    def __init__(self, facts: Mapping[str, Any], repeated_on: str | None, terms: Terms) -> None:
+        self._facts = facts
+        self._repeated_on = repeated_on
+        self._terms = terms
+        self._known: dict[str, Standing] = {}
+
+    def _standing(self, last: str) -> Standing:
+        if last not in self._known:
+            self._known[last] = standing_at(self._facts, last)
+        return self._known[last]
+
+    def counts(self, first: date, last: date) -> dict[str, int | None]:
+        since, until = first.isoformat(), last.isoformat()
+        standing = self._standing(until)
+        if _is_over(self._facts["steps"], standing, since):
+            return {}
+        counts = _of_form(self._facts, standing, since, until, self._terms)
+        is_repeated = self._repeated_on is not None and self._repeated_on <= until
+        return counts | _of_index(standing, since, until, self._terms, is_new="f2" in counts, is_repeated=is_repeated)
+
+    def turns(self, _: date) -> Turns:
+        """Days of steps, and those on which a term has passed of what was still to be done."""
+        steps = self._facts["steps"]
+        days = sorted({step[1] for step in steps})
+        refused = [step[1] for step in steps if step[0] == "refused"][:1]
+        over = {*days[-1:], *refused, *(steps[place][1] for place in self._facts["standing"][-3:] if place is not None)}
+        passed: set[str] = set()
+        for on, following in zip(days, [*days[1:], None], strict=False):
+            standing = self._standing(on)
+            if standing.finished_on is not None:
+                over.add(standing.finished_on)
+            owed = [(clock, TERMS[deed]) for deed, clock, done_on in standing.deeds if done_on is None and clock is not None]
+            if standing.clock is not None and not standing.waits:
+                owed.append((standing.clock, TERMS["answer"]))
+            due = {self._terms.due_on(clock, term) for clock, term in owed}
+            passed |= {on for on in due if on is not None and (following is None or on < following)}
+        lasts = {*days, *([] if self._repeated_on is None else [self._repeated_on])}
+        return Turns(
+            {day_after(date.fromisoformat(on)) for on in over},
+            {date.fromisoformat(on) for on in lasts} | {day_after(date.fromisoformat(on)) for on in passed},
+        )
+
+
 def _is_over(steps: Sequence[Sequence[Any]], standing: Standing, since: str) -> bool:
     """Whether it counts nowhere, because all was done before the period; of a register of years nearly all are so."""
     is_closed = standing.finished_on is not None and (standing.received is None or standing.handled is not None)
     return is_closed and steps[-1][1] < since
-
-
-def _counted(known: Known, counts: Mapping[str, int | None]) -> Counted:
-    cuts = {name: known.facts[name] or UNKNOWN for name in ("kind", "route")}
-    return Counted(known.code, known.agency, None, counts, cuts=cuts)
 
 
 def _of_form(facts: Mapping[str, Any], standing: Standing, since: str, until: str, terms: Terms) -> dict[str, int | None]:
@@ -103,6 +141,9 @@ def _of_index(
     return {name: amount for name, amount in found.items() if amount != 0}
 
 
+_BY_UNIT: Final = ByUnit(units=units, cases=frozenset({FEEDBACK.name}), evidence_in={FEEDBACK.name: "repeats"})
+count: Final = _BY_UNIT.count
+
 FIGURE_SET: Final = FigureSet(
     path="feedback",
     title="Feedback (phản ánh, kiến nghị; biểu II.05)",
@@ -135,6 +176,7 @@ FIGURE_SET: Final = FigureSet(
         "repeated": "of f2, reopened or repeated (phản ánh lại)",
     },
     count=count,
+    by_unit=_BY_UNIT,
     rates=(
         Rate("fb.handled", "f6", "f1", "f6 / f1"),
         Rate("fb.published", "f8", "f6", "f8 / f6"),

@@ -1,11 +1,20 @@
-"""The figures of online payments, by line: fee, land, other, and all (rules of registers, section 2). Pure."""
+"""The figures of online payments, by line: fee, land, other, and all (rules of registers, section 2). Pure.
 
-from collections.abc import Iterator, Mapping, Sequence
+Beside them what the index 766 asks of dossiers and procedures: 3.5, 3.5b and 3.6 (rules, section 8).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
-from shared.registers.measures import Check, Counted, FigureSet, Rate, World
+from shared.dossiers.rules.instant_facts import DossierMark
+from shared.registers.catalogue.precedence import truth_of
+from shared.registers.catalogue.publications import decided, published
+from shared.registers.measures import ByUnit, Check, FigureSet, Rate, Turns, Unit, World
+from shared.registers.payment.obligations import is_paid_online
 from shared.registers.payment.records import PaymentState
+from shared.vocabulary.local_time import day_after
 
 _LINES: Final = {
     "fee": "phí, lệ phí (fees)",
@@ -50,27 +59,92 @@ def _columns(facts: Mapping[str, Any], first: str, last: str) -> dict[str, int]:
     return counts
 
 
-def count(world: World, first: date, last: date) -> Iterator[Counted]:
-    """Every payment that was initiated. It stands where its dossier does, under the root without one."""
+def _counts(facts: Mapping[str, Any], first: date, last: date) -> dict[str, int]:
+    columns = _columns(facts, first.isoformat(), last.isoformat())
+    return {f"{line}.{column}": n for line in (facts["purpose"], _TOTAL) for column, n in columns.items()}
+
+
+def _turns(facts: Mapping[str, Any], _: date) -> Turns:
+    told = {on for on in (facts["initiated_on"], facts["paid_on"]) if on is not None}
+    changes = {on for name in ("states", "refunded") for on, _ in facts[name]}
+    return Turns({day_after(date.fromisoformat(on)) for on in told}, set(map(date.fromisoformat, told | changes)))
+
+
+def units(world: World) -> Iterator[Unit]:
+    """Every payment that was initiated, and the dossiers of procedures with a fee."""
+    yield from _payments(world)
+    yield from _dossiers(world)
+
+
+def _payments(world: World) -> Iterator[Unit]:
+    """A payment stands where its dossier does, under the root without one."""
     dossiers = world.dossiers()
-    since, until = first.isoformat(), last.isoformat()
     for payment in world.records(_PAYMENT).values():
         facts = payment.facts
         if facts["obligation"] is None:
             continue
-        columns = _columns(facts, since, until)
-        if not columns:
-            continue
         known = dossiers.get(facts["dossier_code"])
         row = None if known is None else known.row
-        yield Counted(
+        yield Unit(
+            case=facts["dossier_code"],
             code=payment.code,
             agency=None if row is None else row.agency,
             procedure=None if row is None else row.procedure,
-            counts={f"{line}.{column}": n for line in (facts["purpose"], _TOTAL) for column, n in columns.items()},
+            counts=partial(_counts, facts),
+            turns=partial(_turns, facts),
             dossier=facts["dossier_code"],
             channel=None if row is None else row.channel,
             cuts={"gateway": facts["gateway"]},
+        )
+
+
+def _fees(world: World) -> Callable[[str | None, date], bool]:
+    """Whether a procedure has a fee: the decision in force on the day says, else the sheet."""
+    item_of, sheets = published(world), world.procedures
+    return lambda procedure, on: truth_of("fee", item_of(procedure, on), sheets.get(procedure or ""))
+
+
+def _fee_procedures(world: World, last: date) -> list[str]:
+    has_fee = _fees(world)
+    return [code for code in {*world.procedures, *decided(world).procedures} if has_fee(code, last)]
+
+
+def _on_reception(told: Mapping[str, int], received_on: date, first: date, last: date) -> Mapping[str, int]:
+    return told if first <= received_on <= last else {}
+
+
+def _reception(received_on: date, _: date) -> Turns:
+    return Turns((day_after(received_on),), (received_on,))
+
+
+def _dossiers(world: World) -> Iterator[Unit]:
+    """By the day of reception: a fee, and what was paid."""
+    has_fee = _fees(world)
+    started = (one for one in world.records(_PAYMENT).values() if one.facts["obligation"] is not None)
+    paid = {one.facts["dossier_code"] for one in started if is_paid_online([one], has_online_paid=False)}
+    for code, dossier in world.dossiers().items():
+        row = dossier.row
+        if row.received_on is None or not has_fee(row.procedure, row.received_on):
+            continue
+        owing = not row.marks & DossierMark.FEES_ALL_ZERO
+        is_paid = bool(row.marks & DossierMark.PAID_ONLINE) or code in paid
+        counts = {
+            "fee_dossiers": True,
+            "fee_charged": bool(row.marks & DossierMark.FEE),
+            "fee_paid": is_paid,
+            "owing": owing,
+            "paid_online": owing and is_paid,
+        }
+        told = {name: 1 for name, counted in counts.items() if counted}
+        yield Unit(
+            case=code,
+            code=code,
+            agency=row.agency,
+            procedure=row.procedure,
+            counts=partial(_on_reception, told, row.received_on),
+            turns=partial(_reception, row.received_on),
+            dossier=code,
+            channel=row.channel,
         )
 
 
@@ -83,16 +157,43 @@ def _success(line: str) -> Rate:
     return Rate(name, f"{line}.p2", f"{line}.p1", f"{name}/1")
 
 
+def _of_procedures(name: str, numerator: str, denominator: str, formula: str) -> Rate:
+    return Rate(name, numerator, denominator, f"procedures {formula}", of_procedures=True)
+
+
+_BY_UNIT: Final = ByUnit(
+    units=units,
+    cases=frozenset({_PAYMENT, "dossier"}),
+    named_in={_PAYMENT: "dossier_code"},
+    shared=frozenset({"catalogue"}),
+    sheet=True,
+)
+
 FIGURE_SET: Final = FigureSet(
     path="payments",
     title="Thanh toán trực tuyến (online payments)",
     unit=_PAYMENT,
-    needs=frozenset({_PAYMENT, "dossier"}),
+    needs=frozenset({_PAYMENT, "dossier", "catalogue"}),
     figures={
         f"{line}.{column}": f"{of_line}: {words}" for line, of_line in _ALL.items() for column, words in _COLUMNS.items()
     },
-    count=count,
-    rates=[_success(line) for line in (_TOTAL, *_LINES)],
+    count=_BY_UNIT.count,
+    by_unit=_BY_UNIT,
+    parts={
+        "fee_dossiers": "hồ sơ tiếp nhận trong kỳ của thủ tục có phí, lệ phí",
+        "fee_charged": "trong đó phải nộp số tiền lớn hơn 0",
+        "fee_paid": "trong đó đã thanh toán trực tuyến",
+        "owing": "hồ sơ của thủ tục có phí, trừ hồ sơ được miễn toàn bộ",
+        "paid_online": "trong đó đã thanh toán trực tuyến, trừ hồ sơ được miễn toàn bộ",
+        "fee_procedures": "thủ tục có phí, lệ phí",
+    },
+    rates=[
+        *(_success(line) for line in (_TOTAL, *_LINES)),
+        Rate("pay.online", "paid_online", "owing", "dossiers paid online / of fee procedures, less all fees 0 (766 3.6)"),
+        _of_procedures("pay.procedures", "fee_charged", "fee_procedures", "charging a fee / having a fee (766 3.5)"),
+        _of_procedures("pay.procedures_paid", "fee_paid", "fee_dossiers", "paid online / with dossiers (766 3.5b)"),
+    ],
+    procedures={"fee_procedures": _fee_procedures},
     checks=[
         *(Check((f"{line}.p1",), (f"{line}.p2", f"{line}.p3", f"{line}.p4")) for line in _ALL),
         *(Check((f"{line}.p5",), (f"{line}.p6", f"{line}.p7")) for line in _ALL),

@@ -2,30 +2,57 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from shared.dossiers.rules.dossier import Dossier
 from shared.registers.catalogue.publications import Published, published
-from shared.registers.measures import Check, Counted, FigureSet, Known, KnownDossier, Rate, World
+from shared.registers.measures import ByUnit, Check, FigureSet, Known, KnownDossier, Rate, Turns, Unit, World
 from shared.registers.post.anomalies import dossier_anomalies
 from shared.vocabulary.events import Channel, EventName
-from shared.vocabulary.local_time import local_date, local_date_of
+from shared.vocabulary.local_time import day_after, local_date, local_date_of
 
 _STATES = {"dispatched": "in_transit", "delivered": "delivered", "failed": "failed"}
 
 
-def count(world: World, first: date, last: date) -> Iterator[Counted]:
-    """Dossiers new in the period, those whose result was returned in it, and those for which a return by post was asked."""
+def units(world: World) -> Iterator[Unit]:
+    """Dossiers on the days on which they were received and their result returned, or a return by post was asked for."""
     records, dossiers, item_of = world.records("post"), world.dossiers(), published(world)
     for code in dossiers.keys() | records.keys():
         dossier, known = dossiers.get(code), records.get(code)
-        counts = _returns(known, first, last)
-        if dossier is not None:
-            counts |= _channels(item_of, dossier, {} if known is None else known.facts, first, last)
-        if counts:
-            row = None if dossier is None else dossier.row
-            agency, procedure, channel = (None, None, None) if row is None else (row.agency, row.procedure, row.channel)
-            yield Counted(code, agency, procedure, counts, dossier=code, channel=channel)
+        row = None if dossier is None else dossier.row
+        yield Unit(
+            case=code,
+            code=code,
+            agency=None if row is None else row.agency,
+            procedure=None if row is None else row.procedure,
+            counts=partial(_counts, item_of, dossier, known),
+            turns=partial(_turns, dossier, known),
+            dossier=code,
+            channel=None if row is None else row.channel,
+        )
+
+
+def _counts(
+    item_of: Published, dossier: KnownDossier | None, known: Known | None, first: date, last: date
+) -> dict[str, int]:
+    counts = _returns(known, first, last)
+    if dossier is not None:
+        counts |= _channels(item_of, dossier, {} if known is None else known.facts, first, last)
+    return counts
+
+
+def _turns(dossier: KnownDossier | None, known: Known | None, _: date) -> Turns:
+    days: set[date] = set()
+    steps: set[date] = set()
+    if known is not None and "return_requested_at" in known.facts:
+        days.add(local_date_of(known.facts["return_requested_at"]))
+        steps = {local_date_of(step["at"]) for step in known.facts.get("way_back", ())}
+    if dossier is not None and dossier.row.received_on is not None and dossier.folded is not None:
+        days.add(dossier.row.received_on)
+        if dossier.folded.returned_at is not None:
+            days.add(local_date(dossier.folded.returned_at))
+    return Turns(set(map(day_after, days)), days | steps)
 
 
 def _returns(known: Known | None, first: date, last: date) -> dict[str, int]:
@@ -66,6 +93,8 @@ def _first_return_method(history: Dossier) -> str:
     return method
 
 
+_BY_UNIT = ByUnit(units=units, cases=frozenset({"dossier", "post"}), shared=frozenset({"catalogue"}))
+
 FIGURE_SET = FigureSet(
     path="post",
     title="Bưu chính công ích",
@@ -80,7 +109,8 @@ FIGURE_SET = FigureSet(
         "not_dispatched": "chưa gửi",
         "lost": "thất lạc",
     },
-    count=count,
+    count=_BY_UNIT.count,
+    by_unit=_BY_UNIT,
     parts={
         "new": "hồ sơ tiếp nhận trong kỳ",
         "in": "hồ sơ tiếp nhận qua bưu chính",

@@ -6,21 +6,27 @@ from datetime import date
 from typing import Any
 
 from shared.registers.measures import Check, Counted, FigureSet, Known, Rate, World
-from shared.registers.review.wages import wage_anomalies, wage_of
+from shared.registers.review.savings import savings
+from shared.registers.review.wages import wage_anomalies, wages_of
 from shared.vocabulary.local_time import local_date_of
 
 LEVELS = {"province": "cấp tỉnh", "district": "cấp huyện", "commune": "cấp xã"}
 
 
 def count(world: World, first: date, last: date) -> Iterator[Counted]:
-    """Procedures last reviewed in the period, and those whose term a decision signed in it reduced."""
+    """Procedures last reviewed in the period, those whose term a decision signed in it reduced, and dossiers of such."""
+    yield from _procedures(world, first, last)
+    yield from savings(world, first, last)
+
+
+def _procedures(world: World, first: date, last: date) -> Iterator[Counted]:
     reviews, reduced = world.records("review"), reduced_levels(world.records("catalogue"), first, last)
     tree = world.tree_on(last)
-    wage = wage_of(tree.facts(tree.root))
+    wages = wages_of(tree.facts(tree.root))
     for code in reviews.keys() | reduced.keys():
         counts = _reviewed(reviews[code].facts, first, last) if code in reviews else {}
         if counts:
-            counts |= dict.fromkeys(wage_anomalies(reviews[code].facts, wage), 1)
+            counts |= dict.fromkeys(wage_anomalies(reviews[code].facts, wages), 1)
         for level in reduced.get(code, ()):
             counts |= {f"reduced_{level}": 1, "reduced_terms": len(reduced[code])}
         if counts:
@@ -57,7 +63,7 @@ FIGURE_SET = FigureSet(
     path="reviews",
     title="Rà soát, đơn giản hóa thủ tục hành chính",
     unit="review",
-    needs=frozenset({"review", "catalogue"}),
+    needs=frozenset({"review", "catalogue", "dossier"}),
     figures={
         "reviewed": "thủ tục được rà soát",
         "cost_before_vnd": "chi phí tuân thủ trước khi đơn giản hóa, đồng/năm",
@@ -67,18 +73,25 @@ FIGURE_SET = FigureSet(
         "issues_proposed": "vấn đề có phương án",
         "reduced_terms": "thời hạn được cắt giảm",
         **{f"reduced_{level}": f"thời hạn được cắt giảm, {name}" for level, name in LEVELS.items()},
+        "days_saved": "ngày tiết kiệm nhờ cắt giảm thời hạn (days saved)",
+        "hours_saved": "giờ làm việc tiết kiệm, thời hạn tính theo giờ (hours saved)",
     },
     count=count,
     parts={
         "reduced_vertical": "thời hạn được cắt giảm, ngành dọc",
+        "reduced_dossiers": "hồ sơ kết thúc trong kỳ có thời hạn được cắt giảm",
+        "reduced_in_time": "trong đó kết thúc đúng thời hạn mới",
+        "saving_incomparable": "trong đó thời hạn cũ và mới không cùng đơn vị",
         "wage_differs": "thủ tục tính theo thu nhập bình quân khác mức quy định",
     },
     rates=(
         Rate("cost.cut", "saving_vnd", "cost_before_vnd", "sum of savings / sum of costs before, with both sheets"),
         Rate("review.issues", "issues_proposed", "issues", "issues_proposed / issues"),
+        Rate("reduced.on_time", "reduced_in_time", "reduced_dossiers", "in time under the new limit / with a reduced term"),
     ),
     checks=(
         Check(("cost_before_vnd",), ("cost_after_vnd", "saving_vnd")),
+        Check(("reduced_in_time",), ("reduced_dossiers",), "<="),
         Check(("reduced_terms",), (*(f"reduced_{level}" for level in LEVELS), "reduced_vertical")),
     ),
     cuts={"group": "nhóm thủ tục"},

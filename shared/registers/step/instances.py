@@ -208,15 +208,23 @@ class Timed:
         return 0 if self.used is None or self.allowed is None else max(0, self.used - self.allowed)
 
 
-def timed(found: Sequence[Instance], office: WorkingTime, at: datetime) -> list[Timed]:
-    """The instances with their minutes at an instant; those of one step share its time."""
+_NONE_DONE: Final[Mapping[int, Timed]] = {}
+
+
+def timed(
+    found: Sequence[Instance], office: WorkingTime, at: datetime, done: Mapping[int, Timed] = _NONE_DONE
+) -> list[Timed]:
+    """The instances with their minutes at an instant; those of one step share its time.
+
+    ``done``: by row what is known already of instances that ended before.
+    """
     left: dict[int, int | None] = {}
     told: list[Timed] = []
     for one in found:
         hours = one.hours
         allowed = None if hours is None else left.get(one.step_no, hours * _MINUTES_AN_HOUR)
         try:
-            used: int | None = used_minutes(one, office, at)
+            used = done[one.row].used if one.row in done else used_minutes(one, office, at)
         except UnconfirmedYear:
             used = None
         left[one.step_no] = None if used is None or allowed is None else max(0, allowed - used)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
-from shared.registers.measures import Check, Counted, FigureSet, Known, Rate, World
-from shared.vocabulary.local_time import local_date_of
+from shared.registers.measures import ByUnit, Check, FigureSet, Known, Rate, Turns, Unit, World
+from shared.vocabulary.local_time import day_after, local_date_of
 
 OVERALL = {"very_satisfied": "rất hài lòng", "satisfied": "hài lòng", "not_satisfied": "không hài lòng"}
 
@@ -39,19 +40,36 @@ def last_answers(sheets: Mapping[str, Known]) -> dict[str, Mapping[str, int]]:
     return {dossier: sheet.facts.get("answers", {}) for dossier, sheet in last.items()}
 
 
-def count(world: World, first: date, last: date) -> Iterator[Counted]:
-    """The sheets that count and were filled in from ``first`` to ``last``."""
+def _counts(facts: Mapping[str, Any], on: date, first: date, last: date) -> dict[str, int]:
+    if not first <= on <= last:
+        return {}
+    return {"sheets": 1, facts["overall"]: 1, "content": int(facts["overall"] != "not_satisfied")}
+
+
+def _turns(on: date, _: date) -> Turns:
+    return Turns((day_after(on),), (on,))
+
+
+def units(world: World) -> Iterator[Unit]:
+    """The sheets that count, each on the day on which it was filled in."""
     dossiers = world.dossiers()
     for sheet in counting_sheets(world.records("survey")).values():
         facts: Mapping[str, Any] = sheet.facts
-        if not first <= local_date_of(facts["at"]) <= last:
-            continue
         dossier = dossiers.get(facts.get("dossier_code", ""))
-        procedure, channel = (None, None) if dossier is None else (dossier.row.procedure, dossier.row.channel)
-        counts = {"sheets": 1, facts["overall"]: 1, "content": int(facts["overall"] != "not_satisfied")}
-        cuts = {"sheet_channel": facts["channel"]} | ({"officer": facts["officer"]} if "officer" in facts else {})
-        yield Counted(sheet.code, sheet.agency, procedure, counts, channel=channel, cuts=cuts)
+        on = local_date_of(facts["at"])
+        yield Unit(
+            case=facts.get("dossier_code", sheet.code),
+            code=sheet.code,
+            agency=sheet.agency,
+            procedure=None if dossier is None else dossier.row.procedure,
+            counts=partial(_counts, facts, on),
+            turns=partial(_turns, on),
+            channel=None if dossier is None else dossier.row.channel,
+            cuts={"sheet_channel": facts["channel"]} | ({"officer": facts["officer"]} if "officer" in facts else {}),
+        )
 
+
+_BY_UNIT = ByUnit(units=units, cases=frozenset({"survey"}), named_in={"survey": "dossier_code"})
 
 FIGURE_SET = FigureSet(
     path="surveys",
@@ -59,7 +77,8 @@ FIGURE_SET = FigureSet(
     unit="survey",
     needs=frozenset({"survey", "dossier"}),
     figures={"sheets": "phiếu khảo sát", **OVERALL},
-    count=count,
+    count=_BY_UNIT.count,
+    by_unit=_BY_UNIT,
     parts={"content": "rất hài lòng và hài lòng"},
     rates=(Rate("sat.survey", "content", "sheets", "(very satisfied + satisfied) / sheets"),),
     checks=(Check(("sheets",), tuple(OVERALL)), Check(("content",), ("very_satisfied", "satisfied"))),

@@ -103,7 +103,7 @@ class _Dossiers:
             return []
         at = end_of_day(self.last)
         process = None if row.procedure is None else self.catalogue.process(row.procedure, row.received_on)
-        found = instances(steps.facts.get("rows", ()), process, row.ended_at, pauses_of(dossier), at)
+        found = instances(steps.facts.get("rows", ()), process, row.ended_at, pauses_of(row), at)
         return timed(found, self.world.working_time(row.agency), at)
 
     def _time_of_units(self, dossier: KnownDossier) -> list[Points]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from shared.database.engine import DriverConnection
 from shared.sync.rules.reconciliation import DifferenceKind
+from shared.sync.store.held import CHANGED_IN, SYNCED
 from shared.sync.store.steps import StepKey
 from shared.vocabulary.events import DossierCode, Tenant
 
@@ -125,7 +126,7 @@ async def left_over(connection: DriverConnection, tenant: Tenant) -> Mapping[str
 
 # Only what still stands as it was read: a dossier that was sent meanwhile is not what was looked up. Of a dossier that is
 # there and lacks steps, these alone are sent.
-_REOPEN: Final = """
+_REOPEN: Final = f"""
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
         AS g(dossier_code, fence, position, kind, detail)
@@ -139,7 +140,8 @@ WITH given AS MATERIALIZED (
     UPDATE sync_ledger l SET
         state = 'pending', wanted_at = $7, next_try_at = $7, attempts = 0,
         dossier_body_hash = CASE WHEN h.kind = 'steps_missing' THEN l.dossier_body_hash ELSE NULL END,
-        known_there = h.kind <> 'missing_there'
+        known_there = h.kind <> 'missing_there',
+        held_change = CASE WHEN h.kind <> 'missing_there' AND {SYNCED} THEN l.held_change ELSE {CHANGED_IN} END
     FROM held h WHERE l.tenant = $1 AND l.dossier_code = h.dossier_code AND l.dossier_code = ANY($2::text[])
 ), forgotten AS (
     -- a look-up may be late: only a create that is taken anew tells that the portal had lost it (see `forget_acknowledged`)

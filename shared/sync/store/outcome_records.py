@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from shared.database.engine import DriverConnection
 from shared.database.text_lines import column, lines
 from shared.sync.rules.retry import ErrorClass
+from shared.sync.store.held import CHANGED_IN, SYNCED
 from shared.sync.store.ledger import SyncState
 from shared.sync.store.steps import Step
 from shared.vocabulary.events import DossierCode, Tenant
@@ -85,6 +86,7 @@ WITH accepted AS MATERIALIZED (
 ), acknowledged AS (
     UPDATE sync_ledger l SET
         dossier_position = a.position, known_there = true, acknowledged_at = $2,
+        held_change = CASE WHEN {SYNCED} THEN l.held_change ELSE {CHANGED_IN} END,
         dossier_body_hash = CASE WHEN l.in_doubt THEN NULL ELSE a.body_hash END
     FROM held JOIN accepted a USING (dossier_code)
     WHERE l.tenant = $1 AND l.dossier_code = held.dossier_code AND l.dossier_code = ANY({_ACCEPTED})
@@ -103,6 +105,8 @@ WITH accepted AS MATERIALIZED (
         error_detail = f.error_detail,
         priority = coalesce(f.priority, l.priority),
         known_there = coalesce(f.known_there, l.known_there),
+        held_change = CASE WHEN f.known_there IS NULL AND (f.state <> 'sent' OR {SYNCED}) THEN l.held_change
+                           ELSE {CHANGED_IN} END,
         dossier_body_hash = CASE WHEN f.known_there IS FALSE THEN NULL ELSE l.dossier_body_hash END,
         leased_until = NULL
     FROM held JOIN finished f USING (dossier_code)

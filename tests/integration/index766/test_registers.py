@@ -116,8 +116,9 @@ OF_REGISTERS = {
     "1.2": (0, 1, ["catalogue"]),
     "3.1": (1, 1, ["catalogue"]),
     "3.2": (1, 1, ["catalogue", "dossiers"]),
-    "3.5b": (1, 1, ["dossiers", "payment"]),
-    "3.6": (1, 2, ["dossiers", "payment"]),
+    "3.5": (0, 1, ["catalogue", "dossiers", "payment"]),
+    "3.5b": (1, 1, ["catalogue", "dossiers", "payment"]),
+    "3.6": (1, 2, ["catalogue", "dossiers", "payment"]),
     "4.1": (1, 2, ["component", "dossiers"]),
     "4.2": (1, 2, ["component", "dossiers"]),
     "4.3": (1, 2, ["component", "dossiers"]),
@@ -134,6 +135,7 @@ async def test_an_indicator_is_computed_from_the_register_that_has_data(api: Ser
     before = await index(admin)
     assert {before[name]["standing"] for name in ("1.1", "3.1", "5.2", "5.3")} == {"no_data"}
     assert [before[name]["numerator"] for name in ("3.6", "4.1", "4.4", "5.4")] == [0, 0, 0, 2]
+    assert (before["3.5"]["numerator"], before["3.5"]["denominator"]) == (0, 1)
     assert all(one["computed_from"] in ([], ["dossiers"]) for one in before.values())
     await tell_registers(api)
     after = await index(admin)
@@ -145,13 +147,80 @@ async def test_an_indicator_is_computed_from_the_register_that_has_data(api: Ser
         assert after[name] == before[name]
 
 
+OF_DOSSIERS = {name for name, (_, _, sources) in OF_REGISTERS.items() if "dossiers" in sources}
+OF_PROCEDURES = {"3.2", "3.5", "3.5b"}
+
+
 async def test_what_a_register_feeds_opens_its_records(api: Served, admin: httpx.AsyncClient) -> None:
     await tell_registers(api)
-    for name, one in (await index(admin)).items():
-        for part in ("numerator", "denominator"):
-            link = one[f"{part}_records"]
-            if link is not None:
-                assert (await admin.get(link)).json()["amount"] == one[part], name
+    for more in ({}, {"agency": "H51.12"}, {"agency": "H51.13"}, {"channel": "online"}):
+        for name, one in (await index(admin, **more)).items():
+            for part in ("numerator", "denominator"):
+                link = one[f"{part}_records"]
+                if link is not None:
+                    assert (await admin.get(link)).json()["amount"] == one[part], name
+
+
+async def test_what_a_register_and_dossiers_feed_opens_its_dossiers(api: Served, admin: httpx.AsyncClient) -> None:
+    await tell_registers(api)
+    before = (await api.key(Permission.ADMIN)), {"as_of": "2025-03-31"}
+    for more in ({}, {"agency": "H51.12"}, {"agency": "H51.13"}, {"channel": "online"}):
+        found = await index(admin, **more)
+        for name in OF_DOSSIERS - ({"3.2"} if more else set()):
+            one = found[name]
+            for part in ("numerator", "denominator"):
+                dossiers = (await admin.get(f"{one[f'{part}_dossiers']}&count=true")).json()["count"]
+                if name not in OF_PROCEDURES:
+                    assert dossiers == one[part], (name, more)
+                    continue
+                procedures = (await admin.get(one[f"{part}_procedures"])).json()["items"]
+                assert len(procedures) == one[part], (name, more)
+                assert sum(procedure["dossiers"] for procedure in procedures) == dossiers, (name, more)
+    client, then = before
+    link = f"{(await index(admin))['3.6']['numerator_dossiers']}&as_of={then['as_of']}&count=true"
+    assert (await client.get(link)).json()["count"] == 0
+
+
+async def test_a_decision_says_which_procedures_have_a_fee(api: Served, admin: httpx.AsyncClient) -> None:
+    await tell_registers(api)
+    item = DECIDED["items"][0] | {"action": "amended", "fee": False}
+    decided = DECIDED | {"items": [item], "effective_on": "2025-03-01", "signed_on": "2025-02-28"}
+    before = DECIDED | {"effective_on": "2025-02-01", "signed_on": "2025-02-01"}
+    told = [
+        event("catalogue.decided", "H51/1/2025", "2025-03-03T08:00:01", **before),
+        event("catalogue.decided", "H51/3/2025", "2025-03-03T08:00:00", **decided),
+    ]
+    await tell(api, told)
+    while await RecordProjector(api.engine, PROJECTIONS["catalogue"]).work(H51):
+        pass
+    after = await index(admin)
+    assert [(after[name]["numerator"], after[name]["denominator"]) for name in ("3.5", "3.5b", "3.6")] == [(0, 0)] * 3
+    rates = (await admin.get("/v1/stats/payments", params=PERIOD)).json()["rates"]
+    names = ("pay.procedures", "pay.procedures_paid", "pay.online")
+    assert [(rates[name]["numerator"], rates[name]["denominator"]) for name in names] == [(0, 0)] * 3
+
+
+async def test_rates_of_procedures_are_cut_by_agency_and_by_time(api: Served, admin: httpx.AsyncClient) -> None:
+    await tell_registers(api)
+
+    async def rows(by: str) -> dict[str, list[tuple[int, int]]]:
+        table = (await admin.get(f"/v1/stats/payments/by/{by}", params=PERIOD)).json()
+        names = ("pay.online", "pay.procedures", "pay.procedures_paid")
+        every = {row["key"]: row for row in table["rows"]} | {"total": table["total"]}
+        return {
+            key: [(row["rates"][name]["numerator"], row["rates"][name]["denominator"]) for name in names]
+            for key, row in every.items()
+        }
+
+    total = [(1, 2), (0, 1), (1, 1)]
+    by_agency = await rows("agency")
+    assert by_agency["total"] == total
+    assert by_agency["H51.12"] == [(1, 1), (0, 1), (1, 1)]
+    assert by_agency["H51.13"] == [(0, 1), (0, 1), (0, 1)]
+    assert await rows("procedure") == {"1.000001": total, "total": total}
+    assert await rows("month") == {"2025-03": total, "total": total}
+    link = "/v1/stats/payments/records?figure=fee_procedures&by=agency&row=H51.13&from=2025-03-01&to=2025-03-31"
+    assert [one["code"] for one in (await admin.get(link)).json()["items"]] == ["1.000001"]
 
 
 async def test_earlier_periods_and_parts_stay_as_they_were(api: Served, admin: httpx.AsyncClient) -> None:

@@ -284,7 +284,7 @@ SPOILT = {
     "a sum and a row": (
         "WITH gone AS (DELETE FROM record_sum) UPDATE record SET facts = '{}' WHERE code = 'N-0003'",
         1,
-        0,
+        None,
     ),
     "a row that counts more": (
         """UPDATE record SET counts = '[["open", "2022-05-12", 7]]' WHERE code = 'N-0003'""",

@@ -314,10 +314,13 @@ async def test_reviews_page_by_page_and_one(api: Served, admin: httpx.AsyncClien
     (one,) = (await answer(admin, "/v1/reviews"))["items"]
     assert (one["code"], one["year"], one["group"], one["saving_vnd"]) == ("1.000001", 2025, "Đất đai", 2_000_000)
     facts = {"review_wage_vnd_per_hour": "47000", "review_wage_source": "NĐ 74/2024", "review_wage_from": "2025-01-01"}
+    later = {"review_wage_vnd_per_hour": "90000", "review_wage_source": "NĐ 1/2030", "review_wage_from": "2030-01-01"}
+    facts |= {f"{name}_2030": value for name, value in later.items()}
     told = await admin.put("/v1/agencies", json=[{"code": "H51", "name": "Tỉnh", "facts": facts}])
     assert told.status_code == 200, told.text
     one = await answer(admin, "/v1/reviews/1.000001")
     assert one["wage"] == {"vnd_per_hour": 47_000, "source": "NĐ 74/2024", "begins_on": "2025-01-01"}
+    assert one["wages"] == [one["wage"], {"vnd_per_hour": 90_000, "source": "NĐ 1/2030", "begins_on": "2030-01-01"}]
     assert one["anomalies"] == ["wage_differs"]
     assert [step["name"] for step in one["timeline"]] == ["planned", "reviewed", "proposed"]
     other = await api.key(Permission.DOSSIERS_READ, agency="H51.13")

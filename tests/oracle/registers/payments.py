@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
 from tests.oracle.log import local_date
-from tests.oracle.registers.catalogue import fact
+from tests.oracle.registers.catalogue import entries, fact
 from tests.oracle.registers.events import Told, by, first, named
 from tests.oracle.registers.world import Counts, Unit, World
 
@@ -260,13 +260,16 @@ def statement_totals(classes: dict[str, dict[str, Any]]) -> dict[str, int]:
 # ------------------------------------------------------------------------------------- rates of procedures (rules.md 8)
 
 
-def procedure_rates(world: World, agency: str, start: date, to: date) -> dict[str, tuple[int, int]]:
+def procedure_rates(
+    world: World, chosen: Callable[[str | None, dict[str, str]], bool], start: date, to: date, procedure: str | None = None
+) -> dict[str, tuple[int, int]]:
     """3.5 'procedures with dossiers carrying a fee / procedures with a fee'; 3.5b 'procedures with a successful online payment /
-    fee procedures with dossiers'. Distinct procedures, so they belong to a scope, not to its parts."""
+    fee procedures with dossiers'. Distinct procedures, so each scope and each row counts anew; `chosen` says whether a dossier of
+    an agency and with these keys is of it, `procedure` is that of a row by procedure."""
     paid = paid_online(world)
     with_fee, with_dossiers, with_payment = set(), set(), set()
     for code, dossier, day in world.new(start, to):
-        if not world.holds(agency, dossier.agency) or not has_fee(world, dossier.procedure, day):
+        if not chosen(dossier.agency, world.keys_of_dossier(code)) or not has_fee(world, dossier.procedure, day):
             continue
         with_dossiers.add(dossier.procedure)
         fees = [fee["amount_vnd"] for e in dossier.events if e.name == "payment_requested" for fee in e.data["fees"]]
@@ -274,8 +277,9 @@ def procedure_rates(world: World, agency: str, start: date, to: date) -> dict[st
             with_fee.add(dossier.procedure)
         if code in paid:
             with_payment.add(dossier.procedure)
-    every = {code for code in world.sheet if has_fee(world, code, to)}
+    # section 4: where no sheet speaks, a decision in force does
+    known = {*world.sheet, *entries(world, to)} if procedure is None else {procedure}
     return {
-        "pay.procedures": (len(with_fee), len(every)),
+        "pay.procedures": (len(with_fee), sum(has_fee(world, code, to) for code in known)),
         "pay.procedures_paid": (len(with_payment), len(with_dossiers)),
     }

@@ -9,6 +9,7 @@ A product is connected by one function, `Ask`: it takes a `Question` and answers
 | with `figure` | the set of codes behind it | the link `records` of an answer |
 | register `statement` | {class: (count, statement_vnd, ours_vnd, references)} and `totals` | `GET /v1/payments/statements/{gateway}/{date}` |
 | register `records`, `figure` says which | {code: fields}, instants as datetimes | `GET /v1/feedback`, `GET /v1/payments` (every page; those that were initiated), `steps.instances` of `GET /v1/dossiers/{code}` |
+| register `anomalies`, `figure` says of what, of `codes` | {code: set of anomalies}, of `dossiers` {code: {register: set}}, of `slips` {code: rows of ended instances} | `anomalies` of `GET /v1/feedback/{code}`, `GET /v1/payments/{reference}`; `GET /v1/dossiers/{code}`, `…/slip` |
 | register `scores`, `officers` | {row key: {index: (points, values), "8": points}} | `GET /v1/scores/tt01_2018?…`, `…/officers` |
 
 `as_of` is a number of events in recording order: ask with the instant at which that one was recorded. None means not known, because
@@ -22,13 +23,26 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from typing import Any
 
-from tests.oracle.registers import catalogue, digitisation, feedback, payments, reviews, scores, steps
+from tests.oracle.registers import (
+    anomalies,
+    catalogue,
+    catalogue_anomalies,
+    digitisation,
+    feedback,
+    payments,
+    reviews,
+    scores,
+    steps,
+)
 from tests.oracle.registers.world import UNKNOWN, Log, Unit, World
 
 ONE_DAY = timedelta(days=1)
 TIME_CUTS = ("month", "quarter")
+CODES = 40
+"""So many records are asked for their anomalies in one question."""
 Statements = dict[tuple[str, date], list[dict[str, Any]]]
 
 
@@ -66,10 +80,10 @@ REGISTERS = {
         catalogue.FIGURES,
         catalogue.RATES,
         catalogue.IDENTITIES,
-        catalogue.units,
+        lambda *asked: chain(catalogue.units(*asked), catalogue_anomalies.units(*asked)),
         cuts=(),
         of_agencies=False,
-        listed=tuple(name for name in catalogue.FIGURES if name != "units"),
+        listed=(*(name for name in catalogue.FIGURES if name != "units"), *catalogue_anomalies.PARTS),
     ),
     "steps": Register(
         steps.FIGURES,
@@ -121,6 +135,7 @@ class Question:
     cut: str | None = None
     figure: str | None = None
     gateway: str | None = None  # of a statement; its day is `first`
+    codes: tuple[str, ...] = ()  # of records whose anomalies, or slips, are asked for
 
 
 Answer = dict[str, Any]
@@ -168,21 +183,43 @@ def answer(log: Log, statements: Statements, question: Question) -> Any:
     world = log.at(question.as_of)
     top = question.agency or log.setting.root
     days = question.first, min(question.last, log.setting.today)
-    if question.register == "statement":
-        assert question.gateway is not None
-        return statement(world, question.gateway, days[0], statements[question.gateway, days[0]])
-    if question.register == "records":
-        assert question.figure is not None
-        return RECORDS[question.figure](world)
-    if question.register in OTHERS:
-        return OTHERS[question.register](world, top, *days)
+    if question.register not in REGISTERS:
+        return of_others(world, statements, question, top, days)
     register = REGISTERS[question.register]
     if question.figure is not None:
         return behind(in_scope(world, register, top, *days), question.figure)
     if question.cut is not None:
         return rows_of(world, register, top, days, question.cut)
-    extra = payments.procedure_rates(world, top, *days) if question.register == "payments" else {}
-    return total(register, in_scope(world, register, top, *days)) | extra
+    return total(register, in_scope(world, register, top, *days)) | of_procedures(world, register, top, days)
+
+
+def of_others(world: World, statements: Statements, question: Question, top: str, days: tuple[date, date]) -> Any:
+    """What is asked of no register's figures."""
+    if question.register == "statement":
+        assert question.gateway is not None
+        return statement(world, question.gateway, days[0], statements[question.gateway, days[0]])
+    if question.register in OTHERS:
+        return OTHERS[question.register](world, top, *days)
+    assert question.figure is not None
+    if question.register == "records":
+        return RECORDS[question.figure](world)
+    return anomalies.strange(world, question.figure, question.codes)
+
+
+def of_procedures(
+    world: World, register: Register, top: str, days: tuple[date, date], row: tuple[str, str] | None = None
+) -> Answer:
+    """The rates of payments that count procedures, of a scope, or of one row of a cut of it."""
+    if register is not REGISTERS["payments"]:
+        return {}
+
+    def chosen(agency: str | None, keys: dict[str, str]) -> bool:
+        if not world.holds(top, agency) or row is None:
+            return world.holds(top, agency)
+        cut, key = row
+        return (world.row(top, agency) if cut == "agency" else keys.get(cut, UNKNOWN)) == key
+
+    return payments.procedure_rates(world, chosen, *days, row[1] if row is not None and row[0] == "procedure" else None)
 
 
 def behind(units: list[Unit], figure: str) -> set[str] | None:
@@ -194,12 +231,17 @@ def behind(units: list[Unit], figure: str) -> set[str] | None:
 
 def rows_of(world: World, register: Register, top: str, days: tuple[date, date], cut: str) -> dict[str, Answer]:
     if cut in TIME_CUTS:
-        return {key: total(register, in_scope(world, register, top, *part)) for key, part in periods(cut, *days).items()}
+        return {
+            key: total(register, in_scope(world, register, top, *part)) | of_procedures(world, register, top, part)
+            for key, part in periods(cut, *days).items()
+        }
     grouped: dict[str, list[Unit]] = {}
     for unit in in_scope(world, register, top, *days):
         key = world.row(top, unit.agency) if cut == "agency" else unit.keys.get(cut, UNKNOWN)
         grouped.setdefault(key, []).append(unit)
-    return {key: total(register, found) for key, found in grouped.items()}
+    return {
+        key: total(register, found) | of_procedures(world, register, top, days, (cut, key)) for key, found in grouped.items()
+    }
 
 
 def statement(world: World, gateway: str, day: date, lines: list[dict[str, Any]]) -> Answer:
@@ -239,10 +281,11 @@ def differences(wanted: Any, got: Any, path: str = "") -> list[str]:
 
 
 def empty(row: Any) -> bool:
-    """Of nothing only: zeros, or a record without effective events; indices 8 and 9 have a value without any dossier."""
+    """Of nothing only: zeros, or a record without effective events. Indices 8 and 9 have a value without any dossier, and
+    procedures have a fee without any."""
     if not isinstance(row, dict):
         return row == []
-    return all(value in (0, None, (0, 0)) for key, value in row.items() if key not in ("8", "9"))
+    return all(value in (0, None, (0, 0)) for key, value in row.items() if key not in ("8", "9", "pay.procedures"))
 
 
 def compare(
@@ -286,6 +329,12 @@ def random_questions(log: Log, statements: Statements, seed: int | str, count: i
         if kind < 0.1:
             register = chance.choice(("scores", "officers"))
             found.append(Question(register, first, last, chance.choice(agencies), as_of))
+            continue
+        if kind < 0.14 and kind >= 0.11:
+            what = chance.choice(sorted(anomalies.ASKED))
+            known = sorted(anomalies.ASKED[what][0](log.at(None)))
+            codes = tuple(chance.sample(known, min(len(known), CODES)))
+            found.append(Question("anomalies", begin, end, figure=what, codes=codes))
             continue
         if kind < 0.11:
             found.append(Question("records", begin, end, as_of=as_of, figure=chance.choice(sorted(RECORDS))))

@@ -67,10 +67,11 @@ class SmallWorld:
     known: Mapping[str, Known]
     rows: Sequence[Mapping[str, Any]] = ()
     today: date = field(default=date(2025, 12, 31))
+    procedures: Mapping[str, Any] = field(default_factory=dict)
 
     def records(self, register: str) -> Mapping[str, Known]:
-        assert register == PAYMENT.name
-        return self.known
+        return self.known if register == PAYMENT.name else {}
 
     def dossiers(self) -> Mapping[str, Any]:
-        return {row["code"]: SimpleNamespace(row=SimpleNamespace(**row)) for row in self.rows}
+        default = {"received_on": None, "marks": 0}
+        return {row["code"]: SimpleNamespace(row=SimpleNamespace(**default | row)) for row in self.rows}

@@ -125,8 +125,8 @@ def test_steps_without_the_step_before_are_strange() -> None:
 
 
 def decision(kind: str, signed_on: str, *items: tuple[str, str]) -> Known:
-    told_items = [{"procedure_code": code, "level": level} for code, level in items]
-    return Known("", None, {"kind": kind, "signed_on": signed_on, "items": told_items})
+    told_items = [{"action": "new", "procedure_code": code, "level": level} for code, level in items]
+    return Known("", None, {"kind": kind, "signed_on": signed_on, "effective_on": signed_on, "items": told_items})
 
 
 def test_a_reduced_term_counts_once_a_level() -> None:
@@ -158,6 +158,8 @@ def test_reviews_are_cut_by_their_group() -> None:
 
 WAGE = {"review_wage_vnd_per_hour": "47000", "review_wage_source": "NĐ 74/2024", "review_wage_from": "2025-03-03"}
 
+LATER = {"review_wage_vnd_per_hour_2": "50000", "review_wage_source_2": "NĐ 1/2025", "review_wage_from_2": "2025-03-04"}
+
 
 @pytest.mark.parametrize(
     ("facts", "wages", "differs"),
@@ -170,6 +172,11 @@ WAGE = {"review_wage_vnd_per_hour": "47000", "review_wage_source": "NĐ 74/2024"
         (WAGE | {"review_wage_from": "tháng 3"}, (40_000, 40_000), False),
         (WAGE | {"review_wage_source": ""}, (40_000, 40_000), False),
         (WAGE | {"review_wage_vnd_per_hour": "47.000"}, (40_000, 40_000), False),
+        (WAGE | LATER, (47_000, 50_000), False),
+        (WAGE | LATER, (47_000, 47_000), True),
+        (WAGE | LATER, (50_000, 50_000), True),
+        (WAGE | LATER | {"review_wage_source_2": ""}, (47_000, 47_000), False),
+        ({name.removesuffix("_2"): told for name, told in LATER.items()}, (1, 50_000), False),
         ({}, (40_000, 40_000), False),
     ],
 )

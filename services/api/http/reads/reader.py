@@ -32,6 +32,9 @@ from shared.vocabulary.errors import Overloaded
 READY: Final = b"!"
 """What the reader says once, when it can answer."""
 
+KEPT_BYTES: Final = 8
+"""After that it says in so many bytes what it keeps for later questions, whenever that has changed (decision 52)."""
+
 _START_SECONDS: Final = 60.0
 _END_SECONDS: Final = 6.0
 _PAUSE_SECONDS: Final = 2.0
@@ -75,6 +78,7 @@ class _Child:
         self._is_ending = False
         self.ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.pid = 0
+        self.kept_bytes = 0
         # in a context of its own: it is no part of the request that began it
         self.life = asyncio.create_task(self._live(), context=VariableContext())
 
@@ -129,7 +133,11 @@ class _Child:
             is_ready = await loop.sock_recv(self._control, 1) == READY
         if is_ready:
             self.ready.set_result(True)
-            await loop.sock_recv(self._control, 1)
+            told = b""
+            while more := await loop.sock_recv(self._control, KEPT_BYTES):
+                told += more
+                if len(told) >= KEPT_BYTES:
+                    self.kept_bytes, told = int.from_bytes(told[:KEPT_BYTES]), told[KEPT_BYTES:]
 
     async def _await_end(self, process: asyncio.subprocess.Process) -> None:
         is_told = self._is_ending
@@ -207,9 +215,11 @@ class Reader(Collector):
         self._idle = loop.call_later(READER_IDLE_SECONDS, self._replace_beyond, READER_IDLE_BYTES)
 
     def _replace_beyond(self, most_bytes: int) -> None:
-        if self._child is not None and self._child.is_there and self._resident_bytes() > most_bytes:
+        """Replace it if it is larger than that beside what it keeps on purpose."""
+        child = self._child
+        if child is not None and child.is_there and self._resident_bytes() > most_bytes + child.kept_bytes:
             get_logger().info("reader_replaced", bytes=self._resident_bytes())
-            self._child.end()
+            child.end()
             self.start()
 
     def _process(self) -> psutil.Process | None:

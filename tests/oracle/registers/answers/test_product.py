@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -14,16 +14,13 @@ from tests.oracle.registers.histories import statements_of
 from tests.oracle.registers.questions import answer, differences, random_questions
 from tests.oracle.registers.world import Log
 from tests.support.api import Served, served
+from tests.support.registers.indices import made, small_enough
 
 RECORDS = int(os.environ.get("ORACLE_RECORDS", "300"))
 QUESTIONS = int(os.environ.get("ORACLE_QUESTIONS", "150"))
-WITHOUT = {"pay.online", "pay.procedures", "pay.procedures_paid"}
-"""Of dossiers and procedures: the index 766 has them (3.6, 3.5, 3.5b)."""
+INDEXED = ("feedback", "payments", "digitisation", "steps", "post", "surveys")
+"""Of these an index answers, where nothing is asked as of then."""
 SEED = os.environ.get("ORACLE_SEED", "2026")
-
-
-def without(said: Any) -> Any:
-    return {key: without(value) for key, value in said.items() if key not in WITHOUT} if isinstance(said, dict) else said
 
 
 @pytest.fixture
@@ -40,11 +37,16 @@ async def test_every_figure_is_that_of_the_oracle(api: Served) -> None:
     statements = statements_of(log.at(None), SEED, 6)
     await load(client, statements)
     found: list[str] = []
+    indices = small_enough(api)
+    for path in INDEXED:
+        await product.get(f"/v1/stats/{path}", period="2025")
+    assert len(await made(indices)) == len(INDEXED)
     for question in random_questions(log, statements, SEED, QUESTIONS):
         asked = product.snapped(question)
-        if asked.register == "records" and asked.as_of is not None:
-            continue
-        wanted = answer(log, statements, asked)
+        if (asked.register, asked.figure) == ("records", "steps") and asked.as_of is not None:
+            continue  # one dossier is answered as it is now
+        # beside the loop, in which the product answers too
+        wanted = await asyncio.to_thread(answer, log, statements, asked)
         if wanted is not None:
-            found += differences(without(wanted), await product.ask(asked), f"{asked}")
+            found += differences(wanted, await product.ask(asked), f"{asked}")
     assert found == [], f"{len(found)} differences, the first:\n" + "\n".join(found[:40])
