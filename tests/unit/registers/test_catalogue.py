@@ -342,6 +342,17 @@ def test_posting_is_owed_within_five_working_days_and_two_if_shortened() -> None
     assert posted(None, signed_on="2025-02-18") == (0, 0), "due today"
 
 
+def test_a_ministry_has_ten_working_days_to_post() -> None:
+    def posted(on_day: str) -> int | None:
+        events = [
+            decided("G15/1/2025", "2025-03-01", published("new", "1.000001"), signed_on="2025-02-17"),
+            told("catalogue", "posted", "G15/1/2025", "2025-04-01 08:00", procedure_code="1.000001", posted_on=on_day),
+        ]
+        return figures(FIGURE_SET, FixedWorld(events), "2025-01-01", "2025-12-31")["posted_in_time"]
+
+    assert (posted("2025-03-03"), posted("2025-03-04")) == (1, 0)
+
+
 def test_what_needs_a_year_that_nobody_confirmed_is_not_known() -> None:
     world = FixedWorld(
         [

@@ -11,7 +11,7 @@ import pytest
 
 import services.sample
 from services.api.registers.given_schemas import GivenTableIn, beside_answer, table_answer
-from shared.register_figures.rules.given_tables import GivenTable, breaks
+from shared.register_figures.rules.given_tables import GivenTable, breaks, given_rates
 from shared.register_figures.rules.sums import Sums
 from shared.registers.figure_sets import FIGURE_SETS
 from shared.vocabulary.periods import Period
@@ -92,3 +92,10 @@ def test_beside_ours_stands_the_formula_of_ours() -> None:
         "fb.handled": {"given": None, "quoted": "100%", "ours": None, "rate": "50.00", "formula": "fb.handled/1"},
         "else": {"given": 3, "quoted": None, "ours": None, "rate": None, "formula": None},
     }
+
+
+def test_our_rates_of_its_numbers_need_both_parts_and_no_more() -> None:
+    assert {name: rate.value for name, rate in given_rates(FEEDBACK, table(f1=65, f6=65)).items()} == {
+        "fb.handled": "100.00"
+    }
+    assert given_rates(FEEDBACK, table(f1=65)) == {}

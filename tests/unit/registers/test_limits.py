@@ -101,3 +101,8 @@ def test_a_process_goes_by_all_decisions_that_are_known() -> None:
     assert found.process(PROCEDURE, date(2026, 1, 10)) == process
     assert found.process(PROCEDURE, date(2026, 1, 9)) is None
     assert limits().process(PROCEDURE, date(2026, 1, 10)) is None
+    both = limits(
+        decided("H51/1/2026", "2026-01-10", BEFORE, 3),
+        replace(told("catalogue", "decided", "H51/9/2026", "2026-01-05 08:00", **data), recorded_at=AFTER),
+    )
+    assert both.process(PROCEDURE, date(2026, 1, 10)) == process  # the one that was recorded last

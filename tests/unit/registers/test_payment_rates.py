@@ -11,6 +11,7 @@ import pytest
 
 from shared.register_figures.rules.procedures import add_counted, both, divided
 from shared.register_figures.rules.sums import Sums, rate_of
+from shared.registers.figure_sets import BY_REGISTER
 from shared.registers.payment.figures import FIGURE_SET
 from shared.vocabulary.events import Event, RecordEvent
 from tests.support.registers.payments import confirmed, initiated, step
@@ -96,3 +97,17 @@ def test_a_decision_in_force_wins_over_the_sheet_from_its_day_on() -> None:
     assert rates(received(A, on="2025-03-10"), [abolished]) == [(0, 0), (0, 1), (0, 0)]
     # one that no sheet knows
     assert rates(received(A, "1.000009"), [decided(True, "2025-03-02", "1.000009")]) == [(0, 1), (0, 3), (0, 1)]
+
+
+def test_procedures_are_counted_where_a_rate_asks_for_them() -> None:
+    assert divided(FIGURE_SET) == {"fee_charged", "fee_procedures", "fee_paid", "fee_dossiers"}
+    assert divided(BY_REGISTER["feedback"]) == frozenset()
+    assert both("H51.12", None) == "H51.12\n"
+
+
+def test_each_row_counts_its_own_procedures() -> None:
+    sums = {both(row, code): Sums({"fee_paid": n}) for row, code, n in (("A", "1", 2), ("A", "2", 0), ("B", "1", 1))}
+    sums[both("B", None)] = Sums({"fee_paid": 4})
+    total, rows = Sums(), {"A": Sums(), "B": Sums()}
+    add_counted({"fee_paid"}, sums, total, rows)
+    assert [one.procedures_of("fee_paid") for one in (total, rows["A"], rows["B"])] == [1, 1, 1]

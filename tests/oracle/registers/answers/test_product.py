@@ -24,7 +24,9 @@ SEED = os.environ.get("ORACLE_SEED", "2026")
 
 
 @pytest.fixture
-async def api(database_url: str, redis_url: str) -> AsyncIterator[Served]:
+async def api(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
+    # as of the process for heavy reads, which this one is too
+    monkeypatch.setattr("services.api.main.IDLE_SECONDS", 600.0)
     async with served(database_url, redis_url) as api:
         yield api
 
