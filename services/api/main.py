@@ -32,7 +32,7 @@ from services.api.routers import routers
 from services.serving.methods import HeadMiddleware
 from shared.calendar.store.stored_almanacs import Almanacs
 from shared.catalogue.store.cache import CatalogueCache
-from shared.database.engine import create_engine
+from shared.database.engine import IDLE_SECONDS, create_engine
 from shared.database.kill_points import kill_point
 from shared.deadlines.store.decided_limits import StoredLimits
 from shared.doorbell import Doorbell
@@ -58,7 +58,9 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
         name = "motcua-reader" if is_reader else "motcua-api"
         reading = limits.READER_READ_CONNECTIONS if is_reader else limits.READ_CONNECTIONS
         door = limits.READER_DOOR_CONNECTIONS if is_reader else limits.DOOR_CONNECTIONS
-        engine = create_engine(url, application=name, pool_size=reading)
+        # what is heavy computes between its statements, and holds nobody up
+        idle = limits.HEAVY_STATEMENT_SECONDS
+        engine = create_engine(url, application=name, pool_size=reading, idle_seconds=idle if is_reader else IDLE_SECONDS)
         door_engine = create_engine(url, application=f"{name}-door", pool_size=door)
         health_engine = create_engine(url, application="motcua-api-health", pool_size=limits.HEALTH_CONNECTIONS)
         heavy_engine = create_engine(
@@ -66,6 +68,7 @@ def create_app(settings: Settings, *, is_reader: bool = False) -> FastAPI:
             application="motcua-api-heavy",
             pool_size=limits.HEAVY_CONNECTIONS,
             statement_timeout_seconds=limits.HEAVY_STATEMENT_SECONDS,
+            idle_seconds=idle,
         )
         write_engine = create_engine(
             url,

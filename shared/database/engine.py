@@ -25,9 +25,10 @@ _USED_AT: Final = "used_at"
 _IDLE_SECONDS: Final = 30.0
 """After so long a firewall may have forgotten a connection without telling its ends."""
 
+IDLE_SECONDS: Final = 5.0
+"""So long a transaction may ask nothing, where nobody says otherwise."""
+
 SERVER_SETTINGS = {
-    # a client that is stopped inside a transaction must not hold others up for ever
-    "idle_in_transaction_session_timeout": "5000",
     "lock_timeout": "5000",
     "timezone": "UTC",
 }
@@ -43,13 +44,16 @@ def create_engine(
     application: str,
     pool_size: int = 10,
     statement_timeout_seconds: float = 30,
+    idle_seconds: float = IDLE_SECONDS,
     passed: Passed | None = None,
     plans_anew: bool = False,
 ) -> AsyncEngine:
     """An engine on ``postgresql://…`` whose sessions carry the process's name and bounded waits.
 
-    ``passed``: called at every commit (fault campaigns only, see `shared.database.kill_points`). With ``plans_anew`` no plan
-    is kept: one that was made while a table was empty may read all of it once it has grown, until statistics come.
+    ``idle_seconds``: so long a transaction may ask nothing, or a client that is stopped would hold others up for ever;
+    whoever computes between statements needs more. ``passed``: called at every commit (fault campaigns only, see
+    `shared.database.kill_points`). With ``plans_anew`` no plan is kept: one that was made while a table was empty may read
+    all of it once it has grown, until statistics come.
 
     After a restart of PostgreSQL the first request succeeds: the pool hands out no connection whose end was seen (the
     driver sees it as it happens, which costs nothing), and asks one that was idle for long whether it is still alive.
@@ -68,6 +72,7 @@ def create_engine(
                 **SERVER_SETTINGS,
                 "application_name": application,
                 "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+                "idle_in_transaction_session_timeout": str(int(idle_seconds * 1000)),
                 **({"plan_cache_mode": "force_custom_plan"} if plans_anew else {}),
             },
             "timeout": 5,

@@ -18,7 +18,7 @@ from shared.database.engine import DriverConnection, driver_session
 from shared.database.pace import Pace
 from shared.figures.store.tables import FigureScope
 from shared.observability import failure_of, get_logger
-from shared.register_figures.rules.index import FigureIndex, TooMuch
+from shared.register_figures.rules.index import FigureIndex
 from shared.register_figures.store.cases import Counted, Records, cases, changes, read_counted, read_parts, read_shared
 from shared.register_figures.store.worlds import KnownWorld
 from shared.registers.measures import FigureSet, ProcedureFacts
@@ -33,6 +33,10 @@ _AGAIN_SECONDS: Final = 60.0
 _MEGABYTE: Final = 2**20
 _NEEDED: Final = 3
 """While an index is made ready or added to, its parts are there two or three times."""
+
+
+class _Unusable(Exception):  # noqa: N818 - named for what the index is
+    """A case could not be taken in whole: what the index says can be relied on no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ class Indices:
         self._measure()
         if kept.work is not None and kept.work is not asyncio.current_task():
             kept.work.cancel()
-            kept.work = None
+        kept.work = None
 
     async def _take_in(self, connection: DriverConnection, tenant: Tenant, kept: _Kept, most: int) -> bool:
         """Whether the index stands for the snapshot of the transaction, after up to so many changed cases."""
@@ -156,10 +160,11 @@ class Indices:
         if changed.codes:
             kept.is_busy = len(changed.codes) > _MOST_AT_ONCE
             try:
+                # where that ends early, what was taken in is taken in once more with what has changed by then
                 await self._read(connection, tenant, kept, sorted(changed.codes), index=kept.index, world=kept.world)
-            except BaseException:  # half of it may have been taken in
-                self._forget(kept)
-                raise
+            except _Unusable as error:
+                self._failed(tenant, kept, error)
+                return False
             finally:
                 kept.is_busy = False
         kept.counted = now
@@ -184,7 +189,10 @@ class Indices:
             known = {**world.known, **parts.records}
             part = replace(world, known=known, known_dossiers=parts.dossiers, held=parts.held)
             work.again()
-            index.replace(page, figures.by_unit.units(part))
+            try:
+                index.replace(page, figures.by_unit.units(part))
+            except Exception as error:
+                raise _Unusable from error
             self._measure(index)
             await work.rest()
 
@@ -207,9 +215,13 @@ class Indices:
                     is_made = await self._make(tenant, kept, world)
                 is_wanted = is_made and await self._follow(tenant, kept)
         except Exception as error:  # noqa: BLE001 - questions are answered without it
-            kept.not_before = time.monotonic() + _AGAIN_SECONDS
-            self._forget(kept)
-            get_logger().error("register_index_failed", tenant=tenant, register=kept.figures.path, **failure_of(error))
+            if kept.work is asyncio.current_task():
+                self._failed(tenant, kept, error)
+
+    def _failed(self, tenant: Tenant, kept: _Kept, error: Exception) -> None:
+        kept.not_before = time.monotonic() + _AGAIN_SECONDS
+        self._forget(kept)
+        get_logger().error("register_index_failed", tenant=tenant, register=kept.figures.path, **failure_of(error))
 
     async def _make(self, tenant: Tenant, kept: _Kept, world: KnownWorld) -> bool:
         figures, started = kept.figures, time.monotonic()
@@ -225,10 +237,7 @@ class Indices:
         for start in range(0, len(codes), _PAGE):
             # what changes while it is made is taken in afterwards, by its events
             async with self._snapshot() as connection:
-                try:
-                    await self._read(connection, tenant, kept, codes[start : start + _PAGE], index=index, world=bare)
-                except TooMuch:
-                    return self._too_large(tenant, kept, index)
+                await self._read(connection, tenant, kept, codes[start : start + _PAGE], index=index, world=bare)
             if index.nbytes > self.most_bytes:
                 return self._too_large(tenant, kept, index)
         await asyncio.to_thread(index.finish)
@@ -272,15 +281,18 @@ class Indices:
 
     async def _follow(self, tenant: Tenant, kept: _Kept) -> bool:
         """Take in what happens; whether the index is to be made anew, while it goes on to answer."""
-        while kept.index is not None and time.monotonic() - kept.asked_at < self.idle_seconds:
-            if kept.index.is_worn:
-                return True
+        while kept.work is asyncio.current_task() and time.monotonic() - kept.asked_at < self.idle_seconds:
             # whoever waits for the lock has no connection: who has it may want one
             async with kept.lock, self._snapshot() as connection:
-                if kept.index is not None:
-                    await self._take_in(connection, tenant, kept, _MOST_BESIDE)
-            await asyncio.sleep(_FOLLOWING_SECONDS)
-        self._forget(kept)
+                if kept.index is None:
+                    return False
+                if kept.index.is_worn:
+                    return True
+                await self._take_in(connection, tenant, kept, _MOST_BESIDE)
+            if kept.index is not None:
+                await asyncio.sleep(_FOLLOWING_SECONDS)
+        if kept.work is asyncio.current_task():
+            self._forget(kept)
         return False
 
     async def aclose(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -18,6 +19,8 @@ from tests.support.registers.told_worlds import LATER_UNCONFIRMED, ToldWorld, to
 
 INDEXED = sorted(path for path, one in FIGURE_SETS.items() if one.by_unit is not None)
 UNTIL = date(2026, 12, 31)
+RECORDS = int(os.environ.get("INDEX_RECORDS", "350"))
+PERIODS = int(os.environ.get("INDEX_PERIODS", "20"))
 FIRST, DAYS = date(2022, 11, 1), 1_150
 
 
@@ -83,12 +86,10 @@ def _plain(sums: Sums) -> tuple[dict[str, int], set[str]]:
 @pytest.mark.parametrize("path", INDEXED)
 def test_an_index_says_what_count_says(path: str, office: object) -> None:
     figures, chance = FIGURE_SETS[path], random.Random(path)
-    for seed in range(2):
-        events = told(f"{path} {seed}", 300)
-        world = ToldWorld.of(events, office)  # type: ignore[arg-type]
-        index = filled(figures, world)
-        for first, last in periods(chance, 25):
-            same(figures, index, world, first, last)
+    world = ToldWorld.of(told(path, RECORDS), office)  # type: ignore[arg-type]
+    index = filled(figures, world)
+    for first, last in periods(chance, PERIODS):
+        same(figures, index, world, first, last)
 
 
 @pytest.mark.parametrize("path", INDEXED)

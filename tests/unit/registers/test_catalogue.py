@@ -579,3 +579,8 @@ def test_a_decision_is_the_same_in_any_order_of_arrival(shuffled: random.Random)
     assert record.facts["posted"] == {"1.000001": "2022-01-31"}
     assert "repealed" not in record.facts
     assert record.anomalies == []
+
+
+def test_a_decision_names_the_procedures_of_its_items_and_those_that_they_replace() -> None:
+    (one,) = catalogue(decided("H51/1/2022", "2022-01-10", published("replaced", "1.9", replaces="1.2"))).decisions
+    assert [one.names(code) for code in ("1.9", "1.2", "1.1")] == [True, True, False]

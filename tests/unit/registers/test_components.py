@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from shared.dossiers.rules.instant_facts import DossierMark
+from shared.registers.component.anomalies import result_anomalies
 from shared.registers.component.figures import FIGURE_SET
+from shared.registers.component.files import Files, files_of
 from shared.vocabulary.events import RecordEvent
 from tests.support.registers.records import (
     DOSSIER,
@@ -188,3 +191,40 @@ def test_facts_say_what_a_reader_is_shown() -> None:
         },
         "results": {"KQ01": {"has_file": True, "file": "urn:k", "signed": True, "issued_at": "2025-03-03T03:00:00Z"}},
     }
+
+
+@pytest.mark.parametrize(
+    ("marks", "synced", "expected"),
+    [
+        (DossierMark(0), True, Files(0, 0, any=False, reused=False, stored=False, result=False)),
+        (DossierMark.COMPONENTS_DIGITISED, True, Files(0, 0, any=True, reused=False, stored=False, result=False)),
+        (DossierMark.COMPONENTS_REUSED, True, Files(0, 0, any=False, reused=True, stored=False, result=False)),
+        (DossierMark.FROM_NATIONAL_STORE, False, Files(0, 0, any=False, reused=False, stored=True, result=False)),
+        (DossierMark.RESULT_LINK, True, Files(0, 0, any=False, reused=False, stored=True, result=True)),
+        (DossierMark.RESULT_LINK, False, Files(0, 0, any=False, reused=False, stored=False, result=True)),
+    ],
+)
+def test_without_a_record_each_flag_of_the_dossier_says_one_thing(marks: DossierMark, synced: bool, expected: Files) -> None:
+    assert files_of({}, marks, is_synced=synced) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "issued", "anomalies"),
+    [
+        ([], "2025-03-04 09:00", ["result_unprocessed"]),
+        ([("processed", "2025-03-04 09:00", {"outcome": "approved"})], "2025-03-04 09:00", []),
+        ([("processed", "2025-03-04 09:00", {"outcome": "approved"})], "2025-03-04 08:59", ["result_unprocessed"]),
+        ([("processed", "2025-03-04 09:00", {"outcome": "approved"})], "2025-03-05 09:00", []),
+        ([("assigned", "2025-03-03 10:00", {"department": "A"})], "2025-03-04 09:00", ["result_unprocessed"]),
+        ([("processed", "2025-03-04 09:00", {"outcome": "approved"})], None, []),
+    ],
+)
+def test_a_result_is_issued_when_there_is_a_decision(
+    steps: list[tuple[Any, ...]], issued: str | None, anomalies: list[str]
+) -> None:
+    dossier = known_dossier(DOSSIER, RECEIVED, *steps).folded
+    assert dossier is not None
+    events = [PAPER, *([] if issued is None else [tell("result_issued", "KQ01", issued)])]
+    folded = record(*events)
+    assert result_anomalies(folded.facts, dossier) == anomalies
+    assert result_anomalies({}, dossier) == []

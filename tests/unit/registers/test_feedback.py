@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyVersion
 from shared.events.cloudevents.decoding import InvalidEventError
 from shared.registers.feedback.complaints import dossier_complained_about, dossiers_complained_about
@@ -344,3 +345,23 @@ def test_wrong_input_is_refused_at_its_field(event: dict[str, Any], place: str) 
     with pytest.raises(InvalidEventError) as refused:
         logged(event, 1)
     assert [error["loc"][-1] for error in refused.value.errors] == [place]
+
+
+def test_the_last_day_whose_answer_term_has_passed() -> None:
+    """15 working days of a clock from 23 January 2025 end on 20 February."""
+    terms = Terms(working_day)
+    for today, clock in (("2025-02-20", "2025-01-22"), ("2025-02-21", "2025-01-23"), ("2025-02-24", "2025-02-02")):
+        found = terms.last_overdue_clock(date.fromisoformat(today))
+        assert found == clock
+        due_on = terms.due_on(clock, 15)
+        assert due_on is not None
+        assert due_on < today
+        following = (date.fromisoformat(clock) + timedelta(days=1)).isoformat()
+        due_on = terms.due_on(following, 15)
+        assert due_on is not None
+        assert due_on >= today
+    assert Terms(never).last_overdue_clock(date(2025, 2, 21)) is None
+
+
+def never(after: date, _: int) -> date:
+    raise UnconfirmedYear(after.year)

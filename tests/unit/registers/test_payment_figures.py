@@ -83,6 +83,13 @@ def test_one_attempt_that_paid_too_much_has_an_excess_and_is_not_double() -> Non
     assert (obligation.excess_vnd, obligation.is_double) == (10_000, False)
 
 
+def test_one_dong_too_much_is_too_much() -> None:
+    paid = [initiated("2025-03-03 09:00", 50_000, of="A", owed_vnd=50_000), confirmed("2025-03-03 09:05", of="A")]
+    paid += [initiated("2025-03-03 09:10", 1, of="B"), confirmed("2025-03-03 09:15", of="B")]
+    (obligation,) = obligations(payments(*paid).values()).values()
+    assert (obligation.excess_vnd, obligation.is_double) == (1, True)
+
+
 def test_a_refund_ends_the_excess_and_what_is_wholly_refunded_is_not_kept() -> None:
     paid = [
         initiated("2025-03-03 09:00", of="A"),

@@ -96,6 +96,17 @@ def test_refunds_are_summed_by_reference_the_last_result_of_each() -> None:
     }
 
 
+def test_a_refund_has_the_amount_that_was_asked_for_until_a_result_says_another() -> None:
+    asked = step("refund_requested", f"{DAY} 10:00", refund_ref="H1", amount_vnd=20_000, reason="double")
+    again = step("refund_requested", f"{DAY} 10:30", refund_ref="H1", amount_vnd=30_000, reason="other")
+    (refund,) = known("A", [*PAID, asked]).facts["refunds"]
+    assert (refund["amount_vnd"], refund["reason"]) == (20_000, "double")
+    (refund,) = known("A", [*PAID, asked, again]).facts["refunds"]
+    assert (refund["amount_vnd"], refund["reason"]) == (20_000, "other")
+    (refund,) = known("A", [*PAID, asked, refunded(f"{DAY} 10:20", "H1", 15_000)]).facts["refunds"]
+    assert refund["amount_vnd"] == 15_000
+
+
 def test_a_full_refund_cancels_the_receipt_a_part_does_not() -> None:
     issued = step("receipt_issued", f"{DAY} 09:20", number="BL1", url="https://b.example/1")
     part = known("A", [*PAID, issued, refunded(f"{DAY} 10:00", "H1", 49_999)])
