@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "7d4b19e6c0f3"
-down_revision = "5c0e94b7d2a1"
+down_revision = "91b3d7f0c2e8"
 branch_labels = None
 depends_on = None
 
