@@ -1,4 +1,4 @@
-"""``motcua sample``: load a published unit table as events into a running API, and print it against what is counted."""
+"""``motcua sample``: load a published year as events into a running API, and print it against what is counted."""
 
 import argparse
 from datetime import UTC, datetime
@@ -12,8 +12,11 @@ from services.cli.api import add_api_options, api_client, refusal
 from services.cli.errors import CommandError
 from services.sample.comparison import Comparison, compare, print_comparison
 from services.sample.headline import headline, print_headline
+from services.sample.registers.dossiers import year_table
+from services.sample.registers.loading import load_year
+from services.sample.registers.published import print_lines, published_lines
 from services.sample.replay import ReplayError, figures, replay, summary, sync, wait_until_synced
-from services.sample.table import CSV_HEADINGS, UnitTable, published_table, read_table
+from services.sample.table import CSV_HEADINGS, REGISTERS_SAMPLE, SAMPLE_NAMES, UnitTable, published_table, read_table
 from shared.settings import Settings
 
 NARROWEST_SHEET = 130
@@ -22,9 +25,9 @@ NARROWEST_SHEET = 130
 
 def register(commands: Any) -> None:
     command = commands.add_parser(
-        "sample", help="load a published unit table as events, and compare what is counted with what was printed"
+        "sample", help="load a published year as events, and compare what is counted with what was printed"
     )
-    command.add_argument("name", nargs="?", help=f"published table ({Settings().sample} when absent)")
+    command.add_argument("name", nargs="?", help=f"{', '.join(SAMPLE_NAMES)} ({Settings().sample} when absent)")
     command.add_argument(
         "--table", type=Path, help=f"a table of your own instead: CSV with the headings {', '.join(CSV_HEADINGS)}"
     )
@@ -42,15 +45,34 @@ def _sample(arguments: argparse.Namespace) -> int:
     if console.width < NARROWEST_SHEET:
         console = Console(width=NARROWEST_SHEET)
     with api_client(arguments) as client:
-        table = _table(arguments, _tenant(client))
+        tenant = _tenant(client)
         try:
-            rows = compare(table, figures(client, table)) if arguments.compare else replay(client, table, console)
-            if arguments.wait_sync:
-                wait_until_synced(client, table, console)
-            agrees = _compared(console, client, table, rows)
+            if _has_registers(arguments):
+                agrees = _register_year(arguments, console, client, year_table(tenant))
+            else:
+                agrees = _unit_table(arguments, console, client, _table(arguments, tenant))
         except ReplayError as error:
             raise CommandError(str(error)) from error
     return 0 if agrees else 1
+
+
+def _has_registers(arguments: argparse.Namespace) -> bool:
+    return arguments.table is None and (arguments.name or Settings().sample) == REGISTERS_SAMPLE
+
+
+def _register_year(arguments: argparse.Namespace, console: Console, client: httpx.Client, table: UnitTable) -> bool:
+    if not arguments.compare:
+        load_year(client, table, console)
+    if arguments.wait_sync:
+        wait_until_synced(client, table, console)
+    return print_lines(console, list(published_lines(client)))
+
+
+def _unit_table(arguments: argparse.Namespace, console: Console, client: httpx.Client, table: UnitTable) -> bool:
+    rows = compare(table, figures(client, table)) if arguments.compare else replay(client, table, console)
+    if arguments.wait_sync:
+        wait_until_synced(client, table, console)
+    return _compared(console, client, table, rows)
 
 
 def _compared(console: Console, client: httpx.Client, table: UnitTable, rows: list[Comparison]) -> bool:

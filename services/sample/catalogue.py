@@ -56,21 +56,23 @@ def agencies(table: UnitTable) -> list[dict[str, Any]]:
 def procedures(table: UnitTable) -> list[dict[str, Any]]:
     """Bodies of ``PUT /v1/procedures``; those not integrated only where the table says how many dossiers were synced."""
     others = NOT_INTEGRATED if any(unit.synced is not None for unit in table.units) else ()
-    return [
-        {
-            "code": procedure.code,
-            "name": procedure.name,
-            "field": procedure.field,
-            "field_name": FIELD_NAMES[procedure.field],
-            "limit": {"value": procedure.term_days, "unit": "calendar_days"},
-            "supplement_policy": "pause",
-            "payment_pauses": False,
-            "result_is_document": procedure.document,
-            "has_fee": procedure.has_fee,
-            "online_level": "partial",
-        }
-        for procedure in (*PROCEDURES, *others)
-    ]
+    return [sheet_of(procedure) for procedure in (*PROCEDURES, *others)]
+
+
+def sheet_of(procedure: SampleProcedure) -> dict[str, Any]:
+    """One body of ``PUT /v1/procedures``."""
+    return {
+        "code": procedure.code,
+        "name": procedure.name,
+        "field": procedure.field,
+        "field_name": FIELD_NAMES[procedure.field],
+        "limit": {"value": procedure.term_days, "unit": "calendar_days"},
+        "supplement_policy": "pause",
+        "payment_pauses": False,
+        "result_is_document": procedure.document,
+        "has_fee": procedure.has_fee,
+        "online_level": "partial",
+    }
 
 
 def calendar() -> dict[str, Any]:

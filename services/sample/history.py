@@ -79,11 +79,11 @@ def _unit_history(table: UnitTable, unit: Unit) -> Iterator[dict[str, Any]]:
 def _life(chance: random.Random, year: int, procedure: SampleProcedure, fate: Fate) -> _Life:
     first, last = date(year, 1, 2), date(year, 12, 31)
     if fate is Fate.WITHIN:
-        received_on = _office_day(last - timedelta(days=chance.randint(0, procedure.term_days)), first)
+        received_on = office_day(last - timedelta(days=chance.randint(0, procedure.term_days)), first)
         return _Life(received_on, max(received_on + timedelta(days=procedure.term_days), last), None)
     delay = chance.randint(1, 20) if fate is Fate.LATE else 0
     latest = last - timedelta(days=procedure.term_days + delay)
-    received_on = _office_day(first + timedelta(days=chance.randint(0, (latest - first).days)), first)
+    received_on = office_day(first + timedelta(days=chance.randint(0, (latest - first).days)), first)
     due_on = received_on + timedelta(days=procedure.term_days)
     if fate is Fate.LATE:
         return _Life(received_on, due_on, due_on + timedelta(days=delay))
@@ -92,14 +92,14 @@ def _life(chance: random.Random, year: int, procedure: SampleProcedure, fate: Fa
     return _Life(received_on, due_on, due_on - timedelta(days=early_by))
 
 
-def _office_day(day: date, not_before: date) -> date:
+def office_day(day: date, not_before: date) -> date:
     """The last weekday on or before ``day``, but never before ``not_before``."""
     while day.weekday() >= SATURDAY and day > not_before:
         day -= timedelta(days=1)
     return day
 
 
-def _instant(day: date, seconds_of_day: int) -> str:
+def instant(day: date, seconds_of_day: int) -> str:
     moment = datetime.combine(day, time(), tzinfo=LOCAL) + timedelta(seconds=seconds_of_day)
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
@@ -124,7 +124,7 @@ def _dossier_events(
         "procedure_code": procedure.code,
         "agency_code": unit.code,
         "channel": channel,
-        "due_at": _instant(life.due_on, 17 * 3600),
+        "due_at": instant(life.due_on, 17 * 3600),
         "return_method": channel,
     }
     if number % APPLICANT_EVERY == 0:
@@ -137,7 +137,7 @@ def _dossier_events(
             "source": f"urn:motcua:sample:{table.id}",
             "id": f"{code}/{name.value}",
             "subject": code,
-            "time": _instant(day, seconds),
+            "time": instant(day, seconds),
             "data": data,
         }
 
@@ -155,6 +155,6 @@ def _applicant(unit: Unit, number: int) -> dict[str, str]:
         "kind": "citizen",
         "name": f"Người Nộp Thử {number}",
         "id_type": "cccd",
-        "id_number": f"094{int(unit.code.partition('.')[2] or 0):03d}{number:06d}",
+        "id_number": f"094{int(unit.code.partition('.')[2].replace('.', '') or 0) % 1000:03d}{number:06d}",
         "phone": f"0900{number:06d}",
     }

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, Final
@@ -42,16 +42,49 @@ def replay(client: httpx.Client, table: UnitTable, console: Console) -> list[Com
         ReplayError: an answer other than expected.
         httpx.HTTPError: the API cannot be reached.
     """
-    _put(client, "/v1/agencies", catalogue.agencies(table))
-    _put(client, "/v1/procedures", catalogue.procedures(table))
-    _put(client, "/v1/calendar", catalogue.calendar())
-    with _progress(console) as progress, _post_lines(console, progress):
-        last_position = _send(client, table, progress)
-        _wait_until_counted(client, table, last_position, progress)
+    bodies = {
+        "/v1/agencies": catalogue.agencies(table),
+        "/v1/procedures": catalogue.procedures(table),
+        "/v1/calendar": catalogue.calendar(),
+    }
+
+    def counted(_: int) -> int:
+        return int(summary(client, table)["as_of"]["position"])
+
+    load(client, bodies, history(table), total=event_count(table), console=console, counted=counted)
     return compare(table, figures(client, table))
 
 
-def _put(client: httpx.Client, path: str, body: object) -> None:
+def load(
+    client: httpx.Client,
+    bodies: Mapping[str, Any],
+    events: Iterator[dict[str, Any]],
+    *,
+    total: int,
+    console: Console,
+    counted: Callable[[int], int],
+) -> None:
+    """Put the bodies by their paths, send the ``total`` events, and wait until all are counted.
+
+    ``counted`` gives the position up to which they are, and is told the last one.
+
+    Raises:
+        ReplayError: an answer other than expected.
+        httpx.HTTPError: the API cannot be reached.
+    """
+    for path, body in bodies.items():
+        put(client, path, body)
+    with _progress(console) as progress, _post_lines(console, progress):
+        last_position = _send(client, events, total, progress)
+        _wait_until_counted(counted, last_position, progress)
+
+
+def put(client: httpx.Client, path: str, body: object) -> None:
+    """Tell something with admin rights.
+
+    Raises:
+        ReplayError: it was refused.
+    """
     response = client.put(path, json=body)
     if not response.is_success:
         raise ReplayError(f"PUT {path}: {response.status_code} {response.text}")
@@ -92,10 +125,9 @@ def deadline_seconds(count: int) -> float:
     return LEAST_DEADLINE_SECONDS + count / SLOWEST_A_SECOND
 
 
-def _send(client: httpx.Client, table: UnitTable, progress: Progress) -> int:
+def _send(client: httpx.Client, events: Iterator[dict[str, Any]], total: int, progress: Progress) -> int:
     """Upload the history, ``EVENTS_A_REQUEST`` a request; the last position it got. Holds one chunk at a time."""
-    task = progress.add_task("events in", total=event_count(table))
-    events = history(table)
+    task = progress.add_task("events in", total=total)
     last_position = 0
     for first in events:
         part = chain((first,), islice(events, EVENTS_A_REQUEST - 1))
@@ -129,14 +161,14 @@ def _send_part(client: httpx.Client, events: Iterable[dict[str, Any]], sent: Cal
     return int(totals["last_position"])
 
 
-def _wait_until_counted(client: httpx.Client, table: UnitTable, position: int, progress: Progress) -> None:
+def _wait_until_counted(counted: Callable[[int], int], position: int, progress: Progress) -> None:
     task = progress.add_task("counted", total=position)
     patience = deadline_seconds(position)
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        counted = summary(client, table)["as_of"]["position"]
-        progress.update(task, completed=min(counted, position))
-        if counted >= position:
+        reached = counted(position)
+        progress.update(task, completed=min(reached, position))
+        if reached >= position:
             return
         time.sleep(0.25)
     raise ReplayError(f"position {position} was not counted within {patience:.0f} s: is the worker alive?")
@@ -168,7 +200,7 @@ def sync(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
     Raises:
         ReplayError: an answer other than expected.
     """
-    return _asked(client, "/v1/sync", {"period": str(table.year)})
+    return asked(client, "/v1/sync", {"period": str(table.year)})
 
 
 def figures(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
@@ -178,7 +210,7 @@ def figures(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
         ReplayError: an answer other than expected.
     """
     period = {"from": f"{table.year}-01-01", "to": f"{table.year}-12-31"}
-    return _asked(client, "/v1/stats/by/agency", period | {"agency": table.tenant})
+    return asked(client, "/v1/stats/by/agency", period | {"agency": table.tenant})
 
 
 def summary(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
@@ -187,10 +219,15 @@ def summary(client: httpx.Client, table: UnitTable) -> dict[str, Any]:
     Raises:
         ReplayError: an answer other than expected.
     """
-    return _asked(client, "/v1/stats/summary", {"period": str(table.year)})
+    return asked(client, "/v1/stats/summary", {"period": str(table.year)})
 
 
-def _asked(client: httpx.Client, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+def asked(client: httpx.Client, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """The answer of a ``GET``.
+
+    Raises:
+        ReplayError: an answer other than expected.
+    """
     response = client.get(path, params=parameters)
     if not response.is_success:
         raise ReplayError(f"GET {path}: {response.status_code} {response.text}")

@@ -13,7 +13,12 @@ from typing import Any, Final
 from shared.vocabulary.errors import FieldError, InvalidInput
 
 SAMPLES: Final = {"soctrang-2018": "soctrang_2018_by_unit", "soctrang-2022": "soctrang_2022"}
-"""Names that ``MOTCUA_SAMPLE`` and ``motcua sample`` know, with the report's id in ``published.json``."""
+"""The samples that are one table, with the report's id in ``published.json``."""
+
+REGISTERS_SAMPLE: Final = "soctrang-2022-registers"
+"""The second sample year, which is no table alone (``services.sample.registers``)."""
+
+SAMPLE_NAMES: Final = (*SAMPLES, REGISTERS_SAMPLE)
 
 RATE: Final = re.compile(r"(\d{1,3}(\.\d{1,2})?)?")
 
@@ -86,7 +91,7 @@ def published_table(name: str, tenant: str) -> UnitTable:
         InvalidInput: no sample has this name.
     """
     if name not in SAMPLES:
-        raise InvalidInput.of("/sample", "unknown_sample", f"expected one of {', '.join(sorted(SAMPLES))}, or none")
+        raise InvalidInput.of("/sample", "unknown_sample", f"expected one of {', '.join(SAMPLE_NAMES)}, or none")
     document = json.loads(files("services.sample").joinpath("published.json").read_text(encoding="utf-8"))
     report: dict[str, Any] = next(report for report in document["reports"] if report["id"] == SAMPLES[name])
     return _by_unit(name, tenant, report) if "units" in report else _whole_province(name, tenant, report)

@@ -23,6 +23,9 @@ _tenant: Final = re.compile(TENANT_PATTERN)
 
 _SHORT_DATE_DIGITS: Final = 6
 
+AGENCY_PAIR_MARK: Final = "~"
+"""In a pair of agencies: the competent one stands before it, the desk that received the dossier behind it."""
+
 
 def is_dossier_code(text: str) -> bool:
     """Whether ``text`` is a dossier code, such as ``H51.12-220512-0003`` or ``000.00.04.H51-200221-0001``."""
@@ -47,14 +50,41 @@ def is_tenant(text: str) -> bool:
 def present_form(agency_code: str) -> AgencyCode:
     """The present form of an agency code: ``000.00.12.H51`` is ``H51.12``; any other text is returned as it is.
 
-    The groups are read from the right; those that are nothing but zeros stand for absent levels at the end.
+    The groups are read from the right; those that are nothing but zeros stand for absent levels at the end. Of a pair
+    (`agency_pair`) it is that of the competent agency.
     """
+    if AGENCY_PAIR_MARK in agency_code:
+        agency_code = competent_agency(agency_code)
     if not is_old_agency_code(agency_code):
         return AgencyCode(agency_code)
     groups = agency_code.split(".")[::-1]
     while groups[-1].strip("0") == "":
         groups.pop()
     return AgencyCode(".".join(groups))
+
+
+def agency_pair(competent: str, receiving: str | None) -> str:
+    """The agencies of a dossier in one text, as rows, sums and rights keep them (rules, section 11).
+
+    The code of the competent agency; where another one's desk received the dossier, ``H51.12~H51.13`` with that one behind.
+    """
+    is_one = receiving is None or present_form(receiving) == present_form(competent)
+    return competent if is_one else f"{competent}{AGENCY_PAIR_MARK}{receiving}"
+
+
+def competent_agency(pair: str) -> AgencyCode:
+    """The competent agency of a dossier's agencies, which may be one."""
+    return AgencyCode(pair.partition(AGENCY_PAIR_MARK)[0])
+
+
+def receiving_agency(pair: str) -> AgencyCode:
+    """The agency whose desk received the dossier."""
+    return AgencyCode(pair.rpartition(AGENCY_PAIR_MARK)[2])
+
+
+def is_pair(pair: str) -> bool:
+    """Whether the two are apart."""
+    return AGENCY_PAIR_MARK in pair
 
 
 def tenant_of_agency(agency_code: str) -> Tenant:

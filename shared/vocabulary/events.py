@@ -34,6 +34,7 @@ class EventName(StrEnum):
 
     SUBMITTED = "submitted"
     RECEIVED = "received"
+    TAKEN_OVER = "taken_over"
     DUE_SET = "due_set"
     PAYMENT_REQUESTED = "payment_requested"
     PAID = "paid"

@@ -14,14 +14,17 @@ from typing import Any
 from tests.oracle.computation import Computation
 from tests.oracle.log import instant
 
-INSTANTS = ("received_at", "due_at", "promised_at", "ended_at")
+INSTANTS = ("received_at", "taken_over_at", "due_at", "promised_at", "ended_at")
 ITEM_FIELDS = (
     "code",
     "status",
     "agency",
+    "receiving_agency",
     "procedure",
     "channel",
     "received_at",
+    "taken_over_at",
+    "awaiting_takeover",
     "due_at",
     "promised_at",
     "ended_at",

@@ -163,6 +163,32 @@ class Computation:
         return transfers[-1].data["agency_code"] if transfers else self._said("agency_code")
 
     @property
+    def desk(self) -> str | None:
+        """'what the first received tells, if that is another agency than its agency_code'."""
+        told = self.reception.data.get("receiving_agency_code") if self.reception else None
+        return None if self.reception is None or told == self.reception.data["agency_code"] else told
+
+    @property
+    def receiving_agency(self) -> str | None:
+        """'else the agency that has the dossier, also after a transfer'; without a received nobody received it."""
+        return (self.desk or self.agency) if self.reception else None
+
+    @property
+    def taken_over_at(self) -> datetime | None:
+        """'the first taken_over not before reception; where the two are one and none was told, received_at'."""
+        if self.reception is None:
+            return None
+        told = [one.time for one in self.events if one.name == "taken_over" and one.time >= self.reception.time]
+        if told:
+            return told[0]
+        return self.received_at if self.receiving_agency == self.agency else None
+
+    @property
+    def awaiting_takeover(self) -> bool:
+        """'An open dossier without it awaits takeover.'"""
+        return self.is_open and self.taken_over_at is None
+
+    @property
     def procedure(self) -> str | None:
         return self._said("procedure_code")
 
@@ -310,6 +336,10 @@ class Computation:
                 codes.append("supplements_many")
             if logged.name == "returned" and not any(other.name == "processed" for other in before):
                 codes.append("returned_unprocessed")
+            if logged.name == "taken_over" and not any(other.name == "received" for other in before):
+                codes.append("taken_over_unreceived")
+            if logged.name == "taken_over" and any(other.name == "taken_over" for other in before):
+                codes.append("taken_over_twice")
             found.extend((code, logged.source, logged.id) for code in codes)
         if self.reception is None and any(
             logged.name in ("assigned", "stopped", "processed", "returned") for logged in self.events

@@ -42,6 +42,7 @@ def in_subtree(root: str, agency: str | None, tenant: str = "H51") -> bool:
 def scope(
     *,
     agency: str | None = None,
+    receiving: str | None = None,
     procedures: Iterable[str] | None = None,
     channel: str | None = None,
     tenant: str = "H51",
@@ -51,6 +52,7 @@ def scope(
     def belongs(dossier: Computation) -> bool:
         return (
             (agency is None or in_subtree(agency, dossier.agency, tenant))
+            and (receiving is None or in_subtree(receiving, dossier.receiving_agency, tenant))
             and (wanted is None or dossier.procedure in wanted)
             and (channel is None or dossier.channel == channel)
         )

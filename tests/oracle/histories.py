@@ -157,6 +157,8 @@ class Dossier:
                 "agency_code": choose.of(AGENCIES),
                 "channel": choose.of(CHANNELS),
             }
+            if name == "received" and choose.chance(30):
+                data["receiving_agency_code"] = choose.of(AGENCIES)
             if name == "received" and not choose.chance(20):
                 data["due_at"] = self.date(moment)
         elif name == "payment_requested":
@@ -195,7 +197,7 @@ class Dossier:
 
 
 NAMES = tuple(name for name in RANK if name != "due_set")
-BESIDE = ("transferred", "extended", "extended", "overdue", "rated")
+BESIDE = ("transferred", "taken_over", "extended", "extended", "overdue", "rated")
 FIRST_OFTEN = ("supplemented", "supplement_requested", "extended", "processed", "received", "assigned")
 DUE_OFTEN = ("supplement_requested", "supplement_requested", "supplemented", "supplemented", "extended", "processed", "paid")
 ENDS_OFTEN = (*END_NAMES, *END_NAMES, "assigned", "paid", "payment_requested", "extended")

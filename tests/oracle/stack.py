@@ -154,8 +154,10 @@ class Stack(Reader):
                 await self.projector.work(self.tenant)
 
     async def project(self) -> None:
-        while await self.projector.work(self.tenant):
-            pass
+        # the first time a batch may be the last one that was read ahead, before the latest events
+        for _ in range(2):
+            while await self.projector.work(self.tenant):
+                pass
 
     async def key(self, *scopes: Permission, agency: str) -> httpx.AsyncClient:
         return await self.api.key(*scopes, tenant=self.tenant, agency=agency)

@@ -17,7 +17,7 @@ WHOLE = {"whole": True}
 @pytest.fixture
 async def loaded(engine, monkeypatch):
     monkeypatch.setattr("services.worker.audit.part_scope.PAGE_DOSSIERS", 7)
-    await append(engine, messy("audit", 40))
+    await append(engine, messy("audit 9", 40))
     await project(engine)
     return engine
 

@@ -134,7 +134,7 @@ async def expected_sums(engine) -> Sums:
     sums: dict[Any, Counter[str]] = {}
     for code, events in histories.items():
         dossier = fold(code, events)
-        agency, procedure, channel = dossier.agency_code or "", dossier.procedure_code or "", dossier.channel or ""
+        agency, procedure, channel = dossier.agencies or "", dossier.procedure_code or "", dossier.channel or ""
         for day, measure, count in signed_counts(contributions(dossier)):
             grains = {"day": day, "month": day.replace(day=1), "year": day.replace(month=1, day=1)}
             for (cut, grain), keys in standing_in(agency, procedure).items():
@@ -146,7 +146,7 @@ async def expected_sums(engine) -> Sums:
 
 def standing_in(agency: str, procedure: str) -> dict[tuple[str, str], list[tuple[str, str]]]:
     """By cut and grain, under which agencies and procedures a dossier is counted."""
-    levels = agency.split(".")
+    levels = agency.partition("~")[0].split(".")
     branches = [".".join(levels[:length]) for length in range(2, len(levels))]
     coarse, all_grains = ("month", "year"), ("day", "month", "year")
     return (

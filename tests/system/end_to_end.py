@@ -61,15 +61,20 @@ def tidy_life(chance: random.Random, serial: int, first: datetime) -> list[Event
 
     procedure = chance.choice(PROCEDURES)
     left_to_the_clock = procedure == LIMITED and chance.random() < 0.7
+    agency = chance.choice(AGENCIES)
+    desk = chance.choice([code for code in AGENCIES if code != agency]) if chance.random() < 0.2 else None
     due_at = None if left_to_the_clock else written(first + timedelta(days=chance.randint(0, 3)), 420)
     tell(
         "received",
         procedure_code=procedure,
-        agency_code=chance.choice(AGENCIES),
+        agency_code=agency,
+        receiving_agency_code=desk,
         channel=chance.choice(CHANNELS),
         due_at=due_at,
         applicant={"kind": "citizen", "name": f"Người {serial}", "phone": "0900000001"},
     )
+    if desk is not None:
+        tell("taken_over")
     tell("assigned", department="Phòng Một cửa")
     if chance.random() < 0.4:
         tell("supplement_requested", content="Bổ sung bản sao")
@@ -279,13 +284,13 @@ class Product:
         }
         assert len(held) == len(sendable)
         left_to_the_clock = [
-            (local_date(dossier.reception.time), dossier.original_due_at)
+            (local_date(dossier.taken_over_at or dossier.reception.time), dossier.original_due_at)
             for dossier in judge.dossiers
             if dossier.code in tidy and dossier.reception is not None and dossier.reception.moment_in("due_at") is None
         ]
-        for received_on, due_at in left_to_the_clock:
+        for begun_on, due_at in left_to_the_clock:
             assert due_at is not None, "the clock computes a date"
-            assert local_date(due_at) == working_days_after(received_on, 2)
+            assert local_date(due_at) == working_days_after(begun_on, 2)
         return judge.oracle
 
 

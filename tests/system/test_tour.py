@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +13,7 @@ import pytest
 
 from tests.support.servers import memory_folder
 from tests.system.local_run import KEY, ROOT, LocalRun, seconds_to_load
-from tests.system.tour import README, Step, tour_steps
+from tests.system.tour import README, answer, missing_from, tour_steps
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -42,12 +37,6 @@ def sampled() -> Iterator[LocalRun]:
     finally:
         run.clean()
         shutil.rmtree(place, ignore_errors=True)
-
-
-def answer(run: LocalRun, path: str) -> Any:
-    request = urllib.request.Request(run.api + path, headers={"Authorization": f"Bearer {KEY}"})
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        return json.load(reply)
 
 
 def printed_units() -> list[dict[str, Any]]:
@@ -99,23 +88,6 @@ def head_of(run: LocalRun) -> int:
     return position
 
 
-def run_in_shell(run: LocalRun, command: str) -> subprocess.CompletedProcess[str]:
-    """A command of the README, on this run and with this environment's programs."""
-    scripts = Path(sys.executable).parent
-    here = re.sub(r"(?<![\w/])\.venv/bin/", f"{scripts}/", command)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MOTCUA_")}
-    environment |= {
-        "API": run.api,
-        "PORTAL": f"http://127.0.0.1:{run.portal_port}",
-        "AUTH": f"Authorization: Bearer {KEY}",
-        "PATH": f"{scripts}:{environment['PATH']}",
-        "no_proxy": "127.0.0.1",
-    }
-    return subprocess.run(
-        ["bash", "-c", here], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-
-
 def test_every_step_of_the_tour_prints_what_it_says(sampled: LocalRun) -> None:
     if shutil.which("curl") is None:
         pytest.skip("the tour is told with curl")
@@ -123,14 +95,6 @@ def test_every_step_of_the_tour_prints_what_it_says(sampled: LocalRun) -> None:
     assert len(steps) >= 8
     told = [missing for step in steps for missing in missing_from(sampled, step)]
     assert not told, "\n\n".join(told)
-
-
-def missing_from(run: LocalRun, step: Step) -> list[str]:
-    done = run_in_shell(run, step.command)
-    lacking = step.missing_from(done.stdout)
-    if not lacking and done.returncode == 0:
-        return []
-    return [f"$ {step.command.strip()}\nlacks {lacking} (exit code {done.returncode}) in\n{done.stdout[:1500]}{done.stderr}"]
 
 
 def test_the_tour_names_the_addresses_of_the_local_run() -> None:

@@ -37,8 +37,8 @@ router = APIRouter(tags=["overdue"])
     summary="Open dossiers by age, and coming due",
     description="""How many open dossiers (hồ sơ đang giải quyết) that do not wait for the applicant are due today,
 late by 1-3, 4-10 and over 10 working days (ngày làm việc, by the agency's own week: `/v1/office-hours`), or come due
-within 24 hours and 3 days, by agency. Late by local date: the three late figures together are column 13 of
-form II.06 for today.""",
+within 24 hours and 3 days, by the competent agency (cơ quan có thẩm quyền). Late by local date: the three late
+figures together are column 13 of form II.06 for today.""",
     response_model=AgeingAnswer,
     responses=error_answers(),
 )
@@ -65,8 +65,9 @@ async def ageing_dossiers(
     "/v1/overdue/apologies",
     summary="Letters of apology",
     description="""Who owes a letter of apology with a new date (văn bản xin lỗi và hẹn lại ngày trả, điều 19 Nghị
-định 61/2018/NĐ-CP), who sent it before the term ended, who sent it late, who not: counts by agency, over the dossiers
-that are open now or ended in the period. Folded from the log: it takes the longer, the more dossiers are late.""",
+định 61/2018/NĐ-CP), who sent it before the term ended, who sent it late, who not: counts by the competent agency, over
+the dossiers that are open now or ended in the period. Folded from the log: it takes the longer, the more dossiers
+are late.""",
     response_model=ApologiesAnswer,
     responses=error_answers(),
 )
@@ -101,7 +102,7 @@ async def apology_dossiers(
     summary="Reasons for lateness",
     description="""Reasons (lý do trễ hạn) that agencies give for dossiers that ended late in the period (column 10)
 or are overdue today (column 13), tallied, the most frequent first; the latest `processed` or `overdue` of the agency
-that gives one counts.""",
+that gives one counts. Dossiers of a competent agency (cơ quan có thẩm quyền), whatever desk received them.""",
     response_model=ReasonsAnswer,
     responses=error_answers(),
 )

@@ -24,10 +24,9 @@ from services.api.deadlines.schemas import (
 )
 from services.api.figures.schemas import PeriodOut
 from services.api.http.access.keyring import Caller
-from services.api.http.access.visibility import access_of
+from services.api.http.access.visibility import list_access_of
 from services.api.http.context import Context
 from shared.access.store.visibility import Access
-from shared.catalogue.store.catalogues import seen_count
 from shared.counting.rules.contributions import Resolution, resolution
 from shared.database.engine import driver_session
 from shared.deadlines.rules.ageing import Ageing, ComingDue, Office, offices
@@ -189,13 +188,7 @@ def _selected(context: Context, access: Access, agency: str | None, **more: Any)
 
 async def _access(context: Context, caller: Caller) -> Access:
     """What the caller may see now, with every agency that dossiers have by now: one that no catalogue names is news."""
-    access = await access_of(context, caller)
-    async with driver_session(context.engine) as connection:
-        seen = await seen_count(connection, caller.tenant)
-    if seen == len(access.catalogue.seen):
-        return access
-    context.catalogues.forget(caller.tenant)
-    return await access_of(context, caller)
+    return await list_access_of(context, caller, is_limited=True)
 
 
 async def _offices(context: Context, access: Access) -> tuple[list[Office], list[int]]:

@@ -39,9 +39,11 @@ class ItemJson(TypedDict):
     code: str
     status: int | None
     agency: str | None
+    receiving_agency: str | None
     procedure: str | None
     channel: str | None
     received_at: datetime | None
+    taken_over_at: datetime | None
     due_at: datetime | None
     promised_at: datetime | None
     ended_at: datetime | None
@@ -49,6 +51,7 @@ class ItemJson(TypedDict):
     open: bool
     overdue: bool
     paused: bool
+    awaiting_takeover: bool
     last_event_at: datetime | None
     anomalies: list[str]
 
@@ -68,26 +71,31 @@ _UNCOMPUTED: Final[Mapping[UncomputedReason, str]] = {
     UncomputedReason.UNKNOWN_PROCEDURE: "no catalogue knows the procedure, so its time limit is not known",
     UncomputedReason.PROCEDURE_WITHOUT_LIMIT: "the procedure has no time limit in the catalogue",
     UncomputedReason.UNCONFIRMED_YEAR: "the term reaches into a year whose days off nobody has confirmed",
+    UncomputedReason.AWAITING_TAKEOVER: "the term runs from when the competent agency takes the dossier over",
     UncomputedReason.NOT_COMPUTED: "the due date is about to be computed",
 }
 
 
 def item(listed: ListedDossier, access: Access) -> ItemJson:
     """A dossier of a list."""
+    is_open = listed.received_at is not None and listed.ended_at is None
     return {
         "code": listed.code,
         "status": listed.status,
-        "agency": listed.agency,
+        "agency": listed.competent_agency,
+        "receiving_agency": listed.receiving_agency,
         "procedure": listed.procedure,
         "channel": listed.channel,
         "received_at": listed.received_at,
+        "taken_over_at": listed.taken_over_at,
         "due_at": listed.due_at,
         "promised_at": listed.promised_at,
         "ended_at": listed.ended_at,
         "end_kind": listed.end_kind,
-        "open": listed.received_at is not None and listed.ended_at is None,
+        "open": is_open,
         "overdue": listed.overdue,
         "paused": listed.paused,
+        "awaiting_takeover": is_open and listed.taken_over_at is None,
         "last_event_at": listed.last_event_at,
         "anomalies": anomalies_of(listed, access),
     }
@@ -118,12 +126,15 @@ def detail(
         status_name=None if dossier.status is None else STATUS_NAMES[dossier.status],
         agency=agency,
         agency_name=None if agency is None else catalogue.tree_on(access.today).name(agency),
+        receiving_agency=dossier.receiving_agency_code,
         procedure=dossier.procedure_code,
         procedure_name=None if procedure is None else procedure.name,
         field=None if procedure is None else procedure.field,
         channel=dossier.channel,
         submitted_at=dossier.submitted_at,
         received_at=dossier.received_at,
+        taken_over_at=dossier.taken_over_at,
+        awaiting_takeover=dossier.awaits_takeover,
         original_due_at=dossier.original_due_at,
         due_at=dossier.due_at,
         promised_at=dossier.promised_at,

@@ -61,7 +61,19 @@ class DossierFilters(Paging):
 
     agency: Annotated[
         str | None,
-        Field(max_length=200, description="This agency and what is below it (cơ quan).", examples=["H51.12"]),
+        Field(
+            max_length=200,
+            description="This competent agency and what is below it (cơ quan có thẩm quyền).",
+            examples=["H51.12"],
+        ),
+    ] = None
+    receiving_agency: Annotated[
+        str | None,
+        Field(
+            max_length=200,
+            description="Received by a desk of this agency or below it, for whomever (cơ quan tiếp nhận).",
+            examples=["H51.12"],
+        ),
     ] = None
     procedure: Annotated[
         str | None,

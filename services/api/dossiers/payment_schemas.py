@@ -10,6 +10,7 @@ from services.api.dossiers.record_timeline import RecordStepOut
 from shared.payments.store.attempts import Company
 from shared.registers.measures import Known
 from shared.registers.payment.obligations import reckoned_anomalies
+from shared.vocabulary.codes import competent_agency
 
 PAYMENT_EXAMPLE: Final[dict[str, Any]] = {
     "reference": "dvcH511218010200123-20180102090000",
@@ -107,15 +108,15 @@ class PaymentList(BaseModel):
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null: there is none.")
 
 
-def payment_answer(payment: Known, agency: str | None, company: Company) -> dict[str, Any]:
-    """A `PaymentOut` as plain values."""
+def payment_answer(payment: Known, agencies: str | None, company: Company) -> dict[str, Any]:
+    """A `PaymentOut` as plain values; ``agencies``: those of its dossier, of which the competent one is shown."""
     facts: Mapping[str, Any] = payment.facts
     obligation = company.obligations.get(facts["obligation"])
     is_double = obligation is not None and obligation.is_double and payment.code in obligation.paid
     return {
         "reference": payment.code,
         "dossier_code": facts["dossier_code"],
-        "agency": agency,
+        "agency": None if agencies is None else competent_agency(agencies),
         "purpose": facts["purpose"],
         "gateway": facts["gateway"],
         "gateway_txn": facts["gateway_txn"],

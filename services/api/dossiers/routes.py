@@ -9,11 +9,11 @@ from services.api.dossiers.parameters import DossierCodeInPath, DossierFilters
 from services.api.dossiers.schemas import ApplicantOut, DossierDetail
 from services.api.dossiers.use_cases import read_applicant, read_dossier
 from services.api.http.access.callers import ApplicantReader, DossierReader
-from services.api.http.access.visibility import access_of
+from services.api.http.access.visibility import list_access_of
 from services.api.http.answers import json_answer
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
-from shared.search.store.filters import Selection
+from shared.search.store.filters import RECEIVED, Selection
 from shared.vocabulary.errors import InvalidInput
 
 router = APIRouter(tags=["dossiers"])
@@ -33,11 +33,16 @@ async def list_dossiers(
     """Answer a page, or all as CSV."""
     if asked.received_from is not None and asked.received_to is not None and asked.received_to < asked.received_from:
         raise InvalidInput.of("/received_to", "before_from", f"{asked.received_to} is before {asked.received_from}")
-    access = await access_of(context, caller)
+    access = await list_access_of(context, caller, is_limited=asked.agency is not None or asked.receiving_agency is not None)
+    agency, desk = access.scope(asked.agency), access.desk(asked.receiving_agency)
+    codes = access.codes() if agency is None else access.codes_within(agency)
+    if desk is not None:
+        received = access.catalogue.codes_received_by(desk, access.today)
+        codes = received if codes is None else received & codes
     selection = Selection(
         access=access,
         now=context.catalogues.now(),
-        agencies=access.codes_within(access.scope(asked.agency)),
+        agencies=codes,
         procedures=None if asked.procedure is None else [asked.procedure],
         channel=asked.channel,
         status=asked.status,
@@ -49,6 +54,7 @@ async def list_dossiers(
         due_before=asked.due_before,
         untouched_days=asked.untouched_days,
         code_prefix=asked.q,
+        more=[] if desk is None else [RECEIVED],
     )
     return await listed(request, context, caller, selection, asked)
 

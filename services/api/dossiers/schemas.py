@@ -33,9 +33,11 @@ ITEM_EXAMPLE: Final[dict[str, Any]] = {
     "code": "H51.12-180302-00100",
     "status": 4,
     "agency": "H51.12",
+    "receiving_agency": "H51.12",
     "procedure": "1.005129",
     "channel": "online",
     "received_at": "2026-05-12T01:30:00Z",
+    "taken_over_at": "2026-05-12T01:30:00Z",
     "due_at": "2026-06-02T01:30:00Z",
     "promised_at": "2026-06-02T01:30:00Z",
     "ended_at": None,
@@ -43,6 +45,7 @@ ITEM_EXAMPLE: Final[dict[str, Any]] = {
     "open": True,
     "overdue": False,
     "paused": False,
+    "awaiting_takeover": False,
     "last_event_at": "2026-05-12T02:00:00Z",
     "anomalies": [],
 }
@@ -51,10 +54,16 @@ ITEM_EXAMPLE: Final[dict[str, Any]] = {
 class _Dossier(BaseModel):
     code: str = Field(description="Its code (mã hồ sơ).")
     status: int | None = Field(description="National status 1-10 (trạng thái); null: no event tells one.")
-    agency: str | None = Field(description="The agency that has it now (cơ quan).")
+    agency: str | None = Field(description="The agency that has it now (cơ quan có thẩm quyền): figures count it there.")
+    receiving_agency: str | None = Field(
+        description="The agency whose desk received it (cơ quan tiếp nhận); null: never received."
+    )
     procedure: str | None = Field(description="Its procedure (mã TTHC).")
     channel: str | None = Field(description="online, direct, postal (trực tuyến, trực tiếp, bưu chính).")
-    received_at: datetime | None = Field(description="Received (tiếp nhận).")
+    received_at: datetime | None = Field(description="Received (tiếp nhận), at whatever desk.")
+    taken_over_at: datetime | None = Field(
+        description="When the competent agency got it (nhận bàn giao): told, or with reception where it received it itself."
+    )
     due_at: datetime | None = Field(description="The due date in force (hạn).")
     promised_at: datetime | None = Field(description="What the applicant was last told (ngày hẹn trả).")
     ended_at: datetime | None = Field(description="Ended (kết thúc).")
@@ -62,6 +71,9 @@ class _Dossier(BaseModel):
     open: bool = Field(description="Received and not ended (đang giải quyết).")
     overdue: bool = Field(description="Open, not paused, and its due day is over (quá hạn), today.")
     paused: bool = Field(description="Waiting for the applicant at the end of today (chờ bổ sung).")
+    awaiting_takeover: bool = Field(
+        description="Open, and the competent agency does not have it yet (chờ bàn giao): no date is computed until then."
+    )
     last_event_at: datetime | None = Field(description="Of its last event that counts.")
 
 
@@ -119,7 +131,7 @@ class DueDates(BaseModel):
 class DueUncomputed(BaseModel):
     """Why there is no due date: a term of the procedure that cannot be, or is not yet, computed (chưa tính được hạn)."""
 
-    reason: Literal["unknown_procedure", "procedure_without_limit", "unconfirmed_year", "not_computed"]
+    reason: Literal["unknown_procedure", "procedure_without_limit", "unconfirmed_year", "awaiting_takeover", "not_computed"]
     detail: str
     year: int | None = Field(description="The unconfirmed year, where that is the reason.")
     event: EventReference = Field(description="The event that asks for the date.")

@@ -62,7 +62,7 @@ async def visible(connection: DriverConnection, access: Access, code: str) -> tu
     dossier_code = DossierCode(code)
     events = (await event_log.of_dossiers(connection, access.tenant, [dossier_code])).get(dossier_code, [])
     dossier = fold(dossier_code, events)
-    if not events or not access.sees(dossier.agency_code):
+    if not events or not access.sees(dossier.agencies):
         raise NotFound
     return dossier, events
 

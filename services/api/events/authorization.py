@@ -93,7 +93,9 @@ async def agencies_around(
         for event in moving:
             history = histories[event.subject]
             before = [one for one in history if one.position < event.position]
-            told_agencies = {one.data.get("agency_code") for one in [*before, event]} - {None}
+            told_agencies = {
+                (one.data.get("agency_code"), one.data.get("receiving_agency_code")) for one in [*before, event]
+            } - {(None, None)}
             if not before or (len(told_agencies) < 2 and not any(one.is_void for one in [*before, event])):  # noqa: PLR2004
                 continue  # nearly all: the first of its record, or what tells the agency that has it already
             agencies = kept.agency_of(event.subject, before), kept.agency_of(event.subject, [*before, event])
@@ -138,14 +140,6 @@ async def _outside_scope(
         code for code, standing in standings.items() if not standing.is_current or (codes[code] > 1 and code in moving)
     ]
     histories = await kept.histories(connection, access.tenant, unfolded) if unfolded else {}
-    places: dict[str, _Place] = {}
-    for code in codes:
-        standing = standings.get(code)
-        place = places[code] = _Place(code, kept, standing.agency if standing else None, histories.get(code, []))
-        if place.history:
-            place.refold()
-        if unseen_as_absent and place.agency is not None and not access.sees(place.agency):
-            places[code] = _Place(code, kept)
     known: dict[str | None, bool] = {}
 
     def sees(agency: str | None) -> bool:
@@ -153,6 +147,19 @@ async def _outside_scope(
             known[agency] = access.sees(agency)
         return known[agency]
 
+    places: dict[str, _Place] = {}
+    unseen: list[str] = []
+    for code in codes:
+        standing = standings.get(code)
+        place = places[code] = _Place(code, kept, standing.agency if standing else None, histories.get(code, []))
+        if place.history:
+            place.refold()
+        now = place.agency or kept.agency_in_code(code)
+        if unseen_as_absent and now is not None and not sees(now):
+            unseen.append(code)
+    if unseen:
+        absent = await kept.agencies_if_absent(connection, access.tenant, unseen)
+        places.update({code: _Place(code, kept, agency if sees(agency) else None) for code, agency in absent.items()})
     outside: set[int] = set()
     for index, new in enumerate(events):
         place = places[new.event.subject]

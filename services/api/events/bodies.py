@@ -1,6 +1,7 @@
 """Bodies of events: read whole, made JSON, decompressed and cut into lines as they arrive."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, overload
 from urllib.parse import unquote
@@ -23,6 +24,9 @@ LONGEST_LINE: Final = LONGEST_EVENT
 _BLANKS: Final = b" \t\r"
 _NO_JSON_DATA: Final = Fault("/data", NOT_JSON.type, {})
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+"""A quoted string (RFC 9110, section 5.6.4), in which a header may hold an attribute (HTTP binding, section 3.1.3.2)."""
+_ESCAPED: Final = re.compile(r"\\(.)")
 
 
 async def whole(request: Request) -> bytes:
@@ -34,7 +38,7 @@ def from_headers(request: Request, body: bytes) -> bytes:
     """An event in binary mode as one in JSON (CloudEvents HTTP binding, section 3.1).
 
     Raises:
-        InvalidFields: a header is not percent-encoded UTF-8.
+        InvalidFields: a header is not percent-encoded UTF-8, or comes twice.
         Refused: 400, the body is not JSON.
     """
     event: dict[str, Any] = {}
@@ -43,9 +47,13 @@ def from_headers(request: Request, body: bytes) -> bytes:
             attribute = name.removeprefix(HEADER_PREFIX)
             if attribute == DATA_BASE64:  # of the other modes only
                 raise InvalidFields.of(f"/{attribute}", "attribute_name")
+            if attribute in event:
+                raise InvalidFields.of(f"/{attribute}", "parameter_repeated")
+            quoted = _QUOTED.fullmatch(value)
+            plain = value if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
             try:
                 # Starlette decodes headers as latin-1; unencoded UTF-8 is taken for what it is
-                event[attribute] = unquote(value.encode("latin-1").decode(), errors="strict")
+                event[attribute] = unquote(plain.encode("latin-1").decode(), errors="strict")
             except UnicodeDecodeError:
                 raise InvalidFields.of(f"/{attribute}", "percent_encoding") from None
     content_type = request.headers.get("content-type")

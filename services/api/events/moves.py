@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from services.api.events import authorization
@@ -18,9 +19,12 @@ from services.api.http.context import Context
 from shared.access.store.visibility import Access
 from shared.catalogue.store.catalogues import Catalogue, changed_since
 from shared.database.engine import DriverConnection
-from shared.events.rules.registers import DOSSIER
+from shared.events.rules.registers import DOSSIER, FEEDBACK, SURVEY
 from shared.events.store.event_log import AnyEvent
 from shared.vocabulary.local_time import day_after, local_date, start_of_day
+
+_TOLD_AT: Final = {DOSSIER.name: "/v1/dossiers", FEEDBACK.name: "/v1/feedback", SURVEY.name: "/v1/surveys"}
+"""Where one record is told with its history, of the registers whose records move by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +39,13 @@ class Move:
 
     @property
     def history(self) -> str | None:
-        """Where the history of an arrival is; None: of what has left, and of registers that have no answer yet."""
-        if not self.is_arrival or self.register not in (None, DOSSIER.name):
+        """Where the history of an arrival is; None: of what has left."""
+        if not self.is_arrival:
             return None
-        return (
-            f"/v1/dossiers?{urlencode({'agency': self.code})}"
-            if self.register is None
-            else f"/v1/dossiers/{quote(self.code)}"
-        )
+        if self.register is None:
+            return f"/v1/dossiers?{urlencode({'agency': self.code})}"
+        path = _TOLD_AT.get(self.register)
+        return None if path is None else f"{path}/{quote(self.code)}"
 
 
 async def moves_among(
@@ -106,6 +109,5 @@ def _days_of(catalogue: Catalogue, after: date, until: date) -> list[date]:
 
 def _agencies(access: Access) -> set[str]:
     """The agencies with dossiers that the caller could see."""
-    codes = access.codes()
-    seen = access.catalogue.seen
-    return {access.catalogue.agencies.resolve(code) for code in (seen if codes is None else seen & codes)}
+    catalogue = access.catalogue
+    return {catalogue.agencies.resolve(code) for code in catalogue.named if access.sees(code)}

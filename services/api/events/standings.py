@@ -37,12 +37,29 @@ class Standings(Protocol):
         self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]
     ) -> Mapping[str, list[Any]]: ...
 
+    async def agencies_if_absent(
+        self, connection: DriverConnection, tenant: Tenant, codes: Sequence[str]
+    ) -> Mapping[str, str | None]: ...
+
     def agency_of(self, code: str, history: list[Any]) -> str | None: ...
 
     def agency_in_code(self, code: str) -> str | None: ...
 
 
-class _Dossiers:
+class _AsTold:
+    """Records that are nowhere until an event of them is recorded."""
+
+    async def agencies_if_absent(
+        self,
+        connection: DriverConnection,  # noqa: ARG002 - of others
+        tenant: Tenant,  # noqa: ARG002
+        codes: Sequence[str],
+    ) -> Mapping[str, str | None]:
+        """The agencies that records would have if nothing were recorded of them; from then on nothing is known of them."""
+        return dict.fromkeys(codes)
+
+
+class _Dossiers(_AsTold):
     register = DOSSIER
 
     async def statuses(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, Status]:
@@ -54,14 +71,14 @@ class _Dossiers:
         return dict[str, list[Any]](found.items())
 
     def agency_of(self, code: str, history: list[Any]) -> str | None:
-        return fold(DossierCode(code), history).agency_code
+        return fold(DossierCode(code), history).agencies
 
     def agency_in_code(self, code: str) -> str | None:
         return code.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)
-class _OfRegister:
+class _OfRegister(_AsTold):
     register: Register
 
     async def statuses(self, connection: DriverConnection, tenant: Tenant, codes: Iterable[str]) -> Mapping[str, Status]:
@@ -106,8 +123,23 @@ class _WithDossiers:
         found = await event_log.of_dossiers(connection, tenant, wanted.values())
         return {code: found[dossier] for code, dossier in wanted.items() if dossier in found}
 
+    async def agencies_if_absent(
+        self, connection: DriverConnection, tenant: Tenant, codes: Sequence[str]
+    ) -> Mapping[str, str | None]:
+        """As of other records; those whose dossier an event of the request names would stand where that is."""
+        if self.register.stands_with == "code":
+            return dict.fromkeys(codes)
+        named = {code: DossierCode(self.told[code]) for code in codes if code in self.told}
+        self._dossier_of = {code: one for code, one in self._dossier_of.items() if code not in codes} | named
+        standings = await lookups.statuses(connection, tenant, named.values())
+        behind = [dossier for dossier, standing in standings.items() if not standing.is_current]
+        histories = await event_log.of_dossiers(connection, tenant, behind) if behind else {}
+        agencies: dict[str, str | None] = {dossier: standing.agency for dossier, standing in standings.items()}
+        agencies.update({dossier: fold(dossier, history).agency_code for dossier, history in histories.items()})
+        return {code: agencies.get(named[code]) if code in named else None for code in codes}
+
     def agency_of(self, code: str, history: list[Any]) -> str | None:
-        return fold(DossierCode(self._dossier_of[code]), history).agency_code
+        return fold(DossierCode(self._dossier_of[code]), history).agencies
 
     def agency_in_code(self, code: str) -> str | None:
         dossier = self._dossier_of.get(code)

@@ -98,8 +98,9 @@ class AnomalyQuestion(ListQuestion):
 @router.get(
     "/v1/stats/anomalies",
     summary="Anomalies by kind and agency",
-    description="""How many dossiers (hồ sơ) are strange (bất thường) in which way, by agency (cơ quan), and their
-share of the dossiers that column 3 of form II.06 counts for the period; without a period of all dossiers ever told.""",
+    description="""How many dossiers (hồ sơ) are strange (bất thường) in which way, by competent agency (cơ quan có
+thẩm quyền), and their share of the dossiers that column 3 of form II.06 counts for the period; without a period of all
+dossiers ever told.""",
     response_model=AnomalyAnswer,
     responses=error_answers(),
 )
@@ -119,7 +120,7 @@ async def anomalies(context: RequestContext, caller: StatsCaller, asked: Annotat
 
 
 def _anomalies(scope: FigureScope, counted: dict[str | None, AnomalyCounts], *, everything: bool) -> dict[str, Any]:
-    rows = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
+    rows = AgencyRows.of(scope.access, scope.top, scope.tree_on)
     by_row: dict[str, list[AnomalyCounts]] = {key: [] for key in rows.keys}
     for code, of_code in counted.items():
         by_row[rows.key(code)].append(of_code)

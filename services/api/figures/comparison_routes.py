@@ -32,8 +32,9 @@ class ComparisonQuestion(Filters):
     by: Annotated[
         By | None,
         Field(
-            description="Also for each agency (cơ quan), procedure (thủ tục), field (lĩnh vực), channel (kênh), or for each"
-            " quarter, month, week or day (quý, tháng, tuần, ngày): the first beside the first, and so on."
+            description="Also for each competent agency (cơ quan có thẩm quyền), receiving agency (cơ quan tiếp nhận),"
+            " procedure (thủ tục), field (lĩnh vực), channel (kênh), or for each quarter, month, week or day (quý, tháng,"
+            " tuần, ngày): the first beside the first, and so on."
         ),
     ] = None
 

@@ -9,7 +9,7 @@ from services.api.dossiers.parameters import Paging
 from services.api.http.parameters import PRINTABLE, LocalDate, OneSpelling
 from shared.vocabulary.events import Channel
 
-By = Literal["agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
+By = Literal["agency", "receiving_agency", "procedure", "field", "channel", "quarter", "month", "week", "day"]
 
 PLAIN: Final = r"^[^\x00-\x1f\x7f]*$"
 """A key of a row: no control characters, which the database would not take."""
@@ -50,7 +50,15 @@ class ScopeParameters(BaseModel):
     ] = None
     to: Annotated[LocalDate | None, Field(description="Last local date, included (đến ngày), such as 2018-12-31.")] = None
     agency: Annotated[
-        str | None, _text("Only this agency (cơ quan) and what is below it; default: all that the key may see.", "H51.12")
+        str | None, _text("Only this competent agency (cơ quan) and what is below it; default: the key's.", "H51.12")
+    ] = None
+    receiving_agency: Annotated[
+        str | None,
+        _text(
+            "Only what a desk of this agency or below it received (cơ quan tiếp nhận), for whatever competent agency;"
+            " without `agency` of all that the key may see.",
+            "H51.12",
+        ),
     ] = None
     field: Annotated[
         str | None,

@@ -55,7 +55,8 @@ async def summary_dossiers(
     summary="The figures of a period",
     description="""The columns of form II.06 (biểu II.06a, Thông tư 01/2020/TT-VPCP) for a period and a scope: received
 (tiếp nhận), resolved (đã giải quyết), open (đang giải quyết), with the four named rates (tỷ lệ) and the identities that hold
-between them. By local date, in the zone Asia/Ho_Chi_Minh. `as_of` in the answer says which events are counted; asked as of
+between them. Dossiers count for their competent agency (cơ quan có thẩm quyền) from the instant of reception (tiếp nhận), at
+whatever desk. By local date, in the zone Asia/Ho_Chi_Minh. `as_of` in the answer says which events are counted; asked as of
 an earlier instant, these are the events recorded by then, and the answer never changes.""",
     response_model=SummaryOut,
     responses=error_answers(),
@@ -72,7 +73,9 @@ async def summary(context: RequestContext, caller: StatsCaller, asked: FilterPar
     summary="The figures of a period, cut",
     description="""The same figures for each part and for the whole (`total`).
 
-`agency` (cơ quan): the direct children of `agency`, each with its subtree, and the agency's own dossiers under its own key;
+`agency` (cơ quan có thẩm quyền): by the competent agency, the direct children of `agency`, each with its subtree, and the
+agency's own dossiers under its own key; `receiving_agency` (cơ quan tiếp nhận): the same dossiers, with the same total, by
+the agency whose desk received them (Decree 309/2026), in the same rows and one for each desk outside `agency`;
 `procedure` (thủ tục), `field` (lĩnh vực), `channel` (kênh); `quarter` (quý), `month` (tháng), ISO `week` (tuần) or `day`
 (ngày) of the period. Dossiers whose agency or field no catalogue knows stand in the row `unknown`: the rows add up.""",
     response_model=TableOut,

@@ -57,7 +57,13 @@ class PeriodOut(BaseModel):
 class ScopeOut(BaseModel):
     """What is counted."""
 
-    agency: str = Field(description="The agency (cơ quan) whose subtree is counted.")
+    agency: str = Field(
+        description="The agency (cơ quan) whose subtree is counted: dossiers count for their competent agency (cơ quan có"
+        " thẩm quyền), whatever desk received them."
+    )
+    receiving_agency: str | None = Field(
+        description="Only what desks of this agency or below it received (cơ quan tiếp nhận), for whomever."
+    )
     field: str | None = Field(description="Only this field (lĩnh vực).")
     procedure: str | None = Field(description="Only this procedure (thủ tục).")
     channel: str | None = Field(description="Only this channel (kênh).")
@@ -248,7 +254,10 @@ class SummaryOut(FiguresOut):
 class RowOut(FiguresOut):
     """One line of a table."""
 
-    key: str = Field(description="Code, or `unknown`; for time cuts 2018-05-03, 2018-W18, 2018-05, 2018-Q2.")
+    key: str = Field(
+        description="Code, or `unknown` (by `agency` the competent one, by `receiving_agency` the desk's); for time cuts"
+        " 2018-05-03, 2018-W18, 2018-05, 2018-Q2."
+    )
     name: str | None = Field(description="Its name, if it has one.")
     period: PeriodOut | None = Field(None, description="Only in time cuts: the days of this line.")
 

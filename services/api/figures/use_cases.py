@@ -17,6 +17,7 @@ Ask = Callable[[DriverConnection, FigureScope], Awaitable[Table]]
 
 _KEYED: Final[dict[str, Ask]] = {
     "agency": tables.by_agency,
+    "receiving_agency": tables.by_receiving_agency,
     "procedure": tables.by_procedure,
     "field": tables.by_field,
     "channel": tables.by_channel,

@@ -32,7 +32,6 @@ from shared.figures.rules.filters import given_filters
 from shared.figures.store.drill_down import as_then
 from shared.figures.store.tables import FigureScope
 from shared.search.store.filters import Selection
-from shared.vocabulary.events import AgencyCode
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.periods import read_period
 
@@ -128,7 +127,7 @@ class Now:
     async def scope(self) -> FigureScope:
         """What the caller asks about, as far as the key sees it."""
         access = await access_of(self._context, self._caller)
-        return _scope(self._asked, access, access.today, access.scope)
+        return _scope(self._asked, access, access.today, access)
 
     async def _seen(self) -> _SeenNow:
         return _SeenNow(self._context, self._caller, await self.scope())
@@ -158,7 +157,8 @@ class Now:
 
     def is_outdated(self, scope: FigureScope, stamp: Stamp) -> bool:
         """An agency is new to us, or it has just become another day."""
-        is_limited = self._caller.agency is not None or self._asked.agency is not None
+        asked = self._asked
+        is_limited = (self._caller.agency, asked.agency, asked.receiving_agency) != (None, None, None)
         is_new = is_limited and stamp.seen_agencies != len(scope.access.catalogue.seen)
         if not is_new and local_date(stamp.answered_at) == scope.access.today:
             return False
@@ -168,20 +168,19 @@ class Now:
 
 def past_scope_of(view: past_views.PastView, asked: ScopeParameters) -> FigureScope:
     """What the caller asks about, as of an earlier instant."""
-    scope = _scope(asked, view.then, view.on, view.scope)
+    scope = _scope(asked, view.then, view.on, view)
     return replace(scope, moment=Then(view.past, view.visible))
 
 
-def _scope(
-    asked: ScopeParameters, access: Access, today: date, agency_of: Callable[[str | None], AgencyCode | None]
-) -> FigureScope:
+def _scope(asked: ScopeParameters, access: Access, today: date, named: Access | past_views.PastView) -> FigureScope:
+    """``named``: knows the agencies that are asked about."""
     period = read_period(asked.period, asked.from_, asked.to).until(today)
     return FigureScope(
         access=access,
         period=period,
         tree_on=asked.tree_on or period.to_on,
-        agency=agency_of(asked.agency),
-        **given_filters(asked),
+        agency=named.scope(asked.agency),
+        **{**given_filters(asked), "receiving_agency": named.desk(asked.receiving_agency)},
     )
 
 

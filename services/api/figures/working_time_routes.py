@@ -122,7 +122,8 @@ class _Times:
     "/v1/stats/working-time",
     summary="Working time to resolve",
     description="""Mean, median and 90th percentile (trung bình, trung vị, bách phân vị 90) of the office hours from
-reception (tiếp nhận) to the end (kết thúc) of the dossiers that column 7 of form II.06 counts, less those in which
+reception (tiếp nhận), at whatever desk, to the end (kết thúc) of the dossiers that column 7 of form II.06 counts for
+their competent agency (cơ quan có thẩm quyền), less those in which
 it waited for the applicant (trừ thời gian chờ bổ sung: the pauses). Dossiers that need a year
 whose days off nobody has confirmed (năm chưa xác nhận lịch nghỉ) are left out and told (`unconfirmed`). `as_of`: as the
 dossiers and the calendar were known then. Computed from each dossier when asked: a whole province's year takes tens of
@@ -158,7 +159,7 @@ class _Gathered:
         self.by = by
         self.scope = scope
         self.almanac = almanac
-        self.table = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
+        self.table = AgencyRows.of(scope.access, scope.top, scope.tree_on)
         self.total = _Times()
         self.buckets = pieces_of(scope.period, TimeGrain(by)) if by in set(TimeGrain) else []
         self.begins = [bucket.period.from_on for bucket in self.buckets]

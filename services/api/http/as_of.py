@@ -58,7 +58,13 @@ class PastView:
 
     def scope(self, agency: str | None) -> AgencyCode | None:
         """The agency that a caller names, as it was then; raises as `Access.scope` does."""
-        named = self.now.scope(agency, self.then.catalogue)
+        return self._as_it_was(self.now.scope(agency, self.then.catalogue))
+
+    def desk(self, agency: str | None) -> AgencyCode | None:
+        """The same of the agency that received; raises as `Access.desk` does."""
+        return self._as_it_was(self.now.desk(agency, self.then.catalogue))
+
+    def _as_it_was(self, named: AgencyCode | None) -> AgencyCode | None:
         return None if named is None else self.then.catalogue.agencies.resolve(named)
 
 

@@ -115,7 +115,7 @@ class Sheet:
         named = list(zip(headings, cells, strict=False))
         if any(cells[len(headings) :]) or any(cell and not heading for heading, cell in named):
             raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells as in the headings")
-        return {heading: self.columns[heading](_without_guard(cell)) for heading, cell in named if cell}
+        return {heading: self.columns[heading](without_guard(cell)) for heading, cell in named if cell}
 
     def _check_headings(self, headings: Sequence[str], number: int) -> None:
         """Raises `InvalidInput`: a heading that is none is told by its column, counted from 1 as rows are."""
@@ -143,8 +143,8 @@ class _Lines:
         beginning = body[:_LONGEST_ROW].decode("utf-8-sig", errors="ignore")
         first, *_ = beginning.lstrip("\r\n ").splitlines() or [""]
         self.delimiter = max(",;\t", key=first.count)
-        if (separator := _SEPARATOR_LINE.fullmatch(first)) and beginning.startswith(first):
-            self.delimiter = separator[1]
+        if (separator := separator_of(first)) and beginning.startswith(first):
+            self.delimiter = separator
             self._line()
         self.is_cut = False
         """The last line has no end: what it lacks may have been lost."""
@@ -177,6 +177,12 @@ class _Lines:
             return False
         self._piece = self._rows = 0
         return True
+
+
+def separator_of(line: str) -> str | None:
+    """What a first line ``sep=;`` says; None: it is none."""
+    told = _SEPARATOR_LINE.fullmatch(line)
+    return None if told is None else told[1]
 
 
 def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
@@ -214,7 +220,8 @@ def _guarded(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def _without_guard(text: str) -> str:
+def without_guard(text: str) -> str:
+    """A cell without what `cell` has put before a text that looks like a formula."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 

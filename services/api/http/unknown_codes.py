@@ -27,15 +27,17 @@ from shared.vocabulary.spelling import one_spelling
 async def note_unknown(request: Request, caller: Caller) -> None:
     """See which codes of the query are unknown to what this caller may see."""
     query = request.query_params
-    agency, codes = query.get("agency"), {name: query[name] for name in CODE_PARAMETERS if name in query}
+    agencies = [query[name] for name in ("agency", "receiving_agency") if name in query]
+    codes = {name: query[name] for name in CODE_PARAMETERS if name in query}
     cut_by = request.path_params.get("by") or query.get("by")
     row = query.get("row") if cut_by in CODE_PARAMETERS else None
-    if agency is None and not codes and row is None:
+    if not agencies and not codes and row is None:
         return
     context = context_of(request)
     access = await access_of(context, caller)
-    if agency is not None and not access.catalogue.knows(agency):
-        await _look_for(context, caller.tenant, agency)
+    for agency in agencies:
+        if not access.catalogue.knows(agency):
+            await _look_for(context, caller.tenant, agency)
     await note_unknown_codes(context, access, codes)
     if row is not None and row != UNKNOWN and not await _is_known(context, access, str(cut_by), row):
         unknown_codes.set({**unknown_codes.get({}), ROW: row})

@@ -49,7 +49,8 @@ the date it is valid from. What dossiers feed is computed: sync rate 1.4 (tỷ l
 progress 2.1 (đúng hạn) by instant and against the promise, mean time 2.2, online services, payment, digitisation and the
 dossier part of satisfaction 5.4. What others feed says `no_data` until it is given for the same agency and period. 3.1, 3.2
 and 3.3 share 12 points by `MOTCUA_INDEX_ONLINE_POINTS`. `as_of` says which events are counted; asked as of an earlier
-instant, these are the events, catalogues, given figures and acknowledgements of the portal known by then.""",
+instant, these are the events, catalogues, given figures and acknowledgements of the portal known by then. Dossiers count for
+their competent agency (cơ quan có thẩm quyền) and from reception, at whatever desk.""",
     response_model=IndexOut,
     responses=error_answers(),
 )

@@ -8,6 +8,7 @@ import base64
 import binascii
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -20,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.api.http import sheets
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import faults_of
-from services.api.http.errors.problems import MOST_FAULTS, NOT_UTF8, InvalidFields, Refused, malformed
+from services.api.http.errors.problems import ANOTHER_FOLLOWS, MOST_FAULTS, NOT_UTF8, InvalidFields, Refused, malformed
 from services.api.payments.statement_schemas import FIELDS, SHEET_FIELDS, LineIn, StatementIn
 from shared.events.cloudevents.fields import FIRST_YEAR, LAST_YEAR, instant_of
 from shared.payments.rules.classification import LineClass
@@ -30,6 +31,7 @@ from shared.vocabulary.local_time import LOCAL_ZONE, local_date
 MOST_LINES: Final = 200_000
 """Of one statement: a day of one gateway, for a whole province."""
 
+_TRAILING: Final = re.compile(r"trailing characters at line ([0-9]+) column ([0-9]+)")
 _PIPE: Final = "|"
 _SEPARATORS: Final = ",;\t"
 _TIME: Final = (
@@ -89,9 +91,16 @@ def read_json(body: bytes) -> list[StatementLine]:
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
             if details[0]["type"] == "json_invalid":
-                raise malformed(body) from error
+                raise _no_json(body, details[0]["ctx"]["error"]) from error
             raise InvalidFields(faults_of(details)) from error
     return _few(found)
+
+
+def _no_json(body: bytes, error: str) -> Refused:
+    told = _TRAILING.fullmatch(error)
+    if told is not None and body.split(b"\n")[int(told[1]) - 1][int(told[2]) - 1 :].startswith((b"{", b"[")):
+        return Refused(messages.MALFORMED, [ANOTHER_FOLLOWS])
+    return malformed(body)
 
 
 def read_text(body: bytes) -> list[StatementLine]:
@@ -105,14 +114,17 @@ def read_text(body: bytes) -> list[StatementLine]:
     if text.strip() and not any(one in _head(text) for one in (_PIPE, *_SEPARATORS)):
         text = _text(_from_base64(text))
     head = _head(text)
-    if _PIPE in head:
+    named = sheets.separator_of(head)
+    if _PIPE in head and named is None:
         found = _regular(text, _PIPE)
         return _few(_read_rows(_rows(text, _PIPE, csv.QUOTE_NONE), FIELDS) if found is None else found)
-    delimiter = max(_SEPARATORS, key=head.count)
-    found = _regular(text.removeprefix(head), delimiter) if head.split(delimiter) == list(FIELDS) else None
+    delimiter = max(_SEPARATORS, key=head.count) if named is None else named
+    is_plain = head.split(delimiter) == list(FIELDS) and "'" not in text
+    found = _regular(text.removeprefix(head), delimiter) if is_plain else None
     if found is None:
-        rows = _rows(text, delimiter, csv.QUOTE_MINIMAL)
-        found = _read_rows(rows[1:], _headings(rows[0][1] if rows else []))
+        rows = _rows(text, delimiter, csv.QUOTE_MINIMAL)[named is not None :]
+        number, first = rows[0] if rows else (1, [])
+        found = _read_rows(rows[1:], _headings(first, number), guarded=True)
     return _few(found)
 
 
@@ -156,40 +168,51 @@ def _rows(text: str, delimiter: str, quoting: Literal[0, 3]) -> list[tuple[int, 
     """The rows that have something, each with its number in the file."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     try:
-        return [(number, row) for number, row in enumerate(reader, start=1) if any(row)]
+        return [(number, row) for number, row in enumerate(reader, start=1) if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise InvalidInput.of("", "csv", "expected CSV") from error
 
 
-def _headings(row: list[str]) -> list[str]:
+def _headings(row: list[str], number: int) -> list[str]:
     headings = [heading.strip().lower() for heading in row]
     for name in FIELDS:
         if headings.count(name) != 1:
-            raise InvalidInput.of(f"/1/{name}", "missing", f"expected the heading {name}, once")
+            raise InvalidInput.of(f"/{number}/{name}", "missing", f"expected the heading {name}, once")
     for heading in headings:
-        if heading not in SHEET_FIELDS:
-            raise InvalidInput.of("/1", "unknown_field", f"expected the headings {', '.join(FIELDS)}")
+        if heading and heading not in SHEET_FIELDS:
+            raise InvalidInput.of(f"/{number}", "unknown_field", f"expected the headings {', '.join(FIELDS)}")
     return headings
 
 
-def _read_rows(rows: Sequence[tuple[int, list[str]]], headings: Sequence[str]) -> list[StatementLine]:
+def _read_rows(
+    rows: Sequence[tuple[int, list[str]]], headings: Sequence[str], *, guarded: bool = False
+) -> list[StatementLine]:
+    """``guarded``: cells are those of a sheet, where a text that looks like a formula has a quote before it."""
     for number, row in rows:
-        if len(row) != len(headings):
-            # a file that was cut off ends so: nothing of it is taken
-            raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells: {', '.join(headings)}")
+        # a file that was cut off ends with fewer: nothing of it is taken. Empty columns are those of a spreadsheet
+        named = itertools.zip_longest(headings, row, fillvalue="")
+        if len(row) < len(headings) or any(cell.strip() and not heading for heading, cell in named):
+            named_ones = ", ".join(heading for heading in headings if heading)
+            raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells: {named_ones}")
     told: list[dict[str, Any]] = []
-    for _, row in rows:
-        one: dict[str, Any] = {name: cell for name, cell in zip(headings, row, strict=True) if cell != ""}
+    numbers: list[int] = []
+    for number, row in rows:
+        cells = map(sheets.without_guard, row) if guarded else row
+        one: dict[str, Any] = {name: cell for name, cell in zip(headings, cells, strict=False) if name and cell != ""}
+        for name in ("amount_vnd", "state", "time", "class"):  # the others are ids, exactly as they stand
+            if name in one:
+                one[name] = one[name].strip()
         if "amount_vnd" in one:
             one["amount_vnd"] = sheets.read_int(one["amount_vnd"])
         one.pop("ours_vnd", None)
         if one.pop("class", None) != LineClass.MISSING_THERE:
             told.append(one)
+            numbers.append(number)
     try:
         return [_line(one) for one in _LINES.validate_python(told)]
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
-        moved = [{**one, "loc": (rows[int(one["loc"][0])][0], *one["loc"][1:])} for one in details]
+        moved = [{**one, "loc": (numbers[int(one["loc"][0])], *one["loc"][1:])} for one in details]
         raise InvalidFields(faults_of(moved)) from error
 
 

@@ -41,6 +41,7 @@ _PATH_WITHOUT_ENDING: Final = _PATH.replace("{date}", "{date:without_ending}")
 _JSON: Final = "application/json"
 _CSV: Final = MEDIA_TYPES["csv"]
 _PLAIN: Final = "text/plain"
+_BY_ENDING: Final = {"csv": _CSV, "txt": _PLAIN}
 
 _TELLING: Final = """Takes a gateway's statement of a local day (sao kê giao dịch) whole, and classes each line, and each of
 our payments of that day, by the first class that fits (đối soát): our payments are those initiated with the gateway,
@@ -57,7 +58,8 @@ def _described(content_type: str, example: str) -> dict[str, Any]:
 
 async def _load(request: Request, context: RequestContext, caller: ProvinceAdmin, gateway: str, day: LocalDate) -> Response:
     body = b"".join([chunk async for chunk in request.stream()])
-    told = request.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+    ending = request.url.path.rpartition(".")[2]
+    told = request.headers.get("content-type", _BY_ENDING.get(ending, _JSON)).partition(";")[0].strip().lower()
     if told not in {_JSON, _CSV, _PLAIN}:
         raise unsupported_type(_JSON, _CSV, _PLAIN)
     # tens of thousands of lines take longer than whoever shares the event loop can wait

@@ -8,7 +8,7 @@ from services.api.dossiers.record_timeline import timeline_of
 from services.api.figures.parameters import ANY_PERIOD, Filters
 from services.api.figures.views import Place, Seen, view_of
 from services.api.http.access.keyring import Caller
-from services.api.http.access.visibility import access_of
+from services.api.http.access.visibility import access_of, list_access_of
 from services.api.http.context import Context
 from shared.access.store.keys import Permission
 from shared.access.store.visibility import any_of
@@ -43,7 +43,7 @@ class Page(NamedTuple):
 async def read_page(context: Context, caller: Caller, page: Page) -> tuple[list[dict[str, Any]], bool]:
     """A page, and whether there are more."""
     chosen, is_double, after, limit = page
-    access = await access_of(context, caller)
+    access = await list_access_of(context, caller, is_limited=False)
     asked = chosen._replace(agencies=any_of(access.codes()), may_be_double=is_double)
     found: list[dict[str, Any]] = []
     async with driver_session(context.engine) as connection:
@@ -126,7 +126,7 @@ async def _agency(connection: DriverConnection, caller: Caller, dossier_code: st
     if dossier_code is None:
         return None
     code = DossierCode(dossier_code)
-    return fold(code, (await event_log.of_dossiers(connection, caller.tenant, [code])).get(code, [])).agency_code
+    return fold(code, (await event_log.of_dossiers(connection, caller.tenant, [code])).get(code, [])).agencies
 
 
 def _payer(events: list[RecordEvent], texts: Mapping[Identity, Mapping[str, Any]]) -> Any:

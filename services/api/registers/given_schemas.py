@@ -3,9 +3,19 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticKnownError
 
-from services.api.catalogue.schemas import Line
+from services.api.catalogue.schemas import PublicLine
 from services.api.http.errors.field_errors import Fault
 from services.api.http.parameters import LocalDate
 from services.api.registers.schemas import VERSION, RegisterRateOut
@@ -23,6 +33,20 @@ _Register: Any = Literal[tuple(dict.fromkeys((*FIGURE_SETS, *BY_REGISTER)))]
 _Words = Annotated[str, Strict(), Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _Number = Annotated[int, Strict(), Field(ge=-(10**15), le=10**15), WHOLE]
 _FigureId = Annotated[str, Field(pattern=r"^[0-9a-z][0-9a-z._]{0,59}$")]
+_NUMBER: Final[TypeAdapter[int]] = TypeAdapter(_Number)
+_WORDS: Final[TypeAdapter[str]] = TypeAdapter(_Words)
+
+
+def _number_or_words(value: Any) -> int | str:
+    """As a union has it, but with one fault, at the place of the figure itself."""
+    try:
+        return _WORDS.validate_python(value) if isinstance(value, str) else _NUMBER.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise PydanticKnownError(first["type"], first.get("ctx")) from None  # type: ignore[arg-type]
+
+
+_Figure = Annotated[int | str, PlainValidator(_number_or_words)]
 
 _FIGURES: Final[dict[str, Any]] = {
     "type": "object",
@@ -60,14 +84,14 @@ class GivenTableIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [TABLE_EXAMPLE]})
 
     register_: _Register = Field(alias="register", description="What it is of: a word of `/v1/stats/{register}`.")
-    issuer: Line = Field(description="Who published it (cơ quan công bố).")
+    issuer: PublicLine = Field(description="Who published it (cơ quan công bố).")
     date_: LocalDate = Field(alias="date", description="The date of the paper (ngày văn bản).")
     from_: LocalDate = Field(alias="from", description="First local date of its period (từ ngày).")
     to: LocalDate = Field(description="Last local date, included (đến ngày).")
     text: Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$")] = Field(
         description="The words in which it was printed (nguyên văn)."
     )
-    figures: Annotated[dict[_FigureId, _Number | _Words], WithJsonSchema(_FIGURES)] = Field(
+    figures: Annotated[dict[_FigureId, _Figure], WithJsonSchema(_FIGURES)] = Field(
         min_length=1,
         max_length=_MOST_FIGURES,
         description="By id of a figure, part or rate of ours: a whole number; or the text of one that is only quoted.",

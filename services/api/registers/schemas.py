@@ -12,6 +12,7 @@ from shared.counting.rules.period_sums import Check
 from shared.register_figures.rules.sums import Sums, rate_of, reasons_of
 from shared.register_figures.store.tables import Question, Row, Table, Unit
 from shared.registers.measures import FigureSet
+from shared.vocabulary.codes import competent_agency
 from shared.vocabulary.periods import Period
 
 VERSION: Final = 1
@@ -234,4 +235,5 @@ def table_answer(question: Question, by: str, table: Table) -> dict[str, Any]:
 
 def unit_answer(unit: Unit) -> dict[str, Any]:
     """One of the units behind a figure."""
-    return {"code": unit.code, "agency": unit.agency, "procedure": unit.procedure, "amount": unit.amount}
+    agency = None if unit.agency is None else competent_agency(unit.agency)
+    return {"code": unit.code, "agency": agency, "procedure": unit.procedure, "amount": unit.amount}

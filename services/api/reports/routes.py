@@ -20,8 +20,9 @@ from shared.reports.rules.form_ii06 import COLUMNS, FormBy, period_name
 router = APIRouter(tags=["figures"])
 
 _DESCRIPTION: Final = f"""Form II.06 (biểu II.06, Thông tư 01/2020/TT-VPCP): how dossiers were received and resolved (tình
-hình, kết quả giải quyết thủ tục hành chính), by agency, field or procedure, for any period, those of Decree 09/2019
-(Nghị định 09/2019/NĐ-CP) among them. Columns {COLUMNS[0].number}-{COLUMNS[-1].number} are by local date; the four rates
+hình, kết quả giải quyết thủ tục hành chính), by competent agency (cơ quan có thẩm quyền), field or procedure, for any
+period, those of Decree 09/2019 (Nghị định 09/2019/NĐ-CP) among them.
+Columns {COLUMNS[0].number}-{COLUMNS[-1].number} are by local date; the four rates
 stand apart from the form, each by its name."""
 _PATH: Final = "/v1/reports/II.06"
 _CSV_EXAMPLE: Final = "STT,Lĩnh vực giải quyết,Tổng số\r\n1,Hộ tịch,112\r\n"

@@ -19,7 +19,8 @@ router = APIRouter(tags=["scores"])
     "/v1/scores/tt01_2018",
     summary="Scores of agencies",
     description="""The nine indices (tiêu chí) of Circular 01/2018, articles 13-15, for the agencies right below one, each
-with its subtree: points (điểm), values that they are of, total, maximum and class (xếp loại). Counted over dossiers that
+with its subtree (of dossiers the competent one): points (điểm), values that they are of, total, maximum and class (xếp
+loại). Counted over dossiers that
 ended in the period; a missing index is not 0 and makes the class `incomplete`. Indices 5 and 6 are facts of an agency,
 `tt01_5` and `tt01_6`. Where dossiers are filtered, 5, 6, 8 and 9 are missing: they are of a whole agency.""",
     response_model=ScoresOut,

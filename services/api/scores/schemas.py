@@ -102,7 +102,7 @@ async def agencies_answer(question: Question) -> dict[str, Any]:
     last = scope.period.to_on
     tree, services = world.tree_on(last), eligible(world, last)
     levels = {str(code): level for code, level in tree.levels().items()}
-    rows_of = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
+    rows_of = AgencyRows.of(scope.access, scope.top, scope.tree_on)
     below: dict[str, set[str]] = {}
     for code in {*levels, *(agency for one in services for agency in one.agencies or ())}:
         below.setdefault(rows_of.key(code), set()).add(code)

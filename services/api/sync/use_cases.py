@@ -157,7 +157,7 @@ async def _refuse_unseen(context: Context, caller: Caller, codes: Sequence[str] 
     async with driver_session(context.engine) as connection:
         histories = await event_log.of_dossiers(connection, caller.tenant, codes)
     for code in codes:
-        if code not in histories or not access.sees(fold(DossierCode(code), histories[DossierCode(code)]).agency_code):
+        if code not in histories or not access.sees(fold(DossierCode(code), histories[DossierCode(code)]).agencies):
             raise NotFound
 
 

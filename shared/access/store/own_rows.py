@@ -124,7 +124,7 @@ def _moved_root(
 
 def crossing_agencies(access: Access, after: AgencyCatalogue, given: Sequence[AgencyVersion]) -> list[FieldError]:
     """The last line: the row by which the change to ``after`` would reach over the border of the caller's subtree."""
-    crossing = first_crossing(access.catalogue.agencies, after, access.top, access.catalogue.seen)
+    crossing = first_crossing(access.catalogue.agencies, after, access.top, access.catalogue.named)
     if crossing is None:
         return []
     rows = {code: index for index, version in reversed([*enumerate(given)]) for code in (version.code, *version.aliases)}
@@ -139,7 +139,7 @@ def foreign_hours(access: Access, codes: Sequence[AgencyCode]) -> list[FieldErro
     """
     agencies = access.catalogue.agencies
     named = {alias for version in agencies.versions for alias in version.aliases}
-    foreign = {present_form(code) for code in {*agencies.codes, *named, *access.catalogue.seen} if not access.sees(code)}
+    foreign = {present_form(code) for code in {*agencies.codes, *named, *access.catalogue.named} if not access.sees(code)}
     return [
         FieldError(f"/{index}/agency", "outside", _HOURS_OUTSIDE)
         for index, code in enumerate(codes)

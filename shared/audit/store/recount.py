@@ -20,6 +20,7 @@ from shared.database.engine import DriverConnection
 from shared.database.tables import MEASURES
 from shared.events.store.event_log import OF_DOSSIERS
 from shared.projection.store.dossier_rows import DossierRow, given_rows_sql
+from shared.vocabulary.codes import AGENCY_PAIR_MARK
 from shared.vocabulary.events import DossierCode, Tenant
 
 MOST_SUMS: Final = 500
@@ -30,13 +31,14 @@ MOST_DOSSIERS: Final = 100
 HASH: Final = "(hashtextextended({}, {}) & 9223372036854775807)"
 """A number >= 0 that spreads evenly: of a text, by a seed."""
 
-_BY_SCOPE: Final = """
+_BY_SCOPE: Final = f"""
 SELECT code FROM dossier
 WHERE tenant = $1 AND (coalesce(agency, '') = ANY($2::text[]) OR coalesce(procedure, '') = ANY($3::text[]))
 UNION
 SELECT dossier_code FROM event_log
 WHERE tenant = $1 AND position <= $4 AND (
-    (name IN ('submitted', 'received', 'transferred') AND data ->> 'agency_code' = ANY($2::text[]))
+    (name IN ('submitted', 'received', 'transferred')
+     AND data ->> 'agency_code' = ANY(ARRAY(SELECT split_part(one, '{AGENCY_PAIR_MARK}', 1) FROM unnest($2::text[]) AS one)))
     OR (name IN ('submitted', 'received') AND data ->> 'procedure_code' = ANY($3::text[])))"""
 
 _CODES: Final = f"""(

@@ -12,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from shared.vocabulary.codes import is_agency_code, present_form, tenant_of_agency
+from shared.vocabulary.codes import is_agency_code, present_form, receiving_agency, tenant_of_agency
 from shared.vocabulary.errors import FieldError, InvalidInput
 from shared.vocabulary.events import AgencyCode, Tenant
 from shared.vocabulary.local_time import day_after
@@ -137,6 +137,14 @@ class AgencyTree:
                 return below
             below = above
         return None
+
+    def desk_row(self, root: str, code: str) -> AgencyCode:
+        """The row of ``code`` in a table of the direct children of ``root`` by the agency that received (`agency_pair`).
+
+        One outside ``root`` has a row of its own: it received for an agency inside.
+        """
+        desk = receiving_agency(code)
+        return self.branch(root, desk) or self.resolve(desk)
 
     def codes_under(self, root: str, seen_codes: Iterable[str] = ()) -> frozenset[str]:
         """``root`` and all codes below: those of this tree and those of ``seen_codes`` (as events told them) that belong."""

@@ -18,6 +18,7 @@ import orjson
 
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyTree, AgencyVersion
 from shared.database.engine import DriverConnection
+from shared.vocabulary.codes import competent_agency, is_pair, receiving_agency
 from shared.vocabulary.events import AgencyCode, ProcedureCode, Tenant
 from shared.vocabulary.spelling import one_spelling
 
@@ -63,6 +64,8 @@ class Calendar:
 class Catalogue:
     """One state of a tenant's agencies and procedures, and every agency code that some record has had (``seen``).
 
+    Among these are pairs of a competent agency and a desk (`shared.vocabulary.codes.agency_pair`); a pair stands on the tree
+    where its competent agency does. ``named``: the agencies alone.
     ``told``: further codes that events were found to name. They are added when somebody asks for one.
     """
 
@@ -77,9 +80,13 @@ class Catalogue:
         self.agencies: Final = agencies
         self.procedures: Final = procedures
         self.seen: Final = frozenset(seen)
+        self.pairs: Final = frozenset(filter(is_pair, self.seen))
+        self.named: Final = frozenset({half(code) for code in self.seen for half in (competent_agency, receiving_agency)})
         self.told: Final = set[str]() if told is None else told
         self.codes_under = lru_cache(maxsize=_SUBTREES_KEPT)(self._codes_under)
+        self.codes_received_by = lru_cache(maxsize=_SUBTREES_KEPT)(self._codes_received_by)
         self.branches = lru_cache(maxsize=_SUBTREES_KEPT)(self._branches)
+        self.desk_rows = lru_cache(maxsize=_SUBTREES_KEPT)(self._desk_rows)
         self.seen_among = lru_cache(maxsize=_SUBTREES_KEPT)(self._seen_among)
 
     def tree_on(self, on: date) -> AgencyTree:
@@ -88,9 +95,9 @@ class Catalogue:
     def knows(self, agency: str) -> bool:
         """Whether the code names an agency of some day, or one that an event names."""
         resolved = self.agencies.resolve(agency)
-        if resolved == self.agencies.root or self.agencies.latest(resolved) is not None or agency in self.seen:
+        if resolved == self.agencies.root or self.agencies.latest(resolved) is not None or agency in self.named:
             return True
-        return any(self.agencies.resolve(code) == resolved for code in self.seen | self.told)
+        return any(self.agencies.resolve(code) == resolved for code in self.named | self.told)
 
     def procedures_of(self, field: str) -> list[ProcedureCode]:
         """The codes of the procedures of one field (lĩnh vực)."""
@@ -100,10 +107,21 @@ class Catalogue:
         """Every code, as events tell them, that stands at or below ``root`` on the tree of ``on``."""
         return self.tree_on(on).codes_under(root, self.seen)
 
+    def _codes_received_by(self, root: AgencyCode, on: date) -> frozenset[str]:
+        """The same by the agency whose desk received, which is the competent one where no pair says another."""
+        tree = self.tree_on(on)
+        received = (code for code in self.pairs if tree.contains(root, receiving_agency(code)))
+        return (self.codes_under(root, on) - self.pairs).union(received)
+
     def _branches(self, parent: AgencyCode, on: date) -> Mapping[str, AgencyCode]:
         """For each seen code under ``parent``: the row in a table of its direct children, itself for its own."""
         tree = self.tree_on(on)
         return {code: branch for code in self.seen if (branch := tree.branch(parent, code)) is not None}
+
+    def _desk_rows(self, parent: AgencyCode, on: date) -> Mapping[str, AgencyCode]:
+        """For each seen code the row in a table of the agencies that received (`AgencyTree.desk_row`)."""
+        tree = self.tree_on(on)
+        return {code: tree.desk_row(parent, code) for code in self.seen}
 
     def _seen_among(self, codes: frozenset[str] | None) -> Sequence[str]:
         """Those of ``codes`` that some dossier has had, sorted; None: all, and "" for none."""

@@ -6,6 +6,8 @@ for `shared.counting.rules.branch_cover` to say.
 
 from enum import StrEnum
 
+from shared.vocabulary.codes import competent_agency
+
 
 class CodeKind(StrEnum):
     """What a code stands for, as ``figure_code.kind`` has it."""
@@ -16,6 +18,6 @@ class CodeKind(StrEnum):
 
 
 def branches_of(agency: str) -> list[str]:
-    """The branches that an agency is in, the widest first."""
-    parts = agency.split(".")
+    """The branches that an agency is in, the widest first; of a pair those of the competent one."""
+    parts = competent_agency(agency).split(".")
     return [".".join(parts[:length]) for length in range(2, len(parts))]

@@ -96,6 +96,7 @@ dossier = Table(
     # last log position that this row has seen of its dossier
     required("position", BigInteger),
     Column("status", SmallInteger),
+    # the competent one; where another agency's desk received, both (`shared.vocabulary.codes.agency_pair`)
     Column("agency", Text),
     Column("procedure", Text),
     Column("channel", Text),
@@ -121,6 +122,8 @@ dossier = Table(
     required("late_instants", INT8MULTIRANGE, server_default="{}"),
     required("waits", INT8MULTIRANGE, server_default="{}"),
     required("marks", Integer, server_default="0"),
+    # when the competent agency told that it has what another one's desk received
+    Column("taken_over_at", Instant),
     PrimaryKeyConstraint("tenant", "code"),
     # behind the code stands what lists in this order are narrowed by: to walk past others takes no look into the table
     Index("ix_dossier_tenant_received_at", "tenant", "received_at", "code", "due_at", "agency"),

@@ -6,38 +6,21 @@ voided or disordered events end in the same dates as if they had come in order. 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
 
 from shared.calendar.rules.almanac import Almanac, read_version, version_text
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.calendar.rules.working_time import WorkingTime
-from shared.deadlines.rules.waits import granted, waits_that_ask
+from shared.deadlines.rules.clock_events import CAUSE_ORDER, Cause, Decision, DueSet, Withdrawal, written
+from shared.deadlines.rules.waits import granted, waits_since, waits_that_ask
 from shared.dossiers.rules.dossier import Dossier, fold
 from shared.dossiers.rules.voids import effective_events, fold_key, followed, in_fold_order
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName
 from shared.vocabulary.voids import Identity, void_target
-
-
-class Cause(StrEnum):
-    """Why a date was computed."""
-
-    RECEIVED = "received"
-    SUPPLEMENTED = "supplemented"
-    WAITED = "waited"
-    """A wait was ended by another step than a supplement (before decision 38 a payment was a supplement)."""
-    CALENDAR = "calendar"
-
-
-_CAUSE_ORDER: Final[Mapping[Cause, int]] = {Cause.RECEIVED: 0, Cause.SUPPLEMENTED: 1, Cause.WAITED: 1, Cause.CALENDAR: 2}
-"""Of events of the same instant, those of the later cause count last."""
-
-
-_WITHDRAWN: Final = "no longer asked for by what was told"
 
 
 class UncomputedReason(StrEnum):
@@ -46,6 +29,8 @@ class UncomputedReason(StrEnum):
     UNKNOWN_PROCEDURE = "unknown_procedure"
     PROCEDURE_WITHOUT_LIMIT = "procedure_without_limit"
     UNCONFIRMED_YEAR = "unconfirmed_year"
+    AWAITING_TAKEOVER = "awaiting_takeover"
+    """The term runs from when the competent agency has it."""
     NOT_COMPUTED = "not_computed"
     """Not yet: the clock is about to."""
 
@@ -66,65 +51,6 @@ class Computed:
     event: Event
     cause: Cause
     due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DueSet:
-    """A ``due_set`` to append. Its id is derived from everything it says: the same id always has the same content."""
-
-    id: str
-    time: datetime
-    new_due_at: datetime
-    cause: Cause
-    follows: Identity
-    calendar_version: str
-
-    @property
-    def name(self) -> EventName:
-        return EventName.DUE_SET
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The event's data in its canonical form."""
-        return {
-            "new_due_at": _text(self.new_due_at),
-            "cause": self.cause.value,
-            "follows": {"source": self.follows[0], "id": self.follows[1]},
-            "calendar_version": self.calendar_version,
-        }
-
-    def event(self, code: DossierCode, recorded_at: datetime | None = None) -> Event:
-        """The event as it will be, at no position yet."""
-        return _event(self, code, recorded_at)
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawal:
-    """A ``voided`` of one of our due_sets, whose event asks for no date any more: of that due_set and nothing else."""
-
-    due_set_id: str
-    time: datetime
-
-    @property
-    def name(self) -> EventName:
-        return EventName.VOIDED
-
-    @property
-    def id(self) -> str:
-        """Its identity, beside the system's source."""
-        return f"void-{self.due_set_id}"
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The event's data in its canonical form."""
-        return {"event_id": self.due_set_id, "event_source": SYSTEM_SOURCE, "reason": _WITHDRAWN}
-
-    def event(self, code: DossierCode, recorded_at: datetime | None = None) -> Event:
-        """The event as it will be, at no position yet."""
-        return _event(self, code, recorded_at)
-
-
-Decision = DueSet | Withdrawal
 
 
 def due_sets(code: DossierCode, events: Sequence[Event], almanac: Almanac) -> tuple[Decision, ...]:
@@ -239,7 +165,10 @@ class _ComputedDates:
 
     def asks(self, identity: Identity) -> bool:
         """Whether the event asks for a date, be it one that cannot be computed."""
-        return identity in self.dates or any((one.event.source, one.event.id) == identity for one in self.uncomputed)
+        return identity in self.dates or any(
+            (one.event.source, one.event.id) == identity and one.reason is not UncomputedReason.AWAITING_TAKEOVER
+            for one in self.uncomputed
+        )
 
 
 def _compute_dates(history: _History, almanac: Almanac, version: datetime | None) -> _ComputedDates:
@@ -263,15 +192,20 @@ def _compute_dates(history: _History, almanac: Almanac, version: datetime | None
     pays = terms is not None and terms.payment_pauses
     waits = waits_that_ask(computed.dossier, received, pays=pays, is_former=almanac.is_former)
     if "due_at" not in received.data:
-        if terms is None or terms.term is None:
+        begun = _begun_by(history.recorded, received, computed.dossier)
+        waits = waits_since(begun, waits)
+        if begun is None:
+            computed.uncomputed.append(Uncomputed(received, UncomputedReason.AWAITING_TAKEOVER))
+        elif terms is None or terms.term is None:
             reason = UncomputedReason.UNKNOWN_PROCEDURE if terms is None else UncomputedReason.PROCEDURE_WITHOUT_LIMIT
-            computed.uncomputed.append(Uncomputed(received, reason))
+            computed.uncomputed.append(Uncomputed(begun, reason))
         else:
+            cause = Cause.RECEIVED if begun is received else Cause.TAKEN_OVER
             capped = almanac.is_former(received)
             try:
-                take(received, Cause.RECEIVED, partial(WorkingTime.add, start=received.time, term=terms.term, capped=capped))
+                take(begun, cause, partial(WorkingTime.add, start=begun.time, term=terms.term, capped=capped))
             except UnconfirmedYear as unconfirmed:
-                computed.uncomputed.append(Uncomputed(received, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
+                computed.uncomputed.append(Uncomputed(begun, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
     for wait in waits:
         step = wait.ended_by
         cause = Cause.SUPPLEMENTED if step.name is EventName.SUPPLEMENTED else Cause.WAITED
@@ -280,6 +214,14 @@ def _compute_dates(history: _History, almanac: Almanac, version: datetime | None
         except UnconfirmedYear as unconfirmed:
             computed.uncomputed.append(Uncomputed(step, UncomputedReason.UNCONFIRMED_YEAR, unconfirmed.year))
     return computed
+
+
+def _begun_by(recorded: Iterable[Event], received: Event, dossier: Dossier) -> Event | None:
+    """The event that the term runs from; None: the competent agency does not have the dossier yet."""
+    if dossier.takeover_told_at is None:
+        return None if dossier.taken_over_at is None else received
+    told = (event for event in recorded if event.name is EventName.TAKEN_OVER)
+    return next(event for event in told if fold_key(received) < fold_key(event))
 
 
 def _by_calendar(
@@ -373,21 +315,13 @@ class _Desk:
 
     def _write(self, identity: Identity, cause: Cause, time: datetime, due_at: datetime, version: str) -> DueSet:
         """Among events of one instant the fold takes ids in order: by cause, then as they were written."""
-        said = "\n".join((*identity, cause.value, _text(time), _text(due_at), version))
+        said = "\n".join((*identity, cause.value, written(time), written(due_at), version))
         digest = hashlib.sha256(said.encode()).hexdigest()[:32]
         number = len(self.history.set_before) + len(self.decided)
-        due_set = DueSet(f"due-{_CAUSE_ORDER[cause]}{number:06d}-{digest}", time, due_at, cause, identity, version)
+        due_set = DueSet(f"due-{CAUSE_ORDER[cause]}{number:06d}-{digest}", time, due_at, cause, identity, version)
         self.decided.append(due_set)
         return due_set
 
 
-def _event(said: Decision, code: DossierCode, recorded_at: datetime | None) -> Event:
-    return Event(0, recorded_at or said.time, SYSTEM_SOURCE, said.id, said.name, code, said.time, said.data)
-
-
 def _new_due_at(due_set: Event) -> datetime:
     return datetime.fromisoformat(due_set.data["new_due_at"])
-
-
-def _text(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

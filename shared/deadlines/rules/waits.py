@@ -69,6 +69,19 @@ def ended_waits(dossier: Dossier, received: Event, *, pays: bool) -> list[Wait]:
     return waits
 
 
+def waits_since(begun: Event | None, waits: list[Wait]) -> list[Wait]:
+    """What lies of waits after the takeover that the term runs from, all of them where it runs from reception.
+
+    ``begun`` None: nothing has run yet that could be given back.
+    """
+    if begun is None:
+        return []
+    if begun.name is EventName.RECEIVED:
+        return waits
+    after = (wait for wait in waits if fold_key(begun) < fold_key(wait.ended_by))
+    return [Wait(max(wait.begun_at, begun.time), wait.ended_by) for wait in after]
+
+
 def _sets_date(event: Event) -> bool:
     return event.name is EventName.SUPPLEMENTED and "new_due_at" in event.data
 

@@ -19,6 +19,8 @@ class AnomalyCode(StrEnum):
     EXTENDED_TWICE = "extended_twice"
     SUPPLEMENTS_MANY = "supplements_many"
     RETURNED_UNPROCESSED = "returned_unprocessed"
+    TAKEN_OVER_UNRECEIVED = "taken_over_unreceived"
+    TAKEN_OVER_TWICE = "taken_over_twice"
     CODE_DATE_LATER = "code_date_later"
     UNKNOWN_PROCEDURE = "unknown_procedure"
     UNKNOWN_AGENCY = "unknown_agency"

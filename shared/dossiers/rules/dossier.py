@@ -25,7 +25,7 @@ from shared.dossiers.rules.facts import (
 from shared.dossiers.rules.folding import Folding
 from shared.dossiers.rules.lifecycle import EndKind
 from shared.dossiers.rules.voids import effective_events, fold_key, in_fold_order
-from shared.vocabulary.codes import date_in_code
+from shared.vocabulary.codes import agency_pair, date_in_code, is_pair, present_form
 from shared.vocabulary.events import SYSTEM_SOURCE, AgencyCode, Channel, DossierCode, Event, EventName, ProcedureCode, Status
 from shared.vocabulary.local_time import local_date
 from shared.vocabulary.voids import void_target
@@ -52,6 +52,10 @@ class Dossier:
     due_at: datetime | None
     promised_at: datetime | None
     original_due_at: datetime | None
+    desk_code: AgencyCode | None
+    """The agency whose desk received it, where the first received names another one than the competent agency."""
+    takeover_told_at: datetime | None
+    """Of the first taken_over not before reception."""
     due_settings: tuple[DueSetting, ...]
     """Every date that was set, in fold order, with its event."""
     due_changes: tuple[DueChange, ...]
@@ -89,6 +93,30 @@ class Dossier:
     """Of the last effective event that the product did not write itself."""
     last_position: int
     """The highest position of all its events, effective or not; 0 if there are none."""
+
+    @property
+    def agencies(self) -> str | None:
+        """Its agencies in one text (`agency_pair`): what decides who may see it and where it counts."""
+        return None if self.agency_code is None else agency_pair(self.agency_code, self.desk_code)
+
+    @property
+    def receiving_agency_code(self) -> AgencyCode | None:
+        """The agency whose desk received it: the competent one, where no other was named (rules, section 11)."""
+        return None if self.received_at is None else self.desk_code or self.agency_code
+
+    @property
+    def taken_over_at(self) -> datetime | None:
+        """When the competent agency got it: where it is the receiving one too and nobody told, at reception."""
+        return self.takeover_told_at or (None if self._is_apart else self.received_at)
+
+    @property
+    def awaits_takeover(self) -> bool:
+        """Open, and the competent agency does not have it yet."""
+        return self.is_open and self.taken_over_at is None
+
+    @property
+    def _is_apart(self) -> bool:
+        return self.agencies is not None and is_pair(self.agencies)
 
     @property
     def is_open(self) -> bool:
@@ -160,6 +188,8 @@ def fold(code: DossierCode, events: Iterable[Event]) -> Dossier:
         due_at=due_at,
         promised_at=folding.promised_at,
         original_due_at=settings[0].due_at if settings else None,
+        desk_code=_desk_code(received),
+        takeover_told_at=None if folding.taken_over is None else folding.taken_over.time,
         due_settings=tuple(settings),
         due_changes=tuple(folding.changes),
         pauses=tuple(pauses),
@@ -200,6 +230,14 @@ def timeline(events: Iterable[Event]) -> tuple[TimelineEntry, ...]:
         voided_by = None if event.name is EventName.VOIDED else voids.get(identity)
         entries.append(TimelineEntry(event, status, identity in counting, voided_by))
     return tuple(entries)
+
+
+def _desk_code(received: Event | None) -> AgencyCode | None:
+    """The desk that a reception names beside the competent agency; None: it names the same one, or none."""
+    told: AgencyCode | None = None if received is None else received.data.get("receiving_agency_code")
+    if received is None or told is None or present_form(told) == present_form(received.data["agency_code"]):
+        return None
+    return told
 
 
 def _due_at_instant(changes: Sequence[DueChange], at: datetime) -> datetime | None:

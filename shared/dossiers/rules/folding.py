@@ -43,6 +43,8 @@ class Folding:
     received: Event | None = None
     submitted: Event | None = None
     submitted_by: Event | None = None
+    taken_over: Event | None = None
+    takeover_seen: bool = False
     transferred: Event | None = None
     payment_requested: Event | None = None
     processed: Event | None = None
@@ -187,6 +189,15 @@ class Folding:
         else:
             self._mark(AnomalyCode.RECEIVED_TWICE, event)
 
+    def _on_taken_over(self, event: Event) -> None:
+        if self.received is None:
+            self._mark(AnomalyCode.TAKEN_OVER_UNRECEIVED, event)
+        elif self.taken_over is None:
+            self.taken_over = event
+        if self.takeover_seen:
+            self._mark(AnomalyCode.TAKEN_OVER_TWICE, event)
+        self.takeover_seen = True
+
     def _on_due_set(self, event: Event) -> None:
         self._set_due(event, instant(event.data["new_due_at"]))
 
@@ -269,6 +280,7 @@ class Folding:
     _HANDLERS: ClassVar[Mapping[EventName, Callable[["Folding", Event], None]]] = {
         EventName.SUBMITTED: _on_submitted,
         EventName.RECEIVED: _on_received,
+        EventName.TAKEN_OVER: _on_taken_over,
         EventName.DUE_SET: _on_due_set,
         EventName.PAYMENT_REQUESTED: _on_payment_requested,
         EventName.PAID: _on_paid,

@@ -87,6 +87,11 @@ class SubmittedData(Data):
 class ReceivedData(SubmittedData):
     """Accepted at the one-stop desk; the clock starts (tiếp nhận)."""
 
+    receiving_agency_code: AgencyCodeText | None = Field(
+        None,
+        description="mã định danh cơ quan tiếp nhận, nếu khác cơ quan có thẩm quyền (`agency_code`)",
+        examples=["H51.13"],
+    )
     due_at: Instant | None = Field(None, description="ngày hẹn trả", examples=["2018-01-09T17:00:00+07:00"])
     return_method: Channel | None = Field(None, description="hình thức trả kết quả")
     flags: Flags | None = None
@@ -99,11 +104,15 @@ class EventIdentity(Part):
     id: EventId
 
 
+class TakenOverData(Data):
+    """The competent agency has what another one's desk received (cơ quan có thẩm quyền đã nhận bàn giao)."""
+
+
 class DueSetData(Data):
     """A due date that the system computed (system only)."""
 
     new_due_at: Instant = Field(description="ngày hẹn trả mới")
-    cause: Literal["received", "supplemented", "waited", "calendar"] = Field(description="lý do tính lại")
+    cause: Literal["received", "taken_over", "supplemented", "waited", "calendar"] = Field(description="lý do tính lại")
     follows: EventIdentity | None = Field(None, description="sự kiện làm căn cứ")
     calendar_version: Code = Field(description="phiên bản lịch làm việc")
 

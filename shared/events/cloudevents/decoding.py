@@ -25,8 +25,8 @@ from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotReg
 from shared.events.cloudevents.fields import whole
 from shared.events.cloudevents.models import Envelope
 from shared.events.rules.new_events import APPLICANT, APPLICANT_FIELDS, TEXTS, NewEvent
-from shared.events.rules.personal_text import TEXT_FIELDS, personal_in_text, personal_texts
-from shared.vocabulary.codes import tenant_of_agency
+from shared.events.rules.personal_text import ADDRESS_FIELDS, TEXT_FIELDS, personal_in_text, personal_texts
+from shared.vocabulary.codes import agency_pair, tenant_of_agency
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 from shared.vocabulary.sources import is_own_source
 from shared.vocabulary.spelling import is_utf8
@@ -49,6 +49,7 @@ MOST_FAULTS: Final = 20
 _TRAILING: Final = re.compile(r"trailing characters at line ([0-9]+) column ([0-9]+)")
 DATA_BASE64: Final = "data_base64"
 _BASE64: Final = DATA_BASE64.encode()
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _ESCAPE: Final = rb"\u"
 """Its name may be spelt with escapes."""
 
@@ -72,7 +73,7 @@ def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> Inv
 
 
 class ValidatedEvent(msgspec.Struct, frozen=True, gc=False):
-    """A validated event on its way into the log, with the agency that it names, as told.
+    """A validated event on its way into the log, with the agency that it names, as told; with the desk too (`agency_pair`).
 
     ``personal``: the fields of its data in which somebody has written what looks like a number or address of a person.
     """
@@ -92,7 +93,7 @@ def learn_registers() -> None:
     for type_, (register, name) in registered.registers_by_type().items():
         _TYPES[register.logged(name)] = type_.encode()
         personal = registered.personal_fields(type_)
-        if TEXT_FIELDS & registered.data_fields(type_).keys() - set(personal):
+        if (TEXT_FIELDS | ADDRESS_FIELDS) & registered.data_fields(type_).keys() - set(personal):
             _WRITTEN.add(register.logged(name))
         if personal:
             _PERSONAL[register.logged(name)] = personal
@@ -140,7 +141,7 @@ def with_plain_data(raw: bytes) -> bytes:
     if event.pop("data", None) is not None:
         raise _invalid((DATA_BASE64,), "data_twice")
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True).removeprefix(_BYTE_ORDER_MARK)
     except (TypeError, ValueError):
         raise _invalid((DATA_BASE64,), "base64") from None
     try:
@@ -188,8 +189,12 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
     if register.tenant_of is not None and register.tenant_of(event.subject) != tenant:
         raise _invalid(("subject",), "tenant", tenant=tenant)
     agency_code = getattr(event.data, "agency_code", None)
-    if agency_code is not None and tenant_of_agency(agency_code) != tenant:
-        raise _invalid(("data", "agency_code"), "tenant", tenant=tenant)
+    desk_code = getattr(event.data, "receiving_agency_code", None)
+    for field, told in (("agency_code", agency_code), ("receiving_agency_code", desk_code)):
+        if told is not None and tenant_of_agency(told) != tenant:
+            raise _invalid(("data", field), "tenant", tenant=tenant)
+    if agency_code is not None:
+        agency_code = agency_pair(agency_code, desk_code)
     new = _recorded_by_schema(event, event.type, content_key)
     return ValidatedEvent(new, agency_code, _personal_fields(new))
 

@@ -23,7 +23,7 @@ from shared.events.cloudevents import fields
 from shared.events.cloudevents.registered import models_by_type, personal_fields
 from shared.events.rules.personal_text import personal_in_code
 from shared.events.rules.registers import DOSSIER, LONGEST_SUBJECT, RECORD_CODE_PATTERN, REGISTERS, Register
-from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN
+from shared.vocabulary.codes import AGENCY_CODE_PATTERN, DOSSIER_CODE_PATTERN, agency_pair
 from shared.vocabulary.events import EventName, RecordEventName, Tenant
 from shared.vocabulary.sources import is_own_source
 
@@ -183,6 +183,8 @@ class _Kind(NamedTuple):
     name: EventName | RecordEventName
     finish: Finish | None
     names_agency: bool
+    names_desk: bool
+    """Also the agency that received."""
     personal: tuple[str, ...]
     """The fields of its data that are personal."""
     is_subject: Callable[[str], Any]
@@ -216,7 +218,10 @@ def _event(register: Register, name: str) -> tuple[type[Struct], _Kind]:
     is_subject = re.compile(register.subject_pattern).fullmatch if is_dossiers else _remembering(register.is_subject)
     names_tenant = register.tenant_of is not None
     personal = personal_fields(register.type_of(name))
-    return decoded, _Kind(register.logged(name), data.finish, "agency_code" in has, personal, is_subject, names_tenant)
+    names_desk = "receiving_agency_code" in has
+    return decoded, _Kind(
+        register.logged(name), data.finish, "agency_code" in has, names_desk, personal, is_subject, names_tenant
+    )
 
 
 class _Decoder:
@@ -259,8 +264,15 @@ class Plain(Struct, gc=False):
     data: Any
     """Has the fields of the model's data; None: it is empty."""
     agency_code: str | None = None
+    """The agency that it names; where it names the desk too, both (`agency_pair`)."""
     personal: tuple[str, ...] = ()
     """The fields of the data that are personal, there or not."""
+
+
+def _with_desk(agency_code: str, desk_code: str, tenant: Tenant) -> str:
+    if not desk_code.startswith(tenant):
+        raise NotRegular
+    return agency_pair(agency_code, desk_code)
 
 
 def plain(raw: bytes, tenant: Tenant) -> Plain:
@@ -273,7 +285,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         raise NotRegular
     try:
         event = DECODER.decode(raw)
-        name, finish, names_agency, personal, is_subject, names_tenant = DECODER.kind_of[type(event)]
+        name, finish, names_agency, names_desk, personal, is_subject, names_tenant = DECODER.kind_of[type(event)]
         # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
         subject = event.subject
         if (names_tenant and not subject.startswith(tenant)) or not is_subject(subject):
@@ -289,6 +301,8 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
                 agency_code = data.agency_code
                 if agency_code is not None and not agency_code.startswith(tenant):
                     raise NotRegular
+                if names_desk and data.receiving_agency_code is not None:
+                    agency_code = _with_desk(agency_code, data.receiving_agency_code, tenant)
         return Plain(
             event.source,
             _unpersonal(_printable(event.id)),

@@ -105,6 +105,18 @@ class Received(Envelope):
     data: of.ReceivedData
 
 
+class TakenOver(Envelope):
+    """The competent agency has the dossier that another agency's desk received (tiếp nhận bàn giao); the status stays.
+
+    A date that the system computes runs from here (Decree 309/2026).
+    """
+
+    model_config = _example(EventName.TAKEN_OVER, {"officer": "CB-0042"})
+
+    type: Literal["vn.motcua.dossier.taken_over.v1"]
+    data: of.TakenOverData | None = None
+
+
 class DueSet(Envelope):
     """A due date was computed (tính lại ngày hẹn trả): written by this system only."""
 
@@ -265,6 +277,7 @@ class Voided(Envelope):
 _IN_ORDER: Final[tuple[type[Envelope], ...]] = (
     Submitted,
     Received,
+    TakenOver,
     DueSet,
     PaymentRequested,
     Paid,

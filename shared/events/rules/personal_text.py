@@ -105,10 +105,15 @@ def _plain(text: str) -> str:
     return text
 
 
+ADDRESS_FIELDS: Final = frozenset({"file", "url"})
+"""The fields of data that are addresses of results and papers, which an agency's software makes."""
+
+
 def personal_texts(data: Mapping[str, Any]) -> Iterator[tuple[str, PersonalKind]]:
     """The texts and addresses in the data of an event that look like it, by their names (`reason`, `results/0/url`)."""
-    for name in sorted(TEXT_FIELDS & data.keys()):
-        kind = personal_in_text(data[name]) if isinstance(data[name], str) else None
+    for name in sorted((TEXT_FIELDS | ADDRESS_FIELDS) & data.keys()):
+        look = personal_in_text if name in TEXT_FIELDS else personal_in_code
+        kind = look(data[name]) if isinstance(data[name], str) else None
         if kind is not None:
             yield name, kind
     results = data.get("results")

@@ -80,7 +80,7 @@ async def is_agency_told(connection: DriverConnection, tenant: Tenant, agency: s
     """Whether one of the latest `LATEST` events names the agency, as it is spelt; a longer log is not looked through."""
     told: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM (SELECT data FROM event_log WHERE tenant = $1 ORDER BY position DESC LIMIT $3) latest"
-        " WHERE data->>'agency_code' = $2)",
+        " WHERE $2 IN (data->>'agency_code', data->>'receiving_agency_code'))",
         tenant,
         agency,
         LATEST,

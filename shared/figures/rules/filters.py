@@ -18,6 +18,8 @@ class DossierFilters:
     field: str | None = None
     procedure: str | None = None
     channel: Channel | None = None
+    receiving_agency: str | None = None
+    """Received by a desk of this agency or below it, whatever agency is competent (rules, section 11)."""
 
     @property
     def is_narrowed(self) -> bool:

@@ -17,7 +17,7 @@ from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.tables import UNKNOWN, FigureScope
 from shared.projection.store.dossier_rows import NO_SPANS
-from shared.search.store.filters import RowFilterSql, Selection
+from shared.search.store.filters import RECEIVED, RowFilterSql, Selection
 from shared.vocabulary.errors import InvalidInput
 from shared.vocabulary.events import Channel
 from shared.vocabulary.periods import TimeGrain, cut
@@ -44,6 +44,7 @@ def selection_of(scope: FigureScope, now: datetime, figure: AnyFigure | None) ->
         other_procedures=question.other_procedures,
         channel=question.channel,
         figure=None if figure is None else (figure, scope.period),
+        more=[] if scope.receiving_agency is None else [RECEIVED],
     )
 
 
@@ -115,8 +116,8 @@ def of_row(selection: Selection, scope: FigureScope, by: str, key: str) -> Selec
         InvalidInput: there is no such row.
     """
     match by:
-        case "agency":
-            return _of_agency(selection, scope, key)
+        case "agency" | "receiving_agency":
+            return _of_agency(selection, scope, key, of_desks=by == "receiving_agency")
         case "procedure" if key == UNKNOWN:
             return replace(selection, procedures=[], or_no_procedure=selection.procedures is None)
         case "procedure":
@@ -129,12 +130,12 @@ def of_row(selection: Selection, scope: FigureScope, by: str, key: str) -> Selec
             return _of_time(selection, scope, TimeGrain(by), key)
 
 
-def _of_agency(selection: Selection, scope: FigureScope, key: str) -> Selection:
-    rows = AgencyRows.of(scope.access, scope.agency, scope.tree_on)
-    if key not in rows.keys:
-        raise _no_row(key)
+def _of_agency(selection: Selection, scope: FigureScope, key: str, *, of_desks: bool) -> Selection:
+    rows = AgencyRows.of(scope.access, scope.top, scope.tree_on, of_desks=of_desks)
     seen: Collection[str] = scope.access.catalogue.seen if selection.agencies is None else selection.agencies
     codes = [code for code in seen if rows.key(code) == key]
+    if not codes and key not in rows.keys:
+        raise _no_row(key)
     return replace(selection, agencies=codes, or_no_agency=key == UNKNOWN and selection.agencies is None)
 
 

@@ -39,12 +39,25 @@ class FigureScope(DossierFilters):
 
     @property
     def top(self) -> AgencyCode:
-        """The agency whose subtree is counted."""
-        return self.access.top if self.agency is None else self.agency
+        """The agency whose subtree is counted. Whom a desk received for may be any: then it is the whole tree's."""
+        if self.agency is None:
+            return self.access.top if self.receiving_agency is None else self.access.catalogue.agencies.root
+        return self.agency
 
     def codes(self) -> frozenset[str] | None:
-        """The agencies that are counted, as events tell them; None: all."""
-        return self.moment.codes(self.access, self.agency, self.tree_on)
+        """The agencies that are counted, as events tell them; None: all.
+
+        A dossier counts for its competent agency. Only where it is asked who received does what a desk received for others
+        count to a key of that desk, which sees it.
+        """
+        if self.receiving_agency is None:
+            return self.moment.codes(self.access, self.agency, self.tree_on)
+        received = self.access.catalogue.codes_received_by(AgencyCode(self.receiving_agency), self.tree_on)
+        if self.agency is None:
+            seen = self.moment.either(self.access.codes(), None)
+        else:
+            seen = self.moment.codes(self.access, self.agency, self.tree_on)
+        return received if seen is None else received & seen
 
     def question(
         self,
@@ -52,8 +65,10 @@ class FigureScope(DossierFilters):
         pieces: Sequence[Period] | None = None,
         rows: Mapping[str, str] | None = None,
         other_row: str | None = None,
+        *,
+        of_desks: bool = False,
     ) -> Question:
-        """The sums that answer for this scope."""
+        """The sums that answer for this scope; ``of_desks``: in rows of the agencies that received."""
         catalogue = self.access.catalogue
         codes = self.codes()
         agencies, cover = None, None
@@ -61,7 +76,7 @@ class FigureScope(DossierFilters):
             agencies = catalogue.seen_among(codes)
         if agencies is not None and self.moment.has_branches:
             table_of = catalogue.tree_on(self.tree_on).resolve(self.top) if key is Key.AGENCY else None
-            cover = cover_in(catalogue, codes, table_of, self.tree_on)
+            cover = cover_in(catalogue, codes, table_of, self.tree_on, of_desks=of_desks)
         procedures: list[str] | None = None
         others: list[str] | None = None
         if self.field == UNKNOWN:
@@ -118,26 +133,36 @@ async def summary(connection: DriverConnection, scope: FigureScope) -> Table:
     return Table(answer.stamp, (), answer.whole[TOTAL])
 
 
-async def by_agency(connection: DriverConnection, scope: FigureScope) -> Table:
+async def by_agency(connection: DriverConnection, scope: FigureScope, *, of_desks: bool = False) -> Table:
     """The direct children with their subtrees, the top agency's own dossiers under its own key, and the unknown ones.
 
-    Unknown: the agency is in no catalogue and hangs right under the top one, or there is none.
+    Unknown: the agency is in no catalogue and hangs right under the top one, or there is none. ``of_desks``: the same
+    dossiers by the agency whose desk received; one outside the top agency has a row of its own.
     """
     tree = scope.access.catalogue.tree_on(scope.tree_on)
     top = tree.resolve(scope.top)
     children = tree.children(top)
-    branches = scope.access.catalogue.branches(top, scope.tree_on)
+    catalogue = scope.access.catalogue
+    branches = (catalogue.desk_rows if of_desks else catalogue.branches)(top, scope.tree_on)
+    row_of = tree.desk_row if of_desks else tree.branch
     # what was first seen after the catalogue was read comes by its code
-    answer = await _ask(connection, scope, scope.question(Key.AGENCY, rows=branches))
+    answer = await _ask(connection, scope, scope.question(Key.AGENCY, rows=branches, of_desks=of_desks))
     sums: dict[str, Sums] = dict.fromkeys(children, _NOTHING)
     for code, of_code in _by_key(answer).items():
         # most come gathered already
-        branch = code if code in sums else (branches.get(code) or tree.branch(top, code)) if code else UNKNOWN
-        _gather(sums, branch if branch == top or branch in sums else UNKNOWN, of_code)
-    kept = [code for code in (top, *children, UNKNOWN) if code in sums]
+        branch = code if code in sums else (branches.get(code) or row_of(top, code)) if code else UNKNOWN
+        is_row = branch == top or branch in sums or (of_desks and code != "" and not tree.contains(top, branch))
+        _gather(sums, branch if branch is not None and is_row else UNKNOWN, of_code)
+    elsewhere = sorted(sums.keys() - {top, *children, UNKNOWN})
+    kept = [code for code in (top, *children, *elsewhere, UNKNOWN) if code in sums]
     rows = [Row(code, None if code == UNKNOWN else tree.name(code), sums[code]) for code in kept]
     stay = frozenset(children)
     return _table(answer, [row for row in rows if row.key in stay or row.sums != _NOTHING])
+
+
+async def by_receiving_agency(connection: DriverConnection, scope: FigureScope) -> Table:
+    """The same dossiers by the agency whose desk received them, with the same whole (rules, section 11)."""
+    return await by_agency(connection, scope, of_desks=True)
 
 
 async def by_procedure(connection: DriverConnection, scope: FigureScope) -> Table:

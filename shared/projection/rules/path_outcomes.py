@@ -29,25 +29,26 @@ class PathOutcome:
 
 
 _PAID_FAILED: Final = "failed"
-_PAID: Final = {PAID_SUCCEEDED: "e", _PAID_FAILED: "f"}
+_PAID: Final = {PAID_SUCCEEDED: "f", _PAID_FAILED: "g"}
 """Symbols of ``paid`` by its outcome: only one that succeeded bears a status."""
 
 STEP_SYMBOLS: Final[Mapping[EventName, str]] = {
     EventName.SUBMITTED: "a",
     EventName.RECEIVED: "b",
-    EventName.DUE_SET: "c",
-    EventName.PAYMENT_REQUESTED: "d",
-    EventName.SUPPLEMENT_REQUESTED: "g",
-    EventName.SUPPLEMENTED: "h",
-    EventName.ASSIGNED: "i",
-    EventName.TRANSFERRED: "j",
-    EventName.EXTENDED: "k",
-    EventName.OVERDUE: "l",
-    EventName.RATED: "m",
-    EventName.WITHDRAWN: "n",
-    EventName.STOPPED: "p",
-    EventName.PROCESSED: "q",
-    EventName.RETURNED: "r",
+    EventName.TAKEN_OVER: "c",
+    EventName.DUE_SET: "d",
+    EventName.PAYMENT_REQUESTED: "e",
+    EventName.SUPPLEMENT_REQUESTED: "h",
+    EventName.SUPPLEMENTED: "i",
+    EventName.ASSIGNED: "j",
+    EventName.TRANSFERRED: "k",
+    EventName.EXTENDED: "l",
+    EventName.OVERDUE: "m",
+    EventName.RATED: "n",
+    EventName.WITHDRAWN: "o",
+    EventName.STOPPED: "q",
+    EventName.PROCESSED: "r",
+    EventName.RETURNED: "s",
 }
 """The symbol of each step that may be regular, but for ``paid``; the alphabet orders them as the fold does."""
 
@@ -77,18 +78,18 @@ _FEES: Final = [{"code": "L", "name": "L", "amount_vnd": 1}]
 _TOLD: Final[Mapping[str, Mapping[str, Any]]] = {
     "a": {"procedure_code": "1", "agency_code": "H51", "channel": "online"},
     "b": {"procedure_code": "1", "agency_code": "H51", "channel": "online", "due_at": "2030-01-01T00:00:00Z"},
-    "c": {"new_due_at": "2031-01-01T00:00:00Z", "cause": "received", "calendar_version": ""},
-    "d": {"fees": _FEES},
-    "e": {"amount_vnd": 1, "gateway": "national", "outcome": PAID_SUCCEEDED},
-    "f": {"amount_vnd": 1, "gateway": "national", "outcome": _PAID_FAILED},
-    "g": {"content": "x"},
-    "j": {"agency_code": "H51.02"},
-    "k": {"new_due_at": "2032-01-01T00:00:00Z", "apology_number": "1", "reason": "x"},
-    "m": {"satisfied": True},
-    "n": {},
-    "p": {"reason": "x"},
-    "q": {"outcome": "approved"},
-    "r": {"method": "online"},
+    "d": {"new_due_at": "2031-01-01T00:00:00Z", "cause": "received", "calendar_version": ""},
+    "e": {"fees": _FEES},
+    "f": {"amount_vnd": 1, "gateway": "national", "outcome": PAID_SUCCEEDED},
+    "g": {"amount_vnd": 1, "gateway": "national", "outcome": _PAID_FAILED},
+    "h": {"content": "x"},
+    "k": {"agency_code": "H51.02"},
+    "l": {"new_due_at": "2032-01-01T00:00:00Z", "apology_number": "1", "reason": "x"},
+    "n": {"satisfied": True},
+    "o": {},
+    "q": {"reason": "x"},
+    "r": {"outcome": "approved"},
+    "s": {"method": "online"},
 }
 
 

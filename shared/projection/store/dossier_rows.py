@@ -24,7 +24,11 @@ NO_SPANS: Final = "{}"
 
 
 class DossierRow(NamedTuple):
-    """A row of ``dossier`` without its tenant, as it travels."""
+    """A row of ``dossier`` without its tenant, as it travels.
+
+    ``agency``: its agencies, where they are apart as a pair (`shared.vocabulary.codes.agency_pair`);
+    ``taken_over_at``: as told.
+    """
 
     code: DossierCode
     position: int
@@ -51,6 +55,7 @@ class DossierRow(NamedTuple):
     late_instants: str = NO_SPANS
     waits: str = NO_SPANS
     marks: int = 0
+    taken_over_at: datetime | None = None
 
     @property
     def last_position(self) -> int:
@@ -78,6 +83,7 @@ _TYPES: Final = {
     "handled_at": "timestamptz",
     "promised_from": "timestamptz",
     "marks": "int",
+    "taken_over_at": "timestamptz",
 }
 """Types of the columns on their way; the others are text."""
 
@@ -102,7 +108,7 @@ def row_of(dossier: Dossier, contributed: Contributions | None, void_problems: I
         dossier.code,
         dossier.last_position,
         dossier.status,
-        dossier.agency_code,
+        dossier.agencies,
         dossier.procedure_code,
         dossier.channel,
         dossier.received_at,
@@ -124,6 +130,7 @@ def row_of(dossier: Dossier, contributed: Contributions | None, void_problems: I
         days_text(facts.late) if facts.late else NO_SPANS,
         days_text(facts.waits) if facts.waits else NO_SPANS,
         facts.marks.value,
+        dossier.takeover_told_at,
     )
 
 

@@ -26,6 +26,7 @@ from shared.projection.rules.path_outcomes import (
     path_outcome,
 )
 from shared.projection.store.dossier_rows import DossierRow, given_column_sql
+from shared.vocabulary.codes import AGENCY_PAIR_MARK
 from shared.vocabulary.events import SYSTEM_SOURCE, Channel, DossierCode, EventName, Tenant
 
 MOST_PATH_OUTCOMES: Final = 2_000
@@ -64,7 +65,9 @@ _DUE: Final = (
     f"CASE WHEN step IN ({_texts(SETTINGS)}) THEN"
     f" CASE step WHEN {_symbol_sql(EventName.RECEIVED)} THEN data->>'due_at' ELSE data->>'new_due_at' END END"
 )
-_MAY_BE_FOLLOWED: Final = f"{_symbol_sql(EventName.RECEIVED)}, {_symbol_sql(EventName.SUPPLEMENTED)}"
+_MAY_BE_FOLLOWED: Final = ", ".join(
+    _symbol_sql(name) for name in (EventName.RECEIVED, EventName.TAKEN_OVER, EventName.SUPPLEMENTED)
+)
 _MUST_DATE: Final = f"{_symbol_sql(EventName.DUE_SET)}, {_symbol_sql(EventName.EXTENDED)}"
 
 
@@ -75,6 +78,7 @@ SELECT dossier_code AS code, count(*) AS events, max(position) AS position, max(
        string_agg(step, '') AS path, max(time) AS last_event_at,
        max(time) FILTER (WHERE source <> '{SYSTEM_SOURCE}') AS touched_at,
        {_time("received_at", _symbol_sql(EventName.RECEIVED))},
+       {_time("taken_over_at", _symbol_sql(EventName.TAKEN_OVER))},
        {_time("ended_at", _texts(ENDS))},
        {_time("requested_at", _symbol_sql(EventName.SUPPLEMENT_REQUESTED))},
        {_time("supplemented_at", _symbol_sql(EventName.SUPPLEMENTED))},
@@ -103,11 +107,21 @@ FROM (
 GROUP BY dossier_code"""
 
 
+_DESK: Final = "received->>'receiving_agency_code'"
+# codes of the old form, which begin with a digit, name the same agencies in other letters: the fold compares them
+_READABLE_DESK: Final = f"""
+(received->'receiving_agency_code' IS NULL OR (jsonb_typeof(received->'receiving_agency_code') = 'string'
+     AND {_DESK} > 'A' AND received->>'agency_code' > 'A' AND (transferred->>'agency_code' > 'A') IS NOT FALSE))"""
+_AGENCIES: Final = f"""
+coalesce(transferred->>'agency_code', received->>'agency_code')
+|| CASE WHEN {_DESK} <> received->>'agency_code' AND {_DESK} <> transferred->>'agency_code' IS NOT FALSE
+        THEN '{AGENCY_PAIR_MARK}' || ({_DESK}) ELSE '' END"""
+
 # Values as they must be for the fold to read them; what is not is left to it.
 _READABLE: Final = f"""
 jsonb_typeof(received->'agency_code') = 'string' AND jsonb_typeof(received->'procedure_code') = 'string'
 AND (received->'flags' IS NULL OR jsonb_typeof(received->'flags') = 'object') AND received->>'channel' IN ({_texts(Channel)})
-AND (transferred IS NULL OR jsonb_typeof(transferred->'agency_code') = 'string')
+AND (transferred IS NULL OR jsonb_typeof(transferred->'agency_code') = 'string') AND {_READABLE_DESK}
 AND lacks_date IS NOT TRUE AND (followed IS NULL OR array_remove(followed, NULL) <@ may_be_followed)
 AND (fees IS NULL OR jsonb_typeof(fees->'fees') = 'array' AND NOT jsonb_path_exists(fees, '$.fees[*] ? (!exists(@.amount_vnd)
      || !exists(@.code) || !exists(@.name) || @.amount_vnd.type() != "number")'))
@@ -209,6 +223,7 @@ _ROW: Final[Mapping[str, str]] = {
     "waits": "CASE WHEN NOT in_turn OR requested_at IS NULL OR waited_until <= requested_at THEN '{}'::int8multirange"
     f" ELSE int8multirange(int8range({_microseconds('requested_at')}, {_microseconds('waited_until')})) END",
     "marks": f"CASE WHEN readable THEN {_MARKS} END",
+    "taken_over_at": "taken_over_at",
 }
 assert tuple(_ROW) == DossierRow._fields
 
@@ -236,7 +251,7 @@ FROM (
         FROM (
             SELECT *, dues[cardinality(dues)] AS due_at,
                    CASE WHEN requested_at IS NOT NULL THEN coalesce(supplemented_at, ended_at) END AS waited_until,
-                   coalesce(transferred->>'agency_code', received->>'agency_code') AS agency
+                   {_AGENCIES} AS agency
             FROM (
                 SELECT *, CASE WHEN readable THEN due_told::timestamptz[] END AS dues
                 FROM (

@@ -22,6 +22,7 @@ from shared.register_figures.store.indices import Indices
 from shared.register_figures.store.worlds import UNSTAMPED, KnownWorld, Worlds, stamp_of
 from shared.registers.measures import TENANT, Counted, FigureSet
 from shared.vocabulary.errors import InvalidInput
+from shared.vocabulary.events import Channel
 from shared.vocabulary.periods import Bucket, Period, TimeGrain, cut
 
 MOST_PIECES: Final = 120
@@ -30,6 +31,8 @@ MOST_PIECES: Final = 120
 CUTS: Final = ("agency", "procedure", "field", "channel")
 _OF_PROCEDURES: Final = ("procedure", "field")
 TIME_CUTS: Final = tuple(grain.value for grain in TimeGrain)
+_CLOSED_CUTS: Final = frozenset({"agency", "channel"})
+"""Those of which every row there may be is known: another one is a mistake. A procedure or field may be told tomorrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,10 @@ class _Placed(Protocol):
 
 
 _KeyOf = Callable[[_Placed], str]
+
+
+def _no_row(key: str | None) -> InvalidInput:
+    return InvalidInput.of("/row", "no_row", f"a key of a row, which {key!r} is not")
 
 
 def cuts_of(figures: FigureSet) -> tuple[str, ...]:
@@ -165,13 +172,13 @@ class Question:
         """The units that a figure of the scope, or of one row of a table, counts, by code.
 
         Raises:
-            InvalidInput: there is no such row.
+            InvalidInput: there is no such row, or one of ``by`` and ``row`` is missing.
         """
+        period, chosen = self._row(by, row)
         if figure in self.figures.procedures:
             codes = self._catalogue(figure, self.scope.period.to_on, by)
             of_row = codes.get(row, set()) if by in _OF_PROCEDURES else codes[None]
             return [Unit(code, None, code, 1) for code in sorted(of_row)]
-        period, chosen = self._row(by, row)
         if self.index is not None:
             behind = await self._behind(self.index, figure, period, chosen)
             return self._units(self.index, behind, await asyncio.to_thread(self.index.in_order, behind, None, None))
@@ -202,14 +209,22 @@ class Question:
         return UnitPage(rest[:limit], len(units), amount)
 
     def _row(self, by: str | None, row: str | None) -> tuple[Period, Callable[[_Placed], bool]]:
-        """The period of a row, and whether what stands in a place is in it."""
+        """The period of a row, and whether what stands in a place is in it.
+
+        Raises:
+            InvalidInput: there is no such row, or one of ``by`` and ``row`` is missing.
+        """
+        if (by is None) != (row is None):
+            raise InvalidInput.of("/by" if by is None else "/row", "missing", "required")
         chosen, period = self._chooser(), self.scope.period
-        if by in TIME_CUTS and row is not None:
+        if by in TIME_CUTS:
             bucket = next((one for one in self._buckets(TimeGrain(by)) if one.key == row), None)
             if bucket is None:
-                raise InvalidInput.of("/row", "no_row", f"a key of a row, which {row!r} is not")
+                raise _no_row(row)
             return bucket.period, chosen
-        key_of, _, _ = self._keys(None if by in TIME_CUTS else by)
+        key_of, names, _ = self._keys(by)
+        if by in _CLOSED_CUTS and row not in names:
+            raise _no_row(row)
         return period, chosen if key_of is None else lambda unit: chosen(unit) and key_of(unit) == row
 
     async def _behind(self, index: FigureIndex, figure: str, period: Period, chosen: Callable[[_Placed], bool]) -> Behind:
@@ -340,7 +355,7 @@ class Question:
             case None:
                 return None, {}, frozenset()
             case "agency":
-                rows = AgencyRows.of(self.scope.access, self.scope.agency, self.scope.tree_on)
+                rows = AgencyRows.of(self.scope.access, self.scope.top, self.scope.tree_on)
                 return (lambda unit: rows.key(unit.agency)), {key: rows.name(key) for key in rows.keys}, rows.children
             case "procedure":
                 procedures = {str(code): one.name for code, one in catalogue.procedures.items()}
@@ -349,6 +364,6 @@ class Question:
                 fields = {one.field: one.field_name or one.field for one in catalogue.procedures.values() if one.field}
                 return (lambda unit: self.field_of(unit) or UNKNOWN), dict(sorted(fields.items())), frozenset()
             case "channel":
-                return (lambda unit: unit.channel or UNKNOWN), {}, frozenset()
+                return (lambda unit: unit.channel or UNKNOWN), dict.fromkeys((*sorted(Channel), UNKNOWN)), frozenset()
             case _:
                 return (lambda unit: unit.cuts.get(by, UNKNOWN)), {}, frozenset()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 IS_OPEN: Final = "(received_on IS NOT NULL AND ended_on IS NULL)"
 
+RECEIVED: Final[tuple[str, Sequence[Any]]] = ("received_on IS NOT NULL", ())
+"""One of `Selection.more`: some desk has received it."""
+
 _FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 """No event is dated later than this after the database's clock."""
 

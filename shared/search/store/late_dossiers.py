@@ -86,7 +86,7 @@ async def _pages(
                 await work.rest()
             dossier = fold(code, events)
             # the log may know of a hand-over that the row does not
-            if selection.access.sees(dossier.agency_code):
+            if selection.access.sees(dossier.agencies):
                 found.append(LateDossier(dossier, apology(dossier, selection.today), late_reason(events)))
         yield found
         if len(codes) < PAGE:

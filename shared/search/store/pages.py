@@ -13,6 +13,7 @@ from shared.database.engine import DriverConnection
 from shared.dossiers.rules.anomalies import AnomalyCode
 from shared.search.store.filters import RowFilterSql, Selection, resolved
 from shared.search.store.order_spans import OrderSpan, order_spans
+from shared.vocabulary.codes import competent_agency, is_pair, receiving_agency
 
 PAGE_OF_STREAM: Final = 250
 
@@ -42,7 +43,7 @@ class PageKey:
 
 
 class ListedDossier(NamedTuple):
-    """A dossier as lists show it; ``overdue`` and ``paused`` are by date, today."""
+    """A dossier as lists show it; ``overdue`` and ``paused`` are by date, today. ``agency``: its agencies, as stored."""
 
     code: str
     position: int
@@ -60,11 +61,29 @@ class ListedDossier(NamedTuple):
     received_on: date | None
     overdue: bool
     paused: bool
+    takeover_told_at: datetime | None
+
+    @property
+    def competent_agency(self) -> str | None:
+        """The agency that has it."""
+        return None if self.agency is None else competent_agency(self.agency)
+
+    @property
+    def receiving_agency(self) -> str | None:
+        """The one whose desk received it."""
+        return None if self.agency is None or self.received_at is None else receiving_agency(self.agency)
+
+    @property
+    def taken_over_at(self) -> datetime | None:
+        """As `Dossier.taken_over_at`."""
+        is_apart = self.agency is not None and is_pair(self.agency)
+        return self.takeover_told_at or (None if is_apart else self.received_at)
 
 
 _COLUMNS: Final = (
     "code, position, status, agency, procedure, channel, received_at, due_at, promised_at, ended_at, end_kind,"
-    " last_event_at, anomalies, received_on, overdue_days @> $2::date AS overdue, paused_days @> $2::date AS paused"
+    " last_event_at, anomalies, received_on, overdue_days @> $2::date AS overdue, paused_days @> $2::date AS paused,"
+    " taken_over_at AS takeover_told_at"
 )
 
 

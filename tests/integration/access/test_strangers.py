@@ -13,8 +13,9 @@ from fastapi.routing import APIRoute
 from services.api.http.access.auth import demand_of
 from services.api.routers import routers
 from shared.access.store.keys import Permission
+from shared.events.rules.registers import PAYMENT
 from shared.vocabulary.events import Tenant
-from tests.support.access.subtree_admin import FOREIGN_DOSSIER, TREE, Province, province_of, received
+from tests.support.access.subtree_admin import FOREIGN_DOSSIER, OWN_DOSSIER, TREE, Province, province_of, received
 from tests.support.api import served
 from tests.support.events import LINES, event, lines
 from tests.support.projection import project
@@ -22,6 +23,8 @@ from tests.support.projection import project
 ABSENT = "H51.13-180102-77777"
 MOVED, NEW = "H51.12-180102-00002", "H51.12-180102-77778"
 """One of the subtree by its code that is elsewhere now, and one that there is not."""
+THEIRS, NOBODYS = "REF-1", "REF-2"
+"""A payment of a foreign dossier, and one that there is not."""
 
 
 @pytest.fixture
@@ -31,6 +34,7 @@ async def province(database_url: str, redis_url: str) -> AsyncIterator[Province]
         moved = event("transferred", subject=MOVED) | {"id": "moved", "data": {"agency_code": "H51.13"}}
         assert (await province.whole.post("/v1/events", json=moved)).status_code == 202
         assert (await province.whole.post("/v1/events", json=received(8001, "H51.13") | {"id": "theirs"})).status_code == 202
+        assert (await province.whole.post("/v1/events", json=paid_for(FOREIGN_DOSSIER, THEIRS, "paid"))).status_code == 202
         await project(api.engine)
         yield province
 
@@ -38,6 +42,22 @@ async def province(database_url: str, redis_url: str) -> AsyncIterator[Province]
 def own(subject: str, id_: str = "asked") -> dict[str, Any]:
     """A reception at an agency of the key, whatever the code of the dossier."""
     return received(1, "H51.12") | {"subject": subject, "id": id_}
+
+
+def paid_for(dossier: str, reference: str, id_: str = "asked") -> dict[str, Any]:
+    """A payment that begins."""
+    fees = [{"code": "LP01", "name": "Lệ phí", "amount_vnd": 50_000}]
+    data = {"dossier_code": dossier, "amount_vnd": 50_000, "owed_vnd": 50_000, "purpose": "fee", "gateway": "national"}
+    return event("received", subject=reference) | {
+        "id": id_,
+        "type": PAYMENT.type_of("initiated"),
+        "data": data | {"items": fees},
+    }
+
+
+def confirmed(reference: str) -> dict[str, Any]:
+    data = {"outcome": "succeeded", "amount_vnd": 50_000, "gateway_txn": "GD1"}
+    return event("received", subject=reference) | {"id": "asked", "type": PAYMENT.type_of("confirmed"), "data": data}
 
 
 PAIRS: dict[str, tuple[Any, Any]] = {
@@ -52,6 +72,10 @@ PAIRS: dict[str, tuple[Any, Any]] = {
         event("processed", subject=NEW) | {"id": "asked"},
     ),
     "an id that a foreign event has": (own(NEW, "theirs"), own(NEW, "absent")),
+    "a foreign payment, for a dossier of the key": (paid_for(OWN_DOSSIER, THEIRS), paid_for(OWN_DOSSIER, NOBODYS)),
+    "one for a dossier that moved away": (paid_for(MOVED, THEIRS), paid_for(NEW, NOBODYS)),
+    "one for a foreign dossier": (paid_for(FOREIGN_DOSSIER, THEIRS), paid_for(ABSENT, NOBODYS)),
+    "a step of a foreign payment": (confirmed(THEIRS), confirmed(NOBODYS)),
 }
 
 

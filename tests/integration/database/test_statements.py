@@ -74,7 +74,7 @@ async def _everything(api: Served, said: Said) -> dict[str, int]:
     unit = await api.key(Permission.DOSSIERS_READ, Permission.STATS_READ, Permission.EVENTS_WRITE, agency="H51.12")
     tree = [{"code": "H51", "name": "Tỉnh"}, {"code": "H51.12", "name": "Sở", "parent": "H51"}]
     assert (await admin.put("/v1/agencies", json={"items": tree})).status_code == 200
-    events = seeded_tenant(5, 40)
+    events = seeded_tenant(5, 40, http=True)
     code = events[0]["subject"]
     counts: dict[str, int] = {}
 

@@ -76,6 +76,35 @@ async def test_the_spelling_of_data_in_base64_does_not_matter(api: Served, write
     assert await head(api) == 1
 
 
+async def test_the_spelling_of_an_attribute_in_a_header_does_not_matter(api: Served, writer: httpx.AsyncClient) -> None:
+    logged = event("assigned") | {"id": 'a "b" 100%'}
+    attributes = {f"ce-{name}": value for name, value in logged.items() if name not in {"data", "id"}}
+    told: list[dict[str, Any]] = [{"json": logged}]
+    for id_ in ("a%20%22b%22%20100%25", '"a \\"b\\" 100%25"', "%61 %22b%22 100%25", 'a "b" 100%25'):
+        told.append({"content": orjson.dumps(logged["data"]), "headers": attributes | {"ce-id": id_} | JSON})
+    told.append(
+        {
+            **told[1],
+            "headers": {name.upper(): f'"{value}"' for name, value in told[1]["headers"].items() if "-t" not in name},
+        }
+    )
+    told[-1]["headers"] |= {"ce-time": logged["time"], "ce-type": logged["type"], **JSON}
+    for index, request in enumerate(told):
+        answer = await writer.post("/v1/events", **request)
+        assert (answer.status_code, answer.json()["status"]) == (202, "duplicate" if index else "accepted"), answer.text
+    assert await head(api) == 1
+
+
+async def test_an_attribute_that_comes_twice_is_refused(writer: httpx.AsyncClient) -> None:
+    logged = event("assigned")
+    attributes = [(f"ce-{name}", value) for name, value in logged.items() if name != "data"]
+    for second in ("other", logged["id"]):
+        headers = [*attributes, ("ce-id", second), *JSON.items()]
+        answer = await writer.post("/v1/events", content=b"{}", headers=headers)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/id")
+        assert answer.json()["errors"][0]["code"] == "repeated"
+
+
 async def test_nothing_in_base64_is_no_data(writer: httpx.AsyncClient) -> None:
     bare = {name: value for name, value in event("assigned").items() if name != "data"}
     for index, content in enumerate((b"", b" ", b"null", b"{}")):

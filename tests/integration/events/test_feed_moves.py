@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
+from services.api.events.moves import Move
 from shared.access.store.keys import Permission
+from shared.events.rules.registers import FEEDBACK, REGISTERS
 from shared.vocabulary.local_time import local_date
 from tests.support.api import H51, Served, clock, served
 from tests.support.events import event, feed
@@ -94,6 +96,32 @@ async def test_a_dossier_that_moves_is_told_to_both_sides(
     }
     # whoever sees all of it hears of no border
     assert seen(await feed(whole)) == ([1, 2, 3, 4], [], [])
+
+
+async def test_a_complaint_that_moves_brings_its_history_too(
+    whole: httpx.AsyncClient, first: httpx.AsyncClient, second: httpx.AsyncClient
+) -> None:
+    told = [
+        ("submitted", {"agency_code": "H51.12", "content": "Trễ hẹn", "kind": "behaviour", "route": "portal"}),
+        ("transferred", {"agency_code": "H51.13"}),
+    ]
+    for number, (name, data) in enumerate(told):
+        told_event = event("received", subject="PAKN-1", time=f"2018-01-02T01:00:0{number}Z") | {"data": data}
+        answer = await whole.post("/v1/events", json=told_event | {"type": FEEDBACK.type_of(name)})
+        assert answer.status_code == 202, answer.text
+    assert seen(await feed(first, after=1)) == ([], [(2, "PAKN-1")], [])
+    arrived = await feed(second, after=1)
+    assert seen(arrived) == ([2], [], [(2, "PAKN-1", "/v1/feedback/PAKN-1")])
+    history = (await second.get(arrived["arrived"][0]["history"])).json()
+    assert [one["name"] for one in history["timeline"]] == ["submitted", "transferred"]
+    assert (await first.get("/v1/feedback/PAKN-1")).status_code == 404
+
+
+def test_every_register_whose_records_move_by_themselves_has_a_history() -> None:
+    moving = {register.name for register in REGISTERS.values() if register.moving and register.stands_with is None}
+    for name in moving:
+        assert Move(1, datetime.now(UTC), True, name, "A-1").history, name
+        assert Move(1, datetime.now(UTC), False, name, "A-1").history is None
 
 
 async def test_a_dossier_that_comes_back_brings_its_history(

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.register_figures.store.tables import cuts_of
+from shared.registers.figure_sets import FIGURE_SETS
 from tests.support.api import Served, served
 from tests.support.events import event
 from tests.support.http.questions import narrowed
@@ -86,6 +88,42 @@ async def test_a_row_that_nobody_knows_is_told_too(api: Served) -> None:
                 answer = await client.get(path, params={**beside, "period": "2022", "row": row})
                 assert answer.is_success
                 assert "x-unknown-code" not in answer.headers
+
+
+async def test_a_row_that_no_table_has_is_refused_by_registers_as_by_dossiers(api: Served) -> None:
+    """And half of what names one: it would count nothing, or everything."""
+    client = await api.key()
+    wrong = [
+        ({"by": "agency", "row": "H51.99"}, "/row", "no_row"),
+        ({"by": "agency", "row": "H52"}, "/row", "no_row"),
+        ({"by": "channel", "row": "fax"}, "/row", "no_row"),
+        ({"by": "month", "row": "2022-13"}, "/row", "no_row"),
+        ({"by": "month"}, "/row", "missing"),
+        ({"by": "channel"}, "/row", "missing"),
+        ({"row": "H51.12"}, "/by", "missing"),
+    ]
+    right = [
+        ("agency", "H51.12"),
+        ("agency", "unknown"),
+        ("channel", "direct"),
+        ("channel", "unknown"),
+        ("month", "2022-05"),
+    ]
+    for register in FIGURE_SETS.values():
+        asked = {"period": "2022", "figure": next(iter(register.figures))}
+        cuts = cuts_of(register)
+        for ending in ("", ".csv"):
+            path = f"/v1/stats/{register.path}/records{ending}"
+            for parameters, pointer, code in wrong:
+                if parameters.get("by", "agency") in cuts:
+                    answer = await client.get(path, params=asked | parameters)
+                    assert answer.status_code == 422, f"{path} {parameters}"
+                    assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [(pointer, code)]
+            for by, row in right:
+                if by in cuts:
+                    assert (await client.get(path, params=asked | {"by": by, "row": row})).status_code == 200, (
+                        f"{path} {row}"
+                    )
 
 
 async def test_the_differences_of_a_job_that_is_no_comparison_are_not_found(api: Served) -> None:

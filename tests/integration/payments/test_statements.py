@@ -173,6 +173,22 @@ async def test_every_form_of_a_statement_says_the_same(
         ("text/plain", b"\xff\xfe", 400, "", "encoding"),
         ("text/csv", b"reference,amount_vnd\nA,1", 422, "/1/gateway_txn", "missing"),
         ("text/csv", b"reference,gateway_txn,amount_vnd,state,time\n\nA,,1,failed", 422, "/3", "cells"),
+        (
+            "text/csv",
+            b"reference,gateway_txn,amount_vnd,state,time,\nA,,1,failed,2025-03-03T09:00:00Z,x",
+            422,
+            "/2",
+            "cells",
+        ),
+        ("text/csv", b"sep=;\nreference;gateway_txn;amount_vnd;state;class\n", 422, "/2/time", "missing"),
+        (
+            "text/csv",
+            b"reference,gateway_txn,amount_vnd,state,time,class\nA,,,,,missing_there\nB,,1,paid,2025-03-03T09:00:00Z,",
+            422,
+            "/3/state",
+            "choice",
+        ),
+        ("application/json", b'{"lines": []}\n{"lines": []}', 400, "", "another_follows"),
         ("text/html", b"<p>", 415, "", "content_type"),
     ],
 )
@@ -229,6 +245,44 @@ async def test_what_is_given_as_a_sheet_is_taken_back(api: Served, admin: httpx.
     again = await admin.put(f"{PATH}.csv", content=sheet.content, headers={"content-type": "text/csv"})
     assert counts(again.json()) == counts(before)
     assert (await admin.get("/v1/payments/statements/local/2025-03-03.csv")).status_code == 404
+
+
+HEADINGS = ",".join(FIELDS)
+ROW = f"=A,GD=A,50000,succeeded,{DAY}T09:00:00+07:00"
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        f"\ufeffsep=,\r\n{HEADINGS}\r\n{ROW}\r\n",
+        f'"sep=;"\r\n{HEADINGS}\r\n{ROW}\r\n'.replace(",", ";"),
+        f"sep=|\n{HEADINGS}\n{ROW}\n".replace(",", "|"),
+        f"{HEADINGS},,\n{ROW},,\n",
+        f",{HEADINGS}\n,{ROW}\n",
+        f"{HEADINGS}\n{ROW},,\n",
+        f"\n,,,,\n{HEADINGS}\n , ,\u00a0, ,\n{ROW}\n,,,,\n   \n",
+        f"{HEADINGS}\n'{ROW}\n",
+        f"{HEADINGS}\n=A,GD=A, 50000 , succeeded , {DAY}T09:00:00+07:00 \n",
+        f"{HEADINGS.upper().replace(',', ' , ')}\n{ROW}\n",
+    ],
+)
+async def test_what_a_spreadsheet_puts_around_a_statement_is_nothing(
+    api: Served, admin: httpx.AsyncClient, sheet: str
+) -> None:
+    """As in the sheets of catalogues: `sep=`, empty rows and columns, blanks, a quote before what looks like a formula."""
+    before = await load(admin, [line("=A")])
+    for path, headers in ((f"{PATH}.csv", {}), (PATH, {"content-type": "text/csv"})):
+        answer = await admin.put(path, content=sheet.encode(), headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.json() == before | {"loaded_at": answer.json()["loaded_at"]}
+
+
+async def test_a_reference_that_looks_like_a_formula_comes_back_from_a_sheet(api: Served, admin: httpx.AsyncClient) -> None:
+    references = ["=A", "'=A", "+1", "-1", "@A", "''-1", "A'", "A,B", 'A"B', "A;B", "A  B"]
+    before = await load(admin, [line(one) for one in references])
+    sheet = await admin.get(f"{PATH}.csv")
+    again = await admin.put(f"{PATH}.csv", content=sheet.content, headers={"content-type": "text/csv"})
+    assert again.json() == before | {"loaded_at": again.json()["loaded_at"]}
 
 
 async def close(client: httpx.AsyncClient, kind: str, reference: str, note: str = "đã đối chiếu") -> httpx.Response:

@@ -66,7 +66,11 @@ class Life:
             data["return_method"] = "direct"
         if self.maybe():
             data["flags"] = self.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(FLAGS, st.booleans())))
+        if self.maybe(3):
+            data["receiving_agency_code"] = self.draw(st.sampled_from(["H51.12", "H51.03", "H51.07", "000.00.07.H51"]))
         received = self.tell("received", **data)
+        if self.maybe(3):
+            received = self.tell("taken_over")
         if self.maybe(3):
             self.set_date(received)
 
@@ -107,7 +111,18 @@ class Life:
             self.work(self.draw(st.sampled_from(["paid", "rated", "overdue", "extended", "assigned"])))
 
 
-WORK = ("assigned", "assigned", "paid", "supplemented", "extended", "transferred", "overdue", "due_set", "rated")
+WORK = (
+    "assigned",
+    "assigned",
+    "paid",
+    "supplemented",
+    "extended",
+    "transferred",
+    "overdue",
+    "due_set",
+    "rated",
+    "taken_over",
+)
 
 
 @st.composite
@@ -238,9 +253,9 @@ def test_no_number_of_paths_that_are_not_plain_keeps_a_plain_one_out(monkeypatch
     assert not known_paths.learn(["b" + "i" * number for number in range(40, 60)])  # longer than any that is looked at
     assert not known_paths.learn(["r" * number for number in range(1, 20)])
     assert known_paths.learn(["b", "r"])
-    assert known_paths.learn(["b", "bq", "bi"])
-    assert known_paths.arguments()[0] == ["b", "bq", "bi"]
-    assert not known_paths.learn(["bn"])  # full: the fold does it
+    assert known_paths.learn(["b", "br", "bj"])
+    assert known_paths.arguments()[0] == ["b", "br", "bj"]
+    assert not known_paths.learn(["bo"])  # full: the fold does it
     assert len(known_paths._others) <= 5
 
 
@@ -271,6 +286,8 @@ def life(*names: str, **received: Any) -> list[Event]:
         "received assigned assigned processed returned rated",
         "submitted received assigned payment_requested paid assigned processed returned",
         "received transferred extended processed",
+        "received taken_over assigned processed returned",
+        "submitted received assigned taken_over transferred",
         "received assigned stopped",
         "received withdrawn",
         "received overdue processed payment_requested paid returned",
@@ -315,6 +332,30 @@ def test_what_cannot_be_read_is_left_to_the_fold(plain_row, broken):
     [event] = life("received")
     data = {key: value for key, value in {**event.data, **broken}.items() if value is not ...}
     assert plain_row([replace(event, data=data)]) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "desk", "agencies"),
+    [
+        ("received", "H51.12", "H51.12"),
+        ("received", "H51.07", "H51.12~H51.07"),
+        ("received taken_over processed", "H51.07", "H51.12~H51.07"),
+        ("received transferred", "H51.07", "H51.03~H51.07"),
+        ("received transferred", "H51.03", "H51.03"),  # by then the desk has it itself
+        ("received transferred", "H51.12", "H51.03"),  # nobody was told apart
+    ],
+)
+def test_a_row_has_both_agencies_where_another_desk_received(plain_row, names, desk, agencies):
+    events = life(*names.split(), receiving_agency_code=desk)
+    row = plain_row(events)
+    assert row == folded(CODE, events)
+    told = [event.time for event in events if event.name == "taken_over"]
+    assert (row.agency, row.taken_over_at) == (agencies, told[0] if told else None)
+
+
+@pytest.mark.parametrize("desk", ["000.00.12.H51", "000.00.07.H51"])
+def test_codes_of_the_old_form_are_left_to_the_fold(plain_row, desk):
+    assert plain_row(life("received", receiving_agency_code=desk)) is None
 
 
 def due_set(hours: int, follows: str | None, *, days: int = 12) -> Event:

@@ -82,6 +82,33 @@ async def test_what_is_no_table_is_refused(admin: httpx.AsyncClient, more: dict[
     assert (await admin.get("/v1/given")).json()["items"] == []
 
 
+@pytest.mark.parametrize(
+    ("figures", "code"),
+    [
+        ({"f1": 6.5}, "integer"),
+        ({"f1": True}, "integer"),
+        ({"f1": []}, "integer"),
+        ({"f1": 10**16}, "too_big"),
+        ({"f1": None}, "missing"),
+        ({"f1": ""}, "too_short"),
+        ({"f1": "a\x00"}, "pattern"),
+        ({"F 1": 1}, "pattern"),
+    ],
+)
+async def test_a_wrong_figure_is_one_fault_at_its_own_name(
+    admin: httpx.AsyncClient, figures: dict[str, Any], code: str
+) -> None:
+    """And not one for each type that it could have had, at a place that is nowhere in the body."""
+    (error,) = (await put(admin, figures=figures)).json()["errors"]
+    assert (error["pointer"], error["code"]) == (f"/figures/{next(iter(figures))}", code)
+    assert "documented form" not in error["detail"]
+
+
+async def test_a_number_of_somebody_is_no_issuer(admin: httpx.AsyncClient) -> None:
+    (error,) = (await put(admin, issuer="0912345678")).json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/issuer", "personal")
+
+
 async def test_a_province_gives_and_readers_of_figures_read(api: Served, admin: httpx.AsyncClient) -> None:
     part = await api.key(Permission.ADMIN, agency="H51.12")
     assert (await put(part)).status_code == 403

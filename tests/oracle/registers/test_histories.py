@@ -35,8 +35,8 @@ Tenant = tuple[Log, Statements]
 
 @pytest.fixture(scope="module")
 def messy() -> Tenant:
-    log = Log(setting(), tenant("reach", 3000))
-    return log, statements_of(log.at(None), "reach", 90)
+    log = Log(setting(), tenant("all", 3000))
+    return log, statements_of(log.at(None), "all", 90)
 
 
 def test_every_event_occurs_late_voided_and_twice(messy):
@@ -45,7 +45,7 @@ def test_every_event_occurs_late_voided_and_twice(messy):
     wanted = {(register, name) for register, ranks in RANKS.items() for name in ranks}
     assert wanted - set(names) == set()
     assert {register for register, name in names if name == "voided"} == {*RANKS, "dossier"}
-    sent = tenant("reach", 3000)
+    sent = tenant("all", 3000)
     assert len(sent) > len(log.events) + 50
     times = [event["time"][:10] for event in sent]
     assert sum(1 for one, other in itertools.pairwise(times) if other < one) > len(times) // 5

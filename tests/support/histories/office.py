@@ -14,7 +14,8 @@ from shared.calendar.rules.almanac import Almanac, DayFact, HoursFact, Limits, Y
 from shared.calendar.rules.calendar import DayKind, WorkingCalendar
 from shared.calendar.rules.working_time import WorkingTime
 from shared.catalogue.rules.terms import ProcedureTerms, SupplementPolicy, Term, TermUnit
-from shared.deadlines.rules.due_dates import Decision, due_sets
+from shared.deadlines.rules.clock_events import Decision
+from shared.deadlines.rules.due_dates import due_sets
 from shared.vocabulary.events import DossierCode, Event, EventName
 from shared.vocabulary.local_time import LOCAL_ZONE
 

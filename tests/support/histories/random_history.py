@@ -46,6 +46,8 @@ def histories(draw: Callable[[Any], Any], *, received: bool = False) -> list[Eve
 
 def _event(draw: Callable[[Any], Any], name: EventName, when: datetime, number: int) -> Event:
     data = dict(REQUIRED.get(name.value, {}))
+    if name is EventName.RECEIVED and draw(st.integers(0, 3)) == 0:
+        data["receiving_agency_code"] = draw(st.sampled_from(["H51.12", "H51.01", "H51.03", "000.00.01.H51"]))
     date = draw(st.sampled_from(GRID))
     if name is EventName.EXTENDED:
         data["new_due_at"] = date

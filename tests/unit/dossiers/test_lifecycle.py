@@ -15,12 +15,12 @@ from shared.vocabulary.events import RANKS, EventName, Status
 
 def test_ranks_are_those_of_the_table():
     assert [name.value for name in sorted(RANKS, key=RANKS.__getitem__)] == [
-        "submitted", "received", "due_set", "payment_requested", "paid", "supplement_requested", "supplemented",
+        "submitted", "received", "taken_over", "due_set", "payment_requested", "paid", "supplement_requested", "supplemented",
         "assigned", "transferred", "extended", "overdue", "rated", "withdrawn", "rejected", "stopped", "processed",
         "returned", "voided",
     ]  # fmt: skip
     assert EventName.SUBMITTED.rank == 1
-    assert EventName.RETURNED.rank == 17
+    assert EventName.RETURNED.rank == 18
 
 
 def test_every_national_status_is_reached_by_some_event():
@@ -42,7 +42,13 @@ def test_end_events_have_a_precedence():
 
 def test_what_reports_progress():
     assert {EventName.TRANSFERRED, EventName.EXTENDED} == PROGRESS_BEARING - STATUS_BEARING
-    assert not PROGRESS_BEARING & {EventName.RATED, EventName.OVERDUE, EventName.DUE_SET, EventName.VOIDED}
+    assert not PROGRESS_BEARING & {
+        EventName.RATED,
+        EventName.OVERDUE,
+        EventName.TAKEN_OVER,
+        EventName.DUE_SET,
+        EventName.VOIDED,
+    }
 
 
 @pytest.mark.parametrize("name", ["supplemented", "paid", "payment_requested"])
@@ -53,5 +59,6 @@ def test_received_and_rejected_are_expected_there_only_when_not_yet_received(nam
 
 def test_what_may_precede_the_reception():
     assert {name.value for name in EventName} - MAY_PRECEDE_RECEPTION == {
-        "assigned", "extended", "overdue", "rated", "stopped", "processed", "returned", "due_set", "voided",
+        "assigned", "extended", "overdue", "rated", "stopped", "processed", "returned", "taken_over", "due_set",
+        "voided",
     }  # fmt: skip

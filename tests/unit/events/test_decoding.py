@@ -50,6 +50,22 @@ def refusal(event: Any) -> tuple[str, str]:
     return "/".join(map(str, error["loc"])), error["type"]
 
 
+@pytest.mark.parametrize(
+    ("desk", "agencies"),
+    [
+        ("H51.13", "H51.12~H51.13"),
+        ("000.00.13.H51", "H51.12~000.00.13.H51"),  # decoded by the models
+        ("H51.12", "H51.12"),
+        ("000.00.12.H51", "H51.12"),
+        (None, "H51.12"),
+    ],
+)
+def test_a_reception_names_both_of_its_agencies(desk: str | None, agencies: str) -> None:
+    logged = read(example("received", data__receiving_agency_code=desk))
+    assert logged.agency_code == agencies
+    assert ("receiving_agency_code" in orjson.loads(logged.event.data)) is (desk is not None)
+
+
 @pytest.mark.parametrize("name", TOLD)
 def test_every_example_is_taken(name: EventName) -> None:
     logged = read(example(name))
@@ -199,6 +215,10 @@ def test_envelope_refusals(field: str, value: Any, type_: str) -> None:
         ("received", "agency_code", "G09.12", "tenant"),
         ("received", "agency_code", "000.00.12.G09", "tenant"),
         ("received", "agency_code", "H51.1", "string_pattern_mismatch"),
+        ("received", "receiving_agency_code", "G09.12", "tenant"),
+        ("received", "receiving_agency_code", "000.00.12.G09", "tenant"),
+        ("received", "receiving_agency_code", "H51.1", "string_pattern_mismatch"),
+        ("submitted", "receiving_agency_code", "H51.12", "extra_forbidden"),
         ("received", "flags__vneid_verified", 1, "bool_type"),
         ("received", "flags__vneid_verified", "true", "bool_type"),
         ("received", "applicant__kind", "person", "literal_error"),

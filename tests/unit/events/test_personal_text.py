@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import uuid
@@ -10,8 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.events.cloudevents.decoding import InvalidEventError, plain_event, read_event
+from shared.events.cloudevents.decoding import InvalidEventError, learn_registers, plain_event, read_event
 from shared.events.cloudevents.models import MODELS
+from shared.events.cloudevents.registered import models_by_type, personal_fields
 from shared.events.rules import personal_text
 from shared.events.rules.personal_text import PersonalKind, personal_in_code, personal_in_text
 from shared.vocabulary.events import EventName, Tenant
@@ -259,3 +261,59 @@ def test_addresses_of_results_are_taken_and_marked(part: str) -> None:
     event = example("processed", data={"outcome": "approved", "results": results})
     assert told(event).personal == ("results/1/url",)
     assert told(example("processed", data={"outcome": "approved", "results": results[:1]})).personal == ()
+
+
+OF_ANOTHER = {"event_id", "event_source"}
+"""What a void names."""
+NOT_TAKEN = {"personal", "string_pattern_mismatch", "staff_code", "extra_forbidden"}
+"""The last one: of another kind of item."""
+KEPT_APART = {"applicant", "sender", "payer", "data_base64", "dataschema", "datacontenttype"}
+
+
+@pytest.mark.parametrize("type_", [type_ for type_ in models_by_type() if type_ != EventName.DUE_SET.type])
+def test_every_text_of_every_register_is_refused_marked_or_kept_apart(type_: str) -> None:
+    """As the schema says that it may be, not as an example has it."""
+    learn_registers()
+    model = models_by_type()[type_]
+    schema = model.model_json_schema()
+    apart = KEPT_APART | OF_ANOTHER | set(personal_fields(type_))
+    event = model.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index,call-overload]
+    for path in written(schema, schema, ()):
+        if apart.isdisjoint(path):
+            changed = orjson.loads(orjson.dumps(event))
+            put(changed, path, "urn:x:0912345678")
+            assert looked_at(changed) <= {"/".join(map(str, path[1:])), *NOT_TAKEN}, path
+
+
+def looked_at(event: dict[str, Any]) -> set[str]:
+    """What is marked of an event, or why it is refused; never nothing."""
+    try:
+        return set(told(event).personal) or {"nothing"}
+    except InvalidEventError as error:
+        return {one["type"] for one in error.errors}
+
+
+def written(schema: Any, whole: Any, path: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """The places of free texts."""
+    while "$ref" in schema:
+        schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+    found = [path] if schema.get("type") == "string" and not schema.keys() & {"enum", "const", "format"} else []
+    for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
+        found += written(choice, whole, path)
+    for name, one in schema.get("properties", {}).items():
+        found += written(one, whole, (*path, name))
+    return found + (written(schema["items"], whole, (*path, 0)) if isinstance(schema.get("items"), dict) else [])
+
+
+def put(part: Any, path: tuple[Any, ...], text: str) -> None:
+    for step, after in itertools.pairwise(path):
+        missing: Any = [] if after == 0 else {}
+        if step == 0:
+            part[:] = part or [missing]
+        elif part.get(step) is None:
+            part[step] = missing
+        part = part[step]
+    if path[-1] == 0:
+        part[:] = [text]
+    else:
+        part[path[-1]] = text

@@ -20,7 +20,7 @@ from shared.vocabulary.events import Channel, Tenant
 from shared.vocabulary.periods import Period
 
 DAY = date(2026, 3, 31)
-EACH = {"field": "G15-HT05", "procedure": "1.001193", "channel": Channel.ONLINE}
+EACH = {"field": "G15-HT05", "procedure": "1.001193", "channel": Channel.ONLINE, "receiving_agency": "H51.12"}
 
 
 def scope_of(filters: DossierFilters) -> FigureScope:

@@ -132,6 +132,7 @@ def test_steps_say_who_had_the_dossier_then_and_each_natural_key_once() -> None:
             ("assigned", 1, {"officer": "CB" * 40, "department": "Một cửa", "step_due_at": "2018-01-03T10:00:00Z"}),
             ("assigned", 1, {"officer": "CB" * 40}),  # the same natural key
             ("transferred", 2, {"agency_code": "H51.99"}),
+            ("taken_over", 3, {}),
             ("overdue", 3, {}),
             ("rated", 4, {"satisfied": True}),
             ("processed", 5, {"outcome": "approved"}),

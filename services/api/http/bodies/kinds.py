@@ -46,6 +46,9 @@ _KINDS: Final = {
 _TAKEN: Final = {BATCH_PATH: (BodyKind.BATCH, BodyKind.JSON), LINES_PATH: (BodyKind.LINES,)}
 """Where not every kind is: the first is what all of them are there."""
 
+_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+"""By which a body is UTF-8."""
+
 _PLAIN_KINDS: Final = {name.encode(): kind for name, kind in _KINDS.items()}
 
 
@@ -80,11 +83,11 @@ def _taken(kinds: Collection[BodyKind]) -> list[str]:
 
 
 def _kind_by_all(request: Request) -> BodyKind:
-    content_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    content_type = content_type.strip().lower()
-    charset = parameters.strip().lower()
-    if charset.startswith("charset") and charset.partition("=")[2].strip('" ') not in {"utf-8", "utf8", "us-ascii"}:
-        raise Refused(messages.UNSUPPORTED_TYPE, [Fault("", "charset", {})], "Only the charset UTF-8 is taken.")
+    content_type, *parameters = request.headers.get("content-type", "").lower().split(";")
+    content_type = content_type.strip()
+    for name, _, value in (parameter.partition("=") for parameter in parameters):
+        if name.strip() == "charset" and value.strip().strip("\"'") not in _CHARSETS:
+            raise Refused(messages.UNSUPPORTED_TYPE, [Fault("", "charset", {})], "Only the charset UTF-8 is taken.")
     if any(name.startswith(HEADER_PREFIX) for name in request.headers):
         kind = BodyKind.BINARY if _is_json(content_type) else None
     else:

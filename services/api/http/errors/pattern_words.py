@@ -146,6 +146,13 @@ _OF_NAMES: Final[Mapping[str, tuple[Words, str]]] = {
         ),
         "phone",
     ),
+    r"^[0-9a-z][0-9a-z._]{0,59}$": (
+        Words(
+            "an id of a figure: at most 60 characters a-z, 0-9, _ and points, such as {example}",
+            "phải là mã chỉ tiêu gồm nhiều nhất 60 ký tự a-z, 0-9, _ và dấu chấm, ví dụ {example}",
+        ),
+        "fee.p1",
+    ),
 }
 """Of the members of an object, where callers name them."""
 

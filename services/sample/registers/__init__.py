@@ -1,0 +1,1 @@
+"""The second sample: a year in which every register has events, equal in its figures to what reports have published."""
