@@ -85,21 +85,23 @@ _UNIT = "tests/unit/registers"
 FEEDBACK = [f"{_UNIT}/test_feedback.py", f"{_UNIT}/test_feedback_figures.py"]
 PAYMENTS = [f"{_UNIT}/test_payment_records.py", f"{_UNIT}/test_payment_figures.py", f"{_UNIT}/test_payment_rates.py"]
 CATALOGUE = [f"{_UNIT}/test_catalogue.py", f"{_UNIT}/test_limits.py"]
+INDEX = ["tests/unit/register_figures/test_index.py"]
+"""When counts turn, an index that says what a count says."""
 REVIEWS = [f"{_UNIT}/test_reviews.py", f"{_UNIT}/test_days_saved.py"]
 
 REGISTER_TESTS: dict[str, list[str]] = {
     "registers/feedback/records": FEEDBACK,
     "registers/feedback/standing": FEEDBACK,
     "registers/feedback/terms": FEEDBACK,
-    "registers/feedback/figures": FEEDBACK,
+    "registers/feedback/figures": [*FEEDBACK, *INDEX],
     "registers/feedback/complaints": [*FEEDBACK, f"{_UNIT}/test_scores.py"],
     "registers/payment/records": PAYMENTS,
     "registers/payment/obligations": PAYMENTS,
-    "registers/payment/figures": PAYMENTS,
+    "registers/payment/figures": [*PAYMENTS, *INDEX],
     "registers/component/records": [f"{_UNIT}/test_components.py"],
     "registers/component/files": [f"{_UNIT}/test_components.py"],
     "registers/component/anomalies": [f"{_UNIT}/test_components.py"],
-    "registers/component/figures": [f"{_UNIT}/test_components.py"],
+    "registers/component/figures": [f"{_UNIT}/test_components.py", *INDEX],
     "registers/catalogue/records": CATALOGUE,
     "registers/catalogue/decisions": [*CATALOGUE, f"{_UNIT}/test_days_saved.py"],
     "registers/catalogue/precedence": [*CATALOGUE, *REVIEWS],
@@ -109,12 +111,12 @@ REGISTER_TESTS: dict[str, list[str]] = {
     "registers/step/instances": [f"{_UNIT}/test_step.py", f"{_UNIT}/test_slip.py"],
     "registers/step/slip": [f"{_UNIT}/test_step.py", f"{_UNIT}/test_slip.py"],
     "registers/step/anomalies": [f"{_UNIT}/test_step.py", f"{_UNIT}/test_slip.py"],
-    "registers/step/figures": [f"{_UNIT}/test_step.py", f"{_UNIT}/test_slip.py"],
+    "registers/step/figures": [f"{_UNIT}/test_step.py", f"{_UNIT}/test_slip.py", *INDEX],
     "registers/post/records": [f"{_UNIT}/test_post.py"],
     "registers/post/anomalies": [f"{_UNIT}/test_post.py"],
-    "registers/post/figures": [f"{_UNIT}/test_post.py"],
+    "registers/post/figures": [f"{_UNIT}/test_post.py", *INDEX],
     "registers/survey/records": [f"{_UNIT}/test_surveys.py"],
-    "registers/survey/figures": [f"{_UNIT}/test_surveys.py"],
+    "registers/survey/figures": [f"{_UNIT}/test_surveys.py", *INDEX],
     "registers/review/records": REVIEWS,
     "registers/review/wages": REVIEWS,
     "registers/review/savings": REVIEWS,
