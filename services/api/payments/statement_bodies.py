@@ -192,8 +192,8 @@ def _read_rows(
         # a file that was cut off ends with fewer: nothing of it is taken. Empty columns are those of a spreadsheet
         named = itertools.zip_longest(headings, row, fillvalue="")
         if len(row) < len(headings) or any(cell.strip() and not heading for heading, cell in named):
-            named_ones = ", ".join(heading for heading in headings if heading)
-            raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells: {named_ones}")
+            expected = ", ".join(heading for heading in headings if heading)
+            raise InvalidInput.of(f"/{number}", "cells", f"expected {len(headings)} cells: {expected}")
     told: list[dict[str, Any]] = []
     numbers: list[int] = []
     for number, row in rows:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from shared.vocabulary.periods import Bucket, Period, TimeGrain, cut
 
 MOST_PIECES: Final = 120
 """Each piece of a period is counted anew from all records."""
+
+_T = TypeVar("_T")
 
 CUTS: Final = ("agency", "procedure", "field", "channel")
 _OF_PROCEDURES: Final = ("procedure", "field")
@@ -91,6 +93,16 @@ _KeyOf = Callable[[_Placed], str]
 
 def _no_row(key: str | None) -> InvalidInput:
     return InvalidInput.of("/row", "no_row", f"a key of a row, which {key!r} is not")
+
+
+async def _in_thread(function: Callable[..., _T], *values: object) -> _T:
+    """Look at a whole index beside the loop. Whoever leaves waits for it all the same: nothing may change meanwhile."""
+    looking = asyncio.create_task(asyncio.to_thread(function, *values))
+    try:
+        return await asyncio.shield(looking)
+    finally:
+        if not looking.done():
+            await asyncio.wait((looking,))
 
 
 def cuts_of(figures: FigureSet) -> tuple[str, ...]:
@@ -181,7 +193,7 @@ class Question:
             return [Unit(code, None, code, 1) for code in sorted(of_row)]
         if self.index is not None:
             behind = await self._behind(self.index, figure, period, chosen)
-            return self._units(self.index, behind, await asyncio.to_thread(self.index.in_order, behind, None, None))
+            return self._units(self.index, behind, await _in_thread(self.index.in_order, behind, None, None))
         found: list[Unit] = []
         work = self.scope.moment.pace.begin()
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
@@ -200,7 +212,7 @@ class Question:
         """
         if self.index is not None and figure not in self.figures.procedures:
             behind = await self._behind(self.index, figure, *self._row(by, row))
-            order = await asyncio.to_thread(self.index.in_order, behind, after, limit)
+            order = await _in_thread(self.index.in_order, behind, after, limit)
             return UnitPage(self._units(self.index, behind, order), len(behind.units), behind.amount)
         units = await self.units(figure, by, row)
         amounts = [unit.amount for unit in units]
@@ -229,7 +241,7 @@ class Question:
 
     async def _behind(self, index: FigureIndex, figure: str, period: Period, chosen: Callable[[_Placed], bool]) -> Behind:
         is_chosen = np.fromiter(map(chosen, index.places), bool, len(index.places))
-        return await asyncio.to_thread(index.behind, figure, period.from_on, period.to_on, is_chosen)
+        return await _in_thread(index.behind, figure, period.from_on, period.to_on, is_chosen)
 
     def _units(self, index: FigureIndex, behind: Behind, order: Iterable[int]) -> list[Unit]:
         found: list[Unit] = []
@@ -279,7 +291,7 @@ class Question:
             columns = np.zeros((len(rows), index.width), np.int64)
             np.add.at(columns, row_of[row_of >= 0], by_place[row_of >= 0])
         else:
-            columns = await asyncio.to_thread(index.by_row, period.from_on, period.to_on, row_of, len(rows))
+            columns = await _in_thread(index.by_row, period.from_on, period.to_on, row_of, len(rows))
         total = index.sums(columns.sum(axis=0))
         return total, {} if key_of is None else {key: index.sums(columns[row]) for key, row in rows.items()}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from services.worker.projection.record_projector import RecordProjector
@@ -16,6 +19,7 @@ from shared.database.engine import driver_session
 from shared.events.rules.registers import REGISTERS
 from shared.projection.rules.register_projections import PROJECTIONS
 from shared.projection.store import cursor
+from shared.register_figures.rules.index import FigureIndex
 from shared.registers.figure_sets import FIGURE_SETS
 from shared.sync.store import outcome_records
 from shared.sync.store.outcome_records import DossierAccepted, Finished
@@ -185,6 +189,39 @@ async def test_an_index_ends_with_what_it_stands_on(api: Served, change: Callabl
     assert second not in {None, first}
     assert await asked(admin, path, period) == once
     assert len(await made(indices)) == 1
+
+
+async def test_who_leaves_while_an_index_is_looked_at_harms_nobody(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = await told(api, setting(), [one for one in tenant("left", 60) if ".feedback." in one["type"]])
+    indices = small_enough(api)
+    await asked(admin, "/v1/stats/feedback", {"period": "2024"})
+    (kept,) = await made(indices)
+    looked, go_on, by_row = threading.Event(), threading.Event(), FigureIndex.by_row
+
+    def slow(index: FigureIndex, *values: Any) -> Any:
+        view = np.frombuffer(index._amounts, np.int64)
+        looked.set()
+        go_on.wait(30)
+        del view
+        return by_row(index, *values)
+
+    monkeypatch.setattr(FigureIndex, "by_row", slow)
+    asking = asyncio.create_task(admin.get("/v1/stats/feedback/by/kind?period=2024"))
+    while not looked.is_set():
+        await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.sleep(0.05)
+    assert kept.lock.locked()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    monkeypatch.undo()
+    before = await index_of(api, "feedback")
+    data = {"agency_code": "H51.02", "kind": "rule"}
+    event = {"specversion": "1.0", "id": "late", "source": "urn:t", "type": "vn.motcua.feedback.received.v1"}
+    await tell(api, admin, [event | {"subject": "PAKN-late", "time": "2024-05-06T08:00:00+07:00", "data": data}])
+    await same(api, [admin], random.Random(1))
+    assert await index_of(api, "feedback") is before
 
 
 async def test_there_is_none_where_little_or_too_much_is_counted_or_nobody_asks(api: Served) -> None:

@@ -26,12 +26,14 @@ ASKED = [
     "processed",
     "extended",
     "received",
+    "taken_over",
 ]
 
 
 @st.composite
 def messy(draw: st.DrawFn) -> list[Event]:
-    events = [logged("received", draw(st.sampled_from(GRID[:6])), "r")]
+    desk = {"receiving_agency_code": "H51.13"} if draw(st.integers(0, 3)) == 0 else {}
+    events = [logged("received", draw(st.sampled_from(GRID[:6])), "r", **desk)]
     for number in range(draw(st.integers(0, 8))):
         name, when = draw(st.sampled_from(ASKED + ["supplement_requested", "supplemented"] * 2)), draw(st.sampled_from(GRID))
         data = {"new_due_at": draw(st.sampled_from(GRID))} if name == "extended" else {}
