@@ -121,7 +121,7 @@ REGISTER_TESTS: dict[str, list[str]] = {
     "registers/review/wages": REVIEWS,
     "registers/review/savings": REVIEWS,
     "registers/review/figures": REVIEWS,
-    "register_figures/rules/sums": [*FEEDBACK, *PAYMENTS, f"{_UNIT}/test_given_tables.py"],
+    "register_figures/rules/sums": [f"{_UNIT}/test_sums.py", *FEEDBACK, *PAYMENTS, f"{_UNIT}/test_given_tables.py"],
     "register_figures/rules/procedures": PAYMENTS,
     "register_figures/rules/given_tables": [f"{_UNIT}/test_given_tables.py"],
     "scores/rules/tt01_2018": [f"{_UNIT}/test_scores.py"],

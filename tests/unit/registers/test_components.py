@@ -228,3 +228,8 @@ def test_a_result_is_issued_when_there_is_a_decision(
     folded = record(*events)
     assert result_anomalies(folded.facts, dossier) == anomalies
     assert result_anomalies({}, dossier) == []
+
+
+def test_a_dossier_with_an_anomaly_counts_once() -> None:
+    world = SmallWorld([FILE], {DOSSIER: known_dossier(DOSSIER, RECEIVED)})
+    assert sums(FIGURE_SET, world, "2025-03-01", "2025-03-31")["file_without_submission"] == 1
