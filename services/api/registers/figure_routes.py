@@ -28,7 +28,8 @@ from services.api.registers.schemas import (
     unit_answer,
 )
 from services.api.registers.use_cases import asked_of, given_beside
-from shared.register_figures.store.tables import Question, Unit, cuts_of
+from shared.register_figures.rules.answered import Unit
+from shared.register_figures.store.tables import Question, cuts_of
 from shared.registers.figure_sets import FIGURE_SETS
 from shared.registers.measures import FigureSet
 

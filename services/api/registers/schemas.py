@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from services.api.figures.schemas import AsOfOut, CheckOut, PeriodOut, ScopeOut, head_answer, link_answer, stamp_answer
 from shared.calendar.rules.almanac import version_text
 from shared.counting.rules.period_sums import Check
+from shared.register_figures.rules.answered import Row, Table, Unit
 from shared.register_figures.rules.sums import Sums, rate_of, reasons_of
-from shared.register_figures.store.tables import Question, Row, Table, Unit
+from shared.register_figures.store.tables import Question
 from shared.registers.measures import FigureSet
 from shared.vocabulary.codes import competent_agency
 from shared.vocabulary.periods import Period

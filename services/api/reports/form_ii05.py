@@ -12,8 +12,9 @@ from services.api.registers.schemas import RegisterRateOut, amounts_answer, tabl
 from services.api.reports.form_ii06 import FilledForm
 from services.api.reports.printed_forms import FormHead, PrintedForm, PrintedLine
 from shared.figures.rules.filters import DossierFilters
+from shared.register_figures.rules.answered import Table
 from shared.register_figures.rules.sums import Sums, rate_of
-from shared.register_figures.store.tables import Question, Table
+from shared.register_figures.store.tables import Question
 from shared.registers.feedback.figures import FIGURE_SET
 from shared.reports.rules.form_ii05 import (
     BESIDE,

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.figures.schemas import AsOfOut, PeriodOut, ScopeOut, head_answer, stamp_answer
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.tables import UNKNOWN
-from shared.register_figures.store.tables import Question, Row
+from shared.register_figures.rules.answered import Row
+from shared.register_figures.store.tables import Question
 from shared.scores.rules.tt01_2018 import (
     FORMULA,
     INCOMPLETE,

@@ -12,8 +12,9 @@ from shared.database.engine import DriverConnection
 from shared.events.rules.registers import CATALOGUE, COMPONENT, FEEDBACK, PAYMENT, Register
 from shared.index766.rules.indicators import IndicatorCounts, Share
 from shared.index766.store.looking import Looking
+from shared.register_figures.rules.answered import Unit
 from shared.register_figures.rules.sums import Sums
-from shared.register_figures.store.tables import Question, Unit
+from shared.register_figures.store.tables import Question
 from shared.register_figures.store.worlds import KnownWorld, Worlds
 from shared.registers.catalogue.publications import decided
 from shared.registers.feedback.complaints import dossiers_complained_about

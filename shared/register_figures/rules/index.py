@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from shared.register_figures.rules.day_sums import DaySums
 from shared.register_figures.rules.differences import differences
+from shared.register_figures.rules.procedures import divided
 from shared.register_figures.rules.sums import Sums
 from shared.registers.measures import FigureSet, Unit
 
@@ -57,6 +58,11 @@ class FigureIndex:
         self.agencies: Final[list[str | None]] = []
         self._agency_numbers: Final[dict[str | None, int]] = {}
         self._agency_of: Final = array("i")  # of a place
+        self.pairs: Final[list[Place]] = []
+        self._pair_numbers: Final[dict[tuple[str | None, str | None], int]] = {}
+        self._pair_of: Final = array("i")  # of a place
+        self.divided: Final = tuple(sorted(divided(figures)))
+        self._divided: Final = {self._columns[name]: number for number, name in enumerate(self.divided)}
         self._codes: Final[list[str]] = []
         self._place_of: Final = array("i")  # of a unit
         self._starts: Final = array("q")  # of a unit: its first difference
@@ -71,6 +77,7 @@ class FigureIndex:
         self._dead = 0
         self._code_bytes = 0
         self._by_day: DaySums | None = None
+        self._by_pair = DaySums()
         self._order: Numbers = np.zeros(0, np.int64)
         self._ranks: Numbers = np.zeros(0, np.int64)
 
@@ -102,8 +109,9 @@ class FigureIndex:
             self._ends,
         )
         held = sum(len(column) * column.itemsize for column in columns) + self._code_bytes + len(self._cases) * _CASE_BYTES
-        places = len(self.places) * 3 * _CASE_BYTES
-        return held + places + (0 if self._by_day is None else self._by_day.nbytes) + self._ranks.nbytes * 2
+        places = (len(self.places) * 3 + len(self.pairs) * 2) * _CASE_BYTES
+        by_day = 0 if self._by_day is None else self._by_day.nbytes
+        return held + places + by_day + self._by_pair.nbytes + self._ranks.nbytes * 2
 
     def replace(self, cases: Collection[str], units: Iterable[Unit]) -> None:
         """The units of some cases are these, and no others; those of further cases are passed over.
@@ -134,6 +142,10 @@ class FigureIndex:
         if self._by_day is not None:
             slot = self._agency_of[self._place_of[unit]] * self.width + self._figures[row]
             self._by_day.append(self._begins[row], self._sinces[row], slot, amount)
+            number = self._divided.get(self._figures[row])
+            if number is not None:
+                slot = self._pair_of[self._place_of[unit]] * len(self.divided) + number
+                self._by_pair.append(self._begins[row], self._sinces[row], slot, amount)
 
     def _put(self, unit: Unit) -> None:
         number = len(self._codes)
@@ -164,22 +176,40 @@ class FigureIndex:
                 self._agency_numbers[unit.agency] = len(self.agencies)
                 self.agencies.append(unit.agency)
             self._agency_of.append(self._agency_numbers[unit.agency])
+            pair = self._pair_numbers.setdefault((unit.agency, unit.procedure), len(self.pairs))
+            if pair == len(self.pairs):
+                self.pairs.append(Place(unit.agency, unit.procedure))
+            self._pair_of.append(pair)
         return found
 
     def finish(self) -> None:
         """All units have come."""
         self._by_day = DaySums()
-        slots = np.frombuffer(self._agency_of, np.int32)[np.frombuffer(self._place_of, np.int32)] if self.size else _NONE
-        slots = slots[np.frombuffer(self._units, np.int32)] * self.width if len(self._units) else _NONE
         columns = (self._begins, self._sinces, self._figures, self._amounts)
         begins, sinces, figures, amounts = (np.frombuffer(one, one.typecode) if len(one) else _NONE for one in columns)
-        self._by_day.fill(begins, sinces, slots + figures, amounts)
+        places = self._places_of(np.arange(len(self._amounts)))
+        agencies, pairs = (
+            np.frombuffer(one, np.int32)[places] if len(places) else _NONE for one in (self._agency_of, self._pair_of)
+        )
+        self._by_day.fill(begins, sinces, agencies * self.width + figures, amounts)
+        if self.divided:
+            number_of = np.full(self.width, -1, np.int32)
+            number_of[list(self._divided)] = list(self._divided.values())
+            numbers = number_of[figures]
+            kept = numbers >= 0
+            slots = pairs[kept] * len(self.divided) + numbers[kept]
+            self._by_pair.fill(begins[kept], sinces[kept], slots, amounts[kept])
 
     def by_agency(self, first: date, last: date) -> Numbers:
         """The columns of each of `agencies` for a period."""
         assert self._by_day is not None
         totals = self._by_day.totals(first.toordinal(), last.toordinal(), len(self.agencies) * self.width)
         return totals.reshape(len(self.agencies), self.width)
+
+    def by_pair(self, first: date, last: date) -> Numbers:
+        """What is known of the parts that rates of procedures divide (`divided`), of each of `pairs` for a period."""
+        totals = self._by_pair.totals(first.toordinal(), last.toordinal(), len(self.pairs) * len(self.divided))
+        return totals.reshape(len(self.pairs), len(self.divided))
 
     def by_row(self, first: date, last: date, row_of: Numbers, rows: int) -> Numbers:
         """The columns of each of so many rows; ``row_of``: of each of `places`, negative: none. It looks at all there is."""

@@ -1,7 +1,7 @@
 """Figures of registers for a scope: sums, cuts, and the units behind a figure; from `FigureSet.count`, or an index of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,10 +11,10 @@ import numpy as np
 
 from shared.as_of.store.records import SLICE
 from shared.calendar.rules.almanac import Almanac
-from shared.counting.rules.period_sums import Check
 from shared.database.engine import DriverConnection
 from shared.figures.store.agency_rows import AgencyRows
 from shared.figures.store.tables import UNKNOWN, FigureScope
+from shared.register_figures.rules.answered import Row, Table, Unit, UnitPage
 from shared.register_figures.rules.index import Behind, FigureIndex, Place
 from shared.register_figures.rules.procedures import add_counted, both, divided
 from shared.register_figures.rules.sums import Sums, checks_of, children_check
@@ -32,47 +32,11 @@ _T = TypeVar("_T")
 
 CUTS: Final = ("agency", "procedure", "field", "channel")
 _OF_PROCEDURES: Final = ("procedure", "field")
+_OF_PAIRS: Final = (None, "agency", "procedure")
+"""Where sums by agency and procedure are all that is needed."""
 TIME_CUTS: Final = tuple(grain.value for grain in TimeGrain)
 _CLOSED_CUTS: Final = frozenset({"agency", "channel"})
 """Those of which every row there may be is known: another one is a mistake. A procedure or field may be told tomorrow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a table. ``period`` where it is cut by time."""
-
-    key: str
-    name: str | None
-    sums: Sums
-    period: Period | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The whole, its rows, and the identities between them."""
-
-    total: Sums
-    rows: Sequence[Row] = ()
-    checks: Sequence[Check] = field(default=())
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One unit behind a figure; ``amount`` None: what it adds is not known."""
-
-    code: str
-    agency: str | None
-    procedure: str | None
-    amount: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class UnitPage:
-    """Some of the units behind a figure, with how many there are and what they add; ``amount`` None: not known."""
-
-    units: list[Unit]
-    count: int
-    amount: int | None
 
 
 class _Placed(Protocol):
@@ -308,13 +272,30 @@ class Question:
         if not parts:
             return
         key_of, _, _ = self._keys(by)
-        _, by_both = await self._sums(period, lambda unit: both(None if key_of is None else key_of(unit), unit.procedure))
+        if self.index is not None and by in _OF_PAIRS and not self.only and not self.scope.is_narrowed:
+            by_both = self._by_pair(self.index, period, key_of)
+        else:
+            _, by_both = await self._sums(
+                period, lambda unit: both(None if key_of is None else key_of(unit), unit.procedure)
+            )
         add_counted(parts, by_both, total, by_key)
         for part in self.figures.procedures:
             codes = self._catalogue(part, period.to_on, by)
             total.procedures[part] = codes[None]
             for key, sums in by_key.items():
                 sums.procedures[part] = codes.get(key, set()) if by in _OF_PROCEDURES else codes[None]
+
+    def _by_pair(self, index: FigureIndex, period: Period, key_of: _KeyOf | None) -> dict[str, Sums]:
+        """What counts in the divided parts by row and procedure, from the sums by agency and procedure."""
+        chosen, found = self._chooser(), dict[str, Sums]()
+        amounts = index.by_pair(period.from_on, period.to_on)
+        for number in np.flatnonzero(amounts.any(axis=1)).tolist():
+            pair = index.pairs[number]
+            if chosen(pair):
+                sums = found.setdefault(both(None if key_of is None else key_of(pair), pair.procedure), Sums())
+                for part, amount in zip(index.divided, amounts[number].tolist(), strict=True):
+                    sums.amounts[part] = sums.amounts.get(part, 0) + amount
+        return found
 
     def _catalogue(self, part: str, last: date, by: str | None) -> dict[str | None, set[str]]:
         """The procedures of the scope in a part of the catalogue, all (None) and by the rows of a cut of procedures."""

@@ -57,6 +57,14 @@ def same(figures: FigureSet, index: FigureIndex, world: ToldWorld, first: date, 
                     sums.unknown.add(name)
                 else:
                     sums.amounts[name] = sums.amounts.get(name, 0) + amount
+    by_pair: dict[tuple[object, object], dict[str, int]] = {}
+    for (_, agency, procedure, *_), counts in wanted.items():
+        parts = by_pair.setdefault((agency, procedure), {})
+        for name in counts.keys() & set(index.divided):
+            parts[name] = parts.get(name, 0) + (counts[name] or 0)
+    for pair, amounts in zip(index.pairs, index.by_pair(first, last).tolist(), strict=True):
+        found = {name: amount for name, amount in zip(index.divided, amounts, strict=True) if amount}
+        assert found == by_pair.get((pair.agency, pair.procedure), {})
     totals = index.by_agency(first, last)
     assert {one: _plain(index.sums(totals[row])) for row, one in enumerate(index.agencies)} == {
         agency: _plain(sums) for agency, sums in by_agency.items()
