@@ -17,7 +17,7 @@ from services.api.http.bodies.limits import LONGEST_EVENT
 from services.api.http.errors import messages
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import NOT_JSON, InvalidFields, Refused, malformed
-from shared.events.cloudevents.decoding import DATA_BASE64, parsed
+from shared.events.cloudevents.json_format import DATA_BASE64, parsed
 
 LONGEST_LINE: Final = LONGEST_EVENT
 

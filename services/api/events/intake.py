@@ -13,7 +13,8 @@ from services.api.intake.fairness import BYTES_AT_ONCE, EVENTS_AT_ONCE, EVENTS_I
 from services.api.intake.group_commit import AppendResult
 from shared.access.store.visibility import Access
 from shared.database.engine import DriverConnection, driver_session
-from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, read_event, with_plain_data
+from shared.events.cloudevents.decoding import ValidatedEvent, read_event
+from shared.events.cloudevents.json_format import InvalidEventError, with_plain_data
 from shared.events.rules.new_events import NewEvent
 from shared.events.store import lookups
 from shared.events.store.event_log import Appended, Outcome

@@ -12,8 +12,9 @@ from services.api.http.errors.field_errors import Fault, faults_of
 from services.api.http.errors.messages import Kind, Language
 from services.api.http.errors.problems import problem_body
 from services.api.intake.group_commit import AppendResult
-from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, parsed
+from shared.events.cloudevents.decoding import ValidatedEvent
 from shared.events.cloudevents.fields import LONGEST_ID, LONGEST_SOURCE
+from shared.events.cloudevents.json_format import InvalidEventError, parsed
 from shared.events.store.event_log import Outcome
 
 ACCEPTED: Final = "accepted"

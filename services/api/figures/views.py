@@ -233,6 +233,11 @@ class AsOf:
         return False
 
 
+async def now_or_then(as_of: str | None, now: Callable[[], Awaitable[_T]], then: Callable[[str], Awaitable[_T]]) -> _T:
+    """What is answered from tables of the present, by ``now``; where there is an ``as_of``, by ``then`` from the log."""
+    return await (now() if as_of is None else then(as_of))
+
+
 def view_of(context: Context, caller: Caller, asked: Filters) -> View:
     """The view that is asked for."""
     return Now(context, caller, asked) if asked.as_of is None else AsOf(context, caller, asked, asked.as_of)

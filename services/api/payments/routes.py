@@ -1,5 +1,6 @@
 """Payments: lists, one with all that its events tell; and how far the statements of gateways are worked off."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -7,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.dossiers.payment_schemas import PaymentDetail, PaymentList
 from services.api.figures.parameters import AsOf
+from services.api.figures.views import now_or_then
 from services.api.http import cursors
 from services.api.http.access.callers import DossierReader, ProvinceReader
 from services.api.http.answers import json_answer
@@ -59,10 +61,11 @@ async def list_payments(
     page = use_cases.Page(
         Filter(asked.dossier, asked.line, asked.state), asked.double, "" if mark is None else mark.code, asked.limit
     )
-    if asked.as_of is None:
-        items, has_more = await use_cases.read_page(context, caller, page)
-    else:
-        items, has_more = await use_cases.read_page_then(context, caller, page, asked.as_of)
+    items, has_more = await now_or_then(
+        asked.as_of,
+        partial(use_cases.read_page, context, caller, page),
+        partial(use_cases.read_page_then, context, caller, page),
+    )
     following = cursors.written(PageKey(None, items[-1]["reference"]), digest) if has_more else None
     return json_answer({"items": items, "next_cursor": following})
 

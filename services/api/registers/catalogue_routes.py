@@ -75,7 +75,7 @@ async def _asked(
         facts = {code: one.facts for code, one in question.world.records("catalogue").items()}
         return answer(DecidedCatalogue.of(facts), question.world)
 
-    return await asked_of(context, caller, FIGURE_SET, Filters(period=ANY_PERIOD, as_of=as_of), of)
+    return await asked_of(context, caller, FIGURE_SET, Filters(period=ANY_PERIOD, as_of=as_of), of, in_full=True)
 
 
 @router.get(

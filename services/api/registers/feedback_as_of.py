@@ -46,7 +46,7 @@ async def read_page_then(
         items = [reckoner.item(found[code]) for code in codes]
         return {"items": items, "calendar_version": reckoner.calendar_version}, mark
 
-    return await asked_of(context, caller, FIGURE_SET, asked, answer)
+    return await asked_of(context, caller, FIGURE_SET, asked, answer, in_full=True)
 
 
 def _is_chosen(known: Known, chosen: FeedbackFilter, reckoner: Reckoner) -> bool:

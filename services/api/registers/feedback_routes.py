@@ -1,12 +1,14 @@
 """Feedback: lists, what is due, one with all that its events tell."""
 
 import re
-from typing import Annotated, Final, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.figures.parameters import ANY_PERIOD, AsOf, Filters
+from services.api.figures.views import now_or_then
 from services.api.http import cursors
 from services.api.http.access.callers import DossierReader
 from services.api.http.access.visibility import access_of
@@ -89,9 +91,8 @@ them as they stood then.""",
 async def list_feedback(
     context: RequestContext, caller: DossierReader, asked: Annotated[FeedbackQuestion, Query()]
 ) -> Response:
-    access = await access_of(context, caller)
     chosen = FeedbackFilter(
-        agencies=None if asked.as_of is not None else access.codes_within(access.scope(asked.agency)),
+        agencies=None,
         kind=asked.kind,
         state=asked.state,
         route=asked.route,
@@ -102,11 +103,17 @@ async def list_feedback(
     digest = cursors.digest_of({**kept, "path": _PATH, "tenant": caller.tenant, "root": caller.agency})
     order = asked.sort.removeprefix("-"), asked.sort.startswith("-")
     after = _mark(asked.cursor, digest)
-    if asked.as_of is None:
-        page, mark = await read_page(context, caller, chosen, order, after, limit=asked.limit)
-    else:
-        then = Filters.model_construct(period=ANY_PERIOD, agency=asked.agency, as_of=asked.as_of)  # as validated here
-        page, mark = await read_page_then(context, caller, FeedbackThen(then, chosen, order), after, limit=asked.limit)
+
+    async def now() -> tuple[dict[str, Any], Mark | None]:
+        access = await access_of(context, caller)
+        codes = access.codes_within(access.scope(asked.agency))
+        return await read_page(context, caller, replace(chosen, agencies=codes), order, after, limit=asked.limit)
+
+    async def then(as_of: str) -> tuple[dict[str, Any], Mark | None]:
+        filters = Filters.model_construct(period=ANY_PERIOD, agency=asked.agency, as_of=as_of)  # as validated here
+        return await read_page_then(context, caller, FeedbackThen(filters, chosen, order), after, limit=asked.limit)
+
+    page, mark = await now_or_then(asked.as_of, now, then)
     key = None if mark is None else PageKey(None, f"{mark.value}|{mark.code}")
     return json_answer(page | {"next_cursor": cursors.written(key, digest)})
 

@@ -44,11 +44,18 @@ async def wait_until_counted(context: Context, caller: Caller, figures: FigureSe
 
 
 async def asked_of(
-    context: Context, caller: Caller, figures: FigureSet, asked: Filters, answer: Callable[[Question], Awaitable[_T]]
+    context: Context,
+    caller: Caller,
+    figures: FigureSet,
+    asked: Filters,
+    answer: Callable[[Question], Awaitable[_T]],
+    *,
+    in_full: bool = False,
 ) -> _T:
     """``answer(question)``, made of one snapshot of all that the figures are made of, now or as of then.
 
     They are counted after the snapshot: the database ends a transaction in which nothing is asked for long.
+    ``in_full``: with all records in the question's world, which an index has not.
     """
     view = await view_when_counted(context, caller, asked)
     if asked.min_position:
@@ -56,7 +63,7 @@ async def asked_of(
 
     async def read(connection: DriverConnection, seen: Seen) -> _T:
         almanac = await seen.almanac()
-        kept = (context.worlds, context.indices)
+        kept = (context.worlds, None if in_full else context.indices)
         async with Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures) as question:
             return await answer(question)
 

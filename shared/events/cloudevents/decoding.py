@@ -6,27 +6,25 @@ the same whatever transport, spelling or offset brought the event. Neither ``id`
 extension attributes, ``dataschema`` and ``datacontenttype`` belong to it.
 """
 
-import base64
 import hashlib
 import hmac
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 import orjson
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from shared.events.cloudevents import registered
-from shared.events.cloudevents.fast_decoding import DECODER, ESCAPED_NUL, NotRegular, Plain, plain
+from shared.events.cloudevents.fast_decoding import DECODER, DOSSIER_FIELDS, ESCAPED_NUL, NotRegular, Plain, plain
 from shared.events.cloudevents.fields import whole
+from shared.events.cloudevents.json_format import DATA_BASE64, InvalidEventError, invalid, parsed, with_plain_data
 from shared.events.cloudevents.models import Envelope
 from shared.events.rules.new_events import APPLICANT, APPLICANT_FIELDS, TEXTS, NewEvent
 from shared.events.rules.personal_text import ADDRESS_FIELDS, TEXT_FIELDS, personal_in_text, personal_texts
-from shared.vocabulary.codes import agency_pair, tenant_of_agency
+from shared.vocabulary.codes import agency_pair, tenant_of_agency, tenant_of_dossier
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName, RecordEvent, RecordEventName, Tenant
 from shared.vocabulary.sources import is_own_source
 from shared.vocabulary.spelling import is_utf8
@@ -47,29 +45,9 @@ MOST_FAULTS: Final = 20
 
 
 _TRAILING: Final = re.compile(r"trailing characters at line ([0-9]+) column ([0-9]+)")
-DATA_BASE64: Final = "data_base64"
-_BASE64: Final = DATA_BASE64.encode()
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_ESCAPE: Final = rb"\u"
-"""Its name may be spelt with escapes."""
-
 _LONGEST_ATTRIBUTE_NAME: Final = 64
 _LONGEST_ATTRIBUTE: Final = 2048
 _INT32: Final = 2**31
-
-
-class InvalidEventError(Exception):
-    """An event that cannot be taken. ``errors`` are like pydantic's: type, loc, ctx, and for some the input."""
-
-    def __init__(self, errors: list[Mapping[str, Any]], *, malformed: bool = False) -> None:
-        super().__init__(f"{len(errors)} error(s)")
-        self.errors = errors
-        self.malformed = malformed
-        """Not JSON at all."""
-
-
-def _invalid(location: tuple[int | str, ...], type_: str, **context: Any) -> InvalidEventError:
-    return InvalidEventError([{"type": type_, "loc": location, "ctx": context}])
 
 
 class ValidatedEvent(msgspec.Struct, frozen=True, gc=False):
@@ -99,15 +77,6 @@ def learn_registers() -> None:
             _PERSONAL[register.logged(name)] = personal
 
 
-def parsed(raw: bytes) -> Any:
-    """JSON by the parser that `read_event` validates with; orjson refuses numbers that this one takes (NaN, 1e400).
-
-    Raises:
-        ValueError: not JSON.
-    """
-    return from_json(raw)
-
-
 def read_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent:
     """Validate one CloudEvent in JSON that a caller of ``tenant`` tells.
 
@@ -121,39 +90,6 @@ def _read_unusual(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEv
     readable = with_plain_data(raw)
     found = None if readable is raw else plain_event(readable, tenant, content_key)
     return found or _read_by_schema(readable, tenant, content_key)
-
-
-def with_plain_data(raw: bytes) -> bytes:
-    """An event in JSON with the JSON that it has in ``data_base64`` as its data (CloudEvents JSON format, section 3.1.1).
-
-    Raises:
-        InvalidEventError: it has data too, or what is no base64, or no JSON.
-    """
-    if _BASE64 not in raw and _ESCAPE not in raw:
-        return raw
-    try:
-        event = parsed(raw)
-    except ValueError:
-        return raw
-    if not isinstance(event, dict) or event.get(DATA_BASE64) is None:
-        return raw
-    text = event.pop(DATA_BASE64)
-    if event.pop("data", None) is not None:
-        raise _invalid((DATA_BASE64,), "data_twice")
-    try:
-        data = base64.b64decode(text, validate=True).removeprefix(_BYTE_ORDER_MARK)
-    except (TypeError, ValueError):
-        raise _invalid((DATA_BASE64,), "base64") from None
-    try:
-        if data.strip():
-            parsed(data)
-    except ValueError:
-        raise _invalid((DATA_BASE64,), "base64_json") from None
-    try:  # not by orjson, which writes numbers that are none as null
-        attributes = json.dumps(event, ensure_ascii=False).encode()
-    except ValueError:  # a number too long to be written: the event is refused for it
-        return raw
-    return b'{"data":%b%b%b' % (data.strip() or b"null", b"," if event else b"", attributes[1:])
 
 
 def plain_event(raw: bytes, tenant: Tenant, content_key: bytes) -> ValidatedEvent | None:
@@ -182,21 +118,32 @@ def _read_by_schema(raw: bytes, tenant: Tenant, content_key: bytes) -> Validated
     if event.model_extra:
         _check_extensions(event.model_extra)
     if is_own_source(event.source):
-        raise _invalid(("source",), "system_only")
+        raise invalid(("source",), "system_only")
     register, _ = registered.registers_by_type()[event.type]
     if not register.is_subject(event.subject):  # a model may ask for less
-        raise _invalid(("subject",), "string_pattern_mismatch", pattern=register.subject_pattern)
+        raise invalid(("subject",), "string_pattern_mismatch", pattern=register.subject_pattern)
     if register.tenant_of is not None and register.tenant_of(event.subject) != tenant:
-        raise _invalid(("subject",), "tenant", tenant=tenant)
+        raise invalid(("subject",), "tenant", tenant=tenant)
+    _demand_own(event.data, tenant)
     agency_code = getattr(event.data, "agency_code", None)
-    desk_code = getattr(event.data, "receiving_agency_code", None)
-    for field, told in (("agency_code", agency_code), ("receiving_agency_code", desk_code)):
-        if told is not None and tenant_of_agency(told) != tenant:
-            raise _invalid(("data", field), "tenant", tenant=tenant)
     if agency_code is not None:
-        agency_code = agency_pair(agency_code, desk_code)
+        agency_code = agency_pair(agency_code, getattr(event.data, "receiving_agency_code", None))
     new = _recorded_by_schema(event, event.type, content_key)
     return ValidatedEvent(new, agency_code, _personal_fields(new))
+
+
+_NAMES_TENANT: Final[Mapping[str, Callable[[str], Tenant]]] = {
+    **dict.fromkeys(("agency_code", "receiving_agency_code"), tenant_of_agency),
+    **dict.fromkeys(DOSSIER_FIELDS, tenant_of_dossier),
+}
+"""The fields of data that name an agency or a dossier."""
+
+
+def _demand_own(data: BaseModel, tenant: Tenant) -> None:
+    for field, tenant_of in _NAMES_TENANT.items():
+        code = getattr(data, field, None)
+        if code is not None and tenant_of(code) != tenant:
+            raise invalid(("data", field), "tenant", tenant=tenant)
 
 
 def _personal_fields(new: NewEvent) -> tuple[str, ...]:
@@ -322,7 +269,7 @@ def _invalid_by_schema(error: ValidationError, raw: bytes) -> InvalidEventError:
     if first["type"] == "json_invalid":
         return InvalidEventError([_malformed(raw, first["ctx"]["error"])], malformed=True)
     if first["type"] == "union_tag_invalid" and _is_written_here(first["ctx"]["tag"]):
-        return _invalid(("type",), "system_only")
+        return invalid(("type",), "system_only")
     if first["type"].startswith("union_tag_"):
         return InvalidEventError([{**first, "loc": ("type",)}])
     # the first part of a location is the type that the union chose
@@ -366,7 +313,7 @@ def _refuse_nul(value: Any, location: tuple[int | str, ...]) -> None:
     """PostgreSQL takes no NUL in a text; the escape may also be an escaped backslash before ``u0000``, which is fine."""
     for place, text in _texts(value, location):
         if "\0" in text:
-            raise _invalid(place, "nul")
+            raise invalid(place, "nul")
 
 
 def _texts(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], str]]:
@@ -388,7 +335,7 @@ def _check_extensions(extensions: Mapping[str, Any]) -> None:
             continue
         well_named = 0 < len(name) <= _LONGEST_ATTRIBUTE_NAME and name.isascii() and name.isalnum() and name == name.lower()
         if not well_named:
-            raise _invalid((name[:_LONGEST_ATTRIBUTE_NAME],), "attribute_name")
+            raise invalid((name[:_LONGEST_ATTRIBUTE_NAME],), "attribute_name")
         if isinstance(value, str):
             good = len(value) <= _LONGEST_ATTRIBUTE
         elif isinstance(number := whole(value), int):
@@ -396,7 +343,7 @@ def _check_extensions(extensions: Mapping[str, Any]) -> None:
         else:
             good = value is None
         if not good:
-            raise _invalid((name,), "attribute_value")
+            raise invalid((name,), "attribute_value")
 
 
 learn_registers()

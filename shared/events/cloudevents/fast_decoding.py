@@ -177,6 +177,10 @@ def _form_of(hint: Any) -> _Form:
     return _part(hint)
 
 
+DOSSIER_FIELDS: Final = ("dossier_code", "about_dossier")
+"""The fields of data that name a dossier: one of the own tenant."""
+
+
 class _Kind(NamedTuple):
     """What is known of an event by its type."""
 
@@ -190,6 +194,8 @@ class _Kind(NamedTuple):
     is_subject: Callable[[str], Any]
     names_tenant: bool
     """Its subject begins with the tenant."""
+    names_dossier: str | None
+    """The field of its data that names a dossier beside the subject."""
 
 
 def _event(register: Register, name: str) -> tuple[type[Struct], _Kind]:
@@ -219,8 +225,10 @@ def _event(register: Register, name: str) -> tuple[type[Struct], _Kind]:
     names_tenant = register.tenant_of is not None
     personal = personal_fields(register.type_of(name))
     names_desk = "receiving_agency_code" in has
+    names_dossier = next((field for field in DOSSIER_FIELDS if field in has), None)
+    logged = register.logged(name)
     return decoded, _Kind(
-        register.logged(name), data.finish, "agency_code" in has, names_desk, personal, is_subject, names_tenant
+        logged, data.finish, "agency_code" in has, names_desk, personal, is_subject, names_tenant, names_dossier
     )
 
 
@@ -269,9 +277,13 @@ class Plain(Struct, gc=False):
     """The fields of the data that are personal, there or not."""
 
 
-def _with_desk(agency_code: str, desk_code: str, tenant: Tenant) -> str:
-    if not desk_code.startswith(tenant):
+def _demand_own(code: str | None, tenant: Tenant) -> None:
+    if code is not None and not code.startswith(tenant):
         raise NotRegular
+
+
+def _with_desk(agency_code: str, desk_code: str, tenant: Tenant) -> str:
+    _demand_own(desk_code, tenant)
     return agency_pair(agency_code, desk_code)
 
 
@@ -285,7 +297,7 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
         raise NotRegular
     try:
         event = DECODER.decode(raw)
-        name, finish, names_agency, names_desk, personal, is_subject, names_tenant = DECODER.kind_of[type(event)]
+        name, finish, names_agency, names_desk, personal, is_subject, names_tenant, dossier = DECODER.kind_of[type(event)]
         # a code of the present form begins with its tenant; one of the old form ends with it, and is left to pydantic
         subject = event.subject
         if (names_tenant and not subject.startswith(tenant)) or not is_subject(subject):
@@ -299,10 +311,11 @@ def plain(raw: bytes, tenant: Tenant) -> Plain:
                 finish(data)
             if names_agency:
                 agency_code = data.agency_code
-                if agency_code is not None and not agency_code.startswith(tenant):
-                    raise NotRegular
+                _demand_own(agency_code, tenant)
                 if names_desk and data.receiving_agency_code is not None:
                     agency_code = _with_desk(agency_code, data.receiving_agency_code, tenant)
+            if dossier is not None:
+                _demand_own(getattr(data, dossier), tenant)
         return Plain(
             event.source,
             _unpersonal(_printable(event.id)),

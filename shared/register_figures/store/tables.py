@@ -128,7 +128,7 @@ class Question:
     async def asked(
         cls,
         worlds: Worlds,
-        indices: Indices,
+        indices: Indices | None,
         connection: DriverConnection,
         *,
         scope: FigureScope,
@@ -144,7 +144,9 @@ class Question:
         async with AsyncExitStack() as held:
             if not connection.is_in_transaction():  # of an earlier instant there is one
                 await held.enter_async_context(connection.transaction(isolation="repeatable_read", readonly=True))
-            ready = await held.enter_async_context(indices.ready(connection, scope, bare, figures))
+            ready = None
+            if indices is not None:
+                ready = await held.enter_async_context(indices.ready(connection, scope, bare, figures))
             if ready is not None:
                 stamp = await stamp_of(connection, scope, figures)
                 yield cls(figures, scope, replace(bare, stamp=stamp, known=ready.shared), ready.index)

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.events.cloudevents.decoding import InvalidEventError, _read_by_schema, plain_event, read_event
+from shared.events.cloudevents.decoding import _read_by_schema, plain_event, read_event
+from shared.events.cloudevents.json_format import InvalidEventError
 from shared.vocabulary.events import Tenant
 from tests.support.api import Served, served
 from tests.support.events import CONTENT_KEY

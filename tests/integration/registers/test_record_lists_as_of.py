@@ -14,8 +14,10 @@ from services.worker.projection.projector import Projector
 from services.worker.projection.record_projector import RecordProjector
 from shared.access.store.keys import Permission
 from shared.projection.rules.register_projections import PROJECTIONS
+from shared.vocabulary.local_time import local_date
 from tests.support.api import H51, Served, clock, served
 from tests.support.registers.feedback import step, voided
+from tests.support.registers.indices import made, small_enough
 from tests.support.registers.served_payments import paid, payment, received
 
 TREE = [
@@ -117,7 +119,13 @@ async def test_a_list_as_of_then_is_the_list_of_then(api: Served) -> None:
     assert len({str(lists) for _, lists in answered}) == len(BATCHES) + 1
     for at, lists in answered:
         assert await every_list(client, as_of=at) == lists
-    today = (await clock(api)).date().isoformat()
+    today = local_date(await clock(api)).isoformat()
+    assert await every_list(client, as_of=today) == answered[-1][1]
+    # while figures are answered by indices, which have no records, too
+    indices = small_enough(api)
+    for path in ("feedback", "payments"):
+        assert (await client.get(f"/v1/stats/{path}", params={"period": "2025"})).status_code == 200
+    assert len(await made(indices)) == 2
     assert await every_list(client, as_of=today) == answered[-1][1]
 
 

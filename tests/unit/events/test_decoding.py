@@ -15,8 +15,9 @@ from pydantic_core import PydanticCustomError
 
 from services.api.http.errors.field_errors import faults_of
 from services.api.http.errors.messages import Language
-from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, cloudevent_of, read_event, system_event
+from shared.events.cloudevents.decoding import ValidatedEvent, cloudevent_of, read_event, system_event
 from shared.events.cloudevents.fields import instant_of
+from shared.events.cloudevents.json_format import InvalidEventError
 from shared.vocabulary.events import SYSTEM_SOURCE, DossierCode, Event, EventName
 from tests.support.api import H51
 from tests.support.events import CONTENT_KEY, example

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.cloudevents.decoding import InvalidEventError, _read_by_schema, plain_event, read_event
+from shared.events.cloudevents.decoding import _read_by_schema, plain_event, read_event
 from shared.events.cloudevents.fast_decoding import NotRegular, plain
+from shared.events.cloudevents.json_format import InvalidEventError
 from shared.events.cloudevents.models import MODELS
 from shared.vocabulary.events import EventName, Tenant
 from tests.oracle.histories import seeded_tenant

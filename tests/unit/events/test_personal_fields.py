@@ -7,14 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.events.cloudevents.decoding import (
-    InvalidEventError,
-    ValidatedEvent,
-    _read_by_schema,
-    cloudevent_of,
-    plain_event,
-    read_event,
-)
+from shared.events.cloudevents.decoding import ValidatedEvent, _read_by_schema, cloudevent_of, plain_event, read_event
+from shared.events.cloudevents.json_format import InvalidEventError
 from shared.vocabulary.events import RecordEvent, RecordEventName
 from tests.integration.registers.testnote import note, registers  # noqa: F401
 from tests.support.api import H51

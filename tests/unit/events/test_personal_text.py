@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.events.cloudevents.decoding import InvalidEventError, learn_registers, plain_event, read_event
+from shared.events.cloudevents.decoding import learn_registers, plain_event, read_event
+from shared.events.cloudevents.json_format import InvalidEventError
 from shared.events.cloudevents.models import MODELS
 from shared.events.cloudevents.registered import models_by_type, personal_fields
 from shared.events.rules import personal_text

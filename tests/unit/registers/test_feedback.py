@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.calendar.rules.calendar import UnconfirmedYear
 from shared.catalogue.rules.agency_tree import AgencyCatalogue, AgencyVersion
-from shared.events.cloudevents.decoding import InvalidEventError
+from shared.events.cloudevents.json_format import InvalidEventError
 from shared.registers.feedback.complaints import dossier_complained_about, dossiers_complained_about
 from shared.registers.feedback.records import ANOMALIES, standing_at
 from shared.registers.feedback.standing import EXPECTED, Deed, Standing, reckon

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.events.cloudevents import decoding
-from shared.events.cloudevents.decoding import InvalidEventError, ValidatedEvent, plain_event, read_event
+from shared.events.cloudevents.decoding import ValidatedEvent, plain_event, read_event
+from shared.events.cloudevents.json_format import InvalidEventError
 from shared.events.cloudevents.registered import MODELS_BY_REGISTER
 from shared.vocabulary.events import Tenant
 
