@@ -87,6 +87,8 @@ BY_POST, BY_HAND = (("returned", "2025-03-05 09:00", {"method": method}) for met
         ([DIRECT, BY_HAND, ("returned", "2025-03-06 09:00", {"method": "postal"})], (0, 1), (0, 1), (0, 1)),
         ([("received", "2025-02-03 09:00", {"channel": "postal"}), BY_POST], (0, 0), (1, 1), (1, 1)),
         ([POSTAL, ("returned", "2025-04-01 09:00", {"method": "postal"})], (1, 1), (0, 0), (0, 0)),
+        ([POSTAL, ("returned", "2025-03-31 23:59", {"method": "postal"})], (1, 1), (1, 1), (1, 1)),
+        ([("received", "2025-02-28 09:00"), ("returned", "2025-03-01 00:00", {"method": "postal"})], (0, 0), (1, 1), (0, 1)),
         ([BY_POST], (0, 0), (0, 0), (0, 0)),
         # asked for by hand, returned by post: the deed counts
         ([("received", "2025-03-03 09:00", {"return_method": "direct"}), BY_POST], (0, 1), (1, 1), (0, 1)),
