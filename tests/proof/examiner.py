@@ -8,6 +8,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from tests.oracle.answers import UNKNOWN, Judge, figure, pieces_of
@@ -68,20 +69,17 @@ class Examiner(Judge):
     def _filters(self, tree: OracleTree) -> tuple[dict[str, str], Scope]:
         """One filter or more."""
         while True:
-            parameters, belongs = self._scope()
-            agency = parameters.get("agency")
-            if parameters and (agency is None or agency in tree.standing):
+            parameters, _ = self._scope()
+            named = {name: parameters[name] for name in ("agency", "receiving_agency") if name in parameters}
+            if parameters and all(agency in tree.standing for agency in named.values()):
                 break
-        if agency is None:
-            return parameters, belongs
-        others = {name: value for name, value in parameters.items() if name != "agency"}
-        rest = self._beside(others)
-        places: dict[str | None, bool] = {}
+        rest = self._beside({name: value for name, value in parameters.items() if name not in named})
+        holds = cache(tree.holds)
 
         def inside(dossier: Computation) -> bool:
-            if dossier.agency not in places:
-                places[dossier.agency] = tree.holds(agency, dossier.agency)
-            return places[dossier.agency] and rest(dossier)
+            places = {"agency": dossier.agency, "receiving_agency": dossier.receiving_agency}
+            of_desk = "receiving_agency" not in named or dossier.received_at is not None
+            return of_desk and all(holds(agency, places[name]) for name, agency in named.items()) and rest(dossier)
 
         return parameters, inside
 
