@@ -63,7 +63,14 @@ def test_what_is_killed_comes_back(standing_run: LocalRun, name: str) -> None:
     wait_until(lambda: standing_run.get("/readyz", key=None) == 200, 30, "the API is ready again")
 
 
+def listens(run: LocalRun, name: str) -> bool:
+    found = [connection for pid in run.pids(name) for connection in psutil.Process(pid).net_connections("tcp")]
+    return any(connection.status == psutil.CONN_LISTEN for connection in found)
+
+
 async def test_the_payment_platform_tells_its_results(standing_run: LocalRun) -> None:
+    # another test of the standing run may have killed it right before
+    wait_until(lambda: listens(standing_run, "payments"), 30, "the payment platform listens")
     settings = Settings(data_dir=standing_run.folder)
     account = PaymentAccounts.of(settings).by_tenant[Tenant("H51")]["national"]
     client = PaymentClient(account)
