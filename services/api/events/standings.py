@@ -129,14 +129,14 @@ class _WithDossiers:
         """As of other records; those whose dossier an event of the request names would stand where that is."""
         if self.register.stands_with == "code":
             return dict.fromkeys(codes)
-        named = {code: DossierCode(self.told[code]) for code in codes if code in self.told}
+        named = {code: self.told[code] for code in codes if code in self.told}
         self._dossier_of = {code: one for code, one in self._dossier_of.items() if code not in codes} | named
-        standings = await lookups.statuses(connection, tenant, named.values())
-        behind = [dossier for dossier, standing in standings.items() if not standing.is_current]
-        histories = await event_log.of_dossiers(connection, tenant, behind) if behind else {}
-        agencies: dict[str, str | None] = {dossier: standing.agency for dossier, standing in standings.items()}
-        agencies.update({dossier: fold(dossier, history).agency_code for dossier, history in histories.items()})
-        return {code: agencies.get(named[code]) if code in named else None for code in codes}
+        standings = await lookups.statuses(connection, tenant, map(DossierCode, named.values()))
+        found = {code: standings[dossier] for code, one in named.items() if (dossier := DossierCode(one)) in standings}
+        histories = await self.histories(connection, tenant, [code for code, one in found.items() if not one.is_current])
+        agencies = {code: standing.agency for code, standing in found.items()}
+        agencies |= {code: self.agency_of(code, history) for code, history in histories.items()}
+        return {code: agencies.get(code) for code in codes}
 
     def agency_of(self, code: str, history: list[Any]) -> str | None:
         return fold(DossierCode(self._dossier_of[code]), history).agencies

@@ -17,6 +17,7 @@ from tests.support.api import Served, clock, figure, served
 from tests.support.audits import WHOLE, audited
 from tests.support.events import event, feed
 from tests.support.projection import assert_exact, project
+from tests.support.registers.served_payments import payment
 
 TREE = [
     {"code": "H51.12", "name": "Sở A"},
@@ -337,3 +338,19 @@ async def test_the_term_runs_from_the_takeover(api: Served, whole: httpx.AsyncCl
     assert one["due_at"] is not None
     (item,) = (await whole.get("/v1/dossiers")).json()["items"]
     assert (item["taken_over_at"], item["due_at"]) == (one["taken_over_at"], one["due_at"])
+
+
+async def test_a_dry_run_of_a_payment_tells_a_desk_no_more_of_a_reference_that_is_anothers(
+    whole: httpx.AsyncClient, desk: httpx.AsyncClient
+) -> None:
+    theirs = "H51.14-260805-00009"
+    await receive(whole, theirs, agency="H51.14", by=None)
+    answer = await whole.post("/v1/events", json=payment("initiated", "GD-1", "2018-01-02 10:00", dossier_code=theirs))
+    assert answer.status_code == 202, answer.text
+    await receive(whole)  # for H51.12, by the desk; counted by nothing yet
+    answers = []
+    for reference in ("GD-1", "GD-2"):
+        asked = payment("initiated", reference, "2018-01-02 11:00", dossier_code=CODE)
+        answer = await desk.post("/v1/events?dry_run=true", json=asked)
+        answers.append((answer.status_code, answer.json()["status"]))
+    assert answers[0] == answers[1] == (202, "accepted")
