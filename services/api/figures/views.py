@@ -10,7 +10,6 @@ from datetime import date, datetime
 from enum import Enum, auto
 from typing import Protocol, TypeVar
 
-from asyncpg.transaction import Transaction
 from fastapi import Request, Response
 
 from services.api.dossiers.lists import listed
@@ -44,11 +43,6 @@ class Place(Enum):
     LIGHT = auto()
     HEAVY = auto()
     HEAVY_SNAPSHOT = auto()
-
-
-def snapshot(connection: DriverConnection) -> Transaction:
-    """A transaction that sees one state of the database and changes nothing."""
-    return connection.transaction(isolation="repeatable_read", readonly=True)
 
 
 class Seen(Protocol):
@@ -148,7 +142,7 @@ class Now:
             if place is Place.HEAVY:
                 yield connection
                 return
-            async with snapshot(connection):
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
                 yield connection
 
     async def listed(self, request: Request, paging: Paging, select: Select) -> Response:

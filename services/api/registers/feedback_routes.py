@@ -11,7 +11,7 @@ from services.api.figures.parameters import ANY_PERIOD, AsOf, Filters
 from services.api.figures.views import now_or_then
 from services.api.http import cursors
 from services.api.http.access.callers import DossierReader
-from services.api.http.access.visibility import access_of
+from services.api.http.access.visibility import list_access_of
 from services.api.http.answers import json_answer
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -105,7 +105,7 @@ async def list_feedback(
     after = _mark(asked.cursor, digest)
 
     async def now() -> tuple[dict[str, Any], Mark | None]:
-        access = await access_of(context, caller)
+        access = await list_access_of(context, caller, is_limited=asked.agency is not None)
         codes = access.codes_within(access.scope(asked.agency))
         return await read_page(context, caller, replace(chosen, agencies=codes), order, after, limit=asked.limit)
 

@@ -8,7 +8,7 @@ import orjson
 
 from services.api.http import cursors
 from services.api.http.access.keyring import Caller
-from services.api.http.access.visibility import access_of
+from services.api.http.access.visibility import access_of, list_access_of
 from services.api.http.context import Context
 from shared.access.store.visibility import Access
 from shared.database.engine import driver_session
@@ -62,7 +62,7 @@ async def read_page(
     limit: int,
 ) -> tuple[list[Known], str | None]:
     """Records by code whose facts are as ``told``, as old as the projection; and the cursor of the next page."""
-    access = await access_of(context, caller)
+    access = await list_access_of(context, caller, is_limited=agency is not None)
     agencies = access.codes_within(access.scope(agency))
     question = {"register": register.name, "told": told, "agency": agency, "tenant": caller.tenant, "root": caller.agency}
     digest = cursors.digest_of(question)

@@ -54,20 +54,24 @@ async def asked_of(
 ) -> _T:
     """``answer(question)``, made of one snapshot of all that the figures are made of, now or as of then.
 
-    They are counted after the snapshot: the database ends a transaction in which nothing is asked for long.
-    ``in_full``: with all records in the question's world, which an index has not.
+    They are counted after the snapshot: the database ends a transaction in which nothing is asked for long. Asked again
+    where an agency is new to us, or it has just become another day. ``in_full``: with all records in the question's world,
+    which an index has not.
     """
     view = await view_when_counted(context, caller, asked)
     if asked.min_position:
         await wait_until_counted(context, caller, figures, asked.min_position)
 
-    async def read(connection: DriverConnection, seen: Seen) -> _T:
+    async def read(connection: DriverConnection, seen: Seen) -> tuple[Question, _T]:
         almanac = await seen.almanac()
         kept = (context.worlds, None if in_full else context.indices)
         async with Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures) as question:
-            return await answer(question)
+            return question, await answer(question)
 
-    return await view.read(read)
+    question, found = await view.read(read)
+    if view.is_outdated(question.scope, question.world.stamp):
+        _, found = await view.read(read)
+    return found
 
 
 async def given_beside(context: Context, question: Question, asked: Filters) -> Sequence[GivenTable]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.api.http import cursors
 from services.api.http.access.callers import SyncManager
-from services.api.http.access.visibility import access_of
+from services.api.http.access.visibility import list_access_of
 from services.api.http.answers import json_answer
 from services.api.http.context import RequestContext
 from services.api.http.openapi import error_answers
@@ -47,7 +47,7 @@ async def sync_lag(context: RequestContext, caller: SyncManager, asked: Annotate
 )
 async def late_dossiers(context: RequestContext, caller: SyncManager, asked: Annotated[LateQuestion, Query()]) -> Response:
     """Answer a page of dossiers."""
-    access = await access_of(context, caller)
+    access = await list_access_of(context, caller, is_limited=asked.agency is not None)
     agency, period = access.scope(asked.agency), asked.read(access)
     digest = cursors.digest_of(
         {

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from services.api.figures.schemas import PeriodOut
 from services.api.http.access.keyring import Caller
-from services.api.http.access.visibility import access_of
+from services.api.http.access.visibility import list_access_of
 from services.api.http.context import Context
 from services.api.sync.lag_schemas import LagAnswer, LagRow, Sums
 from services.api.sync.parameters import LagQuestion
@@ -26,7 +26,7 @@ def span_of(context: Context, access: Access, period: Period, agency: AgencyCode
 
 async def read_lag(context: Context, caller: Caller, asked: LagQuestion) -> LagAnswer:
     """The lag of the sync and the dossiers that the portal showed late, in one snapshot."""
-    access = await access_of(context, caller)
+    access = await list_access_of(context, caller, is_limited=asked.agency is not None)
     agency, period = access.scope(asked.agency), asked.read(access)
     span = span_of(context, access, period, agency)
     async with (

@@ -7,7 +7,7 @@ from typing import Any
 from services.api.dossiers.use_cases import visible
 from services.api.figures.schemas import PeriodOut, link_answer
 from services.api.http.access.keyring import Caller
-from services.api.http.access.visibility import access_of
+from services.api.http.access.visibility import access_of, list_access_of
 from services.api.http.context import Context
 from services.api.http.errors.field_errors import Fault
 from services.api.http.errors.problems import InvalidFields
@@ -40,7 +40,7 @@ from shared.vocabulary.periods import read_period
 
 async def read_summary(context: Context, caller: Caller, asked: SyncQuestion) -> SyncSummary:
     """How far the portal is with the dossiers that the caller sees."""
-    access = await access_of(context, caller)
+    access = await list_access_of(context, caller, is_limited=False)
     codes = any_of(access.codes())
     given = (asked.period, asked.from_, asked.to) != (None, None, None)
     covered = read_period(asked.period, asked.from_, asked.to) if given else read_period(str(access.today.year), None, None)
