@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from shared.calendar.rules.working_time import WorkingTime
 from shared.catalogue.rules.agency_tree import AgencyTree
 from shared.dossiers.rules.dossier import Dossier
+from shared.vocabulary.local_time import day_after
 
 TENANT = "tenant"
 """The unit of figures that belong to no agency."""
@@ -152,6 +153,20 @@ class Turns:
 
     firsts: Collection[date] = ()
     lasts: Collection[date] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OneDay:
+    """What counts in the periods that hold one day, and in no others: its `counts` and `turns` are those of a `Unit`."""
+
+    on: date
+    told: Mapping[str, int | None]
+
+    def counts(self, first: date, last: date) -> Mapping[str, int | None]:
+        return self.told if first <= self.on <= last else {}
+
+    def turns(self, _: date) -> Turns:
+        return Turns((day_after(self.on),), (self.on,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

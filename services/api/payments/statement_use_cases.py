@@ -143,6 +143,17 @@ async def _answer(connection: DriverConnection, caller: Caller, statement: State
     return b'%b,"classes":%b,%b' % (as_json(head)[:-1], classes, statement.totals[1:])
 
 
+async def _loaded(connection: DriverConnection, caller: Caller, gateway: str, day: date) -> Statement:
+    statement = await statements.read(connection, caller.tenant, gateway, day)
+    if statement is None:
+        raise NotFound
+    return statement
+
+
+def _classes(deflated: bytes) -> Any:
+    return orjson.loads(zlib.decompress(deflated))
+
+
 async def read(context: Context, caller: Caller, gateway: str, day: date) -> bytes:
     """A statement as it was classed when it was loaded, with what was closed since.
 
@@ -150,9 +161,7 @@ async def read(context: Context, caller: Caller, gateway: str, day: date) -> byt
         NotFound: none was loaded.
     """
     async with driver_session(context.engine) as connection:
-        statement = await statements.read(connection, caller.tenant, gateway, day)
-        if statement is None:
-            raise NotFound
+        statement = await _loaded(connection, caller, gateway, day)
         return await _answer(connection, caller, statement)
 
 
@@ -163,10 +172,8 @@ async def read_sheet(context: Context, caller: Caller, gateway: str, day: date) 
         NotFound: none was loaded.
     """
     async with driver_session(context.engine) as connection:
-        statement = await statements.read(connection, caller.tenant, gateway, day)
-    if statement is None:
-        raise NotFound
-    classes = orjson.loads(zlib.decompress(statement.classes))
+        statement = await _loaded(connection, caller, gateway, day)
+    classes = await asyncio.to_thread(_classes, statement.classes)
     kinds = sorted(LineClass, key=lambda kind: kind is LineClass.DUPLICATE_LINE)
     return [line | {"class": kind.value} for kind in kinds for line in classes[kind.value]["lines"]]
 
@@ -179,9 +186,7 @@ async def close(context: Context, caller: Caller, gateway: str, day: date, told:
         InvalidInput: the statement has no such difference.
     """
     async with driver_session(context.engine) as connection:
-        statement = await statements.read(connection, caller.tenant, gateway, day)
-        if statement is None:
-            raise NotFound
+        statement = await _loaded(connection, caller, gateway, day)
         difference = await asyncio.to_thread(_difference, statement.classes, told.class_, told.reference)
         closing = Closing(difference, await database_now(connection), caller.key_id, told.note)
         kept = await statements.close(connection, caller.tenant, gateway, day, closing)
@@ -190,7 +195,7 @@ async def close(context: Context, caller: Caller, gateway: str, day: date, told:
 
 
 def _difference(classes: bytes, kind: LineClass, reference: str) -> Difference:
-    lines = [line for line in orjson.loads(zlib.decompress(classes))[kind.value]["lines"] if line["reference"] == reference]
+    lines = [line for line in _classes(classes)[kind.value]["lines"] if line["reference"] == reference]
     if kind.is_agreement or not lines:
         raise InvalidInput.of(
             "/reference", "no_difference", "a reference that the statement has in this class of differences"

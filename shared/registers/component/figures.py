@@ -1,22 +1,11 @@
 """The figures of digitisation (số hóa): dossiers received in the period, their components and results that are files."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date
-from functools import partial
+from collections.abc import Iterator
 
 from shared.registers.catalogue.precedence import truth_of
 from shared.registers.catalogue.publications import published
 from shared.registers.component.files import files_of
-from shared.registers.measures import ByUnit, Check, FigureSet, Rate, Turns, Unit, World
-from shared.vocabulary.local_time import day_after
-
-
-def _counts(told: Mapping[str, int], received_on: date, first: date, last: date) -> Mapping[str, int]:
-    return told if first <= received_on <= last else {}
-
-
-def _turns(received_on: date, _: date) -> Turns:
-    return Turns((day_after(received_on),), (received_on,))
+from shared.registers.measures import ByUnit, Check, FigureSet, OneDay, Rate, Unit, World
 
 
 def units(world: World) -> Iterator[Unit]:
@@ -46,15 +35,15 @@ def units(world: World) -> Iterator[Unit]:
             "with_reused": files.reused,
             "with_stored": files.stored,
         }
-        told = {name: int(amount) for name, amount in counts.items() if amount}
-        told |= dict.fromkeys(known.anomalies if known else (), 1)
+        told: dict[str, int | None] = {name: int(amount) for name, amount in counts.items() if amount}
+        day = OneDay(row.received_on, told | dict.fromkeys(known.anomalies if known else (), 1))
         yield Unit(
             case=code,
             code=code,
             agency=row.agency,
             procedure=row.procedure,
-            counts=partial(_counts, told, row.received_on),
-            turns=partial(_turns, row.received_on),
+            counts=day.counts,
+            turns=day.turns,
             dossier=code,
             channel=row.channel,
         )

@@ -11,7 +11,7 @@ from typing import Any, Final
 from shared.dossiers.rules.instant_facts import DossierMark
 from shared.registers.catalogue.precedence import truth_of
 from shared.registers.catalogue.publications import decided, published
-from shared.registers.measures import ByUnit, Check, FigureSet, Rate, Turns, Unit, World
+from shared.registers.measures import ByUnit, Check, FigureSet, OneDay, Rate, Turns, Unit, World
 from shared.registers.payment.obligations import is_paid_online
 from shared.registers.payment.records import PaymentState
 from shared.vocabulary.local_time import day_after
@@ -109,14 +109,6 @@ def _fee_procedures(world: World, last: date) -> list[str]:
     return [code for code in {*world.procedures, *decided(world).procedures} if has_fee(code, last)]
 
 
-def _on_reception(told: Mapping[str, int], received_on: date, first: date, last: date) -> Mapping[str, int]:
-    return told if first <= received_on <= last else {}
-
-
-def _reception(received_on: date, _: date) -> Turns:
-    return Turns((day_after(received_on),), (received_on,))
-
-
 def _dossiers(world: World) -> Iterator[Unit]:
     """By the day of reception: a fee, and what was paid."""
     has_fee = _fees(world)
@@ -135,14 +127,14 @@ def _dossiers(world: World) -> Iterator[Unit]:
             "owing": owing,
             "paid_online": owing and is_paid,
         }
-        told = {name: 1 for name, counted in counts.items() if counted}
+        day = OneDay(row.received_on, {name: 1 for name, counted in counts.items() if counted})
         yield Unit(
             case=code,
             code=code,
             agency=row.agency,
             procedure=row.procedure,
-            counts=partial(_on_reception, told, row.received_on),
-            turns=partial(_reception, row.received_on),
+            counts=day.counts,
+            turns=day.turns,
             dossier=code,
             channel=row.channel,
         )

@@ -1,12 +1,11 @@
 """The figures of surveys (khảo sát hài lòng): sheets by what they say overall."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
-from functools import partial
+from datetime import datetime
 from typing import Any
 
-from shared.registers.measures import ByUnit, Check, FigureSet, Known, Rate, Turns, Unit, World
-from shared.vocabulary.local_time import day_after, local_date_of
+from shared.registers.measures import ByUnit, Check, FigureSet, Known, OneDay, Rate, Unit, World
+from shared.vocabulary.local_time import local_date_of
 
 OVERALL = {"very_satisfied": "rất hài lòng", "satisfied": "hài lòng", "not_satisfied": "không hài lòng"}
 
@@ -40,30 +39,21 @@ def last_answers(sheets: Mapping[str, Known]) -> dict[str, Mapping[str, int]]:
     return {dossier: sheet.facts.get("answers", {}) for dossier, sheet in last.items()}
 
 
-def _counts(facts: Mapping[str, Any], on: date, first: date, last: date) -> dict[str, int]:
-    if not first <= on <= last:
-        return {}
-    return {"sheets": 1, facts["overall"]: 1, "content": int(facts["overall"] != "not_satisfied")}
-
-
-def _turns(on: date, _: date) -> Turns:
-    return Turns((day_after(on),), (on,))
-
-
 def units(world: World) -> Iterator[Unit]:
     """The sheets that count, each on the day on which it was filled in."""
     dossiers = world.dossiers()
     for sheet in counting_sheets(world.records("survey")).values():
         facts: Mapping[str, Any] = sheet.facts
         dossier = dossiers.get(facts.get("dossier_code", ""))
-        on = local_date_of(facts["at"])
+        content = int(facts["overall"] != "not_satisfied")
+        day = OneDay(local_date_of(facts["at"]), {"sheets": 1, facts["overall"]: 1, "content": content})
         yield Unit(
             case=facts.get("dossier_code", sheet.code),
             code=sheet.code,
             agency=sheet.agency,
             procedure=None if dossier is None else dossier.row.procedure,
-            counts=partial(_counts, facts, on),
-            turns=partial(_turns, on),
+            counts=day.counts,
+            turns=day.turns,
             channel=None if dossier is None else dossier.row.channel,
             cuts={"sheet_channel": facts["channel"]} | ({"officer": facts["officer"]} if "officer" in facts else {}),
         )
