@@ -63,7 +63,7 @@ async def read_page_then(context: Context, caller: Caller, page: Page, as_of: st
 
     async def answer(connection: DriverConnection, seen: Seen) -> tuple[list[dict[str, Any]], bool]:
         world = await context.worlds.read(connection, seen.scope, await seen.almanac(), FIGURE_SET)
-        is_seen = Question(FIGURE_SET, seen.scope, world).chooser()
+        question, codes = Question(FIGURE_SET, seen.scope, world), seen.scope.access.codes()
         known, dossiers = world.records(PAYMENT.name), world.dossiers()
         company = attempts.Company(obligations(known.values()), receipts_twice(known.values()))
         found: list[dict[str, Any]] = []
@@ -73,9 +73,9 @@ async def read_page_then(context: Context, caller: Caller, page: Page, as_of: st
             agency = None if dossier is None else dossier.row.agency
             told = facts["dossier_code"], facts["purpose"], facts["state"]
             wanted = asked.dossier, asked.line, asked.state
-            if all(one is None or one == value for one, value in zip(wanted, told, strict=True)) and is_seen(
-                Counted(code, agency, None, {}, dossier=facts["dossier_code"])
-            ):
+            is_wanted = all(one is None or one == value for one, value in zip(wanted, told, strict=True))
+            unit = Counted(code, agency, None, {}, dossier=facts["dossier_code"])
+            if is_wanted and (codes is None or agency in codes) and question.is_visible(unit):
                 one = payment_answer(known[code], agency, company)
                 found += [one] if page.is_double is None or one["double"] is page.is_double else []
             if len(found) > page.limit:

@@ -64,8 +64,10 @@ async def asked_of(
 
     async def read(connection: DriverConnection, seen: Seen) -> tuple[Question, _T]:
         almanac = await seen.almanac()
-        kept = (context.worlds, None if in_full else context.indices)
-        async with Question.asked(*kept, connection, scope=seen.scope, almanac=almanac, figures=figures) as question:
+        indices = None if in_full else context.indices
+        async with Question.asked(
+            context.worlds, indices, connection, scope=seen.scope, almanac=almanac, figures=figures
+        ) as question:
             return question, await answer(question)
 
     question, found = await view.read(read)

@@ -166,7 +166,7 @@ class Question:
             if number % SLICE == 0:
                 await work.rest()
             amount = unit.counts.get(figure, 0)
-            if amount != 0 and self._is_visible(unit) and chosen(unit):
+            if amount != 0 and self.is_visible(unit) and chosen(unit):
                 found.append(Unit(unit.code, unit.agency, unit.procedure, amount))
         return sorted(found, key=lambda one: one.code)
 
@@ -233,7 +233,7 @@ class Question:
         for number, unit in enumerate(self.figures.count(self.world, period.from_on, period.to_on), start=1):
             if number % SLICE == 0:
                 await work.rest()
-            if not unit.counts or not self._is_visible(unit) or not chosen(unit):
+            if not unit.counts or not self.is_visible(unit) or not chosen(unit):
                 continue
             total.add(unit)
             if key_of is not None:
@@ -320,9 +320,9 @@ class Question:
     def chooser(self) -> Callable[[Counted], bool]:
         """Whether the scope counts a unit: what the caller may see of it, and its filters."""
         chosen = self._chooser()
-        return lambda unit: self._is_visible(unit) and chosen(unit)
+        return lambda unit: self.is_visible(unit) and chosen(unit)
 
-    def _is_visible(self, unit: Counted) -> bool:
+    def is_visible(self, unit: Counted) -> bool:
         """Whom the caller may see now, where that is not what is asked about."""
         visible, present = self.scope.moment.visible, self.world.present
         return self.figures.unit == TENANT or visible is None or (present is not None and present.of(unit) in visible)

@@ -11,9 +11,11 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import httpx
 import pytest
 
+from services.worker.projection.record_projector import RecordProjector
 from shared.access.store.keys import Permission
+from shared.projection.rules.register_projections import PROJECTIONS
 from tests.support import clock as office
-from tests.support.api import Served, clock, figure, served
+from tests.support.api import H51, Served, clock, figure, served
 from tests.support.audits import WHOLE, audited
 from tests.support.events import event, feed
 from tests.support.projection import assert_exact, project
@@ -354,3 +356,19 @@ async def test_a_dry_run_of_a_payment_tells_a_desk_no_more_of_a_reference_that_i
         answer = await desk.post("/v1/events?dry_run=true", json=asked)
         answers.append((answer.status_code, answer.json()["status"]))
     assert answers[0] == answers[1] == (202, "accepted")
+
+
+async def test_a_desk_sees_the_payments_of_what_it_received_now_and_as_of(
+    api: Served, whole: httpx.AsyncClient, desk: httpx.AsyncClient, competent: httpx.AsyncClient, other: httpx.AsyncClient
+) -> None:
+    await receive(whole)
+    answer = await whole.post("/v1/events", json=payment("initiated", "GD-1", "2018-01-02 10:00", dossier_code=CODE))
+    assert answer.status_code == 202, answer.text
+    await project(api.engine)
+    projector = RecordProjector(api.engine, PROJECTIONS["payment"])
+    while await projector.work(H51):
+        pass
+    for as_of in ({}, {"as_of": (await clock(api)).isoformat()}):
+        for client, seen in ((desk, ["GD-1"]), (competent, ["GD-1"]), (other, [])):
+            listed = await client.get("/v1/payments", params=as_of)
+            assert [one["reference"] for one in listed.json()["items"]] == seen, as_of
